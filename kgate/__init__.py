@@ -1,0 +1,3 @@
+"""kgate: the privilege gate for GitOps repositories."""
+
+__version__ = "0.1.0"

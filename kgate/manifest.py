@@ -1,0 +1,695 @@
+"""Reads YAML and JSON as the API server would (sigs.k8s.io/yaml), with the place of every field."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bisect
+import codecs
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import _ruamel_yaml as libyaml
+
+from kgate.model import Json, Location, Pointer, Position, Problem, Resource, ResourceId, child_pointer, pointer_tokens
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 256
+MAX_EXPANDED_NODES = 1_000_000
+
+SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
+"""Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proves_kind)."""
+
+
+class ManifestError(Exception):
+    """A document that cannot be read; ``line`` counts from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+# ---------------------------------------------------------------------------------------- scalars
+
+_BOOLS = dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True)
+_BOOLS |= dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False)
+_FIXED: dict[str, Json] = {**_BOOLS, **dict.fromkeys(("", "~", "null", "Null", "NULL"))}
+_INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_JSON = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_TAG = "tag:yaml.org,2002:"
+_TAG_TYPES: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (float, int),
+    "null": (type(None),),
+}
+
+
+def resolve(text: str) -> Json:
+    """The value of a plain scalar by the rules of go-yaml v2 (resolve.go), as JSON would carry it.
+
+    Raises ValueError for what JSON cannot carry (infinities, not-a-number).
+    """
+    if text in _FIXED:
+        return _FIXED[text]
+    if text[0] not in "0123456789+-.":
+        return text
+    if _NOT_JSON.fullmatch(text):
+        raise ValueError(f"{text} cannot be written in JSON")
+    plain = text.replace("_", "")
+    if text[0] != "." and _INT.fullmatch(plain):
+        return _integer(plain)
+    if _FLOAT.fullmatch(plain):
+        value = float(plain)
+        if math.isinf(value):
+            return text
+        return int(value) if value.is_integer() and abs(value) < 2**63 else value
+    return text
+
+
+def _integer(plain: str) -> int | float:
+    digits = plain.lstrip("+-").lower()
+    base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2], 8 if digits[0] == "0" else 10)
+    value = int(digits, base)
+    value = -value if plain[0] == "-" else value
+    return value if -(2**63) <= value < 2**64 else float(value)
+
+
+def _tagged(text: str, tag: str) -> Json:
+    """The value of a scalar with an explicit tag; ValueError if the tag does not fit."""
+    if not tag.startswith(_TAG):
+        return text
+    name = tag[len(_TAG) :]
+    if name == "binary":
+        try:
+            return base64.b64decode(text, validate=False).decode("utf-8", "replace")
+        except binascii.Error:
+            raise ValueError("!!binary data is not base64") from None
+    if name not in _TAG_TYPES:
+        return text
+    value = resolve(text)
+    if not isinstance(value, _TAG_TYPES[name]) or (name in ("int", "float") and isinstance(value, bool)):
+        raise ValueError(f"'{text}' is not a !!{name}")
+    return value
+
+
+def _key_text(value: Json) -> str:
+    """A mapping key as JSON carries it; ValueError for null, lists and mappings."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    raise ValueError("a mapping key must be a string")
+
+
+# --------------------------------------------------------------------------------------- documents
+
+
+class Node:
+    """A parsed value with its place. ``fields`` maps the keys of a mapping to (key start, key end,
+    node), ``items`` holds the nodes of a sequence; nulls stay here although ``value`` drops them."""
+
+    __slots__ = ("closed", "end", "fields", "items", "start", "value", "weight")
+
+    def __init__(self, value: Json, start: Any, end: Any) -> None:
+        self.value = value
+        self.start = start
+        self.end = end
+        self.fields: dict[str, tuple[Any, Any, Node]] | None = None
+        self.items: list[Node] | None = None
+        self.weight = 1
+        self.closed = True
+
+
+class _Frame:
+    """A collection that is still open while a document is composed."""
+
+    __slots__ = ("explicit", "key", "merging", "node")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.key: Node | None = None
+        self.merging = False
+        self.explicit: dict[str, int] = {}
+
+
+def compose(text: str) -> Iterator[Node]:
+    """The root node of every document of a YAML stream.
+
+    Marks count lines and columns from 0. Raises ManifestError, after the documents before the fault.
+    """
+    count = 0
+    try:
+        for root in _documents(_fast_parser(text)):
+            yield root
+            count += 1
+    except libyaml.YAMLError as error:
+        if getattr(error, "problem", None) != _UNKNOWN_TO_OLD_LIBYAML:
+            raise _syntax_error(error) from None
+        yield from itertools.islice(_compose_slowly(text), count, None)
+    except UnicodeEncodeError:
+        raise ManifestError("the text holds a lone surrogate, which UTF-8 cannot carry", 1) from None
+
+
+# ruamel.yaml.clib holds libyaml 0.1.7, which refuses a colon inside a plain scalar of a flow collection
+# (`[--listen=:80]`); the API server takes it. Such documents go through ruamel.yaml's own parser.
+_UNKNOWN_TO_OLD_LIBYAML = "found unexpected ':'"
+
+
+def _fast_parser(text: str) -> Callable[[], Any]:
+    next_event: Callable[[], Any] = libyaml.CParser(text).get_event
+    return next_event
+
+
+def _compose_slowly(text: str) -> Iterator[Node]:
+    from ruamel.yaml import YAML
+
+    try:
+        yield from _documents(iter(YAML(typ="safe", pure=True).parse(text)).__next__)
+    except libyaml.YAMLError as error:
+        raise _syntax_error(error) from None
+
+
+def _documents(next_event: Callable[[], Any]) -> Iterator[Node]:
+    event = next_event()
+    while not isinstance(event, libyaml.StreamEndEvent):
+        if isinstance(event, libyaml.DocumentStartEvent):
+            yield _compose_document(next_event)
+        event = next_event()
+
+
+def _syntax_error(error: Any) -> ManifestError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    message = getattr(error, "problem", None) or str(error).split("\n")[0]
+    return ManifestError(f"not valid YAML: {message}", mark.line + 1 if mark else 1)
+
+
+def _compose_document(next_event: Callable[[], Any]) -> Node:
+    """Builds one document from parser events, with bounds on depth and on alias expansion."""
+    anchors: dict[str, Node] = {}
+    stack: list[_Frame] = []
+    while True:
+        event = next_event()
+        kind = type(event)
+        if kind is libyaml.ScalarEvent:
+            node = _scalar(event)
+        elif kind is libyaml.MappingStartEvent or kind is libyaml.SequenceStartEvent:
+            stack.append(_Frame(_open_collection(event, kind is libyaml.MappingStartEvent)))
+            if len(stack) > MAX_DEPTH:
+                raise ManifestError(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.line + 1)
+            if event.anchor is not None:
+                anchors[event.anchor] = stack[-1].node
+            continue
+        elif kind is libyaml.AliasEvent:
+            node = _dereference(anchors, event)
+        else:
+            node = stack.pop().node
+            node.end = event.end_mark
+            node.closed = True
+        if kind is libyaml.ScalarEvent and event.anchor is not None:
+            anchors[event.anchor] = node
+        if not stack:
+            next_event()
+            return node
+        _add(stack[-1], node, event)
+
+
+def _scalar(event: Any) -> Node:
+    text, tag = event.value, event.tag
+    try:
+        if tag is not None:
+            value = _tagged(text, tag)
+        else:
+            value = resolve(text) if event.implicit[0] else text
+    except ValueError as error:
+        raise ManifestError(str(error), event.start_mark.line + 1) from None
+    return Node(value, event.start_mark, event.end_mark)
+
+
+def _open_collection(event: Any, mapping: bool) -> Node:
+    node = Node({} if mapping else [], event.start_mark, event.end_mark)
+    node.closed = False
+    if mapping:
+        node.fields = {}
+    else:
+        node.items = []
+    return node
+
+
+def _dereference(anchors: dict[str, Node], event: Any) -> Node:
+    node = anchors.get(event.anchor)
+    if node is None:
+        raise ManifestError(f"unknown anchor '{event.anchor}'", event.start_mark.line + 1)
+    if not node.closed:
+        raise ManifestError(f"anchor '{event.anchor}' contains itself", event.start_mark.line + 1)
+    return node
+
+
+def _add(frame: _Frame, node: Node, event: Any) -> None:
+    """Puts a finished node into the collection that is open."""
+    parent = frame.node
+    if parent.items is not None:
+        parent.items.append(node)
+        parent.value.append(node.value)
+    elif frame.merging:
+        _merge(parent, node)
+        frame.merging = False
+    elif frame.key is None:
+        _set_key(frame, node, event)
+    else:
+        key = frame.key
+        frame.key = None
+        _set_field(parent, key.value, (key.start, key.end, node))
+    parent.weight += node.weight
+    if parent.weight > MAX_EXPANDED_NODES:
+        message = f"holds more than {MAX_EXPANDED_NODES:,} values once its aliases are expanded"
+        raise ManifestError(message, event.start_mark.line + 1)
+
+
+def _set_key(frame: _Frame, node: Node, event: Any) -> None:
+    """Takes a node as the key of the next field. Raises ManifestError where no such key may stand."""
+    line = node.start.line + 1
+    if type(event) is libyaml.ScalarEvent and _is_merge(event):
+        frame.merging = True
+        return
+    try:
+        text = _key_text(node.value)
+    except ValueError as error:
+        raise ManifestError(str(error), line) from None
+    if text in frame.explicit:
+        raise ManifestError(f"key '{text}' stands here and in line {frame.explicit[text]}: keep one of them", line)
+    frame.explicit[text] = line
+    frame.key = Node(text, node.start, node.end)
+
+
+def _is_merge(event: Any) -> bool:
+    if event.tag is None:
+        return bool(event.value == "<<" and event.implicit[0])
+    return bool(event.tag == _TAG + "merge")
+
+
+def _set_field(parent: Node, key: str, entry: tuple[Any, Any, Node]) -> None:
+    """Sets a field as go-yaml does, the last one wins; null means absent."""
+    fields = parent.fields
+    assert fields is not None
+    fields[key] = entry
+    value = entry[2].value
+    if value is None:
+        parent.value.pop(key, None)
+    else:
+        parent.value[key] = value
+
+
+def _merge(parent: Node, node: Node) -> None:
+    """The merge key: takes over the fields at once, so fields written *before* it are overwritten
+    (go-yaml v2 decode.go, ``merge``; the first of several mappings wins)."""
+    sources = list(reversed(node.items)) if node.items is not None else [node]
+    for source in sources:
+        if source.fields is None:
+            raise ManifestError("'<<' needs a mapping or a list of mappings", node.start.line + 1)
+        for key, entry in source.fields.items():
+            _set_field(parent, key, entry)
+
+
+# ----------------------------------------------------------------------------------- source places
+
+
+class SourceText:
+    """The text of one file and the way from an offset to line, column and snippet."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._line_starts: list[int] | None = None
+
+    def position(self, offset: int) -> Position:
+        """Line and column, from 1, of a character offset."""
+        if self._line_starts is None:
+            lengths = (len(line) + 1 for line in self.text.split("\n"))
+            self._line_starts = list(itertools.accumulate(lengths, initial=0))
+        line = bisect.bisect_right(self._line_starts, offset)
+        return Position(line, offset - self._line_starts[line - 1] + 1)
+
+    def location(self, start: int, end: int, pointer: Pointer) -> Location:
+        """The location of a region, cut off at the end of its first line."""
+        line_end = self.text.find("\n", start)
+        line_end = len(self.text) if line_end < 0 else line_end
+        end = min(max(end, start), line_end)
+        end = start + len(self.text[start:end].rstrip()) or start
+        first = self.position(start)
+        line_start = start - first.column + 1
+        return Location(
+            self.path,
+            first,
+            Position(first.line, first.column + end - start),
+            pointer,
+            self._snippet(line_start, start),
+        )
+
+    def _snippet(self, line_start: int, offset: int) -> str:
+        """The line around an offset, cut to SNIPPET_LENGTH characters."""
+        line_end = self.text.find("\n", line_start)
+        line = self.text[line_start : line_end if line_end >= 0 else None]
+        if len(line) > SNIPPET_LENGTH:
+            begin = max(0, min(offset - line_start - 40, len(line) - SNIPPET_LENGTH))
+            line = line[begin : begin + SNIPPET_LENGTH]
+        return line.rstrip()
+
+
+class Document:
+    """One document of a file; finds the place of a field (model.Locator)."""
+
+    def __init__(self, source: SourceText, start: int, root: Node | None, length: int = 0) -> None:
+        self._source = source
+        self._start = start
+        self._length = length
+        self._root = root
+
+    def locate(self, pointer: Pointer) -> Location:
+        """The region of a field: from its key to the end of its value, within one line."""
+        node = self._tree()
+        begin, end = node.start.index, _tight_end(node)
+        for token in pointer_tokens(pointer):
+            if node.fields is not None and token in node.fields:
+                key_start, key_end, node = node.fields[token]
+                begin = key_start.index
+                end = node.end.index if _is_inline(node, key_start.line) else key_end.index
+            elif node.items is not None and token.isdigit() and int(token) < len(node.items):
+                node = node.items[int(token)]
+                begin, end = node.start.index, _tight_end(node)
+            else:
+                break
+        return self._source.location(self._start + begin, self._start + end, pointer)
+
+    def _tree(self) -> Node:
+        """The parsed nodes; JSON is parsed a second time, as YAML, when the first place is asked for."""
+        if self._root is None:
+            text = self._source.text[self._start : self._start + self._length]
+            try:
+                self._root = next(compose(_SURROGATE.sub(r"\\u003f", text)))
+            except ManifestError:
+                self._root = Node({}, _Mark(0, 0), _Mark(1, 0))
+        return self._root
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    index: int
+    line: int
+
+
+def _is_inline(node: Node, line: int) -> bool:
+    """Whether a value ends in the line where its key stands and has no block layout."""
+    return bool(node.end.line == line)
+
+
+def _tight_end(node: Node) -> int:
+    """The end of a value without a key: all of it if it is inline, else its first field."""
+    if _is_inline(node, node.start.line):
+        return int(node.end.index)
+    if node.fields:
+        _, key_end, value = next(iter(node.fields.values()))
+        return int(value.end.index if _is_inline(value, node.start.line) else key_end.index)
+    return int(node.end.index)
+
+
+SNIPPET_LENGTH = 200
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+# ------------------------------------------------------------------------------------------ files
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What ``files`` files hold; ``ignored`` counts documents that are not Kubernetes objects,
+    ``skipped`` resources that were recognised without being parsed."""
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    ignored: int = 0
+    skipped: int = 0
+    files: int = 1
+
+
+_SEPARATOR = re.compile(r"\n(?=---(?:[ \t\r\n]|\Z))")
+_KUBERNETES_LOOK = re.compile(
+    r"""^[\s\-{,]*["']?apiVersion["']?\s*:|^[\s\-{,]*["']?kind["']?\s*:\s*["']?[A-Z]""", re.MULTILINE
+)
+_TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
+
+
+def read(path: str, data: bytes) -> Contents:
+    """Everything that a file holds. Never raises for what the file holds: faults become Problems."""
+    if len(data) > MAX_FILE_BYTES:
+        limit = MAX_FILE_BYTES // 1024 // 1024
+        return _failed(path, None, f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore")
+    try:
+        text = decode(data)
+    except UnicodeDecodeError:
+        return _failed(
+            path, None, "is not UTF-8 or UTF-16 text; re-encode it, or list it in .kgateignore if it is no manifest"
+        )
+    if "\0" in text:
+        return _failed(path, None, "is a binary file; list it in .kgateignore if it is no manifest")
+    source = SourceText(path, text)
+    if text.lstrip()[:1] == "{":
+        contents = _read_json(source)
+        if contents is not None:
+            return contents
+    return _gather(_read_chunk(source, start, end) for start, end in _chunks(text))
+
+
+def decode(data: bytes) -> str:
+    """Text of a manifest: UTF-8, or UTF-16 or UTF-32 by its byte order mark. Raises UnicodeDecodeError."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding)
+    return data.decode("utf-8")
+
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def _failed(path: str, line: int | None, message: str) -> Contents:
+    return Contents(problems=(Problem(path, line, message),))
+
+
+def _gather(parts: Iterator[Contents]) -> Contents:
+    resources: list[Resource] = []
+    problems: list[Problem] = []
+    ignored = skipped = 0
+    for part in parts:
+        resources += part.resources
+        problems += part.problems
+        ignored += part.ignored
+        skipped += part.skipped
+    return Contents(tuple(resources), tuple(problems), ignored, skipped)
+
+
+def _chunks(text: str) -> Iterator[tuple[int, int]]:
+    """Splits a stream where a line starts with a document marker.
+
+    The parser ends a document there in every context: such a line is no content even inside a block
+    scalar or a flow collection, and an error inside quotes (YAML 1.2, 9.1.2 c-forbidden). So the
+    pieces are the parser's own documents, and a fault in one does not hide the next. A stream with
+    directives is left whole, since they belong to the document after the marker.
+    """
+    if text.startswith("%") or "\n%" in text:
+        yield 0, len(text)
+        return
+    starts = [0, *(match.end() for match in _SEPARATOR.finditer(text))]
+    yield from itertools.pairwise((*starts, len(text)))
+
+
+def _read_chunk(source: SourceText, start: int, end: int) -> Contents:
+    text = source.text[start:end]
+    if _proves_skippable(text):
+        return Contents(skipped=1)
+    return _gather(_read_documents(source, start, text))
+
+
+def _read_documents(source: SourceText, start: int, text: str) -> Iterator[Contents]:
+    try:
+        for root in compose(text):
+            yield _read_document(Document(source, start, root), root.value, source)
+    except ManifestError as error:
+        yield _unreadable(source, start, text, error)
+
+
+def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> Contents:
+    """A Problem if the text looks like Kubernetes, else somebody else's YAML."""
+    if not _KUBERNETES_LOOK.search(text):
+        return Contents(ignored=1)
+    line = source.position(start).line + error.line - 1
+    hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
+    return _failed(source.path, line, f"{error}{hint}")
+
+
+# A document is left unparsed only if its text alone proves its kind: each line that starts in the
+# first column is a comment, the document marker or one of these keys, `kind` and `apiVersion` stand
+# once with a value from SKIPPABLE_KINDS, and nothing stands before the first key. The keys of a block
+# mapping that starts in the first column all start there, so no other spelling of `kind` (quotes,
+# escapes, merge keys, flow style, line folding) can exist; inside quotes or a flow collection such a
+# line could only hide a key, never add one. Breaks other than LF could start a line unseen: they bar it.
+_FIRST_COLUMN = re.compile(r"\n([^ \n][^\n]*)")
+_FIRST_KEY = re.compile(r"\n(---[^\n]*\n)?([ ]*(#[^\n]*)?\n)*(apiVersion|kind|metadata|spec):")
+_KNOWN_LINE = re.compile(r"(?:metadata|spec|status):[ ]*(?:#.*)?|#.*|---[ ]*(?:#.*)?")
+_IDENTITY_LINE = re.compile(r"(apiVersion|kind):[ ]+(?:(['\"])([\w./]+)\2|([\w./]+))[ ]*")
+_OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029")
+
+
+def _proves_skippable(text: str) -> bool:
+    """Whether the text alone proves that it is one object of a kind that holds no pod."""
+    if not any(kind in text for kind in SKIPPABLE_KINDS) or any(mark in text for mark in _OTHER_BREAKS):
+        return False
+    text = "\n" + text
+    if not _FIRST_KEY.match(text):
+        return False
+    identity: dict[str, str] = {}
+    for line in _FIRST_COLUMN.findall(text):
+        match = _IDENTITY_LINE.fullmatch(line)
+        if match and match[1] not in identity:
+            identity[match[1]] = match[3] or match[4]
+        elif not _KNOWN_LINE.fullmatch(line):
+            return False
+    return identity.get("apiVersion") in SKIPPABLE_KINDS.get(identity.get("kind", ""), ())
+
+
+# -------------------------------------------------------------------------------------------- JSON
+
+
+def _read_json(source: SourceText) -> Contents | None:
+    """The objects of a JSON text, one or several in a row; None if it is not JSON (it may be YAML)."""
+    decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
+    text, parts, offset = source.text, [], 0
+    while offset < len(text):
+        if text[offset].isspace():
+            offset += 1
+            continue
+        try:
+            value, end = decoder.raw_decode(text, offset)
+        except ManifestError as error:
+            line = source.position(offset).line
+            parts.append(_failed(source.path, line, str(error)))
+            return _gather(iter(parts))
+        except (ValueError, RecursionError):
+            return None
+        if _depth_exceeds(value, MAX_DEPTH):
+            return _failed(source.path, source.position(offset).line, f"nested deeper than {MAX_DEPTH} levels")
+        parts.append(_read_document(Document(source, offset, None, end - offset), value, source))
+        offset = end
+    return _gather(iter(parts))
+
+
+def _json_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ManifestError(f"key '{twice}' stands twice in one object: keep one of them", 1)
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth_exceeds(value: Json, limit: int) -> bool:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > limit + 1:
+            return True
+        level = [c for v in level for c in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ())]
+    return False
+
+
+# --------------------------------------------------------------------------------------- resources
+
+
+def _read_document(document: Document, value: Json, source: SourceText) -> Contents:
+    if value is None:
+        return Contents()
+    if isinstance(value, list) and any(_is_identified(item) for item in value):
+        line = document.locate("").start.line
+        return _failed(source.path, line, "a list of objects; Kubernetes reads only objects: separate them by '---'")
+    if not isinstance(value, dict):
+        return Contents(ignored=1)
+    return _gather(_expand(document, value, "", source.path, ("", "")))
+
+
+def _is_identified(value: Json) -> bool:
+    return isinstance(value, dict) and "apiVersion" in value and "kind" in value
+
+
+def _expand(
+    document: Document, body: dict[str, Json], pointer: Pointer, path: str, default: tuple[str, str]
+) -> Iterator[Contents]:
+    """The object itself, or the members of a list or of an OpenShift Template, each on its own.
+
+    ``default`` is the apiVersion and kind of members that do not say it (typed lists).
+    """
+    api_version, kind = body.get("apiVersion", default[0]), body.get("kind", default[1])
+    if not api_version or not kind:
+        yield _unidentified(document, body, pointer, path)
+        return
+    if not isinstance(api_version, str) or not isinstance(kind, str):
+        field = "apiVersion" if not isinstance(api_version, str) else "kind"
+        place = document.locate(child_pointer(pointer, field))
+        yield _failed(path, place.start.line, f"{field} must be a string; put it in quotes")
+        return
+    members = _members_field(kind, body)
+    if members is None:
+        yield Contents((_resource(document, api_version, kind, body, pointer),))
+        return
+    member_default = (api_version, kind[:-4]) if members == "items" and kind != "List" else ("", "")
+    for index, member in enumerate(body.get(members) or ()):
+        where = child_pointer(pointer, members, index)
+        if isinstance(member, dict):
+            yield from _expand(document, member, where, path, member_default)
+        else:
+            line = document.locate(where).start.line
+            yield _failed(path, line, f"{kind}.{members}[{index}] must be an object")
+
+
+def _members_field(kind: str, body: dict[str, Json]) -> str | None:
+    """The field that holds other objects: ``items`` of a list, ``objects`` of an OpenShift Template."""
+    if kind == "List" or (kind.endswith("List") and isinstance(body.get("items"), list)):
+        return "items"
+    if kind == "Template" and isinstance(body.get("objects"), list):
+        return "objects"
+    return None
+
+
+def _unidentified(document: Document, body: dict[str, Json], pointer: Pointer, path: str) -> Contents:
+    """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata."""
+    has = [name for name in ("apiVersion", "kind") if body.get(name)]
+    if pointer == "" and not (has and "metadata" in body):
+        return Contents(ignored=1)
+    missing = "apiVersion" if "apiVersion" not in has else "kind"
+    line = document.locate(pointer).start.line
+    return _failed(path, line, f"the object has no {missing}; add it, as the API server refuses the object without")
+
+
+def _resource(document: Document, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name = metadata.get("name") or metadata.get("generateName") or ""
+    identity = ResourceId(api_version, kind, str(metadata.get("namespace") or ""), str(name))
+    return Resource(identity, body, pointer, document)

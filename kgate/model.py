@@ -1,0 +1,353 @@
+"""The nouns of kgate: frozen values that pass between the stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol, TypeAlias
+
+Json: TypeAlias = Any
+"""What YAML and JSON hold: dict, list, str, int, float, bool or None."""
+
+Pointer: TypeAlias = str
+"""A JSON Pointer (RFC 6901); the empty one means the whole document."""
+
+
+def pointer_tokens(pointer: Pointer) -> tuple[str, ...]:
+    """The reference tokens of a JSON Pointer, unescaped."""
+    if not pointer:
+        return ()
+    return tuple(t.replace("~1", "/").replace("~0", "~") for t in pointer[1:].split("/"))
+
+
+def child_pointer(pointer: Pointer, *tokens: str | int) -> Pointer:
+    """The pointer of a descendant."""
+    escaped = (str(t).replace("~", "~0").replace("/", "~1") for t in tokens)
+    return "".join((pointer, *("/" + t for t in escaped)))
+
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def field_path(pointer: Pointer) -> str:
+    """A pointer the way Kubernetes writes it in its errors: ``spec.containers[0].name``."""
+    path = ""
+    for token in pointer_tokens(pointer):
+        if token.isdigit():
+            path += f"[{token}]"
+        elif _PLAIN_KEY.fullmatch(token):
+            path += f".{token}" if path else token
+        else:
+            path += f"[{token}]"
+    return path
+
+
+class Severity(IntEnum):
+    """How much a finding gives away; the order is the order of harm."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def label(self) -> str:
+        """The word used in rule files and in every report."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Severity:
+        """The severity that a label names; ValueError if none does."""
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            raise ValueError(f"'{label}' is not a severity") from None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a text file: line and column from 1, columns in Unicode code points."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """Where something stands: file, region (``end`` is exclusive), field, and the text of its line."""
+
+    path: str
+    start: Position
+    end: Position
+    pointer: Pointer = ""
+    snippet: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.start.line}:{self.start.column}"
+
+
+class Locator(Protocol):
+    """What knows the place of every field of one parsed document."""
+
+    def locate(self, pointer: Pointer) -> Location:
+        """The place of a field, or of its nearest parent where it is absent."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ResourceId:
+    """What tells one Kubernetes object from another."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One Kubernetes object as the API server would read it; ``body`` holds plain JSON types."""
+
+    id: ResourceId
+    body: Mapping[str, Json]
+    pointer: Pointer
+    locator: Locator
+
+    def locate(self, pointer: Pointer) -> Location:
+        """The place of a field of the body (``pointer`` starts at the body, not at the document)."""
+        return self.locator.locate(self.pointer + pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a pod; ``list`` is the PodSpec field that it counts to, ``pointer`` starts at the
+    resource. ``origins`` names the pointers of fields that stand elsewhere (defaults of a Tekton Task)."""
+
+    name: str
+    list: str
+    body: Json
+    pointer: Pointer
+    origins: Mapping[str, Pointer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that a workload runs: PodSpec, its metadata, and where they stand in the resource.
+
+    ``origins`` names the pointers of fields, and of members of list fields (``volumes/0``), that
+    stand elsewhere than below ``pointer`` (a pod that an Argo Workflow puts together).
+    """
+
+    spec: Json
+    pointer: Pointer
+    metadata: Mapping[str, Json]
+    metadata_pointer: Pointer
+    containers: tuple[Container, ...]
+    origins: Mapping[str, Pointer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a workload that cannot be judged, and why."""
+
+    pointer: Pointer
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A resource that runs pods, whatever its kind."""
+
+    resource: Resource
+    pods: tuple[Pod, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PssCheck:
+    """A Pod Security Standards check that a rule implements; ``replaces`` names the baseline
+    check that no longer runs at the restricted level."""
+
+    level: str
+    check: str
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A range of Kubernetes 1.x minor versions; ``until`` is exclusive."""
+
+    since: int = 0
+    until: int | None = None
+
+    def __contains__(self, minor: int) -> bool:
+        return self.since <= minor and (self.until is None or minor < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A manifest fragment of a rule file: its data, its text as written, and the version it is about."""
+
+    body: Json = field(hash=False)
+    text: str
+    minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a rule's reasons can be read up."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md."""
+
+    id: str
+    title: str
+    severity: Severity
+    points: int
+    targets: tuple[str, ...]
+    expression: str
+    message: str
+    each: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    pss: tuple[PssCheck, ...] = ()
+    versions: Versions = Versions()
+    includes: tuple[str, ...] = ()
+    rationale: str = ""
+    remediation: str = ""
+    references: tuple[Reference, ...] = ()
+    tags: tuple[str, ...] = ()
+    equivalents: tuple[tuple[str, str], ...] = ()
+    good: tuple[Example, ...] = ()
+    bad: tuple[Example, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An accepted risk: who took it, why and until when (ISO date)."""
+
+    reason: str
+    owner: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One offence in one place. ``anchor`` is the field relative to its container or pod with list
+    items by name, ``includes`` holds the more general rules that the same place offends."""
+
+    rule: Rule
+    resource: ResourceId
+    container: str | None
+    location: Location
+    anchor: str
+    message: str
+    includes: tuple[Rule, ...] = ()
+    waiver: Waiver | None = None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule that this place offends, the most specific one first."""
+        return (self.rule, *self.includes)
+
+    @property
+    def fingerprint(self) -> str:
+        """128 bits in hexadecimal that stay the same when lines move or the file is renamed."""
+        import hashlib
+
+        who = self.resource
+        parts = (self.rule.id, who.api_version, who.kind, who.namespace, who.name)
+        text = "\0".join((*parts, self.container or "", self.anchor))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """What could not be read, rendered or judged; ``line`` is None where a whole file is meant."""
+
+    path: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """0 to 100, the grade from A to F, and what the workload had to reach."""
+
+    value: int
+    threshold: int
+
+    @property
+    def grade(self) -> str:
+        """The letter: A from 90, B from 75, C from 60, D from 30, F below."""
+        bounds = ((90, "A"), (75, "B"), (60, "C"), (30, "D"))
+        return next((letter for bound, letter in bounds if self.value >= bound), "F")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the threshold is reached."""
+        return self.value >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What was found out about one workload."""
+
+    workload: ResourceId
+    location: Location
+    score: Score
+    pss_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of the gate and its reasons, in words."""
+
+    passed: bool
+    incomplete: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 failed, 3 incomplete (which wins)."""
+        if self.incomplete:
+            return 3
+        return 0 if self.passed else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much was read: files, resources, and documents that are not Kubernetes objects."""
+
+    files: int = 0
+    resources: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a report may see, sorted."""
+
+    version: str
+    kubernetes_version: str
+    rules: tuple[Rule, ...]
+    assessments: tuple[Assessment, ...]
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    counts: Counts
+    verdict: Verdict
+    fail_on: Severity | None = None

@@ -1,0 +1,359 @@
+"""manifest.py: read as the API server would, with positions, within bounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgate import manifest
+from kgate.manifest import ManifestError, compose, read
+
+DATA = Path(__file__).parent / "data"
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+
+
+# ------------------------------------------------------------------------- as sigs.k8s.io/yaml does
+
+
+def _number(digits: str) -> int | float:
+    """What does not fit 64 bits is a float in Go too, whatever its JSON looks like."""
+    return int(digits) if -(2**63) <= int(digits) < 2**64 else float(digits)
+
+
+ROWS: list[tuple[str, Any]] = [
+    (text, wanted)
+    for text, wanted in json.loads((DATA / "sigs_yaml_1.6.0.json").read_text(encoding="utf-8"), parse_int=_number)
+]
+"""Texts and what sigs.k8s.io/yaml v1.6.0 made of them (YAMLToJSON); an object with only `error` where it refused."""
+
+STRICTER = {
+    "a: 1\na: 2": "duplicate keys are a Problem, the API server's last one wins",
+    "a: {b: 1, b: 1}": "the same in flow style",
+    '1: a\n"1": b': "keys that are equal in JSON",
+    '{"a":1,"a":2}': "the same in JSON",
+    "a: 1\n...\nb: 2": "a document without a marker after an end mark; the API server drops it without a word",
+}
+LAXER = {
+    'v: "\\/"': "libyaml takes JSON's escape",
+    "%YAML 1.2\n---\nv: yes": "libyaml takes the version",
+}
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
+    return [without_nulls(member) for member in value] if isinstance(value, list) else value
+
+
+def is_error(wanted: Any) -> bool:
+    return isinstance(wanted, dict) and set(wanted) == {"error"}
+
+
+def test_there_are_rows() -> None:
+    assert len(ROWS) > 200
+    assert {text for text, _ in ROWS} >= STRICTER.keys() | LAXER.keys()
+
+
+@pytest.mark.parametrize(("text", "wanted"), ROWS, ids=[text for text, _ in ROWS])
+def test_reads_like_the_api_server(text: str, wanted: Any) -> None:
+    try:
+        roots = list(compose(text))
+    except ManifestError:
+        assert is_error(wanted) or text in STRICTER
+        return
+    assert text not in STRICTER
+    if is_error(wanted):
+        assert text in LAXER
+        return
+    value = roots[0].value if roots else None
+    assert json.dumps(without_nulls(wanted), sort_keys=True) == json.dumps(value, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: [--listen=:80, http://x:80]", {"a": ["--listen=:80", "http://x:80"]}),
+        ("{a:1}", {"a:1": None}),
+        ("x: 1\n---\na: [b:c]\n", {"x": 1}),
+    ],
+)
+def test_colons_in_flow_scalars(text: str, wanted: Any) -> None:
+    assert next(compose(text)).value == without_nulls(wanted)
+
+
+# ------------------------------------------------------------------------------- documents of a file
+
+
+def names(text: str | bytes, path: str = "a.yaml") -> list[str]:
+    data = text.encode() if isinstance(text, str) else text
+    contents = read(path, data)
+    assert not contents.problems, contents.problems
+    return [resource.id.name for resource in contents.resources]
+
+
+def pod(name: str) -> str:
+    return POD.replace("name: a", f"name: {name}")
+
+
+FLOW_POD = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "%s"}}'
+
+STREAMS: dict[str, str | bytes] = {
+    "plain separator": pod("a") + "---\n" + pod("b"),
+    "separator with blanks": pod("a") + "---  \n" + pod("b"),
+    "separator with comment": pod("a") + "--- # Source: x\n" + pod("b"),
+    "separator with inline document": pod("a") + "--- " + FLOW_POD % "b",
+    "document end mark": pod("a") + "...\n---\n" + pod("b"),
+    "CRLF": (pod("a") + "---\n" + pod("b")).replace("\n", "\r\n"),
+    "byte order mark": b"\xef\xbb\xbf" + (pod("a") + "---\n" + pod("b")).encode(),
+    "UTF-16": (pod("a") + "---\n" + pod("b")).encode("utf-16"),
+    "UTF-16 big endian": b"\xfe\xff" + (pod("a") + "---\n" + pod("b")).encode("utf-16-be"),
+    "concatenated JSON": FLOW_POD % "a" + FLOW_POD % "b",
+    "JSON lines": FLOW_POD % "a" + "\n" + FLOW_POD % "b" + "\n",
+    "JSON with YAML markers": FLOW_POD % "a" + "\n---\n" + FLOW_POD % "b" + "\n",
+    "flow YAML": "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n" + pod("b"),
+    "leading and trailing separators": "---\n---\n" + pod("a") + "---\n" + pod("b") + "---\n",
+    "comments only between": "# one\n---\n# two\n---\n" + pod("a") + "---\n" + pod("b"),
+    "directive": "%YAML 1.1\n---\n" + pod("a") + "---\n" + pod("b"),
+    "separator inside a block scalar is a separator": pod("a") + "data: |\n  x\n---\n" + pod("b"),
+    "List": "apiVersion: v1\nkind: List\nitems:\n"
+    + "".join(f"- {{apiVersion: v1, kind: Pod, metadata: {{name: {n}}}}}\n" for n in "ab"),
+    "typed list": "apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n- metadata: {name: b}\n",
+    "List in List": "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items:\n"
+    + "".join(f"  - {{apiVersion: v1, kind: Pod, metadata: {{name: {n}}}}}\n" for n in "ab"),
+    "OpenShift Template": "apiVersion: template.openshift.io/v1\nkind: Template\nobjects:\n"
+    + "".join(f"- {{apiVersion: v1, kind: Pod, metadata: {{name: {n}}}}}\n" for n in "ab"),
+    "quoted and escaped keys": '"apiVersi\\x6fn": v1\n"k\\u0069nd": Pod\nmetadata: {name: a}\n---\n' + pod("b"),
+    "merge keys": "base: &b {apiVersion: v1, kind: Pod}\n---\n"
+    "x: &b {kind: Pod}\n<<: *b\napiVersion: v1\nmetadata: {name: a}\n---\n" + pod("b"),
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS.keys())
+def test_no_document_is_lost(stream: str | bytes) -> None:
+    assert names(stream) == ["a", "b"]
+
+
+@given(st.lists(st.sampled_from(["a: 1\n", "- x\n", "a: |\n  b\n   ---\n", "'x\n  y'\n", "{a: [b,\n c]}\n", "# c\n"])))
+def test_pieces_are_the_documents_of_the_parser(documents: list[str]) -> None:
+    text = "".join("---\n" + document for document in documents)
+    whole = [root.value for root in compose(text)]
+    pieces = [root.value for start, end in manifest._chunks(text) for root in compose(text[start:end])]
+    assert pieces == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {web: {image: nginx}}\n",
+        "on: push\njobs: {}\n",
+        "- a\n- b\n",
+        "just text\n",
+        "replicaCount: 1\nimage: {tag: x}\nkind: DaemonSet\n",
+        "{broken: [yaml\n",
+        '{"name": "package", "version": "1"}',
+    ],
+)
+def test_other_yaml_is_no_fault(text: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert not contents.problems
+    assert not contents.resources
+    assert contents.ignored == 1
+
+
+FAULTS = {
+    "broken YAML": (POD + "spec: [1, 2\n", 5, "not valid YAML"),
+    "a tab as indentation": (POD + "spec:\n\tcontainers: []\n", 5, "not valid YAML"),
+    "a template": ("apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.x }}\n", 3, "looks like a template"),
+    "duplicate keys": (POD + "spec:\n  hostPID: true\n  hostPID: false\n", 6, "'hostPID' stands here and in line 5"),
+    "duplicate keys in JSON": ('{"apiVersion": "v1",\n"kind": "Pod", "kind": "Job"}', 1, "'kind' stands twice"),
+    "no apiVersion": ("kind: Pod\nmetadata: {name: a}\n", 1, "no apiVersion"),
+    "no kind": ("apiVersion: v1\nmetadata: {name: a}\n", 1, "no kind"),
+    "kind is no string": ("apiVersion: v1\nkind: [Pod]\n", 2, "kind must be a string"),
+    "apiVersion is a number": ("kind: Pod\napiVersion: 1\n", 2, "apiVersion must be a string"),
+    "item is no object": ("apiVersion: v1\nkind: List\nitems:\n- 1\n", 4, "items[0] must be an object"),
+    "a list of objects": ("- apiVersion: v1\n  kind: Pod\n", 1, "a list of objects"),
+    "an unknown anchor": (POD + "spec: *x\n", 4, "unknown anchor 'x'"),
+    "an anchor in itself": (POD + "spec: &x {a: *x}\n", 4, "'x' contains itself"),
+    "infinity": (POD + "spec: {a: .inf}\n", 4, "cannot be written in JSON"),
+    "a control character": (POD + "spec: {a: \x07}\n", 1, "not valid YAML"),
+    "a NUL": (POD + "spec: {a: \0}\n", None, "binary"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_faults_are_problems_and_hide_nothing(text: str, line: int | None, message: str) -> None:
+    (problem,) = read("a.yaml", text.encode()).problems
+    assert problem.line == line
+    assert message in problem.message
+
+
+@pytest.mark.parametrize("text", [text for text, line, _ in FAULTS.values() if line and text.startswith("api")])
+def test_a_fault_leaves_the_next_document(text: str) -> None:
+    contents = read("a.yaml", (text + "\n---\n" + pod("b")).encode())
+    assert [resource.id.name for resource in contents.resources] == ["b"]
+    assert len(contents.problems) == 1
+
+
+@pytest.mark.parametrize("depth", [300, 5_000, 100_000])
+@pytest.mark.parametrize("form", ["flow YAML", "JSON", "block"])
+def test_deep_nesting_is_a_problem(depth: int, form: str) -> None:
+    if form == "block":
+        depth = min(depth, 5_000)
+        text = POD + "spec:\n" + "".join(" " * n + "- \n" for n in range(1, depth))
+    elif form == "JSON":
+        text = '{"apiVersion": "v1", "kind": "Pod", "spec": ' + "[" * depth + "]" * depth + "}"
+    else:
+        text = POD + "spec: " + "[" * depth + "]" * depth + "\n"
+    (problem,) = read("a.yaml", text.encode()).problems
+    assert "nested deeper than 256 levels" in problem.message
+
+
+def test_an_alias_bomb_is_a_problem() -> None:
+    bomb = POD + "l0: &l0 [x]\n" + "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    (problem,) = read("a.yaml", bomb.encode()).problems
+    assert "1,000,000 values" in problem.message
+
+
+def test_a_huge_file_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "MAX_FILE_BYTES", 2**20)
+    (problem,) = read("a.yaml", b"#" * (2**20 + 1)).problems
+    assert "larger than 1 MiB" in problem.message
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"kind: \xe9\n", b"\x89PNG\r\n\x1a\n\x00"])
+def test_binary_data_is_a_problem(data: bytes) -> None:
+    (problem,) = read("a.yaml", data).problems
+    assert ".kgateignore" in problem.message
+
+
+# ------------------------------------------------------------------------- documents left unparsed
+
+CRD = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: things.example.org
+spec:
+  names: {kind: Thing}
+  versions:
+  - schema:
+      openAPIV3Schema:
+        description: |
+          kind: Pod
+
+          text
+"""
+
+
+def test_a_crd_is_left_unparsed() -> None:
+    for text in (CRD, "---\n" + CRD, "# c\n--- # d\n\n" + CRD + "status:\n  x: 1\n", CRD.replace("  - s", "  -  s")):
+        contents = read("a.yaml", text.encode())
+        assert contents.skipped == 1
+        assert not contents.resources
+
+
+HIDDEN = {
+    "a second kind": CRD + "kind: Pod\n",
+    "a quoted kind": CRD.replace("kind: Cust", "x: Cust", 1) + '"kind": Pod\nkind2: CustomResourceDefinition\n',
+    "an escaped kind": CRD + '"k\\x69nd": Pod\n',
+    "an explicit key": CRD + "? kind\n: Pod\n",
+    "a merge key": CRD.replace("kind: CustomResourceDefinition\n", "")
+    + "<<: {kind: Pod}\n# CustomResourceDefinition\n",
+    "flow style": "{kind: Pod, apiVersion: v1, metadata: {name: a}, x: '\nkind: CustomResourceDefinition\n'}",
+    "inside quotes": 'kind: Pod\nx: "\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"\n',
+    "another API group": CRD.replace("apiextensions.k8s.io", "example.org"),
+    "another kind": CRD.replace("kind: CustomResourceDefinition", "kind: Pod # CustomResourceDefinition"),
+    "another line break": CRD.replace("metadata:", "x: 1\u2028kind: Pod\nmetadata:"),
+    "a carriage return": CRD.replace("  name: things", "  a: b\rkind: Pod\n  name: things"),
+    "an indented document": "  kind: Pod\n" + CRD,
+    "a tag": CRD + "!!str kind: Pod\n",
+    "an end mark": CRD + "...\n" + POD,
+    "a kind over two lines": CRD.replace("kind: CustomResourceDefinition", "kind:\n  Pod # CustomResourceDefinition"),
+}
+
+
+@pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN.keys())
+def test_nothing_hides_behind_a_crd(text: str) -> None:
+    assert read("a.yaml", text.encode()).skipped == 0
+
+
+# --------------------------------------------------------------------------------------- positions
+
+LOCATED = """\
+# first
+apiVersion: v1
+kind: Pod
+metadata: {name: ü😀, labels: {a: b}}
+spec:
+  securityContext: &sc
+    runAsUser: 0
+  containers:
+  - name: one
+    securityContext: *sc
+    command: ["x", 'sudo']
+  -
+    name: two
+    args:
+    - |
+      text
+    image:
+  - {name: three, securityContext: {<<: *sc, "privileged": true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pointer", "text", "line", "column"),
+    [
+        ("", "apiVersion: v1", 2, 1),
+        ("/kind", "kind: Pod", 3, 1),
+        ("/metadata/labels/a", "a: b", 4, 31),
+        ("/spec", "spec", 5, 1),
+        ("/spec/nothing/at/all", "spec", 5, 1),
+        ("/spec/containers/0", "name: one", 9, 5),
+        ("/spec/containers/0/securityContext", "securityContext", 10, 5),
+        ("/spec/containers/0/securityContext/runAsUser", "runAsUser: 0", 7, 5),
+        ("/spec/containers/0/command/1", "'sudo'", 11, 20),
+        ("/spec/containers/1", "name: two", 13, 5),
+        ("/spec/containers/1/args/0", "|", 15, 7),
+        ("/spec/containers/1/image", "image:", 17, 5),
+        ("/spec/containers/2", '{name: three, securityContext: {<<: *sc, "privileged": true}}', 18, 5),
+        ("/spec/containers/2/securityContext/privileged", '"privileged": true', 18, 46),
+        ("/spec/containers/2/securityContext/runAsUser", "runAsUser: 0", 7, 5),
+        ("/spec/containers/7/name", "containers", 8, 3),
+    ],
+)
+def test_locations(pointer: str, text: str, line: int, column: int) -> None:
+    contents = read("dir/a.yaml", ("---\nx: 1\n---\n" + LOCATED).encode())
+    location = contents.resources[0].locate(pointer)
+    assert (location.path, location.start.line, location.start.column) == ("dir/a.yaml", line + 3, column)
+    source = LOCATED.splitlines()[line - 1]
+    assert source[column - 1 : location.end.column - 1] == text
+    assert location.snippet == source
+    assert location.pointer == pointer
+
+
+def test_locations_in_json_with_escapes() -> None:
+    text = '{"apiVersion": "v1", "kind": "Pod",\n\t"metadata": {"name": "\\ud83d\\ude00", "x": {"y": "\\/"}}}'
+    (resource,) = read("a.json", text.encode()).resources
+    assert resource.id.name == "😀"
+    location = resource.locate("/metadata/x/y")
+    assert (location.start.line, location.start.column) == (2, text.split("\n")[1].index('"y"') + 1)
+
+
+def test_members_of_a_list_are_located_in_the_file() -> None:
+    text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  spec:\n    hostPID: true\n"
+    (resource,) = read("a.yaml", text.encode()).resources
+    assert resource.locate("/spec/hostPID").start.line == 7
+
+
+def test_a_long_line_is_cut_around_the_field() -> None:
+    text = '{"apiVersion": "v1", "kind": "Pod", "a": "' + "x" * 5000 + '", "spec": {"hostPID": true}}'
+    (resource,) = read("a.json", text.encode()).resources
+    location = resource.locate("/spec/hostPID")
+    assert '"hostPID": true' in location.snippet
+    assert len(location.snippet) <= manifest.SNIPPET_LENGTH
