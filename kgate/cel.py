@@ -1,0 +1,96 @@
+"""The only place that imports the CEL engine: compiles expressions, evaluates them, fails closed.
+
+The language is that of Kubernetes' ValidatingAdmissionPolicy as far as cel-cpp has it: standard
+macros, strings and optionals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from kgate.model import Json
+
+VARIABLES = ("container", "pod", "metadata", "resource", "item", "minor")
+
+
+class CelError(Exception):
+    """An expression that does not compile, or whose answer is not a boolean."""
+
+
+class Program:
+    """Compiled expressions that are evaluated together, over the variables of VARIABLES."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self._expressions = tuple(expressions)
+        self._together = _environment().compile("[" + ",\n".join(f"({e})" for e in expressions) + "]")
+
+    def evaluate(self, variables: Mapping[str, Json]) -> list[bool | CelError]:
+        """One answer an expression, in their order; whatever is not exactly a BOOL is a CelError."""
+        activation = _activation(variables)
+        if isinstance(activation, CelError):
+            return [activation] * len(self._expressions)
+        answers = self._together.eval(activation)
+        if answers.type().name().startswith("LIST"):
+            values = answers.plain_value()
+            if len(values) == len(self._expressions) and all(type(value) is bool for value in values):
+                return list(values)
+        return [_evaluate_one(_compiled(expression), activation) for expression in self._expressions]
+
+
+def check(expression: str) -> None:
+    """Raises CelError, with the compiler's message, for an expression that is no boolean CEL."""
+    try:
+        kind = _compiled(expression).return_type().name()
+    except RuntimeError as error:
+        raise CelError(_compiler_message(str(error))) from None
+    if kind not in ("BOOL", "DYN"):
+        raise CelError(f"gives a {kind}, not true or false")
+
+
+def _compiler_message(text: str) -> str:
+    """The first fault of cel-cpp's listing, without its banner: ``1:10: undeclared reference …``."""
+    first = text.split("ERROR: <input>:", 1)[-1].split("\n", maxsplit=1)[0]
+    return first.removesuffix(" (in container '')").strip()
+
+
+def evaluate(expression: str, variables: Mapping[str, Json]) -> bool | CelError:
+    """The answer of one expression; whatever is not exactly a BOOL is a CelError."""
+    activation = _activation(variables)
+    if isinstance(activation, CelError):
+        return activation
+    return _evaluate_one(_compiled(expression), activation)
+
+
+def _evaluate_one(program: Any, activation: Any) -> bool | CelError:
+    answer = program.eval(activation)
+    if answer.type().name() == "BOOL":
+        return bool(answer.value())
+    if answer.type().name() == "ERROR":
+        return CelError(str(answer.value()).split(": ", 1)[-1])
+    return CelError(f"the answer is a {answer.type().name()}, not true or false")
+
+
+def _activation(variables: Mapping[str, Json]) -> Any:
+    """The variables in the engine's form; a CelError for what it cannot hold."""
+    try:
+        return _environment().Activation(dict(variables))
+    except (RuntimeError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
+        return CelError(str(error))
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    return _environment().compile(expression)
+
+
+@cache
+def _environment() -> Any:
+    from cel_expr_python import cel
+    from cel_expr_python.ext import ext_optional, ext_strings
+
+    return cel.NewEnv(
+        variables=dict.fromkeys(VARIABLES, cel.Type.DYN),
+        extensions=[ext_optional.ExtOptional(), ext_strings.ExtStrings()],
+    )

@@ -1,0 +1,285 @@
+"""Resources, workloads and rules -> findings and problems."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from kgate import cel, fieldpath
+from kgate.model import (
+    Container,
+    Finding,
+    Json,
+    Pod,
+    Pointer,
+    Problem,
+    Resource,
+    Rule,
+    Workload,
+    child_pointer,
+    pointer_tokens,
+)
+from kgate.workload import find_workload
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one resource came to; ``offended`` holds the ids of all rules, also those not selected."""
+
+    workload: Workload | None
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    offended: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that rules are asked about, and where its fields stand."""
+
+    kind: str
+    resource: Resource
+    variables: Mapping[str, Json]
+    pod: Pod | None = None
+    container: Container | None = None
+
+    @property
+    def body(self) -> Json:
+        """The value of the variable that the target is."""
+        return self.variables[self.kind]
+
+    def pointer(self, tokens: Sequence[str | int]) -> Pointer:
+        """Where a field of the target stands in the resource."""
+        if self.container is not None:
+            if self.pod is not None and tokens and tokens[0] == "pod":
+                return _pod_pointer(self.pod, tokens[1:])
+            return _redirect(self.container.pointer, self.container.origins, tokens)
+        if self.pod is not None:
+            return _pod_pointer(self.pod, tokens)
+        return child_pointer("", *tokens)
+
+
+def _pod_pointer(pod: Pod, tokens: Sequence[str | int]) -> Pointer:
+    if tokens and tokens[0] == "metadata":
+        return child_pointer(pod.metadata_pointer, *tokens[1:])
+    return _redirect(pod.pointer, pod.origins, tokens)
+
+
+def _redirect(base: Pointer, origins: Mapping[str, Pointer], tokens: Sequence[str | int]) -> Pointer:
+    """A field below its base, or below the place where an ancestor of it really stands."""
+    for length in range(len(tokens), 0, -1) if origins else ():
+        origin = origins.get("/".join(map(str, tokens[:length])))
+        if origin is not None:
+            return child_pointer(origin, *tokens[length:])
+    return child_pointer(base, *tokens)
+
+
+class Judge:
+    """The rules that hold for a Kubernetes version, compiled once, asked about one resource at a time."""
+
+    def __init__(self, rules: Iterable[Rule], minor: int, selected: Collection[str] | None = None) -> None:
+        self.rules = tuple(rule for rule in rules if minor in rule.versions)
+        self._minor = minor
+        self._selected = selected
+        self._by_id = {rule.id: rule for rule in self.rules}
+        self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
+        kinds = {kind for rule in self.rules for kind in rule.kinds}
+        self._kind_panels = {
+            kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds])
+            for kind in sorted(kinds)
+        }
+
+    def _asked(self, target: str) -> list[Rule]:
+        return [rule for rule in self.rules if target in rule.targets]
+
+    def judge(self, resource: Resource) -> Judgement:
+        """All findings and problems of a resource, in the order of the file."""
+        workload = find_workload(resource)
+        findings: list[Finding] = []
+        problems = list(_gaps(workload)) if workload else []
+        panel = self._kind_panels.get(resource.id.kind)
+        if panel is not None:
+            variables = self._variables(resource, {}, {})
+            _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
+        for pod in workload.pods if workload else ():
+            for target, name in self._targets(resource, pod):
+                if isinstance(target, Problem):
+                    problems.append(target)
+                else:
+                    _sort_out(self._panels[name].ask(target), findings, problems)
+        offended = frozenset(finding.rule.id for finding in findings)
+        kept = [f for f in findings if self._selected is None or f.rule.id in self._selected]
+        return Judgement(workload, tuple(self._fold(kept)), tuple(problems), offended)
+
+    def _variables(self, resource: Resource, pod: Json, metadata: Json) -> dict[str, Json]:
+        return {"resource": resource.body, "pod": pod, "metadata": metadata, "minor": self._minor}
+
+    def _targets(self, resource: Resource, pod: Pod) -> Iterator[tuple[Target | Problem, str]]:
+        """The pod and its containers; a Problem for each that is not a mapping, or if there is none."""
+        if not isinstance(pod.spec, Mapping):
+            yield _problem(resource, pod.pointer, "the pod spec must be a mapping"), "pod"
+            return
+        variables = self._variables(resource, pod.spec, pod.metadata)
+        yield Target("pod", resource, variables, pod), "pod"
+        if not pod.containers:
+            message = "the pod spec lists no containers; a patch belongs into a kustomization that names it"
+            yield _problem(resource, pod.pointer, message), "pod"
+        for container in pod.containers:
+            if isinstance(container.body, Mapping):
+                own = {**variables, "container": container.body}
+                yield Target("container", resource, own, pod, container), "container"
+            else:
+                yield _problem(resource, container.pointer, "a container must be a mapping"), "container"
+
+    def _fold(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""
+        places: dict[tuple[str | None, Pointer], dict[str, Finding]] = {}
+        for finding in findings:
+            places.setdefault((finding.container, finding.location.pointer), {}).setdefault(finding.rule.id, finding)
+        for here in places.values():
+            taken = {name: self._closure(finding.rule) & here.keys() for name, finding in here.items()}
+            hidden = set().union(*taken.values())
+            for name in sorted(here.keys() - hidden):
+                included = tuple(self._by_id[other] for other in sorted(taken[name]))
+                yield replace(here[name], includes=included)
+
+    def _closure(self, rule: Rule) -> set[str]:
+        """The ids of all rules that a rule includes, directly or not."""
+        names: set[str] = set()
+        pending = list(rule.includes)
+        while pending:
+            name = pending.pop()
+            if name not in names and name in self._by_id:
+                names.add(name)
+                pending += self._by_id[name].includes
+        return names
+
+
+class _Panel:
+    """The rules about one kind of target, asked together."""
+
+    def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        expressions = [fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules]
+        self._program = cel.Program(expressions) if expressions else None
+
+    def ask(self, target: Target) -> Iterator[Finding | Problem]:
+        """What the rules find in a target."""
+        if self._program is None:
+            return
+        answers = self._program.evaluate({**target.variables, "item": target.body})
+        for rule, answer in zip(self._rules, answers, strict=True):
+            if answer is not True:
+                yield from _examine(rule, target, answer)
+
+
+def _sort_out(results: Iterable[Finding | Problem], findings: list[Finding], problems: list[Problem]) -> None:
+    for result in results:
+        if isinstance(result, Finding):
+            findings.append(result)
+        else:
+            problems.append(result)
+
+
+def _gaps(workload: Workload) -> Iterator[Problem]:
+    return (_problem(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
+
+
+def _problem(resource: Resource, pointer: Pointer, message: str) -> Problem:
+    location = resource.locate(pointer)
+    return Problem(location.path, location.start.line, f"{resource.id}: {message}")
+
+
+# ------------------------------------------------------------------------------- one rule, one target
+
+
+def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[Finding | Problem]:
+    """Asks a rule again, item by item, to tell where the offence or the fault is."""
+    for item in fieldpath.items(target.kind, target.variables, rule.each):
+        if isinstance(item, fieldpath.WrongType):
+            place = target.pointer(item.tokens)
+            yield _problem(target.resource, place, f"rule {rule.id} cannot judge this: it must be a {item.wanted}")
+            continue
+        ask = partial(cel.evaluate, rule.expression)
+        verdict = ask({**target.variables, "item": item.value}) if rule.each else answer
+        if isinstance(verdict, cel.CelError):
+            pointer = _field_pointer(rule, target, item)
+            yield _problem(target.resource, pointer, f"rule {rule.id} cannot judge this: {verdict}")
+        elif not verdict:
+            yield _finding(rule, target, _blamed_field(rule, target, item))
+
+
+def _field_pointer(rule: Rule, target: Target, item: fieldpath.Item) -> Pointer:
+    tokens = fieldpath.tokens(rule.fields[0]) if rule.fields else ()
+    return target.pointer((*item.tokens, *tokens))
+
+
+def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> tuple[str | int, ...]:
+    """The tokens, from the target, of the field that a finding points at.
+
+    Of the rule's fields that are present: the first without which the rule would be content, else the
+    first one. If none is present: the first of all, which is then located at its nearest parent.
+    """
+    if item.is_entry:
+        return item.tokens
+    present = [field for field in rule.fields if _holder(field, target, item)[2]]
+    if len(present) > 1:
+        present.sort(key=lambda field: not _content_without(rule, target, item, field))
+    field = present[0] if present else (rule.fields[0] if rule.fields else "")
+    tokens = fieldpath.tokens(field)
+    return tokens if _is_pod_field(field, target) else (*item.tokens, *tokens)
+
+
+def _is_pod_field(field: str, target: Target) -> bool:
+    return target.kind == "container" and field.startswith("pod.")
+
+
+def _holder(field: str, target: Target, item: fieldpath.Item) -> tuple[Json, tuple[str, ...], bool]:
+    """The value that a field path starts from, the path's tokens, and whether the field is present."""
+    tokens = fieldpath.tokens(field)
+    if _is_pod_field(field, target):
+        value, tokens = target.variables["pod"], tokens[1:]
+    else:
+        value = item.value
+    return value, tokens, fieldpath.is_present(value, tokens)
+
+
+def _content_without(rule: Rule, target: Target, item: fieldpath.Item, field: str) -> bool:
+    """Whether the rule would be content if a field were absent."""
+    holder, tokens, _ = _holder(field, target, item)
+    changed = fieldpath.without(holder, tokens)
+    variables = {**target.variables, "item": item.value}
+    if _is_pod_field(field, target):
+        variables["pod"] = changed
+    else:
+        variables["item"] = changed
+        if not item.tokens:
+            variables[target.kind] = changed
+    return cel.evaluate(rule.expression, variables) is True
+
+
+def _finding(rule: Rule, target: Target, tokens: tuple[str | int, ...]) -> Finding:
+    pointer = target.pointer(tokens)
+    in_container = target.container is not None and not (tokens and tokens[0] == "pod")
+    container = target.container.name if in_container and target.container is not None else None
+    anchor = _anchor(target, tokens, in_container)
+    location = target.resource.locate(pointer)
+    location = replace(location, pointer=target.resource.pointer + pointer)
+    return Finding(rule, target.resource.id, container, location, anchor, rule.message)
+
+
+def _anchor(target: Target, tokens: tuple[str | int, ...], in_container: bool) -> str:
+    """The field from its container or pod on, with list items by name or value instead of index, and
+    with the pod's own path in front: it stays the same when other containers or items come and go."""
+    if target.container is not None and not in_container:
+        body, tokens = target.variables["pod"], tokens[1:]
+    else:
+        body = target.body
+    stable = "/".join(fieldpath.stable_tokens(body, tokens))
+    prefix = target.pod.pointer if target.pod is not None else ""
+    place = f"{target.container.list}/" if target.container is not None and in_container else ""
+    return f"{_without_index(prefix)}#{place}{stable}"
+
+
+def _without_index(pointer: Pointer) -> str:
+    return "/".join(token for token in pointer_tokens(pointer) if not token.isdigit())

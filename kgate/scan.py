@@ -1,0 +1,86 @@
+"""The pipeline on one screen: Settings -> Report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from kgate import __version__, manifest, pss, rules
+from kgate.config import Settings, selected_ids
+from kgate.engine import Judge
+from kgate.model import Assessment, Counts, Finding, Problem, Report, Resource, Score
+from kgate.score import decide, score
+from kgate.sources import files
+
+Progress = Callable[[int, int], None]
+"""Told, after each file, how many of how many are read."""
+
+
+def _silent(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
+def scan(settings: Settings, progress: Progress = _silent) -> Report:
+    """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
+    known_rules = rules.load(settings.rule_folders)
+    judge = Judge(known_rules, settings.minor, selected_ids(known_rules, settings))
+    findings: list[Finding] = []
+    assessments: list[Assessment] = []
+    problems: list[Problem] = []
+    counted = {"files": 0, "resources": 0, "ignored": 0}
+    for contents in _read(settings, progress):
+        problems += contents.problems
+        counted["files"] += contents.files
+        counted["resources"] += len(contents.resources) + contents.skipped
+        counted["ignored"] += contents.ignored
+        for resource in contents.resources:
+            found, assessment, unclear = assess(judge, resource, settings.min_score)
+            findings += found
+            problems += unclear
+            assessments += [assessment] if assessment else []
+    verdict = decide(
+        assessments,
+        findings,
+        problems,
+        resources=counted["resources"],
+        fail_on=settings.fail_on,
+        allow_empty=settings.allow_empty,
+    )
+    return Report(
+        version=__version__,
+        kubernetes_version=f"1.{settings.minor}",
+        rules=known_rules,
+        assessments=tuple(sorted(assessments, key=lambda a: (a.location, a.workload))),
+        findings=tuple(sorted(findings, key=lambda f: (f.location, f.rule.id, f.resource, f.container or ""))),
+        problems=tuple(sorted(set(problems), key=lambda p: (p.path, p.line or 0, p.message))),
+        counts=Counts(**counted),
+        verdict=verdict,
+        fail_on=settings.fail_on,
+    )
+
+
+def assess(
+    judge: Judge, resource: Resource, threshold: int
+) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
+    """Findings of a resource, its score and level if it is a workload, and what could not be judged."""
+    judgement = judge.judge(resource)
+    if judgement.workload is None:
+        return judgement.findings, None, judgement.problems
+    offended = (rule for finding in judgement.findings if finding.waiver is None for rule in finding.rules)
+    level = pss.level(judge.rules, judgement.offended)
+    assessment = Assessment(resource.id, resource.locate(""), Score(score(offended), threshold), level)
+    return judgement.findings, assessment, judgement.problems
+
+
+def _read(settings: Settings, progress: Progress) -> Iterator[manifest.Contents]:
+    """The contents of standard input and of every file at or below the paths."""
+    paths = [Path(path) for path in settings.paths if path != "-"]
+    if "-" in settings.paths:
+        yield manifest.read(settings.stdin_filename, sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1))
+    if paths:
+        listing = files.list_files(paths, files.find_root(paths))
+        yield manifest.Contents(problems=tuple(listing.problems), files=0)
+        for done, contents in enumerate(files.read_all(listing.files.values()), 1):
+            yield contents
+            progress(done, len(listing.files))

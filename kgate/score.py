@@ -1,0 +1,60 @@
+"""Findings -> score per workload -> verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kgate.model import Assessment, Finding, Problem, Rule, Severity, Verdict
+
+BANDS = {
+    Severity.CRITICAL: (0, 29),
+    Severity.HIGH: (30, 59),
+    Severity.MEDIUM: (60, 89),
+    Severity.LOW: (90, 100),
+}
+"""The lowest and the highest score of a workload whose most severe finding is of a severity."""
+
+
+def score(rules: Iterable[Rule]) -> int:
+    """The score, 0 to 100, of a workload in which these rules were offended; each counts once.
+
+    The most severe rule, of those the one with the most points, sets the band; the others take their
+    points off inside it, down to its floor. So another rule never raises the score, and no number of
+    lesser ones moves it into another band.
+    """
+    distinct = {rule.id: rule for rule in rules}.values()
+    ranked = sorted(distinct, key=lambda rule: (rule.severity, rule.points), reverse=True)
+    if not ranked:
+        return 100
+    floor, ceiling = BANDS[ranked[0].severity]
+    return max(floor, ceiling - sum(rule.points for rule in ranked[1:]))
+
+
+def decide(
+    assessments: Sequence[Assessment],
+    findings: Sequence[Finding],
+    problems: Sequence[Problem],
+    *,
+    resources: int,
+    fail_on: Severity | None,
+    allow_empty: bool,
+) -> Verdict:
+    """The verdict of the gate, from what was found alone."""
+    below = [a for a in assessments if not a.score.passed]
+    severe = [f for f in findings if fail_on is not None and f.rule.severity >= fail_on and f.waiver is None]
+    empty = resources == 0 and not allow_empty
+    reasons = []
+    if below:
+        lowest = min(a.score.value for a in below)
+        reasons.append(f"{_count(len(below), 'workload')} under the threshold, the lowest with score {lowest}")
+    if severe and fail_on is not None:
+        reasons.append(f"{_count(len(severe), 'finding')} of severity {fail_on.label} or above")
+    if problems:
+        reasons.append(f"{_count(len(problems), 'problem')}: not everything could be judged")
+    if empty:
+        reasons.append("no Kubernetes object was found; name other paths, or pass --allow-empty if that is right")
+    return Verdict(not below and not severe, bool(problems) or empty, tuple(reasons))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,195 @@
+"""Finds and reads the plain manifests of a repository, and names what is not plain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate import manifest
+from kgate.model import Problem
+from kgate.sources import templated
+from kgate.sources.ignores import Ignores
+
+EXTENSIONS = (".yaml", ".yml", ".json")
+"""What a folder is searched for; a file that is named itself is read whatever it is called."""
+
+CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml")
+"""What kgate's own configuration may be called."""
+
+_ALWAYS_SKIPPED = (".git",)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read, and its path from the repository root as reports show it."""
+
+    path: Path
+    shown: str
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a walk found: files to read as plain manifests, and what could not be taken."""
+
+    files: dict[Path, SourceFile] = field(default_factory=dict)
+    problems: set[Problem] = field(default_factory=set)
+    left_out: set[Path] = field(default_factory=set)
+
+
+def find_root(paths: Sequence[Path]) -> Path:
+    """The repository that holds the paths: the nearest parent with ``.git``, else with a configuration
+    of kgate, else what they share."""
+    places = [Path(os.path.realpath(path)) for path in paths] or [Path.cwd()]
+    folders = [place if place.is_dir() else place.parent for place in places]
+    shared = Path(os.path.commonpath(folders))
+    for markers in ((".git",), CONFIG_NAMES):
+        for folder in (shared, *shared.parents):
+            if any((folder / marker).exists() for marker in markers):
+                return folder
+    return shared
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """The path from the root with forward slashes; bytes that are no UTF-8 are shown as escapes."""
+    relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def list_files(paths: Sequence[Path], root: Path) -> Listing:
+    """Every plain manifest at or below the paths, each once, whatever way leads to it."""
+    walk = _Walk(root)
+    for path in paths:
+        walk.start(path)
+    listing = walk.listing
+    for path in listing.left_out:
+        listing.files.pop(path, None)
+    return listing
+
+
+def read_file(file: SourceFile) -> manifest.Contents:
+    """What a file holds; one that cannot be read is a Problem."""
+    try:
+        with file.path.open("rb") as stream:
+            data = stream.read(manifest.MAX_FILE_BYTES + 1)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}; mend its permissions or list it in .kgateignore"
+        return manifest.Contents(problems=(Problem(file.shown, None, message),))
+    return manifest.read(file.shown, data)
+
+
+class _Walk:
+    """One walk over a repository, which visits every real folder and file once."""
+
+    def __init__(self, root: Path) -> None:
+        self.listing = Listing()
+        self._root = root
+        self._ignores = Ignores(root)
+        self._visited: set[Path] = set()
+
+    def start(self, path: Path) -> None:
+        """Takes a path of the command line, ignored or not."""
+        if path.is_fifo():
+            self.listing.files[path] = SourceFile(path, path.as_posix())
+            return
+        real = Path(os.path.realpath(path))
+        if not real.exists():
+            shown = shown_path(Path(os.path.abspath(path)), self._root)
+            self._problem(shown, "no such file or folder; check the spelling")
+            return
+        inside = self._surroundings(real)
+        if real.is_dir():
+            self._folder(real, inside)
+        elif inside is None or not inside.holds(real):
+            self._take(real)
+
+    def _surroundings(self, path: Path) -> templated.Chart | None:
+        """Looks at the folders above a path for the chart or the kustomizations that it belongs to."""
+        chart = None
+        for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
+            names = _names(folder)
+            chart = chart or templated.find_chart(folder, names)
+            self.listing.left_out |= templated.files_of_kustomization(folder, names)
+        if chart is not None and chart.holds(path):
+            self._problem(shown_path(chart.folder, self._root), chart.problem(shown_path(chart.folder, self._root)))
+        return chart
+
+    def _folder(self, start: Path, chart: templated.Chart | None) -> None:
+        """Everything below a folder, in sorted order, without recursion."""
+        pending = [(start, chart)]
+        while pending:
+            folder, chart = pending.pop()
+            if folder in self._visited:
+                continue
+            self._visited.add(folder)
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError as error:
+                self._problem(shown_path(folder, self._root), f"cannot be listed: {error.strerror}")
+                continue
+            chart = self._note_templates(folder, [entry.name for entry in entries], chart)
+            below = [self._entry(entry, chart) for entry in entries]
+            pending += [(path, chart) for path in reversed(below) if path is not None]
+
+    def _note_templates(self, folder: Path, names: list[str], chart: templated.Chart | None) -> templated.Chart | None:
+        """Names the chart and the kustomization of a folder; gives the chart that its members belong to."""
+        shown = shown_path(folder, self._root)
+        if chart is None or not chart.holds(folder):
+            own = templated.find_chart(folder, names)
+            if own is not None:
+                chart = own
+                self._problem(shown, own.problem(shown))
+        kustomization = templated.kustomization_name(names)
+        if kustomization is not None:
+            self.listing.left_out |= templated.files_of_kustomization(folder, names)
+            place = shown_path(folder / kustomization, self._root)
+            self._problem(place, templated.kustomization_problem(shown))
+        return chart
+
+    def _entry(self, entry: os.DirEntry[str], chart: templated.Chart | None) -> Path | None:
+        """Takes a file; gives back a folder that is to be walked."""
+        path = Path(entry.path)
+        is_dir = entry.is_dir()
+        if entry.name in _ALWAYS_SKIPPED or not (is_dir or path.suffix.lower() in EXTENSIONS):
+            return None
+        if (chart is not None and chart.holds(path)) or self._ignores.covers(path, is_dir):
+            return None
+        if entry.is_symlink():
+            path = Path(os.path.realpath(path))
+            if not path.is_relative_to(self._root) or not path.exists():
+                self._problem(shown_path(Path(entry.path), self._root), _LINK_PROBLEM)
+                return None
+        if is_dir:
+            return path
+        self._take(path)
+        return None
+
+    def _take(self, path: Path) -> None:
+        shown = shown_path(path, self._root)
+        if path.is_file():
+            self.listing.files[path] = SourceFile(path, shown)
+        else:
+            self._problem(shown, "is neither a file nor a folder, not read; list it in .kgateignore")
+
+    def _problem(self, shown: str, message: str) -> None:
+        self.listing.problems.add(Problem(shown, None, message))
+
+
+_LINK_PROBLEM = (
+    "the symbolic link leads nowhere or out of the repository, and is not followed; "
+    "remove it, or list it in .kgateignore"
+)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def read_all(files: Iterable[SourceFile]) -> Iterator[manifest.Contents]:
+    """The contents of files, in the order of the paths that reports show."""
+    for file in sorted(files, key=lambda file: file.shown):
+        yield read_file(file)

@@ -1,0 +1,100 @@
+"""Each finding points at the offending field: read back from the file at that line and column."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from kgate import pss, rules
+from kgate.engine import Judge
+from kgate.manifest import read
+from kgate.model import Finding, Rule, pointer_tokens
+from tests.manifests import Body, cases
+from tests.test_rule_examples import judge_for
+
+RULES = rules.load()
+
+
+def layouts(body: Body) -> Iterator[str]:
+    """An object as indented JSON, as JSON in one line, and as block YAML below another document."""
+    yield json.dumps(body, indent=2)
+    yield json.dumps(body)
+    stream = io.StringIO()
+    emitter = YAML(typ="safe", pure=True)
+    emitter.default_flow_style = False
+    emitter.dump(body, stream)
+    yield "# a comment\n---\nx: 1\n---\n" + stream.getvalue()
+
+
+def text_at(text: str, finding: Finding) -> str:
+    lines = text.split("\n")
+    return lines[finding.location.start.line - 1][finding.location.start.column - 1 :]
+
+
+def nearest(body: Any, pointer: str) -> tuple[str | int | None, Any]:
+    """The last token of a pointer that exists, and what stands there."""
+    last: str | int | None = None
+    for token in pointer_tokens(pointer):
+        key: str | int = int(token) if isinstance(body, list) else token
+        try:
+            body = body[key]
+        except (KeyError, IndexError, TypeError):
+            break
+        last = key
+    return last, body
+
+
+def reads_back(text: str, body: Body, finding: Finding) -> bool:
+    """Whether the key of the field, or the start of the list member, stands at the location."""
+    token, value = nearest(body, finding.location.pointer)
+    found = text_at(text, finding)
+    if isinstance(token, str):
+        return found.lstrip("\"'").startswith(token) and ":" in found[len(token) :]
+    if isinstance(value, dict):
+        return found.startswith("{") or found.lstrip("\"'").startswith(tuple(value))
+    return found.lstrip("\"'").startswith(str(value))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.id for rule in RULES])
+def test_the_field_stands_there(rule: Rule) -> None:
+    seen = 0
+    for example in rule.bad:
+        judge = judge_for(rule, example)
+        for case in list(cases(rule, example))[::5]:
+            for text in layouts(case.body):
+                (resource,) = read("a.yaml", text.encode()).resources
+                for finding in judge.judge(resource).findings:
+                    seen += 1
+                    assert reads_back(text, case.body, finding), (case.label, finding.location, text_at(text, finding))
+                    start, end = finding.location.start, finding.location.end
+                    assert (start.line, start.column) < (end.line, end.column)
+    assert seen
+
+
+def test_a_shared_anchor_is_blamed_where_it_is_written() -> None:
+    text = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: a
+  annotations: {x: y}
+spec:
+  containers:
+    - name: one
+      securityContext: &context
+        privileged: true
+    - name: two
+      securityContext: *context
+    - name: three
+      securityContext:
+        <<: *context
+"""
+    (resource,) = read("a.yaml", text.encode()).resources
+    judge = Judge(RULES, pss.NEWEST_MINOR, {"privileged-container"})
+    found = judge.judge(resource).findings
+    assert [(f.container, f.location.start.line) for f in found] == [("one", 10), ("two", 10), ("three", 10)]
