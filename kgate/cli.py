@@ -1,0 +1,374 @@
+"""The click commands: parse, call, write, exit. The only place that prints."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from kgate import __version__, reports
+from kgate.errors import KgateError, OutputError
+
+if TYPE_CHECKING:
+    from kgate.config import Settings
+    from kgate.model import Report, Rule
+
+SEVERITIES = ("critical", "high", "medium", "low")
+EXIT_BUG = 4
+EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
+_PIECE = 1 << 14
+BUG_TRACKER = "https://github.com/kgate/kgate/issues"
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and ends the process; the one place that catches everything."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    gc.disable()  # nothing here makes cycles worth finding; with many findings the search takes a third of the time
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code: Any
+    try:
+        code = main.main(arguments, prog_name="kgate", standalone_mode=False, auto_envvar_prefix="KGATE")
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except KgateError as error:
+        click.echo(f"kgate: {_inert(str(error))}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
+    except _ClosedPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001 - the one place that turns a bug into an exit code
+        _show_bug(error, "--verbose" in arguments or "-v" in arguments)
+        code = EXIT_BUG
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+class _ClosedPipeError(Exception):
+    """Nobody reads standard output any more (click would take a BrokenPipeError for its own)."""
+
+
+def _print(text: str, end: str = "\n") -> None:
+    """Writes to standard output, piece by piece, so that a closed pipe is noticed. Raises _ClosedPipeError."""
+    text += end
+    try:
+        for start in range(0, len(text), _PIECE):
+            click.echo(text[start : start + _PIECE], nl=False, color=True)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise _ClosedPipeError from None
+
+
+def _show_bug(error: Exception, with_traceback: bool) -> None:
+    if with_traceback:
+        import traceback
+
+        traceback.print_exception(error)
+    hint = "" if with_traceback else "; run it with --verbose for the details"
+    message = f"kgate: this is a bug in kgate: {type(error).__name__}: {_inert(str(error))}{hint}"
+    click.echo(f"{message}\nplease report it at {BUG_TRACKER} with the command and the manifest", err=True)
+
+
+def _inert(text: str) -> str:
+    from kgate.reports.safety import one_line
+
+    return one_line(text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="kgate %(version)s")
+def main() -> None:
+    """The privilege gate for GitOps repositories.
+
+    Judges every workload of a repository by the privilege it asks for, says at which line each
+    privilege was granted, and fails below a score.
+    """
+
+
+# -------------------------------------------------------------------------------------------- scan
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Values of an option that may be repeated or hold several names separated by commas."""
+    return tuple(name for part in value for name in part.replace(",", " ").split())
+
+
+def _output(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[tuple[str, Path], ...]:
+    """NAME=FILE pairs. Raises click.BadParameter."""
+    pairs = []
+    for pair in value:
+        name, separator, file = pair.partition("=")
+        if not separator or not file:
+            raise click.BadParameter(f"'{pair}' is not NAME=FILE, such as sarif=kgate.sarif")
+        if name not in reports.names():
+            raise click.BadParameter(f"'{name}' is no format; choose from {', '.join(reports.names())}")
+        pairs.append((name, Path(file)))
+    return tuple(pairs)
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  kgate scan ./k8s                          gate a folder at the default score of 60 (baseline)
+  kgate scan --min-score 90 .               gate at restricted
+  kgate scan -f json . | jq .verdict        for another program
+  kgate scan . -o sarif=kgate.sarif -o junit=kgate.xml
+  helm template charts/web | kgate scan - --stdin-filename charts/web
+
+\b
+Exit codes:
+  0  everything was judged and the gate passed
+  1  judged, and the gate failed
+  2  usage, configuration or a rule file is wrong
+  3  incomplete: something could not be read, rendered or judged
+  4  a bug in kgate
+"""
+)
+@click.argument("paths", nargs=-1, metavar="[PATH…|-]")
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(reports.names()),
+    default="text",
+    show_default=True,
+    help="Report on standard output.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_output,
+    help="Write a report to a file as well; may be repeated.",
+)
+@click.option(
+    "--min-score",
+    type=click.IntRange(0, 100),
+    help="Score that every workload must reach: 60 is baseline, 90 restricted.  [default: 60]",
+)
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Fail for any finding of this severity or above.")
+@click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
+@click.option("--select", multiple=True, metavar="RULE", callback=_names, help="Only these rules; may be repeated.")
+@click.option("--ignore", multiple=True, metavar="RULE", callback=_names, help="Not these rules; may be repeated.")
+@click.option("--rules", "rule_folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration; else the nearest kgate.yaml.",
+)
+@click.option("--stdin-filename", metavar="PATH", help="What to call standard input in reports.")
+@click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 1; other codes stay.")
+@click.option("--allow-empty", is_flag=True, default=None, help="It is no fault to find no Kubernetes object.")
+@click.option("-q", "--quiet", is_flag=True, help="Text report: only problems and the summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Text report: shorten no list. Errors: show tracebacks.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours and links; auto heeds NO_COLOR and FORCE_COLOR.",
+)
+def scan(**flags: Any) -> int:
+    """Judge the manifests at or below PATH (default: the current folder), or standard input (-)."""
+    settings = _settings(flags)
+    with _progress() as progress:
+        from kgate.scan import scan as run_scan
+
+        report = run_scan(settings, progress)
+    _print_report(report, settings, flags)
+    for name, file in flags["outputs"]:
+        write_atomically(file, reports.renderer(name)(report))
+    code = report.verdict.exit_code
+    return 0 if code == 1 and flags["exit_zero"] else code
+
+
+def _settings(flags: dict[str, Any]) -> Settings:
+    """The settings of a scan from flags, environment and configuration file."""
+    from kgate import config
+    from kgate.sources.files import find_root
+
+    paths = flags["paths"]
+    if "-" in paths and sys.stdin.isatty():
+        raise click.UsageError("'-' reads a manifest from standard input, which is a terminal; pipe one in")
+    options = config.Options(
+        paths=paths,
+        stdin_filename=flags["stdin_filename"],
+        min_score=flags["min_score"],
+        fail_on=flags["fail_on"],
+        kubernetes_version=flags["kubernetes_version"],
+        select=flags["select"],
+        ignore=flags["ignore"],
+        rules=flags["rule_folders"],
+        allow_empty=flags["allow_empty"],
+    )
+    root = find_root([Path(path) for path in paths if path != "-"])
+    file = flags["config_path"] or config.find_config(paths, root)
+    return config.settle(options, config.read_config(file) if file else None)
+
+
+def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> None:
+    if flags["format_name"] != "text":
+        _print(reports.renderer(flags["format_name"])(report), end="")
+        return
+    from kgate.reports.text import Terminal, render_for
+
+    color = _wants_color(flags["color"])
+    detail = 0 if flags["quiet"] else 2 if flags["verbose"] else 1
+    links_to = str(_root(settings)) if color and sys.stdout.isatty() else None
+    _print(render_for(report, Terminal(color, _width(), links_to, detail)), end="")
+
+
+def _root(settings: Settings) -> Path:
+    from kgate.sources.files import find_root
+
+    return find_root([Path(path) for path in settings.paths if path != "-"])
+
+
+def _wants_color(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int:
+    import shutil
+
+    return min(shutil.get_terminal_size((100, 24)).columns, 140) if sys.stdout.isatty() else 100
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """A progress bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises OutputError."""
+    import tempfile
+
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                stream.write(text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# ------------------------------------------------------------------------------------------- rules
+
+_RULE_FORMATS = click.Choice(["terminal", "json", "markdown"])
+
+
+@main.group()
+def rules() -> None:
+    """Show the rules."""
+
+
+@rules.command("list", epilog="\b\nExample:\n  kgate rules list -f json")
+@click.option(
+    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show them."
+)
+@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+def list_rules(format_name: str, folders: tuple[str, ...]) -> None:
+    """List all rules with severity, points and title."""
+    from kgate.exports import documentation
+
+    _print(documentation.rule_list(_load(folders), format_name))
+
+
+@rules.command("show", epilog="\b\nExample:\n  kgate rules show host-network")
+@click.argument("rule_id", metavar="ID")
+@click.option(
+    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show it."
+)
+@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+def show_rule(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
+    """Show one rule whole: expression, fields, examples and equivalents."""
+    from kgate.exports import documentation
+    from kgate.rules import find
+
+    _print(documentation.rule_page(find(_load(folders), rule_id), format_name))
+
+
+@main.command(epilog="\b\nExample:\n  kgate explain privileged-container")
+@click.argument("rule_id", metavar="ID")
+@click.option(
+    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show it."
+)
+@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+def explain(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
+    """Explain a rule: why it matters and what to write instead."""
+    from kgate.exports import documentation
+    from kgate.rules import find
+
+    _print(documentation.explanation(find(_load(folders), rule_id), format_name))
+
+
+def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
+    from kgate.rules import load
+
+    return load([(Path(folder), folder) for folder in folders])
+
+
+# -------------------------------------------------------------------------------------- completion
+
+
+@main.command(epilog='\b\nExample (bash):\n  eval "$(kgate completion bash)"')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell."""
+    from click.shell_completion import get_completion_class
+
+    completer = get_completion_class(shell)
+    assert completer is not None
+    _print(completer(main, {}, "kgate", "_KGATE_COMPLETE").source())
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of the JSON report."""
+    from importlib.resources import files
+
+    _print((files("kgate") / "schemas" / "report-1.json").read_text(encoding="utf-8"), end="")

@@ -1,0 +1,1 @@
+"""What rules are turned into besides judgements."""

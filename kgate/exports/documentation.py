@@ -1,0 +1,173 @@
+"""Rules -> documentation: lists, pages and explanations for terminal, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kgate.model import Example, Rule, Versions
+
+_WIDTH = 96
+
+
+def rule_list(rules: Iterable[Rule], format_name: str) -> str:
+    """All rules, the most severe first."""
+    ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
+    if format_name == "json":
+        return json.dumps([as_json(rule) for rule in ranked], indent=2)
+    if format_name == "markdown":
+        return "\n".join(_markdown_index(ranked))
+    width = max(len(rule.id) for rule in ranked)
+    return "\n".join(f"{rule.severity.label:<8}  {rule.points:>2}  {rule.id:<{width}}  {rule.title}" for rule in ranked)
+
+
+def rule_page(rule: Rule, format_name: str) -> str:
+    """Everything about one rule."""
+    if format_name == "json":
+        return json.dumps(as_json(rule), indent=2)
+    if format_name == "markdown":
+        return "\n".join(_markdown_page(rule, "#"))
+    return "\n".join((_explained(rule), "", *_terminal_details(rule)))
+
+
+def explanation(rule: Rule, format_name: str) -> str:
+    """Why a rule matters and what to write instead."""
+    return _explained(rule) if format_name == "terminal" else rule_page(rule, format_name)
+
+
+def handbook(rules: Iterable[Rule]) -> str:
+    """docs/rules.md: the index and a page for every rule."""
+    ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
+    lines = [
+        "# Rules",
+        "",
+        "<!-- Generated from rules/ by `python docs/generate.py`; do not edit. -->",
+        "",
+        f"kgate has {len(ranked)} rules. How the score comes from them: [score](score.md).",
+        "",
+        *_markdown_index(ranked),
+    ]
+    for rule in ranked:
+        lines += ["", *_markdown_page(rule, "##")]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(rule: Rule) -> dict[str, Any]:
+    """A rule as plain JSON types, in the words of its file."""
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity.label,
+        "points": rule.points,
+        "pss": [{"level": check.level, "check": check.check} for check in rule.pss],
+        "kubernetes": version_range(rule.versions),
+        "target": list(rule.targets),
+        "kinds": list(rule.kinds),
+        "each": list(rule.each),
+        "expression": rule.expression,
+        "fields": list(rule.fields),
+        "includes": list(rule.includes),
+        "message": rule.message,
+        "rationale": rule.rationale,
+        "remediation": rule.remediation,
+        "references": [{"title": reference.title, "url": reference.url} for reference in rule.references],
+        "tags": list(rule.tags),
+        "equivalents": _equivalents(rule),
+        "examples": {
+            "good": [example.body for example in rule.good],
+            "bad": [example.body for example in rule.bad],
+        },
+    }
+
+
+def version_range(versions: Versions) -> str:
+    """``>=1.8 <1.25`` as in rule files; empty for all versions."""
+    since = f">=1.{versions.since}" if versions.since else ""
+    until = f"<1.{versions.until}" if versions.until is not None else ""
+    return f"{since} {until}".strip()
+
+
+def _equivalents(rule: Rule) -> dict[str, list[str]]:
+    peers: dict[str, list[str]] = {}
+    for peer, name in rule.equivalents:
+        peers.setdefault(peer, []).append(name)
+    return peers
+
+
+# ---------------------------------------------------------------------------------------- terminal
+
+
+def _explained(rule: Rule) -> str:
+    head = f"{rule.id}: {rule.title} ({rule.severity.label}, {rule.points} points)"
+    parts = (
+        head,
+        rule.message,
+        *_wrapped("Why it matters", rule.rationale),
+        *_wrapped("What to write", rule.remediation),
+    )
+    return "\n\n".join((*parts, "Write, for example:\n" + textwrap.indent(rule.good[-1].text, "    ")))
+
+
+def _wrapped(title: str, text: str) -> Iterator[str]:
+    paragraphs = [textwrap.fill(" ".join(part.split()), _WIDTH) for part in text.split("\n\n")]
+    yield f"{title}:\n" + "\n\n".join(paragraphs)
+
+
+def _terminal_details(rule: Rule) -> Iterator[str]:
+    yield "Instead of, for example:\n" + textwrap.indent(rule.bad[0].text, "    ")
+    yield ""
+    for label, text in _facts(rule):
+        yield f"{label + ':':<22} {text}"
+    yield "Expression (CEL):\n" + textwrap.indent(rule.expression, "    ")
+    yield "References:"
+    for reference in rule.references:
+        yield f"    {reference.title}\n    {reference.url}"
+
+
+def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
+    for check in rule.pss:
+        yield "Pod Security Standards", f"{check.level}, {check.check}"
+    if version_range(rule.versions):
+        yield "Kubernetes", version_range(rule.versions)
+    yield "Asked about", ", ".join(rule.kinds or rule.targets)
+    if rule.includes:
+        yield "Includes", ", ".join(rule.includes)
+    if rule.tags:
+        yield "Tags", ", ".join(rule.tags)
+    for peer, names in _equivalents(rule).items():
+        yield f"In {peer}", ", ".join(names)
+
+
+# ---------------------------------------------------------------------------------------- Markdown
+
+
+def _markdown_index(rules: Iterable[Rule]) -> Iterator[str]:
+    yield "| severity | points | rule | what it is | Pod Security Standards |"
+    yield "| --- | ---: | --- | --- | --- |"
+    for rule in rules:
+        levels = ", ".join(sorted({check.level for check in rule.pss}))
+        yield f"| {rule.severity.label} | {rule.points} | [{rule.id}](#{rule.id}) | {rule.title} | {levels} |"
+
+
+def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:
+    yield f"{heading} {rule.id}"
+    yield ""
+    yield f"**{rule.title}**: {rule.severity.label}, {rule.points} points. {rule.message}"
+    yield from ("", rule.rationale, "", "**What to write instead.** " + rule.remediation, "")
+    yield from _code_blocks("Bad", rule.bad)
+    yield from _code_blocks("Good", rule.good)
+    yield from ("**Allowed if** (CEL)", "", "```cel", rule.expression, "```", "")
+    for label, text in _facts(rule):
+        yield f"- {label}: {text}"
+    yield ""
+    for reference in rule.references:
+        yield f"- [{reference.title}]({reference.url})"
+
+
+def _code_blocks(label: str, examples: Iterable[Example]) -> Iterator[str]:
+    yield f"{label}:"
+    for example in examples:
+        yield from ("", "```yaml", example.text, "```")
+    yield ""

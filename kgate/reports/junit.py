@@ -1,0 +1,160 @@
+"""The JUnit XML report: what the test tab of Jenkins, GitLab and Azure Pipelines shows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from kgate.model import Assessment, Finding, Problem, Report
+from kgate.reports.wording import acceptance, first_sentence, shown, summary
+
+if TYPE_CHECKING:
+    from junitparser import TestCase, TestSuite
+    from junitparser.junitparser import FinalResult
+
+
+_LINE_LIMIT = 2_000
+
+
+def render(report: Report) -> str:
+    """The report as one ``testsuites`` element, a suite for each file, with a line end."""
+    from junitparser import JUnitXml
+
+    root = JUnitXml("kgate")
+    suites = [_suite(path, cases) for path, cases in _cases_by_path(report).items()]
+    root.extend(suites)  # type: ignore[no-untyped-call]
+    # Not update_statistics(): it adds "skipped", which junit-10.xsd does not allow here.
+    root.tests = sum(suite.tests for suite in suites)
+    root.failures = sum(suite.failures for suite in suites)
+    root.errors = sum(suite.errors for suite in suites)
+    return _normal_form(root)
+
+
+def _normal_form(root: object) -> str:
+    """XML whose bytes do not depend on whether junitparser found lxml."""
+    from junitparser.junitparser import write_xml
+
+    written = io.BytesIO()
+    write_xml(root, written)
+    tree = ElementTree.fromstring(written.getvalue())  # noqa: S314  what was written just now
+    ElementTree.indent(tree)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(tree, encoding="unicode")}\n'
+
+
+def _line(text: str) -> str:
+    return shown(text, _LINE_LIMIT)
+
+
+# ---------------------------------------------------------------------------------------- suites
+
+
+def _suite(path: str, cases: Iterable[TestCase]) -> TestSuite:
+    from junitparser import TestSuite
+
+    suite = TestSuite(_line(path))
+    suite._elem.set("file", _line(path))
+    suite.add_testcases(_numbered(cases))
+    return suite
+
+
+def _numbered(cases: Iterable[TestCase]) -> list[TestCase]:
+    """The cases, with `` #2`` and so on where GitLab would drop a second case of the same name."""
+    taken: set[str] = set()
+    following: dict[str, Iterator[int]] = {}
+    numbered = []
+    for case in cases:
+        base = name = case.name
+        while name in taken:
+            name = f"{base} #{next(following.setdefault(base, count(2)))}"
+        taken.add(name)
+        case.name = name
+        numbered.append(case)
+    return numbered
+
+
+def _cases_by_path(report: Report) -> dict[str, list[TestCase]]:
+    """The test cases of each file, files sorted."""
+    cases: dict[str, list[TestCase]] = {}
+    for path, case in _cases(report):
+        cases.setdefault(path, []).append(case)
+    return dict(sorted(cases.items()))
+
+
+def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
+    """Every test case with the file that it belongs to."""
+    yield from ((problem.path, _problem_case(problem)) for problem in report.problems)
+    if report.verdict.incomplete and not report.problems:
+        yield ".", _incomplete_case(report.verdict.reasons)
+    for assessment in report.assessments:
+        case = _passing_case(assessment) if assessment.score.passed else _score_case(assessment)
+        yield assessment.location.path, case
+    failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
+    for finding in report.findings:
+        severe = report.fail_on is not None and finding.rule.severity >= report.fail_on
+        fails = severe or (finding.location.path, finding.resource) in failed
+        yield finding.location.path, _finding_case(finding, fails)
+
+
+# ----------------------------------------------------------------------------------------- cases
+
+
+def _case(name: str, path: str, result: FinalResult | None = None, text: Sequence[str] = ()) -> TestCase:
+    from junitparser import TestCase
+
+    case = TestCase(_line(name), _line(path))
+    if result is not None:
+        result.text = "\n".join(_line(line) for line in text)
+        case.result = result
+    return case
+
+
+def _finding_case(finding: Finding, fails: bool) -> TestCase:
+    """A finding: a failure if the gate fails by it, else a passing case that tells it as its output."""
+    from junitparser import Failure, Skipped
+
+    rule, location = finding.rule, finding.location
+    container = "" if finding.container is None else f"[{finding.container}]"
+    name = f"{rule.id}: {finding.resource}{container} (line {location.start.line})"
+    text = (
+        str(location),
+        f"    | {location.snippet.strip()}",
+        f"why: {rule.message} {first_sentence(rule.rationale)}".rstrip(),
+        f"fix: {' '.join(rule.remediation.split())}",
+    )
+    if finding.waiver is not None:
+        return _case(name, location.path, Skipped(_line(acceptance(finding.waiver)), "waived"), text)
+    if fails:
+        return _case(name, location.path, Failure(_line(summary(finding)), rule.id), text)
+    case = _case(name, location.path)
+    case.system_out = "\n".join(_line(line) for line in text)
+    return case
+
+
+def _passing_case(assessment: Assessment) -> TestCase:
+    return _case(f"{assessment.workload}: score {assessment.score.value}", assessment.location.path)
+
+
+def _score_case(assessment: Assessment) -> TestCase:
+    from junitparser import Failure
+
+    score, location = assessment.score, assessment.location
+    message = f"Score {score.value} is under the threshold {score.threshold} ({assessment.workload})."
+    text = (str(location), f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}")
+    return _case(f"score: {assessment.workload}", location.path, Failure(_line(message), "score"), text)
+
+
+def _problem_case(problem: Problem) -> TestCase:
+    from junitparser import Error
+
+    name = "problem" if problem.line is None else f"problem (line {problem.line})"
+    error = Error(_line(first_sentence(problem.message)), "problem")
+    return _case(name, problem.path, error, (str(problem),))
+
+
+def _incomplete_case(reasons: Sequence[str]) -> TestCase:
+    from junitparser import Error
+
+    return _case("incomplete", ".", Error(_line("; ".join(reasons)), "incomplete"), reasons)

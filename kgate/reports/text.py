@@ -1,0 +1,240 @@
+"""The text report: what an engineer reads when the pull request goes red."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from kgate.model import Assessment, Finding, Location, Problem, Report, ResourceId, Rule, Severity
+from kgate.reports.safety import one_line
+from kgate.reports.wording import first_sentence
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+Line: TypeAlias = tuple[tuple[str, str], ...]
+"""Pieces of text and their style in rich's notation."""
+
+DOCUMENTATION = "https://github.com/kgate/kgate/blob/main/docs/rules.md"
+_STYLES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
+_GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bold red"}
+_BAR_CELLS = 10
+_FEW = 8
+_SNIPPET_LIMIT = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """How to show a report: colour, columns, the folder that links lead into, and how much."""
+
+    color: bool = False
+    width: int = 100
+    links_to: str | None = None
+    detail: int = 1
+
+
+def render(report: Report) -> str:
+    """The report as plain text, for a file or a pipe."""
+    return render_for(report, Terminal())
+
+
+def render_for(report: Report, terminal: Terminal) -> str:
+    """The report for a terminal; ``detail`` 0 leaves the findings out, 2 shortens no list."""
+    show = _styled if terminal.color else _plain
+    return "".join(show(line) + "\n" for line in _lines(report, terminal))
+
+
+def _plain(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
+def _styled(line: Line) -> str:
+    return "".join(_style(style).render(text) if style else text for text, style in line)
+
+
+@cache
+def _style(definition: str) -> Style:
+    from rich.style import Style
+
+    return Style.parse(definition)
+
+
+def _lines(report: Report, terminal: Terminal) -> Iterator[Line]:
+    if terminal.detail > 0:
+        yield from _details(report, terminal)
+    yield from _problems(report.problems, terminal)
+    yield from _summary(report, terminal)
+
+
+# --------------------------------------------------------------------------------------- findings
+
+
+def _details(report: Report, terminal: Terminal) -> Iterator[Line]:
+    """Each object with findings, as it comes in the repository."""
+    assessments = {(a.workload, a.location.path): a for a in report.assessments}
+    shown = sorted(report.findings, key=lambda f: (f.location.path, f.resource))
+    for (path, resource), group in groupby(shown, key=lambda f: (f.location.path, f.resource)):
+        assessment = assessments.get((resource, path))
+        yield _headline(resource, path, assessment)
+        yield _line("")
+        by_rule = sorted(group, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
+        for _, findings in groupby(by_rule, key=lambda f: f.rule.id):
+            yield from _rule_block(tuple(findings), terminal)
+            yield _line("")
+
+
+def _headline(resource: ResourceId, path: str, assessment: Assessment | None) -> Line:
+    name = one_line(str(resource))
+    if assessment is None:
+        return _line((name, "bold"), f"  {one_line(path)}")
+    score = assessment.score
+    mark = ("✓", "green") if score.passed else ("✗", "bold red")
+    return _line(
+        mark,
+        " ",
+        (name, "bold"),
+        f"  {one_line(str(assessment.location))}  ",
+        (f"score {score.value} {score.grade}", _GRADE_STYLES[score.grade]),
+        f"  PSS {assessment.pss_level}",
+        "" if score.passed else f"  (needs {score.threshold})",
+    )
+
+
+def _rule_block(findings: Sequence[Finding], terminal: Terminal) -> Iterator[Line]:
+    """One rule in one object: every place with its source line, then why and fix once."""
+    rule = findings[0].rule
+    severity = (f"{rule.severity.label:<8}", _STYLES[rule.severity])
+    yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}", _included(findings))
+    for finding in findings if terminal.detail > 1 else findings[:_FEW]:
+        yield from _place(finding, terminal)
+    if len(findings) > _FEW and terminal.detail <= 1:
+        yield _line(f"    … and {len(findings) - _FEW} more places (--verbose shows all)")
+    whole = terminal.detail > 1
+    yield from _paragraph("why", rule.rationale if whole else first_sentence(rule.rationale), terminal.width)
+    yield from _paragraph("fix", rule.remediation if whole else first_sentence(rule.remediation), terminal.width)
+
+
+def _included(findings: Iterable[Finding]) -> tuple[str, str]:
+    names = sorted({rule.id for finding in findings for rule in finding.includes})
+    return (f" (and {', '.join(names)})" if names else "", "dim")
+
+
+def _place(finding: Finding, terminal: Terminal) -> Iterator[Line]:
+    location = finding.location
+    where = f"container {one_line(finding.container)}" if finding.container else ""
+    waived = f"  waived until {one_line(finding.waiver.expires)}" if finding.waiver else ""
+    yield _line(
+        "    ", (one_line(str(location)), _file_link(location, terminal)), f"  {where}" if where else "", waived
+    )
+    yield from _source_line(location)
+
+
+def _source_line(location: Location) -> Iterator[Line]:
+    """The offending line, with the field underlined where the line is shown as it stands."""
+    stripped = location.snippet.lstrip()
+    shown = one_line(stripped)
+    number = f"{location.start.line:>7}"
+    yield _line((f"{number} │ ", "dim"), shown[:_SNIPPET_LIMIT])
+    offset = location.start.column - 1 - (len(location.snippet) - len(stripped))
+    length = location.end.column - location.start.column
+    if shown == stripped and offset >= 0 and offset + length <= min(len(shown), _SNIPPET_LIMIT) and length:
+        yield _line((" " * len(number) + " │ ", "dim"), " " * offset, ("^" * length, "red"))
+
+
+@cache
+def _paragraph(label: str, text: str, width: int) -> tuple[Line, ...]:
+    first, *others = textwrap.wrap(" ".join(text.split()), max(width - 9, 30)) or [""]
+    return (_line("    ", (label, "bold"), f"  {first}"), *(_line(f"         {line}") for line in others))
+
+
+def _link(rule: Rule, terminal: Terminal) -> str:
+    return f"bold link {DOCUMENTATION}#{rule.id}" if terminal.links_to else "bold"
+
+
+def _file_link(location: Location, terminal: Terminal) -> str:
+    if terminal.links_to is None:
+        return "underline"
+    return f"underline link {Path(terminal.links_to, location.path).as_uri()}"
+
+
+# --------------------------------------------------------------------------------------- problems
+
+
+def _problems(problems: Sequence[Problem], terminal: Terminal) -> Iterator[Line]:
+    if not problems:
+        return
+    yield _line(("Problems", "bold"), " (what could not be read or judged)")
+    limit = len(problems) if terminal.detail > 1 else 2 * _FEW
+    for problem in problems[:limit]:
+        yield _line("  ", ("!", "bold magenta"), f" {one_line(str(problem))}")
+    if len(problems) > limit:
+        yield _line(f"  … and {len(problems) - limit} more problems (--verbose shows all)")
+    yield _line("")
+
+
+# ---------------------------------------------------------------------------------------- summary
+
+
+def _summary(report: Report, terminal: Terminal) -> Iterator[Line]:
+    yield _line(("Summary", "bold"), f" (Kubernetes {report.kubernetes_version})")
+    ranked = sorted(report.assessments, key=lambda a: (a.score.value, a.location))
+    limit = len(ranked) if terminal.detail > 1 else 5 * _FEW
+    for assessment in ranked[:limit]:
+        yield _score_line(assessment)
+    if len(ranked) > limit:
+        yield _line(f"  … and {len(ranked) - limit} more workloads, none with a lower score (--verbose shows all)")
+    yield _line(f"  {_totals(report)}")
+    if report.findings:
+        yield _line("  kgate explain RULE tells more about a rule")
+    yield _verdict(report)
+    for reason in report.verdict.reasons:
+        yield _line(f"  - {reason}")
+
+
+def _score_line(assessment: Assessment) -> Line:
+    score = assessment.score
+    filled = round(score.value * _BAR_CELLS / 100)
+    bar = "█" * filled + "░" * (_BAR_CELLS - filled)
+    name = one_line(str(assessment.workload))
+    place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
+    style = _GRADE_STYLES[score.grade]
+    return _line(
+        f"  {score.value:>3} ",
+        (f"{score.grade} {bar}", style),
+        f" {assessment.pss_level:<10}  {name}  ",
+        (place, "dim"),
+    )
+
+
+def _totals(report: Report) -> str:
+    unwaived = [finding for finding in report.findings if finding.waiver is None]
+    counts = [
+        f"{count} {severity.label}"
+        for severity in reversed(Severity)
+        if (count := sum(finding.rule.severity is severity for finding in unwaived))
+    ]
+    waived = len(report.findings) - len(unwaived)
+    parts = (
+        f"{len(report.assessments)} workloads in {report.counts.resources} objects of {report.counts.files} files",
+        f"findings: {', '.join(counts) or 'none'}" + (f", {waived} waived" if waived else ""),
+        f"{report.counts.ignored} other documents ignored" if report.counts.ignored else "",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def _verdict(report: Report) -> Line:
+    verdict = report.verdict
+    if verdict.incomplete:
+        return _line(("! incomplete", "bold magenta"), "" if verdict.passed else ", and failed as far as judged")
+    return _line(("✓ passed", "bold green")) if verdict.passed else _line(("✗ failed", "bold red"))
+
+
+def _line(*parts: str | tuple[str, str]) -> Line:
+    """A line from texts, with style or without."""
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    return tuple((text, style) for text, style in pairs if text)

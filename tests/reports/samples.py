@@ -1,0 +1,223 @@
+"""Reports built by hand: with findings, without, with problems, waived, hostile and long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kgate.model import (
+    Assessment,
+    Counts,
+    Finding,
+    Location,
+    Position,
+    Problem,
+    Reference,
+    Report,
+    ResourceId,
+    Rule,
+    Score,
+    Severity,
+    Verdict,
+    Waiver,
+)
+
+PRIVILEGED = Rule(
+    id="privileged-container",
+    title="Privileged container",
+    severity=Severity.CRITICAL,
+    points=10,
+    targets=("container",),
+    expression="true",
+    message="The container runs privileged, which is root on the node.",
+    rationale="A privileged container sees every device of the node. Whoever gets in owns the node.\n",
+    remediation="Remove the field, e.g. set `privileged` to false. Name the capability that it needs instead.\n",
+    references=(
+        Reference("Pod Security Standards", "https://kubernetes.io/docs/concepts/security/pod-security-standards/"),
+        Reference("CWE-250", "https://cwe.mitre.org/data/definitions/250.html"),
+    ),
+    tags=("cwe-250", "T1611"),
+)
+HOST_PATH = replace(
+    PRIVILEGED,
+    id="host-path-volume",
+    title="Volume from the node's file system",
+    severity=Severity.HIGH,
+    points=7,
+    message="The pod mounts a path of the node's file system.",
+    tags=tuple(f"tag-{number}" for number in range(25)),
+    rationale="Long. " * 1_000,
+)
+RUN_AS_ROOT = replace(
+    PRIVILEGED,
+    id="run-as-root-allowed",
+    title="Container may run as root",
+    severity=Severity.MEDIUM,
+    points=6,
+    message="The container may run as root.",
+    references=(),
+)
+NO_LIMITS = replace(
+    PRIVILEGED,
+    id="added-capability",
+    title="Added capability",
+    severity=Severity.LOW,
+    points=1,
+    message="The container adds a capability.",
+    rationale="",
+)
+RULES = (PRIVILEGED, HOST_PATH, RUN_AS_ROOT, NO_LIMITS)
+
+WEB = ResourceId("apps/v1", "Deployment", "shop", "web")
+LOG = ResourceId("apps/v1", "DaemonSet", "shop", "log")
+TIDY = ResourceId("v1", "Pod", "", "tidy")
+ROLE = ResourceId("rbac.authorization.k8s.io/v1", "ClusterRole", "", "admin")
+
+WAIVER = Waiver("reads the node's log files", "team-ops", "2027-01-31")
+
+HOSTILE_TEXTS = (
+    "x\n::error::owned",
+    "##vso[task.setvariable variable=a]b",
+    "##[error]owned",
+    "\x1b[31mred\x1b]0;title\x07",
+    "a|b||c",
+    "`code` ``more`` ```",
+    "</code></td></table></details><img src=x onerror=alert(1)>",
+    "<script>alert(1)</script><!-- ",
+    "@org @org/team someone@evil.example",
+    "#123 org/repo#4 GH-5",
+    "[text](https://evil.example) ![image](https://evil.example/x.png)",
+    "https://evil.example www.evil.example ftp://evil.example mailto:a@evil.example wwww.evil.example",
+    "*bold* _italic_ ~~gone~~ $x$ \\| &amp; &lt;b&gt;",
+    "".join(map(chr, range(0x20))),
+    "\x7f\x80\x9b\u2028\u202eabc\ufeff\ufffe\uffff",
+    "lone \ud800 and \udfff surrogates",
+    "🙂 ünïcödé 中文",
+    "# heading\n\n- list\n\n> quote\n\n---\n",
+    "]]><!--?>&<>\"'",
+    "long " * 2_000,
+)
+
+
+def location(path: str, line: int, pointer: str = "", snippet: str = "      privileged: true") -> Location:
+    """The place of a field in a line that is indented by six columns."""
+    return Location(path, Position(line, 7), Position(line, 23), pointer, snippet)
+
+
+def finding(
+    rule: Rule = PRIVILEGED, resource: ResourceId = WEB, container: str | None = "app", line: int = 12
+) -> Finding:
+    """A finding in the first container of a workload."""
+    pointer = "/spec/template/spec/containers/0/securityContext/privileged"
+    place = location("k8s/web.yaml", line, pointer)
+    return Finding(rule, resource, container, place, "securityContext.privileged", rule.message)
+
+
+def assessment(
+    workload: ResourceId = WEB, path: str = "k8s/web.yaml", value: int = 25, level: str = "privileged"
+) -> Assessment:
+    """A workload with a score; the threshold is 60."""
+    return Assessment(workload, location(path, 1), Score(value, 60), level)
+
+
+def report(
+    findings: tuple[Finding, ...] = (),
+    assessments: tuple[Assessment, ...] = (),
+    problems: tuple[Problem, ...] = (),
+    verdict: Verdict | None = None,
+) -> Report:
+    """A report as the scan would put it together; the verdict follows from the rest unless it is given."""
+    failed = any(not a.score.passed for a in assessments)
+    reasons: tuple[str, ...] = ("1 workload under the threshold, the lowest with score 25",) if failed else ()
+    reasons += ("1 problem: not everything could be judged",) if problems else ()
+    found = Verdict(not failed, bool(problems), reasons)
+    counts = Counts(3, 7, 1)
+    return Report("0.1.0", "1.37", RULES, assessments, findings, problems, counts, verdict or found)
+
+
+def with_findings() -> Report:
+    """Every severity, two findings with one fingerprint, one of a resource that is no workload, a tidy workload."""
+    included = replace(finding(HOST_PATH, container=None, line=30), includes=(NO_LIMITS,))
+    in_role = Finding(NO_LIMITS, ROLE, None, location("k8s/roles.yaml", 4, "/rules/0"), "rules", NO_LIMITS.message)
+    return report(
+        (in_role, finding(), finding(), included, finding(RUN_AS_ROOT, line=14)),
+        (
+            assessment(),
+            assessment(LOG, "k8s/log.yaml", 88, "baseline"),
+            assessment(TIDY, "k8s/tidy.yaml", 97, "restricted"),
+        ),
+    )
+
+
+def without_findings() -> Report:
+    """One workload, nothing wrong with it."""
+    return report((), (assessment(TIDY, "k8s/tidy.yaml", 97, "restricted"),))
+
+
+def empty() -> Report:
+    """Nothing was found to judge."""
+    return report(verdict=Verdict(True, True, ("no Kubernetes object was found",)))
+
+
+def with_problems() -> Report:
+    """Problems with and without a line, beside a finding."""
+    problems = (
+        Problem("charts/web", None, "helm template failed: missing value; run it with --debug"),
+        Problem("k8s/a b:c#d.yaml", 3, "the mapping has two keys 'spec'"),
+        Problem("k8s/web.yaml", 9, "the pod spec lists no containers."),
+    )
+    return report((finding(),), (assessment(),), problems)
+
+
+def waived() -> Report:
+    """A waived finding, one that is not, and a workload whose only finding is waived."""
+    accepted = replace(finding(HOST_PATH, LOG, None, 8), waiver=WAIVER)
+    accepted = replace(accepted, location=location("k8s/log.yaml", 8, "/spec/template/spec/volumes/0/hostPath"))
+    return report((accepted, finding()), (assessment(), assessment(LOG, "k8s/log.yaml", 100, "restricted")))
+
+
+def hostile() -> Report:
+    """Every hostile text in every place that a manifest, a file name or a waiver can fill."""
+    findings = tuple(_hostile_finding(text, line) for line, text in enumerate(HOSTILE_TEXTS, 1))
+    assessments = tuple(Assessment(f.resource, f.location, Score(10, 60), "privileged") for f in findings)
+    tidy = tuple(
+        Assessment(ResourceId("v1", "Pod", text, "tidy"), location(text, 1), Score(97, 60), "restricted")
+        for text in HOSTILE_TEXTS
+    )
+    problems = tuple(Problem(text, 5, text) for text in HOSTILE_TEXTS)
+    reasons = ("17 workloads under the threshold, the lowest with score 10",)
+    return report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons))
+
+
+def _hostile_finding(text: str, line: int) -> Finding:
+    pointer = "/spec/" + text.replace("~", "~0").replace("/", "~1")
+    place = Location(text, Position(line, 3), Position(line, 9), pointer, f"  {text}".replace("\n", " "))
+    waiver = Waiver(text, text, "2027-01-31") if line % 2 else None
+    resource = ResourceId(text, text, text, text)
+    return Finding(PRIVILEGED, resource, text, place, text, PRIVILEGED.message, waiver=waiver)
+
+
+def long(number: int = 6_000, objects: int = 40) -> Report:
+    """Findings of every severity, the worst ones last, spread over workloads of one file each."""
+    rules = sorted(RULES, key=lambda rule: rule.severity)
+    names = [ResourceId("apps/v1", "Deployment", "shop", f"web-{index:05}") for index in range(objects)]
+    findings = tuple(
+        _long_finding(rules[index * len(rules) // number], names[index % objects], index) for index in range(number)
+    )
+    return report(findings, tuple(assessment(name, f"k8s/{name.name}.yaml") for name in names))
+
+
+def _long_finding(rule: Rule, resource: ResourceId, index: int) -> Finding:
+    place = location(f"k8s/{resource.name}.yaml", index + 1, f"/spec/template/spec/containers/{index}/securityContext")
+    return Finding(rule, resource, f"app-{index}", place, f"containers/app-{index}", rule.message)
+
+
+SAMPLES = {
+    "with findings": with_findings(),
+    "without findings": without_findings(),
+    "empty": empty(),
+    "with problems": with_problems(),
+    "waived": waived(),
+    "hostile": hostile(),
+    "long": long(),
+}
+"""Every sample by its name in words."""

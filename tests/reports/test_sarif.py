@@ -1,0 +1,358 @@
+"""SARIF: the official schema, Microsoft's validator, and the limits that neither of them knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgate.model import Location, Position, Report, Rule, Severity
+from kgate.reports import sarif
+from tests.reports import samples
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "tests/schemas/sarif-2.1.0.json"
+RENDERED = {name: sarif.render(report) for name, report in samples.SAMPLES.items()}
+LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
+
+every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
+
+
+def run_of(text: str) -> Any:
+    (run,) = json.loads(text)["runs"]
+    return run
+
+
+def results_of(text: str) -> list[Any]:
+    results: list[Any] = run_of(text)["results"]
+    return results
+
+
+def test_there_are_samples() -> None:
+    assert len(RENDERED) == 7
+    assert {name for name, text in RENDERED.items() if not results_of(text)} == {"without findings", "empty"}
+
+
+# ------------------------------------------------------------------------------------ validators
+
+
+def schema_check(folder: Path, texts: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    paths = []
+    for name, text in texts.items():
+        paths.append(folder / f"{name.replace(' ', '-')}.sarif")
+        paths[-1].write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(SCHEMA), *map(str, paths)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_official_schema_accepts_every_sample(tmp_path: Path) -> None:
+    check = schema_check(tmp_path, RENDERED)
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_the_official_schema_rejects_an_unknown_level(tmp_path: Path) -> None:
+    broken = RENDERED["with findings"].replace('"level": "warning"', '"level": "high"')
+    assert broken != RENDERED["with findings"]
+    assert schema_check(tmp_path, {"broken": broken}).returncode == 1
+
+
+def multitool() -> Path:
+    package = ROOT / "node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool"
+    path = Path(os.environ.get("KGATE_SARIF_MULTITOOL") or package)
+    if not os.access(path, os.X_OK):
+        pytest.fail(
+            f"{path} is no executable file; run 'npm install --no-save @microsoft/sarif-multitool', then"
+            f" 'chmod u+x {package.relative_to(ROOT)}', or name the binary in KGATE_SARIF_MULTITOOL"
+        )
+    return path
+
+
+def multitool_results(folder: Path, text: str) -> list[tuple[str, str]]:
+    """Rule and level of everything that sarif-multitool says, notes included."""
+    source, answer = folder / "report.sarif", folder / "answer.sarif"
+    source.write_text(text, encoding="utf-8")
+    options = ("--rule-kind", "Sarif;Ghas", "--level", "Error;Warning;Note", "--log", "ForceOverwrite")
+    size = ("--max-file-size-in-kb", "100000")
+    command = [str(multitool()), "validate", str(source), *options, *size, "-o", str(answer)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 files scanned" in done.stdout, "the file was not analysed (its exit code does not say so)"
+    run = json.loads(answer.read_text(encoding="utf-8-sig"))["runs"][0]
+    assert run["invocations"][0]["executionSuccessful"] is True
+    assert "toolConfigurationNotifications" not in run["invocations"][0], run["invocations"]
+    return [(result["ruleId"], result.get("level", "warning")) for result in run["results"]]
+
+
+@pytest.mark.needs_npm
+@every_sample
+def test_multitool_finds_no_error_and_no_warning(name: str, tmp_path: Path) -> None:
+    answers = multitool_results(tmp_path, RENDERED[name])
+    assert answers, "multitool always has some note on a file that it has read"
+    assert [answer for answer in answers if answer[1] != "note"] == []
+
+
+@pytest.mark.needs_npm
+def test_multitool_rejects_a_rule_without_help_and_a_region_that_ends_before_it_starts(tmp_path: Path) -> None:
+    text = RENDERED["with findings"].replace('"help":', '"properties2":').replace('"endLine": 12', '"endLine": 1')
+    assert {"GH2012", "SARIF1007"} <= {rule for rule, level in multitool_results(tmp_path, text) if level != "note"}
+
+
+# ----------------------------------------------------------------------------------------- rules
+
+
+def test_the_rules_do_not_depend_on_the_findings() -> None:
+    rules = [run_of(text)["tool"]["driver"]["rules"] for text in RENDERED.values()]
+    assert all(other == rules[0] for other in rules)
+    assert [rule["id"] for rule in rules[0]] == sorted(rule.id for rule in samples.RULES)
+
+
+@pytest.mark.parametrize("rule", samples.RULES, ids=lambda rule: rule.id)
+def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
+    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
+    (shown,) = (candidate for candidate in rules if candidate["id"] == rule.id)
+    properties = shown["properties"]
+    assert shown["shortDescription"]["text"] == rule.title
+    assert rule.message in shown["fullDescription"]["text"]
+    assert rule.rationale.strip() in shown["help"]["markdown"]
+    assert rule.remediation.strip() in shown["help"]["markdown"]
+    assert all(reference.url in shown["help"]["text"] for reference in rule.references)
+    assert shown.get("helpUri") == (rule.references[0].url if rule.references else None)
+    assert shown["defaultConfiguration"]["level"] == LEVELS[rule.severity.label]
+    assert properties["precision"] == "very-high"
+    assert properties["tags"][0] == "security"
+
+
+def test_severities_fall_into_the_bands_of_the_same_name_at_github() -> None:
+    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
+    severities = {rule["id"]: rule["properties"]["security-severity"] for rule in rules}
+    assert severities == {
+        "privileged-container": "9.5",
+        "host-path-volume": "8.0",
+        "run-as-root-allowed": "5.5",
+        "added-capability": "2.0",
+    }
+
+
+def test_a_version_that_is_not_semantic_is_only_a_version() -> None:
+    def driver_of(version: str) -> Any:
+        return run_of(sarif.render(replace(samples.empty(), version=version)))["tool"]["driver"]
+
+    assert driver_of("1.2.3-rc.1")["semanticVersion"] == "1.2.3-rc.1"
+    assert driver_of("1.2.3.dev4")["version"] == "1.2.3.dev4"
+    assert "semanticVersion" not in driver_of("1.2.3.dev4")
+
+
+# ---------------------------------------------------------------------------------------- limits
+
+
+@every_sample
+def test_limits_of_github_and_gitlab(name: str) -> None:
+    run = run_of(RENDERED[name])
+    rules = run["tool"]["driver"]["rules"]
+    assert rules
+    assert len(RENDERED[name].encode()) < 10_000_000
+    assert len(run["results"]) <= 5_000
+    for rule in rules:
+        assert 1 <= len(rule["shortDescription"]["text"]) <= 1_024
+        assert 1 <= len(rule["fullDescription"]["text"]) <= 1_024
+        assert rule["help"]["text"]
+        assert rule["help"]["markdown"]
+        assert "security" in rule["properties"]["tags"]
+        assert len(rule["properties"]["tags"]) <= 10
+        assert isinstance(rule["properties"]["security-severity"], str)
+        assert 0 < float(rule["properties"]["security-severity"]) <= 10
+        assert rule["properties"]["problem.severity"] in ("error", "warning", "recommendation")
+    for result in run["results"]:
+        assert 1 <= len(result["message"]["text"]) <= 2_048
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+
+
+def test_the_limits_are_reached_by_the_samples() -> None:
+    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
+    assert max(len(rule["properties"]["tags"]) for rule in rules) == 10
+    assert max(len(rule["fullDescription"]["text"]) for rule in rules) == 1_024
+    assert len(results_of(RENDERED["long"])) == 5_000
+
+
+@every_sample
+def test_a_place_is_relative_and_exact(name: str) -> None:
+    for result in results_of(RENDERED[name]):
+        (location,) = result["locations"]
+        artifact = location["physicalLocation"]["artifactLocation"]
+        assert artifact["uriBaseId"] == "%SRCROOT%"
+        assert re.fullmatch(r"(?!/)([A-Za-z0-9._~/-]|%[0-9A-F]{2})+", artifact["uri"]), artifact["uri"]
+        assert ".." not in unquote(artifact["uri"], errors="replace").split("/")
+        region = location["physicalLocation"]["region"]
+        assert {"startLine", "startColumn", "endLine", "endColumn"} <= region.keys()
+        assert location["logicalLocations"][0]["fullyQualifiedName"]
+
+
+@every_sample
+def test_one_run_with_one_invocation_that_fails_where_something_was_not_judged(name: str) -> None:
+    run = run_of(RENDERED[name])
+    report = samples.SAMPLES[name]
+    (invocation,) = run["invocations"]
+    assert run["columnKind"] == "unicodeCodePoints"
+    assert run["automationDetails"]["id"] == "kgate/"
+    assert list(run["originalUriBaseIds"]["%SRCROOT%"]) == ["description"]
+    assert invocation["executionSuccessful"] is not report.verdict.incomplete
+    errors = [n for n in invocation["toolExecutionNotifications"] if n["level"] == "error"]
+    assert len(errors) == (len(report.problems) or int(report.verdict.incomplete))
+
+
+@every_sample
+def test_fingerprints_are_unique_in_the_run(name: str) -> None:
+    fingerprints = [result["partialFingerprints"]["kgate/v1"] for result in results_of(RENDERED[name])]
+    assert len(set(fingerprints)) == len(fingerprints)
+
+
+def test_the_second_of_two_equal_fingerprints_is_numbered() -> None:
+    first, second = (
+        result["partialFingerprints"]["kgate/v1"]
+        for result in results_of(RENDERED["with findings"])
+        if result["ruleId"] == "privileged-container"
+    )
+    assert first == samples.finding().fingerprint
+    assert second == f"{first}:2"
+
+
+# --------------------------------------------------------------------------------------- results
+
+
+@pytest.mark.parametrize("name", ["with findings", "waived", "hostile", "with problems"])
+def test_no_level_is_lost(name: str) -> None:
+    expected = Counter(LEVELS[finding.rule.severity.label] for finding in samples.SAMPLES[name].findings)
+    assert Counter(result["level"] for result in results_of(RENDERED[name])) == expected
+    assert expected
+
+
+def test_the_first_sentence_stands_alone() -> None:
+    text = results_of(RENDERED["with findings"])[1]["message"]["text"]
+    assert text == (
+        "The container runs privileged, which is root on the node (container app of Deployment/shop/web,"
+        " spec.template.spec.containers[0].securityContext.privileged)."
+        " Remove the field, e.g. set `privileged` to false."
+    )
+
+
+def test_the_snippet_is_the_region_and_its_context_the_line() -> None:
+    place = results_of(RENDERED["with findings"])[1]["locations"][0]["physicalLocation"]
+    assert place["region"] == {
+        "startLine": 12,
+        "startColumn": 7,
+        "endLine": 12,
+        "endColumn": 23,
+        "snippet": {"text": "privileged: true"},
+    }
+    assert place["contextRegion"] == {"startLine": 12, "snippet": {"text": "      privileged: true"}}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "line", "has_snippet", "has_context"),
+    [
+        pytest.param((1, 1), (1, 4), "a: b", True, True, id="part of a line"),
+        pytest.param((1, 1), (1, 5), "a: b", True, False, id="a whole line is no context of itself"),
+        pytest.param((1, 300), (1, 304), "x" * 200, False, True, id="a long line is cut, columns do not count in it"),
+        pytest.param((1, 50), (1, 54), "x" * 200, False, True, id="a long line may be cut in front"),
+        pytest.param((1, 2), (3, 1), "a: b", False, False, id="several lines"),
+    ],
+)
+def test_a_snippet_is_left_out_where_it_would_be_wrong(
+    start: tuple[int, int], end: tuple[int, int], line: str, has_snippet: bool, has_context: bool
+) -> None:
+    location = Location("a.yaml", Position(*start), Position(*end), "/a", line)
+    text = sarif.render(samples.report((replace(samples.finding(), location=location),)))
+    place = results_of(text)[0]["locations"][0]["physicalLocation"]
+    assert ("snippet" in place["region"], "contextRegion" in place) == (has_snippet, has_context)
+
+
+def test_too_many_results_are_cut_worst_first_and_it_is_said() -> None:
+    run = run_of(RENDERED["long"])
+    report = samples.SAMPLES["long"]
+    ranked = sorted((f.rule.severity for f in report.findings), reverse=True)[:5_000]
+    assert Counter(result["ruleId"] for result in run["results"]) == Counter(
+        next(rule.id for rule in samples.RULES if rule.severity == severity) for severity in ranked
+    )
+    (notification,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert notification["message"]["text"].startswith("Only the worst 5,000 of 6,000 findings are listed here")
+
+
+def test_a_waived_finding_goes_before_an_open_one_when_results_are_cut() -> None:
+    report = samples.long(5_001)
+    worst = max(range(5_001), key=lambda index: report.findings[index].rule.severity)
+    findings = list(report.findings)
+    findings[worst] = replace(findings[worst], waiver=samples.WAIVER)
+    results = results_of(sarif.render(replace(report, findings=tuple(findings))))
+    assert len(results) == 5_000
+    assert all("suppressions" not in result for result in results)
+
+
+def test_suppressions_are_all_or_none() -> None:
+    accepted, open_finding = results_of(RENDERED["waived"])
+    assert accepted["suppressions"] == [
+        {
+            "kind": "external",
+            "status": "accepted",
+            "justification": "reads the node's log files (team-ops, until 2027-01-31)",
+        }
+    ]
+    assert open_finding["suppressions"] == []
+    assert all("suppressions" not in result for result in results_of(RENDERED["with findings"]))
+
+
+def test_included_rules_are_named() -> None:
+    named = [result.get("properties") for result in results_of(RENDERED["with findings"])]
+    assert {"includes": ["added-capability"]} in named
+
+
+def test_a_problem_names_its_place() -> None:
+    first, second, _ = run_of(RENDERED["with problems"])["invocations"][0]["toolExecutionNotifications"]
+    assert "region" not in first["locations"][0]["physicalLocation"]
+    place = second["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "k8s/a%20b%3Ac%23d.yaml"
+    assert place["region"] == {"startLine": 3}
+
+
+# ------------------------------------------------------------------------------------------ text
+
+
+def test_hostile_text_starts_no_command_and_no_link() -> None:
+    text = RENDERED["hostile"]
+    assert text.isascii()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]|##|::", text)
+    messages = [result["message"]["text"] for result in results_of(text)]
+    assert len(messages) == len(samples.HOSTILE_TEXTS)
+    assert not any("](" in message or "\n" in message for message in messages)
+
+
+@given(st.text(st.characters(), max_size=60), st.text(st.characters(), min_size=1, max_size=20))
+def test_any_text_is_rendered(text: str, path: str) -> None:
+    finding = replace(samples.finding(), container=text, location=samples.location(path, 1, f"/{text}", text))
+    rendered = sarif.render(samples.report((finding,)))
+    rendered.encode("utf-8")
+    json.dumps(json.loads(rendered), ensure_ascii=False).encode("utf-8")
+    assert len(results_of(rendered)) == 1
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    def with_findings() -> Report:
+        return samples.with_findings()
+
+    assert sarif.render(with_findings()) == RENDERED["with findings"]
+    assert str(ROOT) not in RENDERED["with findings"]
+
+
+def test_every_severity_has_a_level() -> None:
+    assert {rule.severity for rule in samples.RULES} == set(Severity)

@@ -1,0 +1,47 @@
+"""The real command's whole output, compared with tests/golden/."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kgate import reports
+from tests.command import ROOT, kgate
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = bool(os.environ.get("KGATE_UPDATE_GOLDEN"))
+
+
+def compare(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if UPDATE:
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), f"{name}: see KGATE_UPDATE_GOLDEN in CONTRIBUTING.md"
+
+
+@pytest.mark.parametrize("name", reports.names())
+def test_reports(name: str) -> None:
+    result = kgate("scan", "examples", "-f", name)
+    assert result.code == 1
+    assert result.err == ""
+    compare(f"shop.{name}", result.out)
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "json"])
+def test_a_rule_page(name: str) -> None:
+    compare(f"rule.{name}", kgate("rules", "show", "privileged-container", "-f", name).out)
+
+
+def test_an_explanation() -> None:
+    compare("explain.terminal", kgate("explain", "privileged-container").out)
+
+
+def test_the_readme_shows_real_output() -> None:
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```")
+    shown = [block for block in blocks if block.startswith("text\n")]
+    assert shown
+    golden = (GOLDEN / "shop.text").read_text(encoding="utf-8").splitlines()
+    for line in shown[0].splitlines()[1:]:
+        assert line in golden or line == "…", line
