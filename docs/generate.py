@@ -1,0 +1,36 @@
+"""Writes the generated documents: ``python docs/generate.py``; ``--check`` only tells which are stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kgate import manifest, rules
+from kgate.exports import coverage, documentation
+
+
+def documents(root: Path) -> dict[Path, str]:
+    """Every generated document of a clone and its text."""
+    known = rules.load()
+    catalogue = next(manifest.compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
+    return {
+        root / "docs" / "rules.md": documentation.handbook(known),
+        root / "docs" / "coverage.md": coverage.table(coverage.parse_peers(catalogue), known),
+    }
+
+
+def main(check: bool) -> int:
+    """Writes or checks them; the exit code, 1 if one is stale."""
+    stale = []
+    for path, text in documents(Path(__file__).parent.parent).items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    for name in stale if check else ():
+        print(f"docs/{name} is stale: run python docs/generate.py")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv))
