@@ -83,10 +83,10 @@ class Judge:
         self._selected = selected
         self._by_id = {rule.id: rule for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
-        kinds = {kind for rule in self.rules for kind in rule.kinds}
+        self.kinds = frozenset(kind for rule in self.rules for kind in rule.kinds)
         self._kind_panels = {
             kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds])
-            for kind in sorted(kinds)
+            for kind in sorted(self.kinds)
         }
 
     def _asked(self, target: str) -> list[Rule]:

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ MAX_DEPTH = 256
 MAX_EXPANDED_NODES = 1_000_000
 
 SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
-"""Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proves_kind)."""
+"""Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proven_kind)."""
 
 
 class ManifestError(Exception):
@@ -448,8 +448,11 @@ _KUBERNETES_LOOK = re.compile(
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
 
 
-def read(path: str, data: bytes) -> Contents:
-    """Everything that a file holds. Never raises for what the file holds: faults become Problems."""
+def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Contents:
+    """Everything that a file holds. Never raises for what the file holds: faults become Problems.
+
+    Documents of SKIPPABLE_KINDS are left unparsed, unless rules ask about their kind.
+    """
     if len(data) > MAX_FILE_BYTES:
         limit = MAX_FILE_BYTES // 1024 // 1024
         return _failed(path, None, f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore")
@@ -466,7 +469,8 @@ def read(path: str, data: bytes) -> Contents:
         contents = _read_json(source)
         if contents is not None:
             return contents
-    return _gather(_read_chunk(source, start, end) for start, end in _chunks(text))
+    skippable = SKIPPABLE_KINDS.keys() - set(asked_kinds)
+    return _gather(_read_chunk(source, start, end, skippable) for start, end in _chunks(text))
 
 
 def decode(data: bytes) -> str:
@@ -517,9 +521,9 @@ def _chunks(text: str) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise((*starts, len(text)))
 
 
-def _read_chunk(source: SourceText, start: int, end: int) -> Contents:
+def _read_chunk(source: SourceText, start: int, end: int, skippable: Collection[str]) -> Contents:
     text = source.text[start:end]
-    if _proves_skippable(text):
+    if _proven_kind(text) in skippable:
         return Contents(skipped=1)
     return _gather(_read_documents(source, start, text))
 
@@ -554,21 +558,22 @@ _IDENTITY_LINE = re.compile(r"(apiVersion|kind):[ ]+(?:(['\"])([\w./]+)\2|([\w./
 _OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029")
 
 
-def _proves_skippable(text: str) -> bool:
-    """Whether the text alone proves that it is one object of a kind that holds no pod."""
+def _proven_kind(text: str) -> str | None:
+    """The kind of SKIPPABLE_KINDS that the text alone proves its one object to be, or None."""
     if not any(kind in text for kind in SKIPPABLE_KINDS) or any(mark in text for mark in _OTHER_BREAKS):
-        return False
+        return None
     text = "\n" + text
     if not _FIRST_KEY.match(text):
-        return False
+        return None
     identity: dict[str, str] = {}
     for line in _FIRST_COLUMN.findall(text):
         match = _IDENTITY_LINE.fullmatch(line)
         if match and match[1] not in identity:
             identity[match[1]] = match[3] or match[4]
         elif not _KNOWN_LINE.fullmatch(line):
-            return False
-    return identity.get("apiVersion") in SKIPPABLE_KINDS.get(identity.get("kind", ""), ())
+            return None
+    kind = identity.get("kind", "")
+    return kind if identity.get("apiVersion") in SKIPPABLE_KINDS.get(kind, ()) else None
 
 
 # -------------------------------------------------------------------------------------------- JSON

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from kgate import __version__, manifest, pss, rules
@@ -29,7 +29,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     assessments: list[Assessment] = []
     problems: list[Problem] = []
     counted = {"files": 0, "resources": 0, "ignored": 0}
-    for contents in _read(settings, progress):
+    for contents in _read(settings, judge.kinds, progress):
         problems += contents.problems
         counted["files"] += contents.files
         counted["resources"] += len(contents.resources) + contents.skipped
@@ -73,14 +73,15 @@ def assess(
     return judgement.findings, assessment, judgement.problems
 
 
-def _read(settings: Settings, progress: Progress) -> Iterator[manifest.Contents]:
+def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Iterator[manifest.Contents]:
     """The contents of standard input and of every file at or below the paths."""
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
-        yield manifest.read(settings.stdin_filename, sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1))
+        data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
+        yield manifest.read(settings.stdin_filename, data, kinds)
     if paths:
         listing = files.list_files(paths, files.find_root(paths))
         yield manifest.Contents(problems=tuple(listing.problems), files=0)
-        for done, contents in enumerate(files.read_all(listing.files.values()), 1):
+        for done, contents in enumerate(files.read_all(listing.files.values(), kinds), 1):
             yield contents
             progress(done, len(listing.files))

@@ -277,6 +277,11 @@ HIDDEN = {
 }
 
 
+def test_a_crd_is_parsed_if_a_rule_asks_about_it() -> None:
+    (resource,) = read("a.yaml", CRD.encode(), {"CustomResourceDefinition"}).resources
+    assert resource.id.name == "things.example.org"
+
+
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN.keys())
 def test_nothing_hides_behind_a_crd(text: str) -> None:
     assert read("a.yaml", text.encode()).skipped == 0

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.model import Assessment, Finding, Location, Problem, Report, ResourceId, Rule, Severity
@@ -159,7 +158,9 @@ def _link(rule: Rule, terminal: Terminal) -> str:
 def _file_link(location: Location, terminal: Terminal) -> str:
     if terminal.links_to is None:
         return "underline"
-    return f"underline link {Path(terminal.links_to, location.path).as_uri()}"
+    from urllib.parse import quote
+
+    return f"underline link file://{quote(f'{terminal.links_to}/{location.path}', errors='backslashreplace')}"
 
 
 # --------------------------------------------------------------------------------------- problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def list_files(paths: Sequence[Path], root: Path) -> Listing:
     return listing
 
 
-def read_file(file: SourceFile) -> manifest.Contents:
+def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> manifest.Contents:
     """What a file holds; one that cannot be read is a Problem."""
     try:
         with file.path.open("rb") as stream:
@@ -76,7 +76,7 @@ def read_file(file: SourceFile) -> manifest.Contents:
     except OSError as error:
         message = f"cannot be read: {error.strerror}; mend its permissions or list it in .kgateignore"
         return manifest.Contents(problems=(Problem(file.shown, None, message),))
-    return manifest.read(file.shown, data)
+    return manifest.read(file.shown, data, asked_kinds)
 
 
 class _Walk:
@@ -150,7 +150,7 @@ class _Walk:
     def _entry(self, entry: os.DirEntry[str], chart: templated.Chart | None) -> Path | None:
         """Takes a file; gives back a folder that is to be walked."""
         path = Path(entry.path)
-        is_dir = entry.is_dir()
+        is_dir = path.is_dir()
         if entry.name in _ALWAYS_SKIPPED or not (is_dir or path.suffix.lower() in EXTENSIONS):
             return None
         if (chart is not None and chart.holds(path)) or self._ignores.covers(path, is_dir):
@@ -189,7 +189,7 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def read_all(files: Iterable[SourceFile]) -> Iterator[manifest.Contents]:
-    """The contents of files, in the order of the paths that reports show."""
+def read_all(files: Iterable[SourceFile], asked_kinds: Collection[str] = ()) -> Iterator[manifest.Contents]:
+    """The contents of files, in the order of the paths that reports show; see manifest.read."""
     for file in sorted(files, key=lambda file: file.shown):
-        yield read_file(file)
+        yield read_file(file, asked_kinds)

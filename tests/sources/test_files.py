@@ -61,10 +61,12 @@ def test_symbolic_links(tmp_path: Path) -> None:
     (root / "out").symlink_to(tmp_path / "outside")
     (root / "out.yaml").symlink_to(tmp_path / "outside/c.yaml")
     (root / "gone.yaml").symlink_to(root / "nothing")
+    (root / "self").symlink_to(root / "self")
+    (root / "self.yaml").symlink_to(root / "self.yaml")
     (root / "not-yaml").symlink_to(tmp_path / "outside/c.yaml")
     shown, problems = walk(root)
     assert shown == ["real/a.yaml", "real/deep/b.yaml"]
-    assert sorted(problems) == ["gone.yaml", "out", "out.yaml"]
+    assert sorted(problems) == ["gone.yaml", "out", "out.yaml", "self.yaml"]
     assert all("not followed" in message for message in problems.values())
 
 

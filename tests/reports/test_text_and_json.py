@@ -1,0 +1,107 @@
+"""Text and JSON: inert whatever a manifest says, and true to the schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import kgate
+from kgate.reports import json as json_report
+from kgate.reports import text
+from kgate.reports.safety import inert_json, one_line
+from tests.command import ROOT
+from tests.command import kgate as run
+from tests.reports import samples
+
+SCHEMA: Any = json.loads((Path(kgate.__file__).parent / "schemas/report-1.json").read_text(encoding="utf-8"))
+every_sample = pytest.mark.parametrize("name", sorted(samples.SAMPLES))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@every_sample
+def test_json_follows_its_schema(name: str) -> None:
+    jsonschema.validate(json.loads(json_report.render(samples.SAMPLES[name])), SCHEMA)
+
+
+def test_the_schema_rejects_another_severity() -> None:
+    report = json.loads(json_report.render(samples.SAMPLES["with findings"]))
+    report["findings"][0]["severity"] = "severe"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, SCHEMA)
+
+
+def test_json_has_every_field_of_the_design() -> None:
+    report = json.loads(json_report.render(samples.SAMPLES["with findings"]))
+    assert list(report) == ["schema", "version", "workloads", "findings", "problems", "summary", "verdict"]
+    assert {"apiVersion", "kind", "namespace", "name", "source", "rendered_by", "score", "grade"} <= set(
+        report["workloads"][0]
+    )
+    wanted = {"rule", "severity", "points", "resource", "container", "field", "message", "location", "related"}
+    assert wanted | {"fingerprint", "waived", "new"} <= set(report["findings"][0])
+
+
+COMMANDS = re.compile(r"^\s*::\w|##\[|##vso\[|section_start:|section_end:", re.MULTILINE)
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\ud800-\udfff]")
+
+
+@every_sample
+@pytest.mark.parametrize("detail", [0, 1, 2])
+def test_text_is_inert(name: str, detail: int) -> None:
+    shown = text.render_for(samples.SAMPLES[name], text.Terminal(detail=detail))
+    assert not COMMANDS.search(shown)
+    assert not UNSEEN.search(shown)
+
+
+def test_coloured_text_has_no_sequence_of_the_manifest() -> None:
+    shown = text.render_for(samples.SAMPLES["hostile"], text.Terminal(color=True, links_to="/repo", detail=2))
+    own = re.sub(r"\x1b\[[\d;]*m|\x1b\]8;[^\x1b]*\x1b\\", "", shown)
+    assert not UNSEEN.search(own)
+
+
+@every_sample
+def test_json_is_inert(name: str) -> None:
+    shown = json_report.render(samples.SAMPLES[name])
+    assert shown.isascii()
+    assert not COMMANDS.search(shown)
+
+
+@pytest.mark.parametrize("raw", ["a::b", "##[error]", "##vso[task]", "section_start:1", "#####", "\\##[", "::::"])
+def test_inert_json_means_the_same(raw: str) -> None:
+    assert json.loads(inert_json(json.dumps({raw: raw}))) == {raw: raw}
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("a\nb", "a\\x0ab"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\tb", "a    b"),
+        ("\u202egnp", "\\u202egnp"),
+        ("\udc80", "\\udc80"),
+        ("ü😀", "ü😀"),
+    ],
+)
+def test_one_line(raw: str, shown: str) -> None:
+    assert one_line(raw) == shown
+
+
+def test_hostile_manifests_and_file_names(tmp_path: Path) -> None:
+    hostile = "::error::x\\n##[error]y\\e[31m</details>|`"
+    name = "a\n::error file=x::boom\x1b[31m.yaml"
+    pod = f'apiVersion: v1\nkind: Pod\nmetadata: {{name: "{hostile}"}}\nspec: {{containers: [{{name: "{hostile}"}}]}}\n'
+    (tmp_path / name).write_text(pod, encoding="utf-8")
+    (tmp_path / f"broken {name}").write_text(pod + "x: [\n", encoding="utf-8")
+    for flags in ((), ("-v",), ("-q",), ("-f", "json"), ("-f", "sarif"), ("-f", "junit"), ("-f", "markdown")):
+        result = run("scan", str(tmp_path), *flags, cwd=ROOT)
+        assert result.code == 3
+        for stream in (result.out, result.err):
+            assert not COMMANDS.search(stream), flags
+            assert not UNSEEN.search(stream), flags
