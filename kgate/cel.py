@@ -31,11 +31,9 @@ class Program:
         activation = _activation(variables)
         if isinstance(activation, CelError):
             return [activation] * len(self._expressions)
-        answers = self._together.eval(activation)
-        if answers.type().name().startswith("LIST"):
-            values = answers.plain_value()
-            if len(values) == len(self._expressions) and all(type(value) is bool for value in values):
-                return list(values)
+        answers = _booleans(_run(self._together, activation))
+        if len(answers) == len(self._expressions):
+            return list(answers)
         return [_evaluate_one(_compiled(expression), activation) for expression in self._expressions]
 
 
@@ -63,13 +61,42 @@ def evaluate(expression: str, variables: Mapping[str, Json]) -> bool | CelError:
     return _evaluate_one(_compiled(expression), activation)
 
 
+def _run(program: Any, activation: Any) -> Any:
+    """The engine's answer; a CelError where it gives up, as it does after 10,000 steps of a macro."""
+    try:
+        return program.eval(activation)
+    except RuntimeError as error:
+        return CelError(str(error).split(": ", 1)[-1].split(" [")[0])
+
+
 def _evaluate_one(program: Any, activation: Any) -> bool | CelError:
-    answer = program.eval(activation)
+    answer = _run(program, activation)
+    if isinstance(answer, CelError):
+        return answer
     if answer.type().name() == "BOOL":
         return bool(answer.value())
     if answer.type().name() == "ERROR":
-        return CelError(str(answer.value()).split(": ", 1)[-1])
+        return CelError(_error_text(answer))
     return CelError(f"the answer is a {answer.type().name()}, not true or false")
+
+
+def _booleans(answer: Any) -> Sequence[bool]:
+    """The members of an answer that is a list of nothing but booleans, else none."""
+    if isinstance(answer, CelError) or not answer.type().name().startswith("LIST"):
+        return ()
+    try:
+        values = answer.plain_value()
+    except (RuntimeError, TypeError, SystemError):  # what the engine raises for values that Python lacks
+        return ()
+    return values if all(type(value) is bool for value in values) else ()
+
+
+def _error_text(answer: Any) -> str:
+    """What the engine says about an error value; some of them it cannot turn into Python."""
+    try:
+        return str(answer.value()).split(": ", 1)[-1]
+    except (RuntimeError, TypeError):
+        return "the answer is neither true nor false"
 
 
 def _activation(variables: Mapping[str, Json]) -> Any:

@@ -22,6 +22,9 @@ from kgate.model import (
 )
 from kgate.workload import find_workload
 
+MAX_POD_VALUES = 10_000
+"""The largest pod that is judged, in values (some hundred containers): rules compare lists with lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -119,6 +122,9 @@ class Judge:
         if not isinstance(pod.spec, Mapping):
             yield _problem(resource, pod.pointer, "the pod spec must be a mapping"), "pod"
             return
+        if _exceeds(pod.spec, MAX_POD_VALUES):
+            yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values"), "pod"
+            return
         variables = self._variables(resource, pod.spec, pod.metadata)
         yield Target("pod", resource, variables, pod), "pod"
         if not pod.containers:
@@ -153,6 +159,21 @@ class Judge:
                 names.add(name)
                 pending += self._by_id[name].includes
         return names
+
+
+def _exceeds(value: Json, limit: int) -> bool:
+    """Whether a value holds more than so many values, each alias counted where it is used."""
+    pending = [value]
+    while pending:
+        limit -= 1
+        if limit < 0:
+            return True
+        member = pending.pop()
+        if isinstance(member, dict):
+            pending.extend(member.values())
+        elif isinstance(member, list):
+            pending.extend(member)
+    return False
 
 
 class _Panel:

@@ -76,7 +76,7 @@ def _for_all(base: str, segments: list[str], expression: str, depth: int) -> str
     if wildcard == "[*]":
         inner = _for_all(variable, rest, expression, depth + 1)
     else:
-        inner = f"[{{'name': {variable}, 'value': VALUE[{variable}]}}].all(item, {expression})"
+        inner = f"[dyn({{'name': {variable}, 'value': VALUE[{variable}]}})].all(item, {expression})"
     collection = f"{value}.value()" if names else base
     wanted = "list" if wildcard == "[*]" else "map"
     holds = f"(type({collection}) == {wanted} && {collection}.all({variable}, {inner.replace('VALUE', collection)}))"

@@ -21,7 +21,10 @@ def parse_version(text: str) -> int:
         return NEWEST_MINOR
     match = re.fullmatch(r"v?1\.(0|[1-9]\d{0,3})(\.\d+)?", text)
     if not match:
-        raise ConfigError(f"'{text}' is no Kubernetes version; write one such as 1.{NEWEST_MINOR}, or latest")
+        message = (
+            f"kubernetes-version: '{text}' is no Kubernetes version; write one such as 1.{NEWEST_MINOR}, or latest"
+        )
+        raise ConfigError(message)
     return min(int(match[1]), NEWEST_MINOR)
 
 

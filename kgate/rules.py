@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kgate import cel
+from kgate import cel, fieldpath
 from kgate.errors import RuleError
 from kgate.manifest import ManifestError, Node, compose
 from kgate.model import Example, Json, PssCheck, Reference, Rule, Severity, Versions
@@ -292,5 +292,7 @@ def _example(fields: _Fields, node: Node) -> Example:
 def _check_expression(fields: _Fields, rule: Rule) -> None:
     try:
         cel.check(rule.expression)
+        for target in rule.targets:
+            cel.check(fieldpath.quantified(rule.expression, target, rule.each))
     except cel.CelError as error:
         raise fields.fail(f"the expression is not valid CEL: {error}", "expression") from None
