@@ -84,6 +84,15 @@ def another_container(spec: Body, pick: int) -> None:
     )
 
 
+def no_hardening(spec: Body, pick: int) -> None:
+    """Whatever confines a container is gone; what it grants stays."""
+    own = context(spec, pick)
+    own.get("capabilities", {}).pop("drop", None)
+    for key, value in HARDENED_CONTAINER["securityContext"].items():
+        if own.get(key) == value:
+            del own[key]
+
+
 MORE_PRIVILEGE: dict[str, Change] = {
     "hostPID": put(of_pod, "hostPID", True),
     "hostIPC": put(of_pod, "hostIPC", True),
@@ -108,7 +117,7 @@ MORE_PRIVILEGE: dict[str, Change] = {
     "procMount": put(context, "procMount", "Unmasked"),
     "hostProcess": put(context, "windowsOptions", {"hostProcess": True}),
     "SELinux": put(context, "seLinuxOptions", {"type": "spc_t"}),
-    "no context": drop(container, "securityContext"),
+    "no hardening": no_hardening,
     "writable root": put(context, "readOnlyRootFilesystem", False),
     "host port": put(container, "ports", [{"containerPort": 80, "hostPort": 80}]),
     "probe": put(container, "livenessProbe", {"httpGet": {"host": "10.0.0.1", "port": 80}}),
