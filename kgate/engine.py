@@ -105,11 +105,11 @@ class Judge:
             variables = self._variables(resource, {}, {})
             _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
         for pod in workload.pods if workload else ():
-            for target, name in self._targets(resource, pod):
+            for target in self._targets(resource, pod):
                 if isinstance(target, Problem):
                     problems.append(target)
                 else:
-                    _sort_out(self._panels[name].ask(target), findings, problems)
+                    _sort_out(self._panels[target.kind].ask(target), findings, problems)
         offended = frozenset(finding.rule.id for finding in findings)
         kept = [f for f in findings if self._selected is None or f.rule.id in self._selected]
         return Judgement(workload, tuple(self._fold(kept)), tuple(problems), offended)
@@ -117,25 +117,25 @@ class Judge:
     def _variables(self, resource: Resource, pod: Json, metadata: Json) -> dict[str, Json]:
         return {"resource": resource.body, "pod": pod, "metadata": metadata, "minor": self._minor}
 
-    def _targets(self, resource: Resource, pod: Pod) -> Iterator[tuple[Target | Problem, str]]:
+    def _targets(self, resource: Resource, pod: Pod) -> Iterator[Target | Problem]:
         """The pod and its containers; a Problem for each that is not a mapping, or if there is none."""
         if not isinstance(pod.spec, Mapping):
-            yield _problem(resource, pod.pointer, "the pod spec must be a mapping"), "pod"
+            yield _problem(resource, pod.pointer, "the pod spec must be a mapping")
             return
         if _exceeds(pod.spec, MAX_POD_VALUES):
-            yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values"), "pod"
+            yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
             return
         variables = self._variables(resource, pod.spec, pod.metadata)
-        yield Target("pod", resource, variables, pod), "pod"
+        yield Target("pod", resource, variables, pod)
         if not pod.containers:
             message = "the pod spec lists no containers; a patch belongs into a kustomization that names it"
-            yield _problem(resource, pod.pointer, message), "pod"
+            yield _problem(resource, pod.pointer, message)
         for container in pod.containers:
             if isinstance(container.body, Mapping):
                 own = {**variables, "container": container.body}
-                yield Target("container", resource, own, pod, container), "container"
+                yield Target("container", resource, own, pod, container)
             else:
-                yield _problem(resource, container.pointer, "a container must be a mapping"), "container"
+                yield _problem(resource, container.pointer, "a container must be a mapping")
 
     def _fold(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""

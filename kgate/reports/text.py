@@ -25,6 +25,7 @@ _GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bo
 _BAR_CELLS = 10
 _FEW = 8
 _SNIPPET_LIMIT = 160
+_NAME_WIDTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def _rule_block(findings: Sequence[Finding], terminal: Terminal) -> Iterator[Lin
     """One rule in one object: every place with its source line, then why and fix once."""
     rule = findings[0].rule
     severity = (f"{rule.severity.label:<8}", _STYLES[rule.severity])
-    yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}", _included(findings))
+    yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}")
+    yield from _included(findings)
     for finding in findings if terminal.detail > 1 else findings[:_FEW]:
         yield from _place(finding, terminal)
     if len(findings) > _FEW and terminal.detail <= 1:
@@ -118,9 +120,10 @@ def _rule_block(findings: Sequence[Finding], terminal: Terminal) -> Iterator[Lin
     yield from _paragraph("fix", rule.remediation if whole else first_sentence(rule.remediation), terminal.width)
 
 
-def _included(findings: Iterable[Finding]) -> tuple[str, str]:
+def _included(findings: Iterable[Finding]) -> Iterator[Line]:
     names = sorted({rule.id for finding in findings for rule in finding.includes})
-    return (f" (and {', '.join(names)})" if names else "", "dim")
+    if names:
+        yield _line("    ", ("also", "bold"), f" {', '.join(names)}")
 
 
 def _place(finding: Finding, terminal: Terminal) -> Iterator[Line]:
@@ -185,8 +188,9 @@ def _summary(report: Report, terminal: Terminal) -> Iterator[Line]:
     yield _line(("Summary", "bold"), f" (Kubernetes {report.kubernetes_version})")
     ranked = sorted(report.assessments, key=lambda a: (a.score.value, a.location))
     limit = len(ranked) if terminal.detail > 1 else 5 * _FEW
+    width = min(max((len(one_line(str(a.workload))) for a in ranked[:limit]), default=0), _NAME_WIDTH)
     for assessment in ranked[:limit]:
-        yield _score_line(assessment)
+        yield _score_line(assessment, width)
     if len(ranked) > limit:
         yield _line(f"  … and {len(ranked) - limit} more workloads, none with a lower score (--verbose shows all)")
     yield _line(f"  {_totals(report)}")
@@ -197,19 +201,14 @@ def _summary(report: Report, terminal: Terminal) -> Iterator[Line]:
         yield _line(f"  - {reason}")
 
 
-def _score_line(assessment: Assessment) -> Line:
+def _score_line(assessment: Assessment, width: int) -> Line:
     score = assessment.score
     filled = round(score.value * _BAR_CELLS / 100)
     bar = "█" * filled + "░" * (_BAR_CELLS - filled)
     name = one_line(str(assessment.workload))
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
-    style = _GRADE_STYLES[score.grade]
-    return _line(
-        f"  {score.value:>3} ",
-        (f"{score.grade} {bar}", style),
-        f" {assessment.pss_level:<10}  {name}  ",
-        (place, "dim"),
-    )
+    graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
+    return _line(f"  {score.value:>3} ", graded, f" {assessment.pss_level:<10}  {name:<{width}}  ", (place, "dim"))
 
 
 def _totals(report: Report) -> str:
@@ -220,12 +219,20 @@ def _totals(report: Report) -> str:
         if (count := sum(finding.rule.severity is severity for finding in unwaived))
     ]
     waived = len(report.findings) - len(unwaived)
+    read = report.counts
     parts = (
-        f"{len(report.assessments)} workloads in {report.counts.resources} objects of {report.counts.files} files",
+        (
+            f"{_count(len(report.assessments), 'workload')} in {_count(read.resources, 'object')} "
+            f"of {_count(read.files, 'file')}"
+        ),
         f"findings: {', '.join(counts) or 'none'}" + (f", {waived} waived" if waived else ""),
-        f"{report.counts.ignored} other documents ignored" if report.counts.ignored else "",
+        f"{_count(read.ignored, 'other document')} ignored" if read.ignored else "",
     )
     return "; ".join(part for part in parts if part)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _verdict(report: Report) -> Line:
