@@ -16,7 +16,18 @@ from typing import Any
 
 import _ruamel_yaml as libyaml
 
-from kgate.model import Json, Location, Pointer, Position, Problem, Resource, ResourceId, child_pointer, pointer_tokens
+from kgate.model import (
+    Counts,
+    Json,
+    Location,
+    Pointer,
+    Position,
+    Problem,
+    Resource,
+    ResourceId,
+    child_pointer,
+    pointer_tokens,
+)
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 256
@@ -439,6 +450,11 @@ class Contents:
     ignored: int = 0
     skipped: int = 0
     files: int = 1
+
+    @property
+    def counts(self) -> Counts:
+        """How much was read."""
+        return Counts(self.files, len(self.resources) + self.skipped, self.ignored)
 
 
 _SEPARATOR = re.compile(r"\n(?=---(?:[ \t\r\n]|\Z))")

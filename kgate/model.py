@@ -337,6 +337,9 @@ class Counts:
     resources: int = 0
     ignored: int = 0
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.files + other.files, self.resources + other.resources, self.ignored + other.ignored)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

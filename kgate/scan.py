@@ -28,12 +28,10 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     findings: list[Finding] = []
     assessments: list[Assessment] = []
     problems: list[Problem] = []
-    counted = {"files": 0, "resources": 0, "ignored": 0}
+    counts = Counts()
     for contents in _read(settings, judge.kinds, progress):
         problems += contents.problems
-        counted["files"] += contents.files
-        counted["resources"] += len(contents.resources) + contents.skipped
-        counted["ignored"] += contents.ignored
+        counts += contents.counts
         for resource in contents.resources:
             found, assessment, unclear = assess(judge, resource, settings.min_score)
             findings += found
@@ -43,7 +41,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         assessments,
         findings,
         problems,
-        resources=counted["resources"],
+        resources=counts.resources,
         fail_on=settings.fail_on,
         allow_empty=settings.allow_empty,
     )
@@ -54,7 +52,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         assessments=tuple(sorted(assessments, key=lambda a: (a.location, a.workload))),
         findings=tuple(sorted(findings, key=lambda f: (f.location, f.rule.id, f.resource, f.container or ""))),
         problems=tuple(sorted(set(problems), key=lambda p: (p.path, p.line or 0, p.message))),
-        counts=Counts(**counted),
+        counts=counts,
         verdict=verdict,
         fail_on=settings.fail_on,
     )
