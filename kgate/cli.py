@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -94,6 +94,13 @@ def main() -> None:
     """
 
 
+def _complete_rule(_context: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
+    """Ids of kgate's own rules for shell completion, from the names of their files."""
+    from kgate.rules import builtin_folder
+
+    return sorted(path.stem for path in builtin_folder().glob(f"{start}*.yaml"))
+
+
 # -------------------------------------------------------------------------------------------- scan
 
 
@@ -115,6 +122,14 @@ def _output(
             raise click.BadParameter(f"'{name}' is no format; choose from {', '.join(reports.names())}")
         pairs.append((name, Path(file)))
     return tuple(pairs)
+
+
+_RULE_IDS: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "RULE",
+    "callback": _names,
+    "shell_complete": _complete_rule,
+}
 
 
 @main.command(
@@ -161,8 +176,8 @@ Exit codes:
 )
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Fail for any finding of this severity or above.")
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
-@click.option("--select", multiple=True, metavar="RULE", callback=_names, help="Only these rules; may be repeated.")
-@click.option("--ignore", multiple=True, metavar="RULE", callback=_names, help="Not these rules; may be repeated.")
+@click.option("--select", **_RULE_IDS, help="Only these rules; may be repeated.")
+@click.option("--ignore", **_RULE_IDS, help="Not these rules; may be repeated.")
 @click.option("--rules", "rule_folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
 @click.option(
     "--config",
@@ -229,7 +244,7 @@ def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> 
 
     color = _wants_color(flags["color"])
     detail = 0 if flags["quiet"] else 2 if flags["verbose"] else 1
-    links_to = str(_root(settings)) if color and sys.stdout.isatty() else None
+    links_to = str(_root(settings)) if color and _has_links() else None
     _print(render_for(report, Terminal(color, _width(), links_to, detail)), end="")
 
 
@@ -247,6 +262,11 @@ def _wants_color(choice: str) -> bool:
     if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _has_links() -> bool:
+    """Whether standard output is a terminal that can show links, or at least hide what it cannot show."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux")
 
 
 def _width() -> int:
@@ -298,7 +318,18 @@ def _umask() -> int:
 
 # ------------------------------------------------------------------------------------------- rules
 
-_RULE_FORMATS = click.Choice(["terminal", "json", "markdown"])
+Command = Callable[..., None]
+
+
+def _rule_options(command: Command) -> Command:
+    """The options that all commands about rules share."""
+    formats = click.Choice(["terminal", "json", "markdown"])
+    for option in (
+        click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder."),
+        click.option("-f", "--format", "format_name", type=formats, default="terminal", show_default=True),
+    ):
+        command = option(command)
+    return command
 
 
 @main.group()
@@ -307,10 +338,7 @@ def rules() -> None:
 
 
 @rules.command("list", epilog="\b\nExample:\n  kgate rules list -f json")
-@click.option(
-    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show them."
-)
-@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+@_rule_options
 def list_rules(format_name: str, folders: tuple[str, ...]) -> None:
     """List all rules with severity, points and title."""
     from kgate.exports import documentation
@@ -319,37 +347,35 @@ def list_rules(format_name: str, folders: tuple[str, ...]) -> None:
 
 
 @rules.command("show", epilog="\b\nExample:\n  kgate rules show host-network")
-@click.argument("rule_id", metavar="ID")
-@click.option(
-    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show it."
-)
-@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+@click.argument("rule_id", metavar="ID", shell_complete=_complete_rule)
+@_rule_options
 def show_rule(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
     """Show one rule whole: expression, fields, examples and equivalents."""
     from kgate.exports import documentation
-    from kgate.rules import find
 
-    _print(documentation.rule_page(find(_load(folders), rule_id), format_name))
+    _print(documentation.rule_page(_find(rule_id, folders), format_name))
 
 
 @main.command(epilog="\b\nExample:\n  kgate explain privileged-container")
-@click.argument("rule_id", metavar="ID")
-@click.option(
-    "-f", "--format", "format_name", type=_RULE_FORMATS, default="terminal", show_default=True, help="How to show it."
-)
-@click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder.")
+@click.argument("rule_id", metavar="ID", shell_complete=_complete_rule)
+@_rule_options
 def explain(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
     """Explain a rule: why it matters and what to write instead."""
     from kgate.exports import documentation
-    from kgate.rules import find
 
-    _print(documentation.explanation(find(_load(folders), rule_id), format_name))
+    _print(documentation.explanation(_find(rule_id, folders), format_name))
 
 
 def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
     from kgate.rules import load
 
     return load([(Path(folder), folder) for folder in folders])
+
+
+def _find(rule_id: str, folders: tuple[str, ...]) -> Rule:
+    from kgate.rules import find
+
+    return find(_load(folders), rule_id)
 
 
 # -------------------------------------------------------------------------------------- completion

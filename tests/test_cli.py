@@ -292,6 +292,13 @@ def test_completion(shell: str) -> None:
     assert "_KGATE_COMPLETE" in result.out
 
 
+@pytest.mark.parametrize("command", ["kgate explain host-p", "kgate rules show host-p", "kgate scan --ignore host-p"])
+def test_rule_ids_are_completed(command: str) -> None:
+    words = {"COMP_WORDS": command, "COMP_CWORD": str(len(command.split()) - 1), "_KGATE_COMPLETE": "bash_complete"}
+    offered = kgate(env=words).out.split()
+    assert {"plain,host-pid", "plain,host-port"} <= set(offered)
+
+
 def test_help_has_examples() -> None:
     assert "kgate scan ./k8s" in kgate("scan", "--help").out
     assert kgate("--help").code == 0
