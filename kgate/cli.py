@@ -277,8 +277,8 @@ def _width() -> int:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Any]:
-    """A progress bar on standard error, if that is a terminal."""
-    if not sys.stderr.isatty():
+    """A progress bar on standard error, if that is a terminal and not the one that pre-commit records."""
+    if not sys.stderr.isatty() or os.environ.get("PRE_COMMIT"):
         yield lambda _done, _total: None
         return
     with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:

@@ -127,7 +127,7 @@ class Judge:
             return
         variables = self._variables(resource, pod.spec, pod.metadata)
         yield Target("pod", resource, variables, pod)
-        if not pod.containers:
+        if not pod.containers and pod.is_whole:
             message = "the pod spec lists no containers; a patch belongs into a kustomization that names it"
             yield _problem(resource, pod.pointer, message)
         for container in pod.containers:
@@ -226,8 +226,16 @@ def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterato
         if isinstance(verdict, cel.CelError):
             pointer = _field_pointer(rule, target, item)
             yield _problem(target.resource, pointer, f"rule {rule.id} cannot judge this: {verdict}")
-        elif not verdict:
+        elif not verdict and (_is_whole(target) or rule.each or _present_fields(rule, target, item)):
             yield _finding(rule, target, _blamed_field(rule, target, item))
+
+
+def _is_whole(target: Target) -> bool:
+    return target.pod is None or target.pod.is_whole
+
+
+def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:
+    return [field for field in rule.fields if _holder(field, target, item)[2]]
 
 
 def _field_pointer(rule: Rule, target: Target, item: fieldpath.Item) -> Pointer:
@@ -243,7 +251,7 @@ def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> tuple[str
     """
     if item.is_entry:
         return item.tokens
-    present = [field for field in rule.fields if _holder(field, target, item)[2]]
+    present = _present_fields(rule, target, item)
     if len(present) > 1:
         present.sort(key=lambda field: not _content_without(rule, target, item, field))
     field = present[0] if present else (rule.fields[0] if rule.fields else "")

@@ -273,7 +273,7 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
         parent.items.append(node)
         parent.value.append(node.value)
     elif frame.merging:
-        _merge(parent, node)
+        _merge(frame, node)
         frame.merging = False
     elif frame.key is None:
         _set_key(frame, node, event)
@@ -321,14 +321,22 @@ def _set_field(parent: Node, key: str, entry: tuple[Any, Any, Node]) -> None:
         parent.value[key] = value
 
 
-def _merge(parent: Node, node: Node) -> None:
-    """The merge key: takes over the fields at once, so fields written *before* it are overwritten
-    (go-yaml v2 decode.go, ``merge``; the first of several mappings wins)."""
+def _merge(frame: _Frame, node: Node) -> None:
+    """The merge key: takes over the fields of one or several mappings, of which the first wins.
+
+    go-yaml v2, in the API server, lets them overwrite fields written *before* the merge key, and v3, in
+    kustomize, does not: where that matters the document is refused.
+    """
+    parent = frame.node
     sources = list(reversed(node.items)) if node.items is not None else [node]
     for source in sources:
         if source.fields is None:
             raise ManifestError("'<<' needs a mapping or a list of mappings", node.start.line + 1)
         for key, entry in source.fields.items():
+            if key in frame.explicit and parent.value.get(key) != entry[2].value:
+                line = frame.explicit[key]
+                message = f"'<<' overwrites '{key}' of line {line} for kubectl and not for kustomize: put '<<' first"
+                raise ManifestError(message, node.start.line + 1)
             _set_field(parent, key, entry)
 
 
@@ -407,7 +415,7 @@ class Document:
         if self._root is None:
             text = self._source.text[self._start : self._start + self._length]
             try:
-                self._root = next(compose(_SURROGATE.sub(r"\\u003f", text)))
+                self._root = next(compose(_SURROGATE.sub(r"\\u003f", text).replace(_DELETE, "?")))
             except ManifestError:
                 self._root = Node({}, _Mark(0, 0), _Mark(1, 0))
         return self._root
@@ -436,6 +444,7 @@ def _tight_end(node: Node) -> int:
 
 SNIPPET_LENGTH = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_DELETE = "\x7f"
 
 # ------------------------------------------------------------------------------------------ files
 

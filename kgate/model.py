@@ -139,7 +139,8 @@ class Pod:
     """A pod that a workload runs: PodSpec, its metadata, and where they stand in the resource.
 
     ``origins`` names the pointers of fields, and of members of list fields (``volumes/0``), that
-    stand elsewhere than below ``pointer`` (a pod that an Argo Workflow puts together).
+    stand elsewhere than below ``pointer`` (a pod that an Argo Workflow puts together). ``is_whole`` is
+    False for a part of a pod that an operator completes: what is absent there is not the manifest's fault.
     """
 
     spec: Json
@@ -148,6 +149,7 @@ class Pod:
     metadata_pointer: Pointer
     containers: tuple[Container, ...]
     origins: Mapping[str, Pointer] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer
+from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer, pointer_tokens
 
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 """In the order in which upstream's pod-security-admission visits them."""
@@ -27,46 +27,50 @@ _TEMPLATE_PATHS: dict[str, tuple[str, ...]] = {
 _KUBERNETES_GROUPS = ("", "apps", "batch", "extensions")
 
 _NOT_SEARCHED = ("metadata", "status")
-_PODLESS_KINDS = ("CustomResourceDefinition", "ConfigMap", "Secret")
-_PATTERN_GROUPS = ("kyverno.io", "gatekeeper.sh", "admissionregistration.k8s.io", "kustomize.config.k8s.io")
-"""API groups (and their subgroups) whose objects hold patterns and patches of pods and run none."""
+
+_PODLESS_KINDS = {
+    "": ("ConfigMap", "Secret"),
+    "apiextensions.k8s.io": ("CustomResourceDefinition",),
+    "kustomize.config.k8s.io": ("Kustomization", "Component"),
+    "kyverno.io": ("ClusterPolicy", "Policy", "ClusterCleanupPolicy", "CleanupPolicy", "PolicyException"),
+}
+_PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
+"""Kinds, and groups with their subgroups, whose objects hold schemas, patterns or patches and run no pod."""
 
 
 def find_workload(resource: Resource) -> Workload | None:
     """The workload that a resource is, or None if it runs no pods.
 
     Kinds of Kubernetes are read where their schema has the template, so a misspelt template is judged
-    too; in any other kind everything that has the shape of a pod spec counts (a mapping with a list of
-    containers), plus the shapes of Argo Workflows and Tekton, which name containers in their own way.
+    too. In any other kind everything that has the shape of a pod spec counts, and objects inside the
+    object; Argo Workflows and Tekton, which name containers in their own way, are read by their schemas.
     """
-    kind, group = resource.id.kind, resource.id.api_version.rpartition("/")[0]
+    parts = tuple(_parts(resource.body, resource.id.api_version, resource.id.kind, ""))
+    pods = tuple(part for part in parts if isinstance(part, Pod))
+    gaps = tuple(part for part in parts if isinstance(part, Gap))
+    return Workload(resource, pods, gaps) if parts else None
+
+
+def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer) -> Iterator[Pod | Gap]:
+    """The pods of an object that stands at ``base``, and what in it cannot be judged."""
+    group = api_version.rpartition("/")[0]
     if kind in _TEMPLATE_PATHS and group in _KUBERNETES_GROUPS:
-        return _workload(resource, (_builtin_pod(resource),))
-    if kind in _PODLESS_KINDS or any(group == g or group.endswith("." + g) for g in _PATTERN_GROUPS):
-        return None
-    if group == "argoproj.io" and kind in _ARGO_SPECS:
-        return _argo_workload(resource)
-    pod_template = _tekton_pod_template(resource.body) if group == "tekton.dev" else None
-    pods = tuple(_search(resource.body, "", {}, pod_template))
-    return _workload(resource, pods) if pods else None
+        yield from _with_gaps(_builtin_pod(body, kind, base))
+    elif kind in _PODLESS_KINDS.get(group, ()) or any(("." + group).endswith("." + g) for g in _PODLESS_GROUPS):
+        return
+    elif group == "argoproj.io" and kind in _ARGO_SPECS:
+        yield from _argo_parts(body, kind, base)
+    else:
+        tekton = _tekton_pod_template(body, base) if group.endswith("tekton.dev") else None
+        for key, member in body.items():
+            if key not in _NOT_SEARCHED:
+                yield from _search(member, child_pointer(base, key), _Parent(body, base), tekton)
 
 
-def _workload(resource: Resource, pods: tuple[Pod, ...]) -> Workload:
-    """The workload, with a gap for each container list that is none."""
-    gaps = tuple(
-        Gap(child_pointer(pod.pointer, name), f"{name} must be a list")
-        for pod in pods
-        for name in CONTAINER_LISTS
-        if not isinstance(_mapping(pod.spec).get(name, []), list)
-    )
-    return Workload(resource, pods, gaps)
-
-
-def _builtin_pod(resource: Resource) -> Pod:
-    template: Json = resource.body
-    pointer = ""
-    for token in _TEMPLATE_PATHS[resource.id.kind]:
-        pointer = child_pointer(pointer, token)
+def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
+    template: Json = body
+    pointer = child_pointer(base, *_TEMPLATE_PATHS[kind])
+    for token in _TEMPLATE_PATHS[kind]:
         template = _mapping(template).get(token)
     template = _mapping(template)
     return _pod(template.get("spec", {}), pointer + "/spec", template.get("metadata"), pointer + "/metadata")
@@ -75,6 +79,18 @@ def _builtin_pod(resource: Resource) -> Pod:
 def _pod(spec: Json, pointer: Pointer, metadata: Json, metadata_pointer: Pointer) -> Pod:
     containers = tuple(_containers(_mapping(spec), pointer))
     return Pod(spec, pointer, _mapping(metadata), metadata_pointer, containers)
+
+
+def _with_gaps(pod: Pod) -> Iterator[Pod | Gap]:
+    """The pod, and a gap for each container list that is none."""
+    yield pod
+    yield from _not_lists(_mapping(pod.spec), pod.pointer, CONTAINER_LISTS)
+
+
+def _not_lists(holder: Mapping[str, Json], pointer: Pointer, names: Iterable[str]) -> Iterator[Gap]:
+    for name in names:
+        if not isinstance(holder.get(name, []), list):
+            yield Gap(child_pointer(pointer, name), f"{name} must be a list")
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:
@@ -99,75 +115,132 @@ def _container(body: Json, list_name: str, pointer: Pointer) -> Container:
 
 # ---------------------------------------------------------------------------------------- by shape
 
+_CONTAINER_FIELDS = {"name", "image", "command", "args", "env", "ports", "resources", "securityContext", "volumeMounts"}
+_POD_FIELDS = {
+    "affinity", "automountServiceAccountToken", "dnsPolicy", "hostAliases", "hostIPC", "hostNetwork", "hostPID",
+    "hostUsers", "imagePullSecrets", "nodeName", "nodeSelector", "priorityClassName", "restartPolicy",
+    "runtimeClassName", "securityContext", "serviceAccount", "serviceAccountName", "shareProcessNamespace",
+    "terminationGracePeriodSeconds",
+    "tolerations", "volumes",
+}  # fmt: skip
+_READ_WITH_THE_POD = (*CONTAINER_LISTS, "volumes", "steps", "sidecars", "stepTemplate")
+_HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
-_Placed = tuple[Pointer, Mapping[str, Json]]
-"""A mapping and where it stands."""
+
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """The mapping that holds a value, and where it stands."""
+
+    body: Mapping[str, Json]
+    pointer: Pointer
 
 
-def _search(value: Json, pointer: Pointer, parent: Mapping[str, Json], tekton: _Placed | None) -> Iterator[Pod]:
-    """Every pod in a value of any kind; what stands inside a pod belongs to that pod.
+def _search(value: Json, pointer: Pointer, parent: _Parent, tekton: _Parent | None) -> Iterator[Pod | Gap]:
+    """Every pod in a value of any kind.
 
     ``tekton`` is the podTemplate of a Tekton object, empty if it has none, or None for other objects.
     """
     if isinstance(value, Mapping):
-        if _is_pod_spec(value):
-            above = pointer.rpartition("/")[0]
-            yield _pod(value, pointer, parent.get("metadata"), above + "/metadata")
-        elif tekton is not None and _are_containers(value.get("steps")):
-            yield _tekton_pod(value, pointer, tekton)
-        else:
-            for key, member in value.items():
-                if pointer or key not in _NOT_SEARCHED:
-                    yield from _search(member, child_pointer(pointer, key), value, tekton)
+        if _is_object(value):
+            yield from _parts(value, value["apiVersion"], value["kind"], pointer)
+            return
+        yield from _pods_here(value, pointer, parent, tekton)
+        for key, member in value.items():
+            if key not in _READ_WITH_THE_POD:
+                yield from _search(member, child_pointer(pointer, key), _Parent(value, pointer), tekton)
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _search(member, child_pointer(pointer, index), {}, tekton)
+            yield from _search(member, child_pointer(pointer, index), _Parent({}, pointer), tekton)
 
 
-def _is_pod_spec(value: Mapping[str, Json]) -> bool:
-    return any(_are_containers(value.get(name)) for name in CONTAINER_LISTS)
+def _is_object(value: Mapping[str, Json]) -> bool:
+    """Whether a mapping is a whole object inside another one; a mere reference has no spec."""
+    named = isinstance(value.get("apiVersion"), str) and isinstance(value.get("kind"), str)
+    return named and ("spec" in value or "template" in value)
 
 
-def _are_containers(value: Json) -> bool:
-    members = _list(value)
-    return all(isinstance(m, Mapping) for m in members) and any("image" in m or "name" in m for m in members)
+def _pods_here(
+    value: Mapping[str, Json], pointer: Pointer, parent: _Parent, tekton: _Parent | None
+) -> Iterator[Pod | Gap]:
+    """The pod that a mapping is, if it is one."""
+    if tekton is not None and "steps" in value and not _lists_containers(value):
+        yield from _tekton_parts(value, pointer, tekton)
+    elif _lists_containers(value) or _names_containers(value, pointer):
+        yield from _with_gaps(_pod(value, pointer, parent.body.get("metadata"), parent.pointer + "/metadata"))
+    elif _asks_for_the_host(value):
+        yield Pod(value, pointer, {}, pointer, (), is_whole=False)
+    elif _asks_for_privilege(value):
+        container = _container(value, "containers", pointer)
+        name = container.name or pointer.rpartition("/")[2]
+        yield Pod({}, pointer, {}, pointer, (replace(container, name=name),), is_whole=False)
+
+
+def _lists_containers(value: Mapping[str, Json]) -> bool:
+    members = (member for name in CONTAINER_LISTS for member in _list(value.get(name)))
+    return any(isinstance(member, Mapping) and _CONTAINER_FIELDS & member.keys() for member in members)
+
+
+def _names_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
+    """Whether a mapping has a container list that is empty or wrong, where a pod spec is to be expected."""
+    if not any(value.get(name) is not None for name in CONTAINER_LISTS):
+        return False
+    *_, above, key = ("", "", *pointer.split("/"))
+    return bool(_POD_FIELDS & value.keys()) or (key == "spec" and above.lower().endswith("template"))
+
+
+def _asks_for_the_host(value: Mapping[str, Json]) -> bool:
+    """Whether a mapping, such as a podTemplate without containers, has fields that give a pod the node."""
+    volumes = (volume for volume in _list(value.get("volumes")) if isinstance(volume, Mapping))
+    return any(value.get(name) not in (None, False) for name in _HOST_NAMESPACES) or any(
+        "hostPath" in volume for volume in volumes
+    )
+
+
+def _asks_for_privilege(value: Mapping[str, Json]) -> bool:
+    """Whether a mapping carries a container's security context that grants something."""
+    context = _mapping(value.get("securityContext"))
+    return context.get("privileged") not in (None, False) or bool(_mapping(context.get("capabilities")).get("add"))
 
 
 # ------------------------------------------------------------------------------------------ Tekton
 
 
-def _tekton_pod_template(body: Mapping[str, Json]) -> _Placed:
+def _tekton_pod_template(body: Mapping[str, Json], base: Pointer) -> _Parent:
     """The podTemplate of a TaskRun or PipelineRun (tektoncd/pipeline, docs/podtemplates.md)."""
     for path in (("spec", "podTemplate"), ("spec", "taskRunTemplate", "podTemplate")):
         value: Json = body
         for token in path:
             value = _mapping(value).get(token)
-        if isinstance(value, Mapping):
-            return child_pointer("", *path), value
-    return "", {}
+        if _mapping(value):
+            return _Parent(_mapping(value), child_pointer(base, *path))
+    return _Parent({}, base)
 
 
-def _tekton_pod(spec: Mapping[str, Json], pointer: Pointer, pod_template: _Placed) -> Pod:
+def _tekton_parts(spec: Mapping[str, Json], pointer: Pointer, template: _Parent) -> Iterator[Pod | Gap]:
     """The pod of a TaskSpec: its steps, with ``stepTemplate`` as default, its sidecars and volumes
     (tektoncd/pipeline, docs/tasks.md)."""
-    outer_pointer, outer = pod_template
-    default = _mapping(spec.get("stepTemplate"))
+    yield from _not_lists(spec, pointer, ("steps", "sidecars", "volumes"))
+    default = spec.get("stepTemplate", {})
+    if not isinstance(default, Mapping):
+        yield Gap(child_pointer(pointer, "stepTemplate"), "stepTemplate must be a mapping")
     steps = (
-        _tekton_step(_mapping(step), default, pointer, index) for index, step in enumerate(_list(spec.get("steps")))
+        _tekton_step(_mapping(step), _mapping(default), pointer, index)
+        for index, step in enumerate(_list(spec.get("steps")))
     )
     sidecars = (
         _container(body, "containers", child_pointer(pointer, "sidecars", index))
         for index, body in enumerate(_list(spec.get("sidecars")))
     )
     containers = (*steps, *sidecars)
+    outer = template.body
     pod = {
         **outer,
         "volumes": [*_list(outer.get("volumes")), *_list(spec.get("volumes"))],
         "containers": [container.body for container in containers],
     }
-    origins = {key: child_pointer(outer_pointer, key) for key in outer}
-    origins |= _volume_origins((outer_pointer, outer), (pointer, spec))
-    return Pod(pod, pointer, {}, pointer, containers, origins)
+    origins = {key: child_pointer(template.pointer, key) for key in outer}
+    origins |= _volume_origins(template, _Parent(spec, pointer))
+    yield Pod(pod, pointer, {}, pointer, containers, origins)
 
 
 def _tekton_step(step: Mapping[str, Json], default: Mapping[str, Json], pointer: Pointer, index: int) -> Container:
@@ -196,12 +269,12 @@ def _missing(value: Mapping[str, Json], default: Mapping[str, Json], prefix: str
             yield from _missing(value[key], member, f"{prefix}{key}/")
 
 
-def _volume_origins(*sources: tuple[Pointer, Mapping[str, Json]]) -> dict[str, Pointer]:
+def _volume_origins(*sources: _Parent) -> dict[str, Pointer]:
     """Where each member of a volume list stands that was put together from several pod specs."""
     pointers = [
-        child_pointer(pointer, "volumes", index)
-        for pointer, spec in sources
-        for index in range(len(_list(spec.get("volumes"))))
+        child_pointer(source.pointer, "volumes", index)
+        for source in sources
+        for index in range(len(_list(source.body.get("volumes"))))
     ]
     return {f"volumes/{index}": pointer for index, pointer in enumerate(pointers)}
 
@@ -213,7 +286,6 @@ _ARGO_SPECS: dict[str, tuple[str, ...]] = {
     "WorkflowTemplate": ("spec",),
     "ClusterWorkflowTemplate": ("spec",),
     "CronWorkflow": ("spec", "workflowSpec"),
-    "WorkflowEventBinding": ("spec", "submit"),
 }
 _ARGO_POD_FIELDS = (
     "automountServiceAccountToken",
@@ -225,44 +297,65 @@ _ARGO_POD_FIELDS = (
 """Fields of a PodSpec that a WorkflowSpec, a template, or both hold (argoproj/argo-workflows, fields.md)."""
 
 
-def _argo_workload(resource: Resource) -> Workload | None:
+def _argo_parts(body: Mapping[str, Json], kind: str, base: Pointer) -> Iterator[Pod | Gap]:
     """The pods of a workflow's templates. What a ``podSpecPatch`` changes cannot be judged: a gap."""
-    spec: Json = resource.body
-    pointer = ""
-    for token in _ARGO_SPECS[resource.id.kind]:
-        spec, pointer = _mapping(spec).get(token), child_pointer(pointer, token)
-    spec = _mapping(spec)
-    templates = [
-        *((_mapping(t), child_pointer(pointer, "templates", i)) for i, t in enumerate(_list(spec.get("templates")))),
-        (_mapping(spec.get("templateDefaults")), child_pointer(pointer, "templateDefaults")),
-    ]
-    pods = tuple(pod for t, where in templates for pod in _argo_pods(t, where, spec, pointer))
-    gaps = tuple(
-        Gap(child_pointer(where, "podSpecPatch"), "podSpecPatch changes the pod at run time and is not judged")
-        for holder, where in ((spec, pointer), *templates)
-        if "podSpecPatch" in holder
-    )
-    return Workload(resource, pods, gaps) if pods or gaps else None
+    spec: Json = body
+    pointer = child_pointer(base, *_ARGO_SPECS[kind])
+    for token in _ARGO_SPECS[kind]:
+        spec = _mapping(spec).get(token)
+    workflow = _Parent(_mapping(spec), pointer)
+    defaults = _Parent(_mapping(workflow.body.get("templateDefaults")), child_pointer(pointer, "templateDefaults"))
+    yield from _not_lists(workflow.body, pointer, ("templates", "volumes"))
+    for place in _places_of(workflow.body, pointer, "podSpecPatch"):
+        yield Gap(place, "podSpecPatch changes the pod at run time and is not judged")
+    for template in _argo_templates(workflow):
+        yield from _argo_template_parts(template, defaults, workflow)
 
 
-def _argo_pods(
-    template: Mapping[str, Json], where: Pointer, spec: Mapping[str, Json], pointer: Pointer
-) -> Iterator[Pod]:
-    containers = tuple(_argo_containers(template, where))
+def _argo_templates(workflow: _Parent) -> Iterator[_Parent]:
+    """The templates of a workflow, those written inline in steps and tasks included."""
+    for index, template in enumerate(_list(workflow.body.get("templates"))):
+        yield _Parent(_mapping(template), child_pointer(workflow.pointer, "templates", index))
+    for place in _places_of(workflow.body, workflow.pointer, "inline"):
+        value: Json = workflow.body
+        for token in pointer_tokens(place.removeprefix(workflow.pointer)):
+            value = value[int(token)] if isinstance(value, list) else value[token]
+        yield _Parent(_mapping(value), place)
+    yield _Parent(_mapping(workflow.body.get("templateDefaults")), child_pointer(workflow.pointer, "templateDefaults"))
+
+
+def _places_of(value: Json, pointer: Pointer, wanted: str) -> Iterator[Pointer]:
+    """The pointers of all fields with a name, at any depth."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            place = child_pointer(pointer, key)
+            if key == wanted:
+                yield place
+            yield from _places_of(member, place, wanted)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _places_of(member, child_pointer(pointer, index), wanted)
+
+
+def _argo_template_parts(template: _Parent, defaults: _Parent, workflow: _Parent) -> Iterator[Pod | Gap]:
+    yield from _not_lists(template.body, template.pointer, ("initContainers", "sidecars", "volumes"))
+    containers = tuple(_argo_containers(template.body, template.pointer))
     if not containers:
         return
-    pod, origins = {}, {}
+    holders = (template, defaults, workflow) if defaults.pointer != template.pointer else (template, workflow)
+    pod: dict[str, Json] = {}
+    origins: dict[str, Pointer] = {}
     for key in _ARGO_POD_FIELDS:
-        for holder, holder_pointer in ((template, where), (spec, pointer)):
-            if key in holder and key not in pod:
-                pod[key], origins[key] = holder[key], child_pointer(holder_pointer, key)
-    pod["volumes"] = [*_list(spec.get("volumes")), *_list(template.get("volumes"))]
+        for holder in holders:
+            if key in holder.body and key not in pod:
+                pod[key], origins[key] = holder.body[key], child_pointer(holder.pointer, key)
+    pod["volumes"] = [volume for holder in holders[::-1] for volume in _list(holder.body.get("volumes"))]
     for name in CONTAINER_LISTS:
-        pod[name] = [c.body for c in containers if c.list == name]
-    origins |= _volume_origins((pointer, spec), (where, template))
-    holder, holder_pointer = (template, where) if "metadata" in template else (spec, pointer)
-    key = "metadata" if holder is template else "podMetadata"
-    yield Pod(pod, where, _mapping(holder.get(key)), child_pointer(holder_pointer, key), containers, origins)
+        pod[name] = [container.body for container in containers if container.list == name]
+    origins |= _volume_origins(*holders[::-1])
+    holder, key = (template, "metadata") if "metadata" in template.body else (workflow, "podMetadata")
+    metadata = _mapping(holder.body.get(key))
+    yield Pod(pod, template.pointer, metadata, child_pointer(holder.pointer, key), containers, origins)
 
 
 def _argo_containers(template: Mapping[str, Json], where: Pointer) -> Iterator[Container]:

@@ -36,6 +36,8 @@ STRICTER = {
     "a: {b: 1, b: 1}": "the same in flow style",
     '1: a\n"1": b': "keys that are equal in JSON",
     '{"a":1,"a":2}': "the same in JSON",
+    "a: &x {b: 1}\nc:\n  b: 2\n  <<: *x": "a merge key after a field with another value: kustomize keeps the field",
+    "c: {z: {r: 2}, <<: {z: {q: 1}}}": "the same in flow style",
     "a: 1\n...\nb: 2": "a document without a marker after an end mark; the API server drops it without a word",
 }
 LAXER = {

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from kgate.model import Workload
+from kgate import pss, rules
+from kgate.engine import Judge
+from kgate.model import Severity, Workload
 from kgate.workload import find_workload
 from tests.manifests import resource, workloads
 
@@ -158,7 +160,8 @@ def test_tekton_tasks() -> None:
     run = thing("tekton.dev/v1", "TaskRun", {"taskSpec": task, "podTemplate": {"hostNetwork": True}})
     workload = find(run)
     assert workload is not None
-    (pod,) = workload.pods
+    pod, template = workload.pods
+    assert not template.is_whole
     assert [c.pointer for c in pod.containers] == [
         "/spec/taskSpec/steps/0",
         "/spec/taskSpec/steps/1",
@@ -180,3 +183,61 @@ def test_tekton_pipelines() -> None:
     (pod,) = workload.pods
     assert pod.pointer == "/spec/pipelineSpec/tasks/0/taskSpec"
     assert pod.origins["hostUsers"] == "/spec/taskRunTemplate/podTemplate/hostUsers"
+
+
+# ------------------------------------------------------------- shapes that hide behind other shapes
+
+PRIVILEGED = {"securityContext": {"privileged": True}}
+ROOT_VOLUME = {"name": "r", "hostPath": {"path": "/"}}
+PRIVILEGED_CONTAINER = {"name": "c", "image": "x", **PRIVILEGED}
+
+HIDDEN: dict[str, dict[str, Any]] = {
+    "an empty list beside hostPID": thing("example.org/v1", "X", {"template": {"spec": {"hostPID": True, "containers": []}}}),
+    "containers as a mapping": thing("example.org/v1", "X", {"template": {"spec": {"containers": PRIVILEGED_CONTAINER}}}),
+    "a null before the container": thing("example.org/v1", "X", {"containers": [None, PRIVILEGED_CONTAINER]}),
+    "a string before the container": thing("example.org/v1", "X", {"containers": ["x", PRIVILEGED_CONTAINER]}),
+    "a container without a name": thing("example.org/v1", "X", {"containers": [PRIVILEGED]}),
+    "a pod template without containers": thing("example.org/v1", "Beat", {"podTemplate": {"spec": {"hostNetwork": True}}}),
+    "volumes without containers": thing("example.org/v1", "Prometheus", {"volumes": [ROOT_VOLUME]}),
+    "a lone security context": thing("example.org/v1", "Collector", PRIVILEGED),
+    "a lone capability": thing("example.org/v1", "X", {"a": {"securityContext": {"capabilities": {"add": ["BPF"]}}}}),
+    "a container field": thing("argoproj.io/v1alpha1", "Sensor", {"template": {"container": PRIVILEGED}}),
+    "a pod inside a pod": thing("example.org/v1", "X", {"containers": [{"name": "a"}], "thanos": {"containers": [PRIVILEGED_CONTAINER]}}),
+    "a workflow inside a sensor": thing("argoproj.io/v1alpha1", "Sensor", {"resource": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [{"container": PRIVILEGED}]})}),
+    "a Deployment inside an object": thing("example.org/v1", "X", {"manifest": thing("apps/v1", "Deployment", {"template": {"spec": {"containers": [PRIVILEGED_CONTAINER]}}})}),
+    "an inline template": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [{"name": "m", "steps": [[{"inline": {"container": PRIVILEGED}}]]}]}),
+    "an inline task": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [{"dag": {"tasks": [{"inline": {"script": PRIVILEGED}}]}}]}),
+    "defaults of templates": thing("argoproj.io/v1alpha1", "Workflow", {"templateDefaults": {"volumes": [ROOT_VOLUME]}, "templates": [{"container": {"image": "x"}}]}),
+    "templates as a mapping": thing("argoproj.io/v1alpha1", "Workflow", {"templates": {"a": {"container": PRIVILEGED}}}),
+    "volumes of a workflow as a mapping": thing("argoproj.io/v1alpha1", "Workflow", {"volumes": {"hostPath": "/"}, "templates": []}),
+    "a patch in the garbage collection": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [], "artifactGC": {"podSpecPatch": "x"}}),
+    "a step without an image": thing("tekton.dev/v1", "Task", {"stepTemplate": {"image": "x", **PRIVILEGED}, "steps": [{"script": "x"}]}),
+    "a step by reference": thing("tekton.dev/v1", "Task", {"steps": [{"ref": {"name": "x"}, **PRIVILEGED}]}),
+    "steps as a mapping": thing("tekton.dev/v1", "Task", {"steps": PRIVILEGED}),
+    "a step action": thing("tekton.dev/v1", "StepAction", {"image": "x", **PRIVILEGED}),
+    "a run by reference": thing("tekton.dev/v1", "TaskRun", {"taskRef": {"name": "x"}, "podTemplate": {"hostNetwork": True}}),
+    "a decoy pod template": thing("tekton.dev/v1", "PipelineRun", {"podTemplate": {}, "taskRunTemplate": {"podTemplate": {"volumes": [ROOT_VOLUME]}}}),
+    "a trigger": thing("triggers.tekton.dev/v1", "TriggerTemplate", {"resourcetemplates": [thing("tekton.dev/v1", "TaskRun", {"taskSpec": {"steps": [{"image": "x", **PRIVILEGED}]}})]}),
+    "a foreign kind of a known name": thing("kyverno.io/v9", "Deployment", {"containers": [PRIVILEGED_CONTAINER]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HIDDEN.values(), ids=HIDDEN.keys())
+def test_nothing_privileged_hides(body: dict[str, Any]) -> None:
+    judgement = Judge(rules.load(), pss.NEWEST_MINOR).judge(resource(body))
+    severe = [finding for finding in judgement.findings if finding.rule.severity >= Severity.HIGH]
+    assert severe or judgement.problems
+
+
+HARMLESS: dict[str, dict[str, Any]] = {
+    "a reference to a workload": thing("autoscaling/v2", "HorizontalPodAutoscaler", {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}}),
+    "pod settings of an operator": thing("cert-manager.io/v1", "Issuer", {"podTemplate": {"spec": {"nodeSelector": {}, "securityContext": {"runAsNonRoot": True}}}}),
+    "named things": thing("example.org/v1", "X", {"steps": [{"name": "a"}], "volumes": [{"name": "v", "emptyDir": {}}]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS.keys())
+def test_nothing_harmless_is_found(body: dict[str, Any]) -> None:
+    judgement = Judge(rules.load(), pss.NEWEST_MINOR).judge(resource(body))
+    assert not judgement.findings
+    assert not judgement.problems

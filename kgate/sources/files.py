@@ -31,11 +31,12 @@ class SourceFile:
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk found: files to read as plain manifests, and what could not be taken."""
+    """What a walk found: files to read as plain manifests, what could not be taken, and what is no plain
+    manifest because the kustomization that the problem names uses it otherwise."""
 
     files: dict[Path, SourceFile] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
-    left_out: set[Path] = field(default_factory=set)
+    left_out: dict[Path, Problem] = field(default_factory=dict)
 
 
 def find_root(paths: Sequence[Path]) -> Path:
@@ -63,8 +64,9 @@ def list_files(paths: Sequence[Path], root: Path) -> Listing:
     for path in paths:
         walk.start(path)
     listing = walk.listing
-    for path in listing.left_out:
-        listing.files.pop(path, None)
+    for path, problem in listing.left_out.items():
+        if listing.files.pop(path, None):
+            listing.problems.add(problem)
     return listing
 
 
@@ -110,7 +112,7 @@ class _Walk:
         for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
             names = _names(folder)
             chart = chart or templated.find_chart(folder, names)
-            self.listing.left_out |= templated.files_of_kustomization(folder, names)
+            self._note_kustomization(folder, names)
         if chart is not None and chart.holds(path):
             self._problem(shown_path(chart.folder, self._root), chart.problem(shown_path(chart.folder, self._root)))
         return chart
@@ -140,12 +142,18 @@ class _Walk:
             if own is not None:
                 chart = own
                 self._problem(shown, own.problem(shown))
-        kustomization = templated.kustomization_name(names)
-        if kustomization is not None:
-            self.listing.left_out |= templated.files_of_kustomization(folder, names)
-            place = shown_path(folder / kustomization, self._root)
-            self._problem(place, templated.kustomization_problem(shown))
+        self.listing.problems |= set(self._note_kustomization(folder, names))
         return chart
+
+    def _note_kustomization(self, folder: Path, names: list[str]) -> list[Problem]:
+        """Leaves out the files that the kustomization of a folder uses; gives the problem that it is."""
+        name = templated.kustomization_name(names)
+        if name is None:
+            return []
+        message = templated.kustomization_problem(shown_path(folder, self._root))
+        problem = Problem(shown_path(folder / name, self._root), None, message)
+        self.listing.left_out |= dict.fromkeys(templated.files_of_kustomization(folder, names), problem)
+        return [problem]
 
     def _entry(self, entry: os.DirEntry[str], chart: templated.Chart | None) -> Path | None:
         """Takes a file; gives back a folder that is to be walked."""

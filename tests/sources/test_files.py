@@ -158,7 +158,16 @@ def test_a_patch_of_another_folder(tmp_path: Path) -> None:
 
 def test_a_patch_that_is_named_itself_is_no_manifest(tmp_path: Path) -> None:
     tree(tmp_path, "app/patch.yaml", app__kustomizationDOTyaml="patches: [{path: patch.yaml}]\n")
-    assert walk(tmp_path, "app/patch.yaml")[0] == []
+    for start in ("app/patch.yaml", "app"):
+        assert walk(tmp_path, start)[0] == []
+        assert list(walk(tmp_path, start)[1]) == ["app/kustomization.yaml"]
+
+
+def test_a_folder_of_patches_is_no_folder_of_manifests(tmp_path: Path) -> None:
+    tree(tmp_path, "app/patches/patch.yaml", app__kustomizationDOTyaml="patches: [{path: patches/patch.yaml}]\n")
+    (tmp_path / ".git").mkdir()
+    assert walk(tmp_path, "app/patches")[0] == []
+    assert list(walk(tmp_path, "app/patches")[1]) == ["app/kustomization.yaml"]
 
 
 def test_a_broken_kustomization_is_a_problem(tmp_path: Path) -> None:

@@ -1,0 +1,208 @@
+""".pre-commit-hooks.yaml: the real pre-commit installs this repository and runs its hooks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.command import ROOT, Result
+
+PRE_COMMIT = (sys.executable, "-m", "pre_commit")
+IDENTITY = ("-c", "user.name=kgate", "-c", "user.email=kgate@example.com")
+GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
+BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
+BROKEN = BAD + "  x: [\n"
+BAD_JSON = '{"apiVersion": "v1", "kind": "Pod", "spec": {"hostPID": true, "containers": [{"name": "a"}]}}'
+COMPOSE = "services:\n  web: {image: nginx, privileged: true}\n"
+OTHERS = {
+    "docker-compose.yml": COMPOSE,
+    "values.yaml": "securityContext: {privileged: true}\nreplicas: 3\n",
+    "template.yaml": "{% if x %}\n{{ name }}:\n  - {{ y }}\n",
+    "mkdocs.yml": "extensions: [!!python/name:a.b.c ]\nhome: !ENV [HOME, x]\n",
+    "tsconfig.json": '{\n  // comments are no JSON\n  "strict": true,\n}\n',
+    ".clang-format": "---\nLanguage: Cpp\n",
+}
+KUSTOMIZATION = {"k/kustomization.yaml": "patches: [{path: patch.yaml}]\n", "k/patch.yaml": BAD}
+IGNORED = {"b.yaml": BAD, ".kgateignore": "b.yaml\n"}
+CHART = {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "web/values.yaml": "replicas: 3\n"}
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """A commit of this repository, and the PRE_COMMIT_HOME into which it is installed once."""
+
+    repository: Path
+    revision: str
+    home: Path
+
+    def pre_commit(self, *arguments: str, cwd: Path) -> Result:
+        return run(*PRE_COMMIT, *arguments, cwd=cwd, home=self.home)
+
+    def config(self, *hooks: Mapping[str, object]) -> str:
+        return json.dumps({"repos": [{"repo": str(self.repository), "rev": self.revision, "hooks": hooks}]})
+
+
+def run(*command: str, cwd: Path, home: Path | None = None) -> Result:
+    """Runs a command without what the environment tells git, pre-commit, Python and kgate."""
+    told = ("GIT_", "PRE_COMMIT", "PYTHON", "KGATE_", "SKIP", "NO_COLOR", "FORCE_", "CLICOLOR")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
+    clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    clean |= {"PRE_COMMIT_HOME": str(home)} if home else {}
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, encoding="utf-8", timeout=300, check=False)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    result = run("git", *IDENTITY, *arguments, cwd=folder)
+    assert result.code == 0, result
+    return result.out.strip()
+
+
+def commit(folder: Path) -> None:
+    git(folder, "commit", "-q", "--no-verify", "-m", "all")
+
+
+@pytest.fixture(scope="session")
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> Hooks:
+    """One for all workers of pytest-xdist: the first to be ready wins; pre-commit itself locks its home."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "pre-commit"
+    shared.mkdir(exist_ok=True)
+    own = snapshot(tmp_path_factory.mktemp("snapshot"))
+    with contextlib.suppress(OSError):
+        own.rename(shared / "kgate")
+    repository = shared / "kgate"
+    return Hooks(repository, git(repository, "rev-parse", "HEAD"), shared / "home")
+
+
+def snapshot(folder: Path) -> Path:
+    """This working tree with its uncommitted files, whether it is a clone or not, as a commit of its own."""
+    git(folder, "init", "-q")
+    git(folder, f"--git-dir={folder / '.git'}", f"--work-tree={ROOT}", "add", "--all")
+    commit(folder)
+    git(folder, "reset", "-q", "--hard")
+    return folder
+
+
+def tree(folder: Path, files: Mapping[str, str]) -> Path:
+    """A git repository in which these files are staged."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    git(folder, "init", "-q")
+    git(folder, "add", "--all")
+    return folder
+
+
+def outcomes(result: Result) -> list[str]:
+    found = re.findall(r"(Passed|Failed|Skipped)$", result.out, re.MULTILINE)
+    assert result.code == ("Failed" in found), result
+    return found
+
+
+# ------------------------------------------------------------------------------------------ the tree
+
+CHANGED, ALL = {"id": "kgate"}, {"id": "kgate-all"}
+
+TREES: dict[str, tuple[Mapping[str, object], Mapping[str, str], str, str]] = {
+    "good": (CHANGED, {"a.yaml": GOOD}, "Passed", "1 workload in 1 object"),
+    "bad": (CHANGED, {"a.yaml": GOOD, "b.yml": BAD}, "Failed", "- exit code: 1"),
+    "bad JSON": (CHANGED, {"a.yaml": GOOD, "b.json": BAD_JSON}, "Failed", "- exit code: 1"),
+    "broken": (CHANGED, {"a.yaml": GOOD, "b.yaml": BROKEN}, "Failed", "- exit code: 3"),
+    "other files": (CHANGED, OTHERS, "Passed", "✓ passed"),
+    "no file of its types": ({**CHANGED, "files": "txt$"}, {"a.txt": BAD}, "Skipped", ""),
+    "a chart's file": (CHANGED, CHART, "Failed", "web: Helm chart, not rendered"),
+    "a chart, excluded": ({**CHANGED, "exclude": "^web/"}, {**CHART, "a.yaml": GOOD}, "Passed", "1 workload in 1"),
+    "a kustomization's patch": (
+        {**CHANGED, "files": "patch"},
+        KUSTOMIZATION,
+        "Failed",
+        "k/kustomization.yaml: kustomization, not rendered",
+    ),
+    "narrowed": ({**CHANGED, "files": "^k8s/"}, {"k8s/a.yaml": GOOD, "b.yaml": BAD}, "Passed", "1 workload in 1"),
+    "arguments": ({**CHANGED, "args": ["--min-score", "30"]}, {"a.yaml": BAD}, "Passed", "1 workload in 1 object"),
+    "configuration": (CHANGED, {"k/a.yaml": BAD, "kgate.yaml": "min-score: 30"}, "Passed", "1 workload in 1 object"),
+    "300 files": (CHANGED, {f"{i}.yaml": GOOD for i in range(300)}, "Passed", "300 workloads in 300 objects"),
+    "an ignored file": (CHANGED, {"a.yaml": GOOD, **IGNORED}, "Failed", "- exit code: 1"),
+    "all good": (ALL, {"a.yaml": GOOD, **OTHERS}, "Passed", "1 workload in 1 object"),
+    "all bad": (ALL, {"a.yaml": GOOD, "b.yaml": BAD}, "Failed", "- exit code: 1"),
+    "all broken": (ALL, {"a.yaml": GOOD, "b.yaml": BROKEN}, "Failed", "- exit code: 3"),
+    "all but what is ignored": (ALL, {"a.yaml": GOOD, **IGNORED}, "Passed", "1 workload in 1 object"),
+    "all and no manifest": (ALL, OTHERS, "Failed", "- exit code: 3"),
+    "all with arguments": ({**ALL, "args": ["--allow-empty"]}, OTHERS, "Passed", "✓ passed"),
+}
+
+
+@pytest.mark.parametrize(("hook", "files", "outcome", "words"), TREES.values(), ids=TREES.keys())
+def test_whole_tree(
+    hooks: Hooks, tmp_path: Path, hook: Mapping[str, object], files: Mapping[str, str], outcome: str, words: str
+) -> None:
+    tree(tmp_path, {**files, ".pre-commit-config.yaml": hooks.config(hook)})
+    result = hooks.pre_commit("run", "--all-files", "--verbose", cwd=tmp_path)
+    assert outcomes(result) == [outcome], result
+    assert words in result.out
+    assert result.out.count("Summary (Kubernetes") == (outcome != "Skipped"), "one process"
+
+
+# ---------------------------------------------------------------------------------------- the commit
+
+COMMITS: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
+    "a good file beside a bad one": ({"good.yaml": GOOD + "# changed\n"}, ["Passed", "Failed"]),
+    "another bad file": ({"new/bad.yaml": BAD}, ["Failed", "Failed"]),
+    "other files only": (OTHERS, ["Passed", "Failed"]),
+    "the bad file deleted": ({"bad.yaml": None}, ["Skipped", "Passed"]),
+    "the bad file deleted, a good one changed": ({"bad.yaml": None, "good.yaml": GOOD + "#\n"}, ["Passed", "Passed"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), COMMITS.values(), ids=COMMITS.keys())
+def test_commit(hooks: Hooks, tmp_path: Path, changes: Mapping[str, str | None], expected: list[str]) -> None:
+    config = hooks.config(CHANGED, ALL)
+    commit(tree(tmp_path, {"good.yaml": GOOD, "bad.yaml": BAD, ".pre-commit-config.yaml": config}))
+    for name in (name for name, text in changes.items() if text is None):
+        (tmp_path / name).unlink()
+    tree(tmp_path, {name: text for name, text in changes.items() if text is not None})
+    assert outcomes(hooks.pre_commit("run", cwd=tmp_path)) == expected
+
+
+def test_colours_bring_no_progress_bar(hooks: Hooks, tmp_path: Path) -> None:
+    """With colours pre-commit gives a hook a terminal, and shows all that was written there."""
+    tree(tmp_path, {"a.yaml": BAD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
+    out = hooks.pre_commit("run", "--all-files", "--color", "always", cwd=tmp_path).out
+    assert "\x1b[1mSummary" in out
+    assert "100%" not in out
+
+
+# ------------------------------------------------------------------------------------- what is stated
+
+
+def test_manifest_is_valid(hooks: Hooks) -> None:
+    result = hooks.pre_commit("validate-manifest", ".pre-commit-hooks.yaml", cwd=ROOT)
+    assert result == Result(0, "", "")
+
+
+def test_try_repo(hooks: Hooks, tmp_path: Path) -> None:
+    """It installs into a home of its own, so once is enough."""
+    result = hooks.pre_commit("try-repo", str(hooks.repository), "--all-files", cwd=tree(tmp_path, {"a.yaml": GOOD}))
+    assert outcomes(result) == ["Passed", "Passed"], result
+
+
+def test_documented_configuration(hooks: Hooks, tmp_path: Path) -> None:
+    """Both hooks; narrowed to k8s/, without charts, at the score that the document gives."""
+    text = (ROOT / "docs/pre-commit.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    config = example.replace("https://github.com/kgate/kgate", str(hooks.repository)).replace("v0.1.0", hooks.revision)
+    files = {"k8s/good.yaml": GOOD, "bad.yaml": BAD, "k8s/charts/values.yaml": BAD, ".pre-commit-config.yaml": config}
+    tree(tmp_path, files)
+    assert outcomes(hooks.pre_commit("run", "--all-files", cwd=tmp_path)) == ["Passed"]
+    everything = hooks.pre_commit("run", "--all-files", "--hook-stage", "pre-push", cwd=tmp_path)
+    assert outcomes(everything) == ["Passed", "Failed"]
