@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,17 +32,20 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process; the one place that catches everything."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     gc.disable()  # nothing here makes cycles worth finding; with many findings the search takes a third of the time
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code: Any
     try:
+        _prepare_streams()
+        _refuse_files_like_options(arguments)
         code = main.main(arguments, prog_name="kgate", standalone_mode=False, auto_envvar_prefix="KGATE")
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         code = error.exit_code
     except KgateError as error:
-        click.echo(f"kgate: {_inert(str(error))}", err=True)
+        _complain(str(error))
         code = error.exit_code
+    except OSError as error:
+        _complain(f"{error.strerror or error}: {error.filename or 'the system'}; mend it and run kgate again")
+        code = KgateError.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except _ClosedPipeError:
@@ -51,6 +55,34 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         _show_bug(error, "--verbose" in arguments or "-v" in arguments)
         code = EXIT_BUG
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """What the terminal's encoding lacks is shown as escapes. Raises OutputError for closed output."""
+    if sys.stdout is None or sys.stderr is None:
+        raise OutputError("standard output or standard error is closed; leave them open, or send them to /dev/null")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _refuse_files_like_options(arguments: Sequence[str]) -> None:
+    """A file that is called like an option (and handed over by a hook) must not be taken for one."""
+    for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
+        if argument.startswith("-") and len(argument) > 1 and os.path.lexists(argument):
+            raise click.UsageError(f"'{argument}' is an option and also the name of a file: write ./{argument}")
+
+
+def _complain(message: str) -> None:
+    if sys.stderr is not None:
+        click.echo(f"kgate: {_inert(message)}", err=True)
+
+
+def _show_usage_error(error: click.ClickException) -> None:
+    """The error in one inert line, with the usage before it where there is one."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+    click.echo(f"Error: {_inert(error.format_message())}", err=True)
 
 
 class _ClosedPipeError(Exception):
@@ -66,6 +98,8 @@ def _print(text: str, end: str = "\n") -> None:
             sys.stdout.flush()
     except BrokenPipeError:
         raise _ClosedPipeError from None
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def _show_bug(error: Exception, with_traceback: bool) -> None:
@@ -120,7 +154,12 @@ def _output(
             raise click.BadParameter(f"'{pair}' is not NAME=FILE, such as sarif=kgate.sarif")
         if name not in reports.names():
             raise click.BadParameter(f"'{name}' is no format; choose from {', '.join(reports.names())}")
+        if file == "-":
+            raise click.BadParameter(f"'{pair}': for standard output write -f {name}")
         pairs.append((name, Path(file)))
+    files = [file for _, file in pairs]
+    if len(set(files)) < len(files):
+        raise click.BadParameter("two reports cannot go to one file")
     return tuple(pairs)
 
 
@@ -218,8 +257,8 @@ def _settings(flags: dict[str, Any]) -> Settings:
     from kgate.sources.files import find_root
 
     paths = flags["paths"]
-    if "-" in paths and sys.stdin.isatty():
-        raise click.UsageError("'-' reads a manifest from standard input, which is a terminal; pipe one in")
+    if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
     options = config.Options(
         paths=paths,
         stdin_filename=flags["stdin_filename"],
@@ -291,23 +330,34 @@ def _progress() -> Iterator[Any]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file whole or not at all. Raises OutputError."""
+    """Writes a file whole or not at all, through a symbolic link; to a device or pipe it just writes.
+
+    Raises OutputError.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace_file(path, data)
+    except OSError as error:
+        message = f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
+        raise OutputError(message) from None
+
+
+def _replace_file(path: Path, data: bytes) -> None:
     import tempfile
 
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-                stream.write(text)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
-        ) from None
+        with open(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def _umask() -> int:

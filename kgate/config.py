@@ -12,6 +12,7 @@ from kgate.errors import ConfigError
 from kgate.model import Json, Rule, Severity
 from kgate.rules import find
 from kgate.sources.files import CONFIG_NAMES
+from kgate.textfile import read_bytes
 
 DEFAULT_MIN_SCORE = 60
 
@@ -69,7 +70,7 @@ def find_config(paths: Sequence[str], root: Path) -> Path | None:
 def read_config(path: Path) -> ConfigFile:
     """The checked fields of a configuration file. Raises ConfigError with file and line."""
     try:
-        roots = list(manifest.compose(manifest.decode(path.read_bytes())))
+        roots = list(manifest.compose(manifest.decode(read_bytes(path))))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -15,9 +15,11 @@ from kgate.model import (
     Pointer,
     Problem,
     Resource,
+    ResourceId,
     Rule,
     Workload,
     child_pointer,
+    field_path,
     pointer_tokens,
 )
 from kgate.workload import find_workload
@@ -86,11 +88,11 @@ class Judge:
         self._selected = selected
         self._by_id = {rule.id: rule for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
-        self.kinds = frozenset(kind for rule in self.rules for kind in rule.kinds)
+        named = sorted({kind for rule in self.rules for kind in rule.kinds})
         self._kind_panels = {
-            kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds])
-            for kind in sorted(self.kinds)
+            kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds]) for kind in named
         }
+        self.kinds = frozenset(kind.partition(".")[0] for kind in named)
 
     def _asked(self, target: str) -> list[Rule]:
         return [rule for rule in self.rules if target in rule.targets]
@@ -100,8 +102,7 @@ class Judge:
         workload = find_workload(resource)
         findings: list[Finding] = []
         problems = list(_gaps(workload)) if workload else []
-        panel = self._kind_panels.get(resource.id.kind)
-        if panel is not None:
+        for panel in self._panels_about(resource.id):
             variables = self._variables(resource, {}, {})
             _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
         for pod in workload.pods if workload else ():
@@ -112,7 +113,14 @@ class Judge:
                     _sort_out(self._panels[target.kind].ask(target), findings, problems)
         offended = frozenset(finding.rule.id for finding in findings)
         kept = [f for f in findings if self._selected is None or f.rule.id in self._selected]
-        return Judgement(workload, tuple(self._fold(kept)), tuple(problems), offended)
+        return Judgement(workload, tuple(self._fold(kept)), tuple(_first_of_each_place(problems)), offended)
+
+    def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
+        """The rules about a kind in any group, and those about the kind in this group."""
+        group = who.api_version.rpartition("/")[0] or "core"
+        for name in (who.kind, f"{who.kind}.{group}"):
+            if name in self._kind_panels:
+                yield self._kind_panels[name]
 
     def _variables(self, resource: Resource, pod: Json, metadata: Json) -> dict[str, Json]:
         return {"resource": resource.body, "pod": pod, "metadata": metadata, "minor": self._minor}
@@ -202,6 +210,15 @@ def _sort_out(results: Iterable[Finding | Problem], findings: list[Finding], pro
             problems.append(result)
 
 
+def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """One problem a line: a wrong type is told once, and not by every rule that it stops."""
+    told: set[int | None] = set()
+    for problem in problems:
+        if problem.line not in told:
+            told.add(problem.line)
+            yield problem
+
+
 def _gaps(workload: Workload) -> Iterator[Problem]:
     return (_problem(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
 
@@ -219,13 +236,17 @@ def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterato
     for item in fieldpath.items(target.kind, target.variables, rule.each):
         if isinstance(item, fieldpath.WrongType):
             place = target.pointer(item.tokens)
-            yield _problem(target.resource, place, f"rule {rule.id} cannot judge this: it must be a {item.wanted}")
+            yield _problem(
+                target.resource, place, f"{field_path(place)} cannot be judged by {rule.id}: it must be a {item.wanted}"
+            )
             continue
         ask = partial(cel.evaluate, rule.expression)
         verdict = ask({**target.variables, "item": item.value}) if rule.each else answer
         if isinstance(verdict, cel.CelError):
             pointer = _field_pointer(rule, target, item)
-            yield _problem(target.resource, pointer, f"rule {rule.id} cannot judge this: {verdict}")
+            field = field_path(pointer)
+            message = f"{field} cannot be judged by {rule.id}, it or a field around it has a wrong type ({verdict})"
+            yield _problem(target.resource, pointer, message)
         elif not verdict and (_is_whole(target) or rule.each or _present_fields(rule, target, item)):
             yield _finding(rule, target, _blamed_field(rule, target, item))
 

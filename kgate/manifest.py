@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import bisect
 import codecs
 import itertools
 import json
@@ -29,9 +28,11 @@ from kgate.model import (
     pointer_tokens,
 )
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 256
 MAX_EXPANDED_NODES = 1_000_000
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_TOO_MANY = f"holds more than {MAX_EXPANDED_NODES:,} values once its aliases are expanded"
 
 SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
 """Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proven_kind)."""
@@ -53,6 +54,7 @@ _FIXED: dict[str, Json] = {**_BOOLS, **dict.fromkeys(("", "~", "null", "Null", "
 _INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LONGEST_INTEGER = 80
 _TAG = "tag:yaml.org,2002:"
 _TAG_TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
@@ -74,22 +76,31 @@ def resolve(text: str) -> Json:
     if _NOT_JSON.fullmatch(text):
         raise ValueError(f"{text} cannot be written in JSON")
     plain = text.replace("_", "")
+    value: int | float | None = None
     if text[0] != "." and _INT.fullmatch(plain):
-        return _integer(plain)
-    if _FLOAT.fullmatch(plain):
-        value = float(plain)
-        if math.isinf(value):
-            return text
-        return int(value) if value.is_integer() and abs(value) < 2**63 else value
-    return text
+        value = _integer(plain)
+    elif _FLOAT.fullmatch(plain):
+        value = _decimal(plain)
+    return text if value is None else value
 
 
-def _integer(plain: str) -> int | float:
+def _integer(plain: str) -> int | float | None:
+    """An integer of 64 bits; a larger one is a float if it is decimal, else no number to Go (None)."""
     digits = plain.lstrip("+-").lower()
     base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2], 8 if digits[0] == "0" else 10)
-    value = int(digits, base)
+    value = int(digits, base) if len(digits) <= _LONGEST_INTEGER else 2**64
     value = -value if plain[0] == "-" else value
-    return value if -(2**63) <= value < 2**64 else float(value)
+    if -(2**63) <= value < 2**64:
+        return value
+    return _decimal(plain) if digits.isdecimal() else None
+
+
+def _decimal(plain: str) -> int | float | None:
+    """A float, whole ones as integers as JSON writes them; None beyond the range of Go's float64."""
+    value = float(plain)
+    if math.isinf(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 2**63 else value
 
 
 def _tagged(text: str, tag: str) -> Json:
@@ -217,7 +228,7 @@ def _compose_document(next_event: Callable[[], Any]) -> Node:
         elif kind is libyaml.MappingStartEvent or kind is libyaml.SequenceStartEvent:
             stack.append(_Frame(_open_collection(event, kind is libyaml.MappingStartEvent)))
             if len(stack) > MAX_DEPTH:
-                raise ManifestError(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.line + 1)
+                raise ManifestError(_TOO_DEEP, event.start_mark.line + 1)
             if event.anchor is not None:
                 anchors[event.anchor] = stack[-1].node
             continue
@@ -283,8 +294,7 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
         _set_field(parent, key.value, (key.start, key.end, node))
     parent.weight += node.weight
     if parent.weight > MAX_EXPANDED_NODES:
-        message = f"holds more than {MAX_EXPANDED_NODES:,} values once its aliases are expanded"
-        raise ManifestError(message, event.start_mark.line + 1)
+        raise ManifestError(_TOO_MANY, event.start_mark.line + 1)
 
 
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
@@ -304,9 +314,8 @@ def _set_key(frame: _Frame, node: Node, event: Any) -> None:
 
 
 def _is_merge(event: Any) -> bool:
-    if event.tag is None:
-        return bool(event.value == "<<" and event.implicit[0])
-    return bool(event.tag == _TAG + "merge")
+    """Whether a key is the merge key, as go-yaml v2 decides it (decode.go, ``isMerge``)."""
+    return bool(event.value == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
 
 
 def _set_field(parent: Node, key: str, entry: tuple[Any, Any, Node]) -> None:
@@ -343,21 +352,27 @@ def _merge(frame: _Frame, node: Node) -> None:
 # ----------------------------------------------------------------------------------- source places
 
 
+_STRIDE = 1 << 14
+"""Characters between two places where lines are counted beforehand."""
+
+
 class SourceText:
     """The text of one file and the way from an offset to line, column and snippet."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self._line_starts: list[int] | None = None
+        self._checkpoints: list[int] | None = None
 
     def position(self, offset: int) -> Position:
         """Line and column, from 1, of a character offset."""
-        if self._line_starts is None:
-            lengths = (len(line) + 1 for line in self.text.split("\n"))
-            self._line_starts = list(itertools.accumulate(lengths, initial=0))
-        line = bisect.bisect_right(self._line_starts, offset)
-        return Position(line, offset - self._line_starts[line - 1] + 1)
+        if self._checkpoints is None:
+            starts = range(0, len(self.text), _STRIDE)
+            counts = (self.text.count("\n", start, start + _STRIDE) for start in starts)
+            self._checkpoints = list(itertools.accumulate(counts, initial=0))
+        stride = offset // _STRIDE
+        line = self._checkpoints[stride] + self.text.count("\n", stride * _STRIDE, offset)
+        return Position(line + 1, offset - self.text.rfind("\n", 0, offset))
 
     def location(self, start: int, end: int, pointer: Pointer) -> Location:
         """The location of a region, cut off at the end of its first line."""
@@ -467,9 +482,9 @@ class Contents:
 
 
 _SEPARATOR = re.compile(r"\n(?=---(?:[ \t\r\n]|\Z))")
-_KUBERNETES_LOOK = re.compile(
-    r"""^[\s\-{,]*["']?apiVersion["']?\s*:|^[\s\-{,]*["']?kind["']?\s*:\s*["']?[A-Z]""", re.MULTILINE
-)
+_KUBERNETES_LOOK = re.compile(r"apiVersion|\bkind\b|\\[xuU]|!!binary")
+"""What a text without it cannot be: an object of Kubernetes, however its keys are written."""
+
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
 
 
@@ -490,12 +505,10 @@ def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Contents:
     if "\0" in text:
         return _failed(path, None, "is a binary file; list it in .kgateignore if it is no manifest")
     source = SourceText(path, text)
-    if text.lstrip()[:1] == "{":
-        contents = _read_json(source)
-        if contents is not None:
-            return contents
+    objects, rest = _read_json(source) if text.lstrip()[:1] == "{" else ([], 0)
     skippable = SKIPPABLE_KINDS.keys() - set(asked_kinds)
-    return _gather(_read_chunk(source, start, end, skippable) for start, end in _chunks(text))
+    chunks = (_read_chunk(source, rest + start, rest + end, skippable) for start, end in _chunks(text[rest:]))
+    return _gather(itertools.chain(objects, chunks if rest < len(text) else ()))
 
 
 def decode(data: bytes) -> str:
@@ -604,34 +617,37 @@ def _proven_kind(text: str) -> str | None:
 # -------------------------------------------------------------------------------------------- JSON
 
 
-def _read_json(source: SourceText) -> Contents | None:
-    """The objects of a JSON text, one or several in a row; None if it is not JSON (it may be YAML)."""
+def _read_json(source: SourceText) -> tuple[list[Contents], int]:
+    """The objects of a JSON text, one or several in a row, and the offset of what is no JSON."""
     decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
-    text, parts, offset = source.text, [], 0
+    text = source.text
+    parts: list[Contents] = []
+    offset = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
     while offset < len(text):
-        if text[offset].isspace():
-            offset += 1
-            continue
+        line = source.position(offset).line
         try:
             value, end = decoder.raw_decode(text, offset)
         except ManifestError as error:
-            line = source.position(offset).line
-            parts.append(_failed(source.path, line, str(error)))
-            return _gather(iter(parts))
-        except (ValueError, RecursionError):
-            return None
-        if _depth_exceeds(value, MAX_DEPTH):
-            return _failed(source.path, source.position(offset).line, f"nested deeper than {MAX_DEPTH} levels")
-        parts.append(_read_document(Document(source, offset, None, end - offset), value, source))
-        offset = end
-    return _gather(iter(parts))
+            return [*parts, _failed(source.path, line, str(error))], len(text)
+        except RecursionError:
+            return [*parts, _failed(source.path, line, _TOO_DEEP)], len(text)
+        except ValueError:
+            break
+        document = Document(source, offset, None, end - offset)
+        problem = _bounds_problem(value)
+        parts.append(_failed(source.path, line, problem) if problem else _read_document(document, value, source))
+        offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
+    return parts, offset
+
+
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def _json_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ManifestError(f"key '{twice}' stands twice in one object: keep one of them", 1)
     return {key: item for key, item in value.items() if item is not None}
 
@@ -640,14 +656,18 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _depth_exceeds(value: Json, limit: int) -> bool:
-    level, depth = [value], 0
+def _bounds_problem(value: Json) -> str | None:
+    """What is wrong with the depth or the number of values, or None."""
+    level, depth, count = [value], 0, 0
     while level:
         depth += 1
-        if depth > limit + 1:
-            return True
+        count += len(level)
+        if depth > MAX_DEPTH + 1:
+            return _TOO_DEEP
+        if count > MAX_EXPANDED_NODES:
+            return _TOO_MANY
         level = [c for v in level for c in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ())]
-    return False
+    return None
 
 
 # --------------------------------------------------------------------------------------- resources
@@ -684,11 +704,16 @@ def _expand(
         place = document.locate(child_pointer(pointer, field))
         yield _failed(path, place.start.line, f"{field} must be a string; put it in quotes")
         return
-    members = _members_field(kind, body)
-    if members is None:
+    members = _members_field(api_version, kind, body)
+    if members is None or not _is_list_kind(kind, members):
         yield Contents((_resource(document, api_version, kind, body, pointer),))
+    if members is None:
         return
-    member_default = (api_version, kind[:-4]) if members == "items" and kind != "List" else ("", "")
+    if not isinstance(body.get(members, []), list):
+        line = document.locate(child_pointer(pointer, members)).start.line
+        yield _failed(path, line, f"{kind}.{members} must be a list")
+        return
+    member_default = (api_version, kind[:-4]) if kind != "List" and kind.endswith("List") else ("", "")
     for index, member in enumerate(body.get(members) or ()):
         where = child_pointer(pointer, members, index)
         if isinstance(member, dict):
@@ -698,13 +723,22 @@ def _expand(
             yield _failed(path, line, f"{kind}.{members}[{index}] must be an object")
 
 
-def _members_field(kind: str, body: dict[str, Json]) -> str | None:
-    """The field that holds other objects: ``items`` of a list, ``objects`` of an OpenShift Template."""
-    if kind == "List" or (kind.endswith("List") and isinstance(body.get("items"), list)):
-        return "items"
-    if kind == "Template" and isinstance(body.get("objects"), list):
+def _members_field(api_version: str, kind: str, body: dict[str, Json]) -> str | None:
+    """The field that holds other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
+
+    kubectl takes any object with ``items`` for a list (apimachinery, unstructured.IsList).
+    """
+    if kind == "Template" and api_version in ("v1", "template.openshift.io/v1") and "objects" in body:
         return "objects"
-    return None
+    items = body.get("items")
+    if kind == "List" or (kind.endswith("List") and isinstance(items, list)):
+        return "items"
+    return "items" if isinstance(items, list) and any(_is_identified(item) for item in items) else None
+
+
+def _is_list_kind(kind: str, members: str) -> bool:
+    """Whether an object with members is nothing but their list."""
+    return members == "objects" or kind.endswith("List")
 
 
 def _unidentified(document: Document, body: dict[str, Json], pointer: Pointer, path: str) -> Contents:

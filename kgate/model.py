@@ -307,12 +307,19 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What was found out about one workload."""
+    """What was found out about one workload; ``is_judged`` is False where a Problem left a gap: such a
+    workload passes nothing, and its level is privileged."""
 
     workload: ResourceId
     location: Location
     score: Score
     pss_level: str
+    is_judged: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it was judged and its threshold is reached."""
+        return self.is_judged and self.score.passed
 
 
 @dataclass(frozen=True, slots=True)

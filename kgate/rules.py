@@ -12,6 +12,7 @@ from kgate import cel, fieldpath
 from kgate.errors import RuleError
 from kgate.manifest import ManifestError, Node, compose
 from kgate.model import Example, Json, PssCheck, Reference, Rule, Severity, Versions
+from kgate.textfile import read_bytes
 
 TARGETS = ("container", "pod", "resource")
 PSS_LEVELS = ("baseline", "restricted")
@@ -49,13 +50,25 @@ def load(folders: Iterable[tuple[Path, str]] = (), *, builtin: bool = True) -> t
     own = [(builtin_folder(), "rules")] if builtin else []
     for index, (folder, shown) in enumerate((*own, *folders)):
         for path in _files(folder, shown):
-            rule = read_rule(path.read_bytes(), path.stem, f"{shown}/{path.name}", compiled=bool(own) and index == 0)
+            rule = read_rule(
+                _read(path, f"{shown}/{path.name}"),
+                path.stem,
+                f"{shown}/{path.name}",
+                compiled=bool(own) and index == 0,
+            )
             if rule.id in rules:
                 raise RuleError(f"{rule.path}: the id '{rule.id}' is taken by {rules[rule.id].path}; rename this rule")
             rules[rule.id] = rule
     for rule in rules.values():
         _check_includes(rule, rules)
     return tuple(rules[name] for name in sorted(rules))
+
+
+def _read(path: Path, shown: str) -> bytes:
+    try:
+        return read_bytes(path)
+    except OSError as error:
+        raise RuleError(f"{shown}: cannot be read: {error.strerror}") from None
 
 
 def find(rules: Iterable[Rule], wanted: str) -> Rule:

@@ -66,8 +66,9 @@ def assess(
     if judgement.workload is None:
         return judgement.findings, None, judgement.problems
     offended = (rule for finding in judgement.findings if finding.waiver is None for rule in finding.rules)
-    level = pss.level(judge.rules, judgement.offended)
-    assessment = Assessment(resource.id, resource.locate(""), Score(score(offended), threshold), level)
+    judged = not judgement.problems
+    level = pss.level(judge.rules, judgement.offended) if judged else "privileged"
+    assessment = Assessment(resource.id, resource.locate(""), Score(score(offended), threshold), level, judged)
     return judgement.findings, assessment, judgement.problems
 
 

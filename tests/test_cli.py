@@ -128,6 +128,56 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert err == b""
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">/dev/full"])
+def test_closed_and_full_streams(closed: str) -> None:
+    path = "-" if closed.startswith("<") else "examples"
+    command = f"{sys.executable} -m kgate scan {path} {closed}"
+    run = subprocess.run(("bash", "-c", command), cwd=ROOT, capture_output=True, timeout=30, check=False)
+    assert run.returncode == 2
+    assert b"Traceback" not in run.stderr
+
+
+def test_a_file_called_like_an_option_is_no_option(tmp_path: Path) -> None:
+    (tmp_path / "-ojson=x.yaml").write_text(BAD, encoding="utf-8")
+    write(tmp_path, good=GOOD)
+    result = kgate("scan", "-ojson=x.yaml", "good.yaml", cwd=tmp_path)
+    assert result.code == 2
+    assert "write ./-ojson=x.yaml" in result.err
+    assert (tmp_path / "-ojson=x.yaml").read_text(encoding="utf-8") == BAD
+    assert kgate("scan", "--", "-ojson=x.yaml", cwd=tmp_path).code == 1
+
+
+def test_outputs_go_through_links_and_to_devices(tmp_path: Path) -> None:
+    write(tmp_path, a=BAD)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert kgate("scan", ".", "-o", "json=link", "-o", "sarif=/dev/null", cwd=tmp_path).code == 1
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "real").read_text(encoding="utf-8"))["findings"]
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("outputs", [("json=a", "sarif=a"), ("json=-",)])
+def test_outputs_that_cannot_be(tmp_path: Path, outputs: tuple[str, ...]) -> None:
+    write(tmp_path, a=BAD)
+    flags = [word for output in outputs for word in ("-o", output)]
+    assert kgate("scan", ".", *flags, cwd=tmp_path).code == 2
+
+
+def test_an_argument_injects_nothing(tmp_path: Path) -> None:
+    result = kgate("scan", "-o", "\x1b[31m\n::error::x", cwd=tmp_path)
+    assert result.code == 2
+    assert "\x1b" not in result.err
+    assert "\n::error" not in result.err
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a/" * 3000])
+def test_paths_that_the_system_refuses(path: str) -> None:
+    result = kgate("scan", "examples/shop/catalogue.yaml", path)
+    assert result.code == 2
+    assert "File name too long" in result.err
+    assert "Traceback" not in result.err
+
+
 # -------------------------------------------------------------------------------------- standard input
 
 
@@ -256,6 +306,14 @@ def test_wrong_rules(tmp_path: Path, old: str, new: str, message: str) -> None:
     result = kgate("scan", "a.yaml", "--rules", "own", cwd=tmp_path)
     assert result.code == 2, result
     assert message in result.err
+
+
+def test_a_rule_file_that_is_none(tmp_path: Path) -> None:
+    write(tmp_path, a=GOOD)
+    (tmp_path / "own/d.yaml").mkdir(parents=True)
+    result = kgate("scan", "a.yaml", "--rules", "own", cwd=tmp_path)
+    assert result.code == 2
+    assert "own/d.yaml: cannot be read: not a regular file" in result.err
 
 
 def test_an_id_is_taken_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from kgate import engine, pss, rules
 from kgate.engine import Judge, Judgement
 from kgate.manifest import read
 from kgate.model import Finding
+from kgate.scan import assess
 
 RULES = rules.load()
 JUDGE = Judge(RULES, pss.NEWEST_MINOR)
@@ -127,12 +128,12 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "containers is a mapping": ("      containers: {a: b}\n", 7, "containers must be a list"),
     "initContainers is a string": ("      initContainers: x\n      containers: [{name: a}]\n", 7, "initContainers must be a list"),
     "a container is a string": ("      containers: [a]\n", 7, "a container must be a mapping"),
-    "a context is a string": ("      containers: [{name: a, securityContext: x}]\n", 7, "cannot judge this"),
-    "capabilities is a list": ("      containers:\n      - securityContext: {capabilities: [x]}\n", 8, "cannot judge this"),
+    "a context is a string": ("      containers: [{name: a, securityContext: x}]\n", 7, "cannot be judged"),
+    "capabilities is a list": ("      containers:\n      - securityContext: {capabilities: [x]}\n", 8, "cannot be judged"),
     "add is a string": ("      containers:\n      - securityContext: {capabilities: {add: ALL}}\n", 8, "must be a list"),
     "volumes is a mapping": ("      containers: [{name: a}]\n      volumes: {a: b}\n", 8, "must be a list"),
-    "a volume is a string": ("      containers: [{name: a}]\n      volumes: [a]\n", 8, "cannot judge this"),
-    "a port is a string": ("      containers: [{name: a, ports: [{containerPort: http}]}]\n", 7, "cannot judge this"),
+    "a volume is a string": ("      containers: [{name: a}]\n      volumes: [a]\n", 8, "cannot be judged"),
+    "a port is a string": ("      containers: [{name: a, ports: [{containerPort: http}]}]\n", 7, "cannot be judged"),
 }  # fmt: skip
 
 
@@ -154,6 +155,17 @@ def test_nothing_but_false_is_false(field: str, value: str) -> None:
     result = judge(f"      {field}: {value}\n      containers: [{{name: a}}]\n")
     rule = {"hostPID": "host-pid", "hostNetwork": "host-network", "hostIPC": "host-ipc"}[field]
     assert rule in result.offended or result.problems
+
+
+def test_a_wrong_type_is_told_once_and_passes_nothing() -> None:
+    result = judge("      containers: [{name: a, securityContext: x}]\n")
+    assert len(result.problems) == 1
+    text = HEAD + "      containers: [{name: a, securityContext: x}]\n"
+    (resource,) = read("a.yaml", text.encode()).resources
+    _, assessment, _ = assess(JUDGE, resource, 0)
+    assert assessment is not None
+    assert not assessment.passed
+    assert assessment.pss_level == "privileged"
 
 
 def test_a_pod_patch_of_argo_is_a_problem() -> None:

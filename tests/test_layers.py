@@ -14,6 +14,7 @@ PACKAGE = Path(kgate.__file__).parent
 LAYERS = {
     "errors": 0,
     "model": 0,
+    "textfile": 0,
     "fieldpath": 1,
     "manifest": 1,
     "workload": 1,

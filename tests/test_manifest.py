@@ -177,6 +177,7 @@ FAULTS = {
     "no kind": ("apiVersion: v1\nmetadata: {name: a}\n", 1, "no kind"),
     "kind is no string": ("apiVersion: v1\nkind: [Pod]\n", 2, "kind must be a string"),
     "apiVersion is a number": ("kind: Pod\napiVersion: 1\n", 2, "apiVersion must be a string"),
+    "items is no list": ("apiVersion: v1\nkind: List\nitems: 5\n", 3, "List.items must be a list"),
     "item is no object": ("apiVersion: v1\nkind: List\nitems:\n- 1\n", 4, "items[0] must be an object"),
     "a list of objects": ("- apiVersion: v1\n  kind: Pod\n", 1, "a list of objects"),
     "an unknown anchor": (POD + "spec: *x\n", 4, "unknown anchor 'x'"),
@@ -192,6 +193,68 @@ def test_faults_are_problems_and_hide_nothing(text: str, line: int | None, messa
     (problem,) = read("a.yaml", text.encode()).problems
     assert problem.line == line
     assert message in problem.message
+
+
+SPEC = "spec: {containers: [{name: c, securityContext: {privileged: true}}]}"
+UNREADABLE = {
+    "in one line": f"---\n{{metadata: {{name: p, name: p}}, apiVersion: v1, kind: Pod, {SPEC}}}\n",
+    "with explicit keys": f"? apiVersion\n: v1\n? kind\n: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n",
+    "with escaped keys": f'"\\x61piVersion": v1\n"\\x6bind": Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n',
+    "with tags": f"!!str apiVersion: v1\n!!str kind: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n",
+    "nested too deep": f"{{apiVersion: v1, kind: Pod, {SPEC}, x: {'[' * 300}{']' * 300}}}\n",
+    "a merge key last": f"b: &b {{x: 2}}\nc: {{x: 1, <<: *b}}\napiVersion: v1\nkind: Pod\n{SPEC}\n",
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_may_be_kubernetes_and_is_not_readable_is_a_problem(text: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert contents.problems
+    assert not contents.resources
+
+
+def test_objects_before_broken_json_are_judged() -> None:
+    contents = read("a.json", (FLOW_POD % "a" + '\n{"a": "\\q", "kind": 1').encode())
+    assert [resource.id.name for resource in contents.resources] == ["a"]
+    assert contents.problems
+
+
+@pytest.mark.parametrize("key", ["! <<", '! "<<"', "!!merge <<", "<<"])
+def test_what_go_takes_for_a_merge_key(key: str) -> None:
+    assert next(compose(f"a:\n  {key}: {{b: 1}}\n")).value == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("key", ["!!str <<", '"<<"', "!!merge b"])
+def test_what_go_takes_for_a_plain_key(key: str) -> None:
+    assert next(compose(f"a:\n  {key}: {{b: 1}}\n")).value != {"a": {"b": 1}}
+
+
+def test_any_object_with_items_is_a_list_to_kubectl() -> None:
+    item = "{apiVersion: v1, kind: Pod, metadata: {name: b}}"
+    assert names(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\nitems: [{item}]\n") == ["a", "b"]
+
+
+def test_a_template_of_another_group_is_no_list() -> None:
+    assert names("apiVersion: a.b/v1\nkind: Template\nmetadata: {name: a}\nobjects: []\n") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("digits", "wanted"),
+    [("0x" + "f" * 300, str), ("1" * 400, str), ("1" * 5000, str), ("1" * 100, float), ("0" * 100 + "7", float)],
+)
+def test_numbers_beyond_64_bits(digits: str, wanted: type) -> None:
+    value = manifest.resolve(digits)
+    assert type(value) is wanted or (wanted is float and isinstance(value, int))
+
+
+def test_blank_lines_cost_little() -> None:
+    (problem,) = read("a.yaml", ("apiVersion: v1\n" + "\n" * 300_000 + "a: [").encode()).problems
+    assert "not valid YAML" in problem.message
+
+
+def test_many_values_in_json_are_a_problem() -> None:
+    (problem,) = read("a.json", ('{"kind": "Pod", "a": [' + ",".join(["{}"] * 1_000_001) + "]}").encode()).problems
+    assert "1,000,000 values" in problem.message
 
 
 @pytest.mark.parametrize("text", [text for text, line, _ in FAULTS.values() if line and text.startswith("api")])

@@ -47,7 +47,7 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         "score": assessment.score.value,
         "grade": assessment.score.grade,
         "threshold": assessment.score.threshold,
-        "passed": assessment.score.passed,
+        "passed": assessment.passed,
         "pss": {"level": assessment.pss_level, "version": report.kubernetes_version},
     }
 

@@ -89,8 +89,10 @@ def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
     if report.verdict.incomplete and not report.problems:
         yield ".", _incomplete_case(report.verdict.reasons)
     for assessment in report.assessments:
-        case = _passing_case(assessment) if assessment.score.passed else _score_case(assessment)
-        yield assessment.location.path, case
+        if not assessment.score.passed:
+            yield assessment.location.path, _score_case(assessment)
+        elif assessment.is_judged:
+            yield assessment.location.path, _passing_case(assessment)
     failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
     for finding in report.findings:
         severe = report.fail_on is not None and finding.rule.severity >= report.fail_on

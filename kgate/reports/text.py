@@ -93,7 +93,7 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
     if assessment is None:
         return _line((name, "bold"), f"  {one_line(path)}")
     score = assessment.score
-    mark = ("✓", "green") if score.passed else ("✗", "bold red")
+    mark = ("✓", "green") if assessment.passed else ("✗", "bold red")
     return _line(
         mark,
         " ",
@@ -102,6 +102,7 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
         (f"score {score.value} {score.grade}", _GRADE_STYLES[score.grade]),
         f"  PSS {assessment.pss_level}",
         "" if score.passed else f"  (needs {score.threshold})",
+        "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta"),
     )
 
 
@@ -208,7 +209,8 @@ def _score_line(assessment: Assessment, width: int) -> Line:
     name = one_line(str(assessment.workload))
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
     graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
-    return _line(f"  {score.value:>3} ", graded, f" {assessment.pss_level:<10}  {name:<{width}}  ", (place, "dim"))
+    gap = "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta")
+    return _line(f"  {score.value:>3} ", graded, f" {assessment.pss_level:<10}  {name:<{width}}  ", (place, "dim"), gap)
 
 
 def _totals(report: Report) -> str:

@@ -62,7 +62,13 @@ def list_files(paths: Sequence[Path], root: Path) -> Listing:
     """Every plain manifest at or below the paths, each once, whatever way leads to it."""
     walk = _Walk(root)
     for path in paths:
-        walk.start(path)
+        try:
+            walk.start(path)
+        except OSError as error:
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            walk.listing.problems.add(
+                Problem(shown, None, f"cannot be read: {error.strerror}; mend or leave out this path")
+            )
     listing = walk.listing
     for path, problem in listing.left_out.items():
         if listing.files.pop(path, None):
@@ -159,7 +165,7 @@ class _Walk:
         """Takes a file; gives back a folder that is to be walked."""
         path = Path(entry.path)
         is_dir = path.is_dir()
-        if entry.name in _ALWAYS_SKIPPED or not (is_dir or path.suffix.lower() in EXTENSIONS):
+        if entry.name in _ALWAYS_SKIPPED or not (is_dir or entry.name.lower().endswith(EXTENSIONS)):
             return None
         if (chart is not None and chart.holds(path)) or self._ignores.covers(path, is_dir):
             return None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from kgate.textfile import read_bytes
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -41,10 +45,27 @@ def _read_specs(folder: Path) -> tuple[GitIgnoreSpec, ...]:
     specs = []
     for name in reversed(FILES):
         try:
-            lines = (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            text = read_bytes(folder / name).decode("utf-8", "replace")
         except OSError:
             continue
-        from pathspec import GitIgnoreSpec
-
-        specs.append(GitIgnoreSpec.from_lines(lines))
+        specs.append(_spec(line.removesuffix("\r") for line in text.split("\n")))
     return tuple(specs)
+
+
+def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
+    """The patterns that git would take too; one of many stars, slow to match, leaves nothing out."""
+    import re
+
+    from pathspec import GitIgnoreSpec
+    from pathspec.patterns.gitignore import GitIgnorePatternError
+
+    patterns: list[Any] = []
+    for line in lines:
+        if line.count("*") > _MOST_STARS:
+            continue
+        with contextlib.suppress(GitIgnorePatternError, re.error):
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return GitIgnoreSpec(patterns)
+
+
+_MOST_STARS = 6

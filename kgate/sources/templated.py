@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.model import Json
+from kgate.textfile import read_bytes
 
 _CHART_FILES = (
     "Chart.yaml",
@@ -70,7 +71,7 @@ def files_of_kustomization(folder: Path, names: Sequence[str]) -> set[Path]:
         return set()
     path = folder / name
     try:
-        roots = list(manifest.compose(manifest.decode(path.read_bytes())))
+        roots = list(manifest.compose(manifest.decode(read_bytes(path))))
     except (OSError, UnicodeDecodeError, manifest.ManifestError):
         return {path}
     value = roots[0].value if roots else None

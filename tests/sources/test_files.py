@@ -30,8 +30,8 @@ def walk(root: Path, *starts: str) -> tuple[list[str], dict[str, str]]:
 
 
 def test_extensions_and_order(tmp_path: Path) -> None:
-    tree(tmp_path, "b.yaml", "a.YML", "c/d.json", "e.txt", "f.yaml.tpl", ".git/x.yaml", ".github/w.yml")
-    assert walk(tmp_path) == ([".github/w.yml", "a.YML", "b.yaml", "c/d.json"], {})
+    tree(tmp_path, "b.yaml", "a.YML", "c/d.json", "c/.yaml", "e.txt", "f.yaml.tpl", ".git/x.yaml", ".github/w.yml")
+    assert walk(tmp_path) == ([".github/w.yml", "a.YML", "b.yaml", "c/.yaml", "c/d.json"], {})
 
 
 def test_a_named_file_is_read_whatever_it_is_called(tmp_path: Path) -> None:
@@ -45,6 +45,23 @@ def test_ignore_files(tmp_path: Path) -> None:
     assert walk(tmp_path)[0] == ["a.yaml", "keep/d.yaml", "keep/out/e.yaml", "x/y/z.yaml"]
     assert walk(tmp_path, "keep")[0] == ["keep/d.yaml", "keep/out/e.yaml"]
     assert walk(tmp_path, "b.yaml")[0] == ["b.yaml"], "a named file is not ignored"
+
+
+@pytest.mark.parametrize(
+    "line", ["!", "a\\", "\\", "[z-a]", "a*" * 12 + "b", "# c\rb.yaml", "# c\u2028b.yaml", "x\x0bb.yaml"]
+)
+def test_odd_ignore_lines_leave_nothing_out(tmp_path: Path, line: str) -> None:
+    long = "a" * 200 + ".yaml"
+    tree(tmp_path, "b.yaml", "c.yaml", long, DOTgitignore=f"{line}\nc.yaml\n")
+    assert walk(tmp_path)[0] == [long, "b.yaml"]
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", ".gitignore", ".kgateignore"])
+def test_odd_steering_files(tmp_path: Path, name: str) -> None:
+    tree(tmp_path, "a.yaml", "one/b.yaml", "two/c.yaml")
+    (tmp_path / "one" / name).symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "two" / name)
+    assert walk(tmp_path)[0] == ["a.yaml", "one/b.yaml", "two/c.yaml"]
 
 
 def test_the_ignore_files_above_hold_below(tmp_path: Path) -> None:
