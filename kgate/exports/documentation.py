@@ -107,7 +107,17 @@ def _explained(rule: Rule) -> str:
         *_wrapped("Why it matters", rule.rationale),
         *_wrapped("What to write", rule.remediation),
     )
-    return "\n\n".join((*parts, "Write, for example:\n" + textwrap.indent(rule.good[-1].text, "    ")))
+    example = _model_example(rule)
+    shown = ("Write, for example:\n" + textwrap.indent(example.text, "    "),) if example else ()
+    return "\n\n".join((*parts, *shown))
+
+
+def _model_example(rule: Rule) -> Example | None:
+    """The first good example that sets the rule's field, for any version and system; None if there is none."""
+    names = [path.rpartition(".")[2] for path in rule.fields]
+    special = ["windows", "hostPath:", *({"hostUsers"} - set(names))]
+    general = (e for e in rule.good if e.minor is None and not any(word in e.text for word in special))
+    return next((example for example in general if any(f"{name}:" in example.text for name in names)), None)
 
 
 def _wrapped(title: str, text: str) -> Iterator[str]:
