@@ -31,6 +31,8 @@ _NOT_SEARCHED = ("metadata", "status")
 _PODLESS_KINDS = {
     "": ("ConfigMap", "Secret"),
     "apiextensions.k8s.io": ("CustomResourceDefinition",),
+    "policy": ("PodSecurityPolicy",),
+    "extensions": ("PodSecurityPolicy",),
     "kustomize.config.k8s.io": ("Kustomization", "Component"),
     "kyverno.io": ("ClusterPolicy", "Policy", "ClusterCleanupPolicy", "CleanupPolicy", "PolicyException"),
 }
@@ -191,9 +193,8 @@ def _names_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
 def _asks_for_the_host(value: Mapping[str, Json]) -> bool:
     """Whether a mapping, such as a podTemplate without containers, has fields that give a pod the node."""
     volumes = (volume for volume in _list(value.get("volumes")) if isinstance(volume, Mapping))
-    return any(value.get(name) not in (None, False) for name in _HOST_NAMESPACES) or any(
-        "hostPath" in volume for volume in volumes
-    )
+    asked = any(isinstance(value.get(name), (bool, str, int)) and value[name] is not False for name in _HOST_NAMESPACES)
+    return asked or any("hostPath" in volume for volume in volumes)
 
 
 def _asks_for_privilege(value: Mapping[str, Json]) -> bool:

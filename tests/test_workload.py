@@ -67,6 +67,7 @@ def test_several_pods_of_one_object() -> None:
     [
         thing("v1", "Service", {"ports": [{"name": "http", "port": 80}]}),
         thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", {"containers": [{"name": "c"}]}),
+        thing("policy/v1beta1", "PodSecurityPolicy", {"hostPID": True, "hostNetwork": True, "volumes": ["*"]}),
         thing("kyverno.io/v1", "ClusterPolicy", {"rules": [{"validate": {"pattern": {"spec": POD}}}]}),
         thing("constraints.gatekeeper.sh/v1", "K8sX", {"parameters": POD}),
         thing("example.org/v1", "X", {"containers": []}),
@@ -232,6 +233,7 @@ def test_nothing_privileged_hides(body: dict[str, Any]) -> None:
 HARMLESS: dict[str, dict[str, Any]] = {
     "a reference to a workload": thing("autoscaling/v2", "HorizontalPodAutoscaler", {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}}),
     "pod settings of an operator": thing("cert-manager.io/v1", "Issuer", {"podTemplate": {"spec": {"nodeSelector": {}, "securityContext": {"runAsNonRoot": True}}}}),
+    "a field of the same name": thing("operator.openshift.io/v1", "IngressController", {"strategy": {"hostNetwork": {"httpPort": 80}}}),
     "named things": thing("example.org/v1", "X", {"steps": [{"name": "a"}], "volumes": [{"name": "v", "emptyDir": {}}]}),
 }  # fmt: skip
 
