@@ -257,6 +257,8 @@ def _settings(flags: dict[str, Any]) -> Settings:
     from kgate.sources.files import find_root
 
     paths = flags["paths"]
+    if "" in paths:
+        raise click.UsageError("a path is empty (an unset variable?); write . for the current folder")
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
     options = config.Options(

@@ -25,7 +25,11 @@ from kgate.model import (
 from kgate.workload import find_workload
 
 MAX_POD_VALUES = 10_000
-"""The largest pod that is judged, in values (some hundred containers): rules compare lists with lists."""
+"""The largest pod or other object that is judged, in values (some hundred containers): rules compare
+lists with lists."""
+
+MAX_WORKLOAD_VALUES = 100_000
+"""The same for all pods of a workload together, which may share their volumes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,16 @@ class Judge:
         findings: list[Finding] = []
         problems = list(_gaps(workload)) if workload else []
         for panel in self._panels_about(resource.id):
+            if _exceeds(resource.body, MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES):
+                problems.append(_problem(resource, "", f"the object holds more than {MAX_POD_VALUES:,} values"))
+                break
             variables = self._variables(resource, {}, {})
             _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
-        for pod in workload.pods if workload else ():
+        pods = workload.pods if workload else ()
+        if _exceeds([pod.spec for pod in pods], MAX_WORKLOAD_VALUES):
+            problems.append(_problem(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values"))
+            pods = ()
+        for pod in pods:
             for target in self._targets(resource, pod):
                 if isinstance(target, Problem):
                     problems.append(target)

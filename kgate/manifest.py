@@ -39,11 +39,12 @@ SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apie
 
 
 class ManifestError(Exception):
-    """A document that cannot be read; ``line`` counts from 1."""
+    """A document that cannot be read; ``line`` counts from 1, ``is_syntax`` says that nobody can read it."""
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(self, message: str, line: int, *, is_syntax: bool = False) -> None:
         super().__init__(message)
         self.line = line
+        self.is_syntax = is_syntax
 
 
 # ---------------------------------------------------------------------------------------- scalars
@@ -213,7 +214,7 @@ def _documents(next_event: Callable[[], Any]) -> Iterator[Node]:
 def _syntax_error(error: Any) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     message = getattr(error, "problem", None) or str(error).split("\n")[0]
-    return ManifestError(f"not valid YAML: {message}", mark.line + 1 if mark else 1)
+    return ManifestError(f"not valid YAML: {message}", mark.line + 1 if mark else 1, is_syntax=True)
 
 
 def _compose_document(next_event: Callable[[], Any]) -> Node:
@@ -430,7 +431,7 @@ class Document:
         if self._root is None:
             text = self._source.text[self._start : self._start + self._length]
             try:
-                self._root = next(compose(_SURROGATE.sub(r"\\u003f", text).replace(_DELETE, "?")))
+                self._root = next(compose(_REFUSED.sub("?", _SURROGATE.sub(r"\\u003f", text))))
             except ManifestError:
                 self._root = Node({}, _Mark(0, 0), _Mark(1, 0))
         return self._root
@@ -459,7 +460,8 @@ def _tight_end(node: Node) -> int:
 
 SNIPPET_LENGTH = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_DELETE = "\x7f"
+_REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
+"""Characters that JSON may hold and libyaml refuses."""
 
 # ------------------------------------------------------------------------------------------ files
 
@@ -482,7 +484,8 @@ class Contents:
 
 
 _SEPARATOR = re.compile(r"\n(?=---(?:[ \t\r\n]|\Z))")
-_KUBERNETES_LOOK = re.compile(r"apiVersion|\bkind\b|\\[xuU]|!!binary")
+_KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
+_KUBERNETES_SPELLED = re.compile(r"apiVersion|\bkind\b|\\|binary")
 """What a text without it cannot be: an object of Kubernetes, however its keys are written."""
 
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
@@ -576,7 +579,8 @@ def _read_documents(source: SourceText, start: int, text: str) -> Iterator[Conte
 
 def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> Contents:
     """A Problem if the text looks like Kubernetes, else somebody else's YAML."""
-    if not _KUBERNETES_LOOK.search(text):
+    look = _KUBERNETES_WORDS if error.is_syntax else _KUBERNETES_SPELLED
+    if not look.search(text):
         return Contents(ignored=1)
     line = source.position(start).line + error.line - 1
     hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer, pointer_tokens
@@ -57,16 +57,21 @@ def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer)
     """The pods of an object that stands at ``base``, and what in it cannot be judged."""
     group = api_version.rpartition("/")[0]
     if kind in _TEMPLATE_PATHS and group in _KUBERNETES_GROUPS:
-        yield from _with_gaps(_builtin_pod(body, kind, base))
-    elif kind in _PODLESS_KINDS.get(group, ()) or any(("." + group).endswith("." + g) for g in _PODLESS_GROUPS):
+        pod = _builtin_pod(body, kind, base)
+        yield from _with_gaps(replace(pod, is_whole=not base or bool(pod.containers)))
+    elif not base and _is_podless(group, kind):
         return
     elif group == "argoproj.io" and kind in _ARGO_SPECS:
         yield from _argo_parts(body, kind, base)
     else:
         tekton = _tekton_pod_template(body, base) if group.endswith("tekton.dev") else None
         for key, member in body.items():
-            if key not in _NOT_SEARCHED:
+            if base or key not in _NOT_SEARCHED:
                 yield from _search(member, child_pointer(base, key), _Parent(body, base), tekton)
+
+
+def _is_podless(group: str, kind: str) -> bool:
+    return kind in _PODLESS_KINDS.get(group, ()) or any(("." + group).endswith("." + g) for g in _PODLESS_GROUPS)
 
 
 def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
@@ -118,14 +123,7 @@ def _container(body: Json, list_name: str, pointer: Pointer) -> Container:
 # ---------------------------------------------------------------------------------------- by shape
 
 _CONTAINER_FIELDS = {"name", "image", "command", "args", "env", "ports", "resources", "securityContext", "volumeMounts"}
-_POD_FIELDS = {
-    "affinity", "automountServiceAccountToken", "dnsPolicy", "hostAliases", "hostIPC", "hostNetwork", "hostPID",
-    "hostUsers", "imagePullSecrets", "nodeName", "nodeSelector", "priorityClassName", "restartPolicy",
-    "runtimeClassName", "securityContext", "serviceAccount", "serviceAccountName", "shareProcessNamespace",
-    "terminationGracePeriodSeconds",
-    "tolerations", "volumes",
-}  # fmt: skip
-_READ_WITH_THE_POD = (*CONTAINER_LISTS, "volumes", "steps", "sidecars", "stepTemplate")
+_TEKTON_FIELDS = ("steps", "sidecars", "stepTemplate", "volumes")
 _HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
@@ -146,9 +144,10 @@ def _search(value: Json, pointer: Pointer, parent: _Parent, tekton: _Parent | No
         if _is_object(value):
             yield from _parts(value, value["apiVersion"], value["kind"], pointer)
             return
-        yield from _pods_here(value, pointer, parent, tekton)
+        read, parts = _pods_here(value, pointer, parent, tekton)
+        yield from parts
         for key, member in value.items():
-            if key not in _READ_WITH_THE_POD:
+            if key not in read:
                 yield from _search(member, child_pointer(pointer, key), _Parent(value, pointer), tekton)
     elif isinstance(value, list):
         for index, member in enumerate(value):
@@ -163,18 +162,15 @@ def _is_object(value: Mapping[str, Json]) -> bool:
 
 def _pods_here(
     value: Mapping[str, Json], pointer: Pointer, parent: _Parent, tekton: _Parent | None
-) -> Iterator[Pod | Gap]:
-    """The pod that a mapping is, if it is one."""
+) -> tuple[Collection[str], Iterable[Pod | Gap]]:
+    """The pod that a mapping is, if it is one, and the fields that were read with it."""
     if tekton is not None and "steps" in value and not _lists_containers(value):
-        yield from _tekton_parts(value, pointer, tekton)
-    elif _lists_containers(value) or _names_containers(value, pointer):
-        yield from _with_gaps(_pod(value, pointer, parent.body.get("metadata"), parent.pointer + "/metadata"))
-    elif _asks_for_the_host(value):
-        yield Pod(value, pointer, {}, pointer, (), is_whole=False)
-    elif _asks_for_privilege(value):
-        container = _container(value, "containers", pointer)
-        name = container.name or pointer.rpartition("/")[2]
-        yield Pod({}, pointer, {}, pointer, (replace(container, name=name),), is_whole=False)
+        return _TEKTON_FIELDS, _tekton_parts(value, pointer, tekton)
+    if _lists_containers(value) or _misspells_containers(value, pointer):
+        metadata = parent.body.get("metadata")
+        pod = _pod(value, pointer, metadata, parent.pointer + "/metadata")
+        return (*CONTAINER_LISTS, "volumes"), _with_gaps(pod)
+    return (), (*_host_access(value, pointer), *_granting_containers(value, pointer))
 
 
 def _lists_containers(value: Mapping[str, Json]) -> bool:
@@ -182,25 +178,53 @@ def _lists_containers(value: Mapping[str, Json]) -> bool:
     return any(isinstance(member, Mapping) and _CONTAINER_FIELDS & member.keys() for member in members)
 
 
-def _names_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
-    """Whether a mapping has a container list that is empty or wrong, where a pod spec is to be expected."""
-    if not any(value.get(name) is not None for name in CONTAINER_LISTS):
-        return False
+def _misspells_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
+    """Whether the spec of a pod template has a container list that is no list."""
     *_, above, key = ("", "", *pointer.split("/"))
-    return bool(_POD_FIELDS & value.keys()) or (key == "spec" and above.lower().endswith("template"))
+    wrong = any(not isinstance(value.get(name, []), list) for name in CONTAINER_LISTS)
+    return wrong and key == "spec" and above.lower().endswith("template")
 
 
-def _asks_for_the_host(value: Mapping[str, Json]) -> bool:
-    """Whether a mapping, such as a podTemplate without containers, has fields that give a pod the node."""
-    volumes = (volume for volume in _list(value.get("volumes")) if isinstance(volume, Mapping))
-    asked = any(isinstance(value.get(name), (bool, str, int)) and value[name] is not False for name in _HOST_NAMESPACES)
-    return asked or any("hostPath" in volume for volume in volumes)
+def _host_access(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
+    """The fields of a mapping, such as a podTemplate without containers, that give a pod the node."""
+    spec: dict[str, Json] = {
+        name: value[name]
+        for name in _HOST_NAMESPACES
+        if isinstance(value.get(name), (bool, str, int)) and value[name] is not False
+    }
+    volumes = [
+        (volume, child_pointer(pointer, key, index))
+        for key in value
+        if key.endswith(("volumes", "Volumes"))
+        for index, volume in enumerate(_list(value[key]))
+        if isinstance(volume, Mapping) and "hostPath" in volume
+    ]
+    if volumes:
+        spec["volumes"] = [volume for volume, _ in volumes]
+    if spec:
+        origins = {f"volumes/{index}": place for index, (_, place) in enumerate(volumes)}
+        yield Pod(spec, pointer, {}, pointer, (), origins, is_whole=False)
 
 
-def _asks_for_privilege(value: Mapping[str, Json]) -> bool:
-    """Whether a mapping carries a container's security context that grants something."""
-    context = _mapping(value.get("securityContext"))
-    return context.get("privileged") not in (None, False) or bool(_mapping(context.get("capabilities")).get("add"))
+def _granting_containers(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
+    """A container for each security context of a mapping that grants something."""
+    for key, context in value.items():
+        if key.endswith(("securityContext", "SecurityContext")) and _grants(_mapping(context)):
+            name = value.get("name") if isinstance(value.get("name"), str) else pointer.rpartition("/")[2]
+            origins = {"securityContext": child_pointer(pointer, key)}
+            container = Container(str(name), "containers", {"securityContext": context}, pointer, origins)
+            yield Pod({}, pointer, {}, pointer, (container,), is_whole=False)
+
+
+def _grants(context: Mapping[str, Json]) -> bool:
+    """Whether a security context has a field that the baseline level may refuse."""
+    return (
+        context.get("privileged") not in (None, False)
+        or bool(_mapping(context.get("capabilities")).get("add"))
+        or _mapping(context.get("windowsOptions")).get("hostProcess") not in (None, False)
+        or context.get("procMount") not in (None, "Default")
+        or _mapping(context.get("seccompProfile")).get("type") == "Unconfined"
+    )
 
 
 # ------------------------------------------------------------------------------------------ Tekton
@@ -340,6 +364,11 @@ def _places_of(value: Json, pointer: Pointer, wanted: str) -> Iterator[Pointer]:
 
 def _argo_template_parts(template: _Parent, defaults: _Parent, workflow: _Parent) -> Iterator[Pod | Gap]:
     yield from _not_lists(template.body, template.pointer, ("initContainers", "sidecars", "volumes"))
+    group = _mapping(template.body.get("containerSet"))
+    yield from _not_lists(group, child_pointer(template.pointer, "containerSet"), ("containers",))
+    if "manifest" in _mapping(template.body.get("resource")):
+        place = child_pointer(template.pointer, "resource", "manifest")
+        yield Gap(place, "the workflow creates an object from this text, which is not judged")
     containers = tuple(_argo_containers(template.body, template.pointer))
     if not containers:
         return

@@ -226,3 +226,13 @@ def test_fingerprints_survive(spec: str) -> None:
 @pytest.mark.parametrize("spec", OTHER.values(), ids=OTHER.keys())
 def test_fingerprints_tell_apart(spec: str) -> None:
     assert fingerprint(spec) != fingerprint(BASE)
+
+
+def test_many_pods_with_shared_volumes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MAX_WORKLOAD_VALUES", 1_000)
+    volumes = ", ".join(f"{{name: v{n}}}" for n in range(100))
+    templates = "".join(f"  - {{name: t{n}, container: {{image: x}}}}\n" for n in range(20))
+    text = f"apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec:\n  volumes: [{volumes}]\n  templates:\n{templates}"
+    (resource,) = read("a.yaml", text.encode()).resources
+    (problem,) = JUDGE.judge(resource).problems
+    assert "more than 1,000 values" in problem.message

@@ -201,6 +201,8 @@ UNREADABLE = {
     "with explicit keys": f"? apiVersion\n: v1\n? kind\n: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n",
     "with escaped keys": f'"\\x61piVersion": v1\n"\\x6bind": Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n',
     "with tags": f"!!str apiVersion: v1\n!!str kind: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n",
+    "with folded keys": f'? "api\\\nVersion"\n: v1\n? "ki\\\nnd"\n: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n',
+    "with binary keys": f"!<tag:yaml.org,2002:binary> a2luZA==: Pod\nmetadata: {{name: p, name: p}}\n{SPEC}\n",
     "nested too deep": f"{{apiVersion: v1, kind: Pod, {SPEC}, x: {'[' * 300}{']' * 300}}}\n",
     "a merge key last": f"b: &b {{x: 2}}\nc: {{x: 1, <<: *b}}\napiVersion: v1\nkind: Pod\n{SPEC}\n",
 }
@@ -413,6 +415,14 @@ def test_locations_in_json_with_escapes() -> None:
     assert resource.id.name == "😀"
     location = resource.locate("/metadata/x/y")
     assert (location.start.line, location.start.column) == (2, text.split("\n")[1].index('"y"') + 1)
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x85", "\u2028", "\ufffe"])
+def test_locations_in_json_beside_odd_characters(character: str) -> None:
+    text = f'{{"apiVersion": "v1", "kind": "Pod",\n"a": "{character}", "spec": {{"hostPID": true}}}}'
+    (resource,) = read("a.json", text.encode()).resources
+    start = resource.locate("/spec/hostPID").start
+    assert (start.line, start.column) == (2, text.split("\n")[1].index('"hostPID"') + 1)
 
 
 def test_members_of_a_list_are_located_in_the_file() -> None:

@@ -219,6 +219,21 @@ HIDDEN: dict[str, dict[str, Any]] = {
     "a run by reference": thing("tekton.dev/v1", "TaskRun", {"taskRef": {"name": "x"}, "podTemplate": {"hostNetwork": True}}),
     "a decoy pod template": thing("tekton.dev/v1", "PipelineRun", {"podTemplate": {}, "taskRunTemplate": {"podTemplate": {"volumes": [ROOT_VOLUME]}}}),
     "a trigger": thing("triggers.tekton.dev/v1", "TriggerTemplate", {"resourcetemplates": [thing("tekton.dev/v1", "TaskRun", {"taskSpec": {"steps": [{"image": "x", **PRIVILEGED}]}})]}),
+    "a pod below steps": thing("example.org/v1", "X", {"steps": [{"template": {"spec": {"containers": [PRIVILEGED_CONTAINER]}}}]}),
+    "a pod below volumes": thing("example.org/v1", "X", {"volumes": [{"podTemplate": {"spec": {"containers": [PRIVILEGED_CONTAINER]}}}]}),
+    "a pod below a list of containers": thing("example.org/v1", "X", {"containers": [{"template": {"spec": {"containers": [PRIVILEGED_CONTAINER]}}}]}),
+    "lone sidecars": thing("example.org/v1", "X", {"pxc": {"sidecars": [PRIVILEGED_CONTAINER]}}),
+    "sidecars beside init containers": thing("acid.zalan.do/v1", "postgresql", {"initContainers": [{"name": "a", "image": "x"}], "sidecars": [PRIVILEGED_CONTAINER]}),
+    "sidecars of a task without steps": thing("tekton.dev/v1", "Task", {"sidecars": [PRIVILEGED_CONTAINER]}),
+    "values of a release": thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"values": {"containers": {"app": PRIVILEGED}}}),
+    "inside a ConfigMap inside an object": thing("example.org/v1", "X", {"a": {"apiVersion": "v1", "kind": "ConfigMap", "template": {"spec": {"containers": [PRIVILEGED_CONTAINER]}}}}),
+    "below metadata of an inner object": thing("example.org/v1", "X", {"a": {**thing("example.org/v1", "Y", {}), "metadata": {"x": {"containers": [PRIVILEGED_CONTAINER]}}}}),
+    "an object from text": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [{"resource": {"action": "create", "manifest": "kind: Pod"}}]}),
+    "a container set that is a mapping": thing("argoproj.io/v1alpha1", "Workflow", {"templates": [{"container": {"image": "x"}, "containerSet": {"containers": {"a": PRIVILEGED}}}]}),
+    "a context of another name": thing("example.org/v1", "X", {"containerSecurityContext": {"privileged": True}}),
+    "a host process": thing("example.org/v1", "X", {"securityContext": {"windowsOptions": {"hostProcess": True}}}),
+    "an unmasked proc": thing("example.org/v1", "X", {"securityContext": {"procMount": "Unmasked"}}),
+    "extra volumes": thing("example.org/v1", "X", {"extraVolumes": [{"name": "a"}, ROOT_VOLUME]}),
     "a foreign kind of a known name": thing("kyverno.io/v9", "Deployment", {"containers": [PRIVILEGED_CONTAINER]}),
 }  # fmt: skip
 
@@ -234,6 +249,8 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "a reference to a workload": thing("autoscaling/v2", "HorizontalPodAutoscaler", {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}}),
     "pod settings of an operator": thing("cert-manager.io/v1", "Issuer", {"podTemplate": {"spec": {"nodeSelector": {}, "securityContext": {"runAsNonRoot": True}}}}),
     "a field of the same name": thing("operator.openshift.io/v1", "IngressController", {"strategy": {"hostNetwork": {"httpPort": 80}}}),
+    "an empty list of an operator": thing("monitoring.coreos.com/v1", "Prometheus", {"containers": [], "serviceAccountName": "p"}),
+    "a patch inside an object": thing("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {"patchesStrategicMerge": [thing("apps/v1", "Deployment", {"replicas": 3})]}),
     "named things": thing("example.org/v1", "X", {"steps": [{"name": "a"}], "volumes": [{"name": "v", "emptyDir": {}}]}),
 }  # fmt: skip
 

@@ -53,7 +53,8 @@ def _read_specs(folder: Path) -> tuple[GitIgnoreSpec, ...]:
 
 
 def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
-    """The patterns that git would take too; one of many stars, slow to match, leaves nothing out."""
+    """The patterns that git would take too; one of many stars, slow to match, leaves nothing out,
+    nor does what stands before it if it takes something back."""
     import re
 
     from pathspec import GitIgnoreSpec
@@ -62,6 +63,7 @@ def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
     patterns: list[Any] = []
     for line in lines:
         if line.count("*") > _MOST_STARS:
+            patterns = [] if line.startswith("!") else patterns
             continue
         with contextlib.suppress(GitIgnorePatternError, re.error):
             patterns += GitIgnoreSpec.from_lines([line]).patterns

@@ -56,6 +56,11 @@ def test_odd_ignore_lines_leave_nothing_out(tmp_path: Path, line: str) -> None:
     assert walk(tmp_path)[0] == [long, "b.yaml"]
 
 
+def test_a_pattern_that_is_not_matched_takes_back_all_before_it(tmp_path: Path) -> None:
+    tree(tmp_path, "prod/a-b-c-d-e-f-g.yaml", "c.yaml", DOTgitignore="prod/*.yaml\n!prod/*-*-*-*-*-*-*.yaml\nc.yaml\n")
+    assert walk(tmp_path)[0] == ["prod/a-b-c-d-e-f-g.yaml"]
+
+
 @pytest.mark.parametrize("name", ["kustomization.yaml", ".gitignore", ".kgateignore"])
 def test_odd_steering_files(tmp_path: Path, name: str) -> None:
     tree(tmp_path, "a.yaml", "one/b.yaml", "two/c.yaml")
