@@ -46,6 +46,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         _complain(f"{error.strerror or error}: {error.filename or 'the system'}; mend it and run kgate again")
         code = KgateError.exit_code
+    except SystemExit as error:  # click's own end: of shell completion, or where nobody reads its help
+        code = EXIT_CLOSED_PIPE if type(sys.stdout).__name__ == "PacifyFlushWrapper" else error.code
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except _ClosedPipeError:

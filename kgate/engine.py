@@ -106,9 +106,10 @@ class Judge:
         workload = find_workload(resource)
         findings: list[Finding] = []
         problems = list(_gaps(workload)) if workload else []
+        limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
-            if _exceeds(resource.body, MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES):
-                problems.append(_problem(resource, "", f"the object holds more than {MAX_POD_VALUES:,} values"))
+            if _exceeds(resource.body, limit):
+                problems.append(_problem(resource, "", f"the object holds more than {limit:,} values"))
                 break
             variables = self._variables(resource, {}, {})
             _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
@@ -222,12 +223,13 @@ def _sort_out(results: Iterable[Finding | Problem], findings: list[Finding], pro
 
 
 def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """One problem a line: a wrong type is told once, and not by every rule that it stops."""
-    told: set[int | None] = set()
+    """One problem a line, which says how many more there are: a wrong type stops many rules."""
+    by_line: dict[int | None, list[Problem]] = {}
     for problem in problems:
-        if problem.line not in told:
-            told.add(problem.line)
-            yield problem
+        by_line.setdefault(problem.line, []).append(problem)
+    for first, *others in by_line.values():
+        more = f"; {len(others)} more of this line" if others else ""
+        yield replace(first, message=first.message + more)
 
 
 def _gaps(workload: Workload) -> Iterator[Problem]:

@@ -179,6 +179,13 @@ def test_paths_that_the_system_refuses(path: str) -> None:
     assert "Traceback" not in result.err
 
 
+def test_help_that_nobody_reads_is_no_verdict() -> None:
+    code = "import os, subprocess, sys; r, w = os.pipe(); os.close(r); "
+    code += "sys.exit(subprocess.run([sys.executable, '-m', 'kgate', 'scan', '--help'], stdout=w).returncode)"
+    run = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, timeout=30, check=False)
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
 # -------------------------------------------------------------------------------------- standard input
 
 
