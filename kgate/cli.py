@@ -47,7 +47,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         _complain(f"{error.strerror or error}: {error.filename or 'the system'}; mend it and run kgate again")
         code = KgateError.exit_code
     except SystemExit as error:  # click's own end: of shell completion, or where nobody reads its help
-        code = EXIT_CLOSED_PIPE if type(sys.stdout).__name__ == "PacifyFlushWrapper" else error.code
+        code = error.code if "_KGATE_COMPLETE" in os.environ else EXIT_CLOSED_PIPE
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except _ClosedPipeError:
