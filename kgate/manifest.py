@@ -19,6 +19,8 @@ from kgate.model import (
     Counts,
     Json,
     Location,
+    Locator,
+    Note,
     Pointer,
     Position,
     Problem,
@@ -391,6 +393,18 @@ class SourceText:
             self._snippet(line_start, start),
         )
 
+    def place(self, span: Span, pointer: Pointer) -> Location:
+        """The location of a field; what was rendered answers with the place in its source."""
+        return self.location(span.begin, span.end, pointer)
+
+    def problem(self, line: int, message: str) -> Problem:
+        """A fault in a line of this text."""
+        return Problem(self.path, line, message)
+
+    def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
+        """What locates the fields of the document that begins at an offset."""
+        return Document(self, start, root, length)
+
     def _snippet(self, line_start: int, offset: int) -> str:
         """The line around an offset, cut to SNIPPET_LENGTH characters."""
         line_end = self.text.find("\n", line_start)
@@ -399,6 +413,35 @@ class SourceText:
             begin = max(0, min(offset - line_start - 40, len(line) - SNIPPET_LENGTH))
             line = line[begin : begin + SNIPPET_LENGTH]
         return line.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a field stands in a text: offsets of its key (or of its value, if it has no key) and of its value,
+    and the end of what can be shown of it."""
+
+    begin: int
+    value: int
+    end: int
+
+
+def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
+    """The span of a field below a root node, or of its nearest parent where it is absent.
+
+    It ends with the value if that ends in the line of the key, else with the key.
+    """
+    begin, end = node.start.index, _tight_end(node)
+    for token in pointer_tokens(pointer):
+        if node.fields is not None and token in node.fields:
+            key_start, key_end, node = node.fields[token]
+            begin = key_start.index
+            end = node.end.index if _is_inline(node, key_start.line) else key_end.index
+        elif node.items is not None and token.isdigit() and int(token) < len(node.items):
+            node = node.items[int(token)]
+            begin, end = node.start.index, _tight_end(node)
+        else:
+            break
+    return Span(offset + begin, offset + node.start.index, offset + end)
 
 
 class Document:
@@ -412,19 +455,7 @@ class Document:
 
     def locate(self, pointer: Pointer) -> Location:
         """The region of a field: from its key to the end of its value, within one line."""
-        node = self._tree()
-        begin, end = node.start.index, _tight_end(node)
-        for token in pointer_tokens(pointer):
-            if node.fields is not None and token in node.fields:
-                key_start, key_end, node = node.fields[token]
-                begin = key_start.index
-                end = node.end.index if _is_inline(node, key_start.line) else key_end.index
-            elif node.items is not None and token.isdigit() and int(token) < len(node.items):
-                node = node.items[int(token)]
-                begin, end = node.start.index, _tight_end(node)
-            else:
-                break
-        return self._source.location(self._start + begin, self._start + end, pointer)
+        return self._source.place(find_span(self._tree(), pointer, self._start), pointer)
 
     def _tree(self) -> Node:
         """The parsed nodes; JSON is parsed a second time, as YAML, when the first place is asked for."""
@@ -476,6 +507,7 @@ class Contents:
     ignored: int = 0
     skipped: int = 0
     files: int = 1
+    notes: tuple[Note, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -507,7 +539,12 @@ def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Contents:
         )
     if "\0" in text:
         return _failed(path, None, "is a binary file; list it in .kgateignore if it is no manifest")
-    source = SourceText(path, text)
+    return read_text(SourceText(path, text), asked_kinds)
+
+
+def read_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Contents:
+    """Everything that a text holds; like ``read``, whose bounds on files the caller has seen to."""
+    text = source.text
     objects, rest = _read_json(source) if text.lstrip()[:1] == "{" else ([], 0)
     skippable = SKIPPABLE_KINDS.keys() - set(asked_kinds)
     chunks = (_read_chunk(source, rest + start, rest + end, skippable) for start, end in _chunks(text[rest:]))
@@ -532,7 +569,16 @@ _BYTE_ORDER_MARKS = (
 
 
 def _failed(path: str, line: int | None, message: str) -> Contents:
-    return Contents(problems=(Problem(path, line, message),))
+    return _faulty(Problem(path, line, message))
+
+
+def _faulty(problem: Problem) -> Contents:
+    return Contents(problems=(problem,))
+
+
+def _failed_at(document: Locator, pointer: Pointer, message: str) -> Contents:
+    place = document.locate(pointer)
+    return _failed(place.path, place.start.line, message)
 
 
 def _gather(parts: Iterator[Contents]) -> Contents:
@@ -572,7 +618,7 @@ def _read_chunk(source: SourceText, start: int, end: int, skippable: Collection[
 def _read_documents(source: SourceText, start: int, text: str) -> Iterator[Contents]:
     try:
         for root in compose(text):
-            yield _read_document(Document(source, start, root), root.value, source)
+            yield _read_document(source.document(start, root), root.value)
     except ManifestError as error:
         yield _unreadable(source, start, text, error)
 
@@ -584,7 +630,7 @@ def _unreadable(source: SourceText, start: int, text: str, error: ManifestError)
         return Contents(ignored=1)
     line = source.position(start).line + error.line - 1
     hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
-    return _failed(source.path, line, f"{error}{hint}")
+    return _faulty(source.problem(line, f"{error}{hint}"))
 
 
 # A document is left unparsed only if its text alone proves its kind: each line that starts in the
@@ -632,14 +678,14 @@ def _read_json(source: SourceText) -> tuple[list[Contents], int]:
         try:
             value, end = decoder.raw_decode(text, offset)
         except ManifestError as error:
-            return [*parts, _failed(source.path, line, str(error))], len(text)
+            return [*parts, _faulty(source.problem(line, str(error)))], len(text)
         except RecursionError:
-            return [*parts, _failed(source.path, line, _TOO_DEEP)], len(text)
+            return [*parts, _faulty(source.problem(line, _TOO_DEEP))], len(text)
         except ValueError:
             break
-        document = Document(source, offset, None, end - offset)
+        document = source.document(offset, None, end - offset)
         problem = _bounds_problem(value)
-        parts.append(_failed(source.path, line, problem) if problem else _read_document(document, value, source))
+        parts.append(_faulty(source.problem(line, problem)) if problem else _read_document(document, value))
         offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
     return parts, offset
 
@@ -677,36 +723,32 @@ def _bounds_problem(value: Json) -> str | None:
 # --------------------------------------------------------------------------------------- resources
 
 
-def _read_document(document: Document, value: Json, source: SourceText) -> Contents:
+def _read_document(document: Locator, value: Json) -> Contents:
     if value is None:
         return Contents()
     if isinstance(value, list) and any(_is_identified(item) for item in value):
-        line = document.locate("").start.line
-        return _failed(source.path, line, "a list of objects; Kubernetes reads only objects: separate them by '---'")
+        return _failed_at(document, "", "a list of objects; Kubernetes reads only objects: separate them by '---'")
     if not isinstance(value, dict):
         return Contents(ignored=1)
-    return _gather(_expand(document, value, "", source.path, ("", "")))
+    return _gather(_expand(document, value, "", ("", "")))
 
 
 def _is_identified(value: Json) -> bool:
     return isinstance(value, dict) and "apiVersion" in value and "kind" in value
 
 
-def _expand(
-    document: Document, body: dict[str, Json], pointer: Pointer, path: str, default: tuple[str, str]
-) -> Iterator[Contents]:
+def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default: tuple[str, str]) -> Iterator[Contents]:
     """The object itself, or the members of a list or of an OpenShift Template, each on its own.
 
     ``default`` is the apiVersion and kind of members that do not say it (typed lists).
     """
     api_version, kind = body.get("apiVersion", default[0]), body.get("kind", default[1])
     if not api_version or not kind:
-        yield _unidentified(document, body, pointer, path)
+        yield _unidentified(document, body, pointer)
         return
     if not isinstance(api_version, str) or not isinstance(kind, str):
         field = "apiVersion" if not isinstance(api_version, str) else "kind"
-        place = document.locate(child_pointer(pointer, field))
-        yield _failed(path, place.start.line, f"{field} must be a string; put it in quotes")
+        yield _failed_at(document, child_pointer(pointer, field), f"{field} must be a string; put it in quotes")
         return
     members = _members_field(api_version, kind, body)
     if members is None or not _is_list_kind(kind, members):
@@ -714,17 +756,15 @@ def _expand(
     if members is None:
         return
     if not isinstance(body.get(members, []), list):
-        line = document.locate(child_pointer(pointer, members)).start.line
-        yield _failed(path, line, f"{kind}.{members} must be a list")
+        yield _failed_at(document, child_pointer(pointer, members), f"{kind}.{members} must be a list")
         return
     member_default = (api_version, kind[:-4]) if kind != "List" and kind.endswith("List") else ("", "")
     for index, member in enumerate(body.get(members) or ()):
         where = child_pointer(pointer, members, index)
         if isinstance(member, dict):
-            yield from _expand(document, member, where, path, member_default)
+            yield from _expand(document, member, where, member_default)
         else:
-            line = document.locate(where).start.line
-            yield _failed(path, line, f"{kind}.{members}[{index}] must be an object")
+            yield _failed_at(document, where, f"{kind}.{members}[{index}] must be an object")
 
 
 def _members_field(api_version: str, kind: str, body: dict[str, Json]) -> str | None:
@@ -745,17 +785,17 @@ def _is_list_kind(kind: str, members: str) -> bool:
     return members == "objects" or kind.endswith("List")
 
 
-def _unidentified(document: Document, body: dict[str, Json], pointer: Pointer, path: str) -> Contents:
+def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Contents:
     """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata."""
     has = [name for name in ("apiVersion", "kind") if body.get(name)]
     if pointer == "" and not (has and "metadata" in body):
         return Contents(ignored=1)
     missing = "apiVersion" if "apiVersion" not in has else "kind"
-    line = document.locate(pointer).start.line
-    return _failed(path, line, f"the object has no {missing}; add it, as the API server refuses the object without")
+    message = f"the object has no {missing}; add it, as the API server refuses the object without"
+    return _failed_at(document, pointer, message)
 
 
-def _resource(document: Document, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:
+def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     name = metadata.get("name") or metadata.get("generateName") or ""

@@ -76,16 +76,30 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """Where something stands: file, region (``end`` is exclusive), field, and the text of its line."""
+    """Where something stands: file, region (``end`` is exclusive), field, and the text of its line.
+
+    Of what was rendered, it is the place in the source: ``related`` names the other places that have a part in it
+    (the call of a helper template, the key of a values file), ``is_approximate`` says that the line was inferred.
+    """
 
     path: str
     start: Position
     end: Position
     pointer: Pointer = ""
     snippet: str = ""
+    is_approximate: bool = False
+    related: tuple[Related, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start.line}:{self.start.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A place that has a part in a finding, and which: ``value image.tag``, ``called here``."""
+
+    location: Location
+    message: str
 
 
 class Locator(Protocol):
@@ -108,14 +122,32 @@ class ResourceId:
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Rendering:
+    """What a resource was rendered by: ``tool`` is helm or kustomize, ``path`` the chart or the folder of the
+    kustomization, ``variant`` tells several renderings of it apart (a release and its values), and
+    ``requested_by`` names the GitOps object that asks for it, with its place."""
+
+    tool: str
+    path: str
+    variant: str = ""
+    requested_by: str = ""
+
+    def __str__(self) -> str:
+        parts = (f"{self.tool} {self.path}", self.variant, self.requested_by and f"for {self.requested_by}")
+        return ", ".join(part for part in parts if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One Kubernetes object as the API server would read it; ``body`` holds plain JSON types."""
+    """One Kubernetes object as the API server would read it; ``body`` holds plain JSON types. A plain manifest
+    has no ``rendering``."""
 
     id: ResourceId
     body: Mapping[str, Json]
     pointer: Pointer
     locator: Locator
+    rendering: Rendering | None = None
 
     def locate(self, pointer: Pointer) -> Location:
         """The place of a field of the body (``pointer`` starts at the body, not at the document)."""
@@ -276,6 +308,19 @@ class Finding:
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """What could not be read, rendered or judged; ``line`` is None where a whole file is meant."""
+
+    path: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """What the reader should know and need not mend, such as a chart that lies in another repository."""
 
     path: str
     line: int | None

@@ -1,0 +1,84 @@
+"""What is to be rendered: charts with their releases, and kustomizations; the nouns of the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate.model import Json, Location, Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesFile:
+    """A values file of the repository, as ``helm template --values`` takes it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class InlineValues:
+    """Values that stand inside another object (an Argo CD Application, a Flux HelmRelease).
+
+    ``locate`` gives the place of the value at a pointer into ``body``.
+    """
+
+    body: Mapping[str, Json] = field(hash=False)
+    locate: Callable[[Pointer], Location] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One way to deploy a chart: the arguments of ``helm template``. Later values win over earlier ones,
+    ``sets`` (``--set``) and ``string_sets`` (``--set-string``) over all values."""
+
+    name: str
+    namespace: str = "default"
+    values: tuple[ValuesFile | InlineValues, ...] = ()
+    sets: tuple[str, ...] = ()
+    string_sets: tuple[str, ...] = ()
+    kubernetes_version: str | None = None
+    api_versions: tuple[str, ...] = ()
+    with_crds: bool = True
+    variant: str = ""
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """A chart (a folder, or an archive that ends in .tgz) and the releases to render it for."""
+
+    chart: Path
+    releases: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KustomizationRequest:
+    """A folder to build. Without a kustomization file in it, one that lists all its manifests is put there.
+
+    ``additions`` holds fields of a kustomization that a GitOps object puts on top (patches, images, namePrefix,
+    namespace, …), applied as an overlay; ``locate`` gives the place of a pointer into them. ``substitutions`` replace
+    ``${NAME}`` in what was built, as Flux does after the build; None if there is no such step.
+    """
+
+    folder: Path
+    additions: Mapping[str, Json] = field(default_factory=dict, hash=False)
+    locate: Callable[[Pointer], Location] | None = field(default=None, hash=False)
+    substitutions: Mapping[str, str] | None = field(default=None, hash=False)
+    variant: str = ""
+    requested_by: str = ""
+
+
+Request = ChartRequest | KustomizationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What the user allows and bounds: seconds of wall time and bytes of memory for each process."""
+
+    helm_dependency_build: bool = False
+    helm_degraded: bool = False
+    allow_remote: bool = False
+    seconds: float = 60
+    memory: int = 1 << 30
+    kubernetes_version: str | None = None
