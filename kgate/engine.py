@@ -125,7 +125,8 @@ class Judge:
                     _sort_out(self._panels[target.kind].ask(target), findings, problems)
         offended = frozenset(finding.rule.id for finding in findings)
         kept = [f for f in findings if self._selected is None or f.rule.id in self._selected]
-        return Judgement(workload, tuple(self._fold(kept)), tuple(_first_of_each_place(problems)), offended)
+        folded = tuple(self._fold(kept, resource)) if kept else ()
+        return Judgement(workload, folded, tuple(_first_of_each_place(problems)), offended)
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """The rules about a kind in any group, and those about the kind in this group."""
@@ -157,8 +158,10 @@ class Judge:
             else:
                 yield _problem(resource, container.pointer, "a container must be a mapping")
 
-    def _fold(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+    def _fold(self, findings: Iterable[Finding], resource: Resource) -> Iterator[Finding]:
         """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""
+        source = resource.locate("").path
+        renderings = () if resource.rendering is None else (resource.rendering,)
         places: dict[tuple[str | None, Pointer], dict[str, Finding]] = {}
         for finding in findings:
             places.setdefault((finding.container, finding.location.pointer), {}).setdefault(finding.rule.id, finding)
@@ -167,7 +170,7 @@ class Judge:
             hidden = set().union(*taken.values())
             for name in sorted(here.keys() - hidden):
                 included = tuple(self._by_id[other] for other in sorted(taken[name]))
-                yield replace(here[name], includes=included)
+                yield replace(here[name], includes=included, source=source, renderings=renderings)
 
     def _closure(self, rule: Rule) -> set[str]:
         """The ids of all rules that a rule includes, directly or not."""

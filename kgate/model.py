@@ -278,7 +278,11 @@ class Waiver:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One offence in one place. ``anchor`` is the field relative to its container or pod with list
-    items by name, ``includes`` holds the more general rules that the same place offends."""
+    items by name, ``includes`` holds the more general rules that the same place offends.
+
+    ``source`` is the file in which the resource begins. The same offence of several renderings is one finding that
+    lists them; ``also`` holds what the resource is called in the others, where that differs.
+    """
 
     rule: Rule
     resource: ResourceId
@@ -288,6 +292,14 @@ class Finding:
     message: str
     includes: tuple[Rule, ...] = ()
     waiver: Waiver | None = None
+    source: str = ""
+    renderings: tuple[Rendering, ...] = ()
+    also: tuple[ResourceId, ...] = ()
+
+    @property
+    def resources(self) -> tuple[ResourceId, ...]:
+        """Every resource that has this finding, the one that it is told of first."""
+        return (self.resource, *self.also)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -353,13 +365,15 @@ class Score:
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What was found out about one workload; ``is_judged`` is False where a Problem left a gap: such a
-    workload passes nothing, and its level is privileged."""
+    workload passes nothing, and its level is privileged. ``renderings`` of one chart or kustomization
+    that came to the same are one assessment."""
 
     workload: ResourceId
     location: Location
     score: Score
     pss_level: str
     is_judged: bool = True
+    renderings: tuple[Rendering, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -408,3 +422,4 @@ class Report:
     counts: Counts
     verdict: Verdict
     fail_on: Severity | None = None
+    notes: tuple[Note, ...] = ()

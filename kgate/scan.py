@@ -9,7 +9,8 @@ from pathlib import Path
 from kgate import __version__, manifest, pss, rules
 from kgate.config import Settings, selected_ids
 from kgate.engine import Judge
-from kgate.model import Assessment, Counts, Finding, Problem, Report, Resource, Score
+from kgate.merge import merged_assessments, merged_findings
+from kgate.model import Assessment, Counts, Finding, Note, Problem, Report, Resource, Score
 from kgate.score import decide, score
 from kgate.sources import files
 
@@ -28,15 +29,18 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     findings: list[Finding] = []
     assessments: list[Assessment] = []
     problems: list[Problem] = []
+    notes: list[Note] = []
     counts = Counts()
     for contents in _read(settings, judge.kinds, progress):
         problems += contents.problems
+        notes += contents.notes
         counts += contents.counts
         for resource in contents.resources:
             found, assessment, unclear = assess(judge, resource, settings.min_score)
             findings += found
             problems += unclear
             assessments += [assessment] if assessment else []
+    findings, assessments = merged_findings(findings), merged_assessments(assessments)
     verdict = decide(
         assessments,
         findings,
@@ -49,9 +53,10 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         version=__version__,
         kubernetes_version=f"1.{settings.minor}",
         rules=known_rules,
-        assessments=tuple(sorted(assessments, key=lambda a: (a.location, a.workload))),
+        assessments=tuple(sorted(assessments, key=lambda a: (a.location, a.workload, a.renderings))),
         findings=tuple(sorted(findings, key=lambda f: (f.location, f.rule.id, f.resource, f.container or ""))),
         problems=tuple(sorted(set(problems), key=lambda p: (p.path, p.line or 0, p.message))),
+        notes=tuple(sorted(set(notes), key=lambda n: (n.path, n.line or 0, n.message))),
         counts=counts,
         verdict=verdict,
         fail_on=settings.fail_on,
@@ -68,7 +73,9 @@ def assess(
     offended = (rule for finding in judgement.findings if finding.waiver is None for rule in finding.rules)
     judged = not judgement.problems
     level = pss.level(judge.rules, judgement.offended) if judged else "privileged"
-    assessment = Assessment(resource.id, resource.locate(""), Score(score(offended), threshold), level, judged)
+    renderings = () if resource.rendering is None else (resource.rendering,)
+    graded = Score(score(offended), threshold)
+    assessment = Assessment(resource.id, resource.locate(""), graded, level, judged, renderings)
     return judgement.findings, assessment, judgement.problems
 
 

@@ -28,6 +28,7 @@ LAYERS = {
     "waivers": 4,
     "baseline": 4,
     "score": 4,
+    "merge": 4,
     "reports": 5,
     "exports": 5,
     "scan": 6,

@@ -6,7 +6,19 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Problem, Report, ResourceId, Severity, field_path
+from kgate.model import (
+    Assessment,
+    Finding,
+    Location,
+    Note,
+    Problem,
+    Related,
+    Rendering,
+    Report,
+    ResourceId,
+    Severity,
+    field_path,
+)
 from kgate.reports.safety import inert_json
 
 
@@ -29,7 +41,9 @@ def _pieces(report: Report) -> Iterator[str]:
     yield ',\n  "findings": '
     yield from _list(_finding(finding) for finding in report.findings)
     yield ',\n  "problems": '
-    yield from _list(_problem(problem) for problem in report.problems)
+    yield from _list(_remark(problem) for problem in report.problems)
+    yield ',\n  "notes": '
+    yield from _list(_remark(note) for note in report.notes)
     yield f',\n  "summary": {_nested(_summary(report), "  ")},\n  "verdict": {_nested(answer, "  ")}\n}}\n'
 
 
@@ -59,7 +73,7 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
     return {
         **_identity(assessment.workload),
         "source": {"path": assessment.location.path, "line": assessment.location.start.line},
-        "rendered_by": None,
+        "rendered_by": next(iter(_rendered_by(assessment.renderings)), None),
         "score": assessment.score.value,
         "grade": assessment.score.grade,
         "threshold": assessment.score.threshold,
@@ -76,11 +90,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "points": finding.rule.points,
         "includes": [rule.id for rule in finding.includes],
         "resource": _identity(finding.resource),
+        "also": [_identity(resource) for resource in finding.also],
         "container": finding.container,
         "field": field_path(finding.location.pointer),
         "message": finding.message,
         "location": _location(finding.location),
-        "related": [],
+        "related": [_related(related) for related in finding.location.related],
+        "rendered_by": _rendered_by(finding.renderings),
         "fingerprint": finding.fingerprint,
         "waived": {"reason": waiver.reason, "owner": waiver.owner, "expires": waiver.expires} if waiver else False,
         "new": None,
@@ -94,11 +110,37 @@ def _location(location: Location) -> dict[str, Any]:
         "column": location.start.column,
         "end_line": location.end.line,
         "end_column": location.end.column,
+        "approximate": location.is_approximate,
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
-    return {"path": problem.path, "line": problem.line, "message": problem.message}
+def _related(related: Related) -> dict[str, Any]:
+    start = related.location.start
+    return {
+        "path": related.location.path,
+        "line": start.line,
+        "column": start.column,
+        "message": related.message,
+    }
+
+
+def _remark(remark: Problem | Note) -> dict[str, Any]:
+    return {"path": remark.path, "line": remark.line, "message": remark.message}
+
+
+def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
+    """One entry for each chart or kustomization, with its releases and the GitOps objects that ask for them."""
+    found: dict[tuple[str, str], list[Rendering]] = {}
+    for rendering in renderings:
+        found.setdefault((rendering.tool, rendering.path), []).append(rendering)
+    return [
+        {
+            "tool": tool,
+            "path": path,
+            "variants": [{"name": r.variant or None, "requested_by": r.requested_by or None} for r in same],
+        }
+        for (tool, path), same in found.items()
+    ]
 
 
 def _summary(report: Report) -> dict[str, Any]:

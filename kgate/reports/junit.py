@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from kgate.model import Assessment, Finding, Problem, Report
-from kgate.reports.wording import acceptance, first_sentence, shown, summary
+from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown, summary
 
 if TYPE_CHECKING:
     from junitparser import TestCase, TestSuite
@@ -96,7 +96,7 @@ def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
     failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
     for finding in report.findings:
         severe = report.fail_on is not None and finding.rule.severity >= report.fail_on
-        fails = severe or (finding.location.path, finding.resource) in failed
+        fails = severe or any((finding.source, resource) in failed for resource in finding.resources)
         yield finding.location.path, _finding_case(finding, fails)
 
 
@@ -123,6 +123,8 @@ def _finding_case(finding: Finding, fails: bool) -> TestCase:
     text = (
         str(location),
         f"    | {location.snippet.strip()}",
+        *chain(location),
+        *([f"rendered by {origin(finding.renderings)}"] if finding.renderings else []),
         f"why: {rule.message} {first_sentence(rule.rationale)}".rstrip(),
         f"fix: {' '.join(rule.remediation.split())}",
     )
@@ -136,7 +138,13 @@ def _finding_case(finding: Finding, fails: bool) -> TestCase:
 
 
 def _passing_case(assessment: Assessment) -> TestCase:
-    return _case(f"{assessment.workload}: score {assessment.score.value}", assessment.location.path)
+    return _case(f"{_subject(assessment)}: score {assessment.score.value}", assessment.location.path)
+
+
+def _subject(assessment: Assessment) -> str:
+    """The workload, and what it is rendered by, which tells its assessments apart."""
+    source = f" ({origin(assessment.renderings)})" if assessment.renderings else ""
+    return f"{assessment.workload}{source}"
 
 
 def _score_case(assessment: Assessment) -> TestCase:
@@ -145,7 +153,7 @@ def _score_case(assessment: Assessment) -> TestCase:
     score, location = assessment.score, assessment.location
     message = f"Score {score.value} is under the threshold {score.threshold} ({assessment.workload})."
     text = (str(location), f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}")
-    return _case(f"score: {assessment.workload}", location.path, Failure(_line(message), "score"), text)
+    return _case(f"score: {_subject(assessment)}", location.path, Failure(_line(message), "score"), text)
 
 
 def _problem_case(problem: Problem) -> TestCase:

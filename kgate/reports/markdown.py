@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgate.model import Assessment, Finding, Report, ResourceId, Severity, Verdict
-from kgate.reports.wording import acceptance, first_sentence, shown
+from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown
 
 # GitHub drops a step summary above 1 MiB, GitLab a note above 1,000,000 characters. Bytes, so that both hold:
-# the four parts and what stands around them stay below 1,000,000.
+# the five parts and what stands around them stay below 1,000,000.
 _WORKLOADS_BUDGET = 250_000
 _PROBLEMS_BUDGET = 150_000
-_DETAILS_BUDGET = 550_000
+_NOTES_BUDGET = 50_000
+_DETAILS_BUDGET = 500_000
 _BLOCK_BUDGET = 100_000
 
 _VALUE_LIMIT = 500
@@ -31,9 +32,10 @@ def render(report: Report) -> str:
     macros = _macros()
     workloads = _fit(_lowest_first(report.assessments), macros.workload, _WORKLOADS_BUDGET)
     problems = _fit(report.problems, macros.problem, _PROBLEMS_BUDGET)
+    notes = _fit(report.notes, macros.problem, _NOTES_BUDGET)
     details = _fit(_groups(report), lambda group: _block(group, macros), _DETAILS_BUDGET)
     headline, severities = _headline(report.verdict), _severities(report.findings)
-    return f"{macros.page(report, headline, severities, workloads, problems, details).strip()}\n"
+    return f"{macros.page(report, headline, severities, (workloads, problems, notes, details)).strip()}\n"
 
 
 def inert(text: str) -> str:
@@ -67,7 +69,14 @@ def _macros() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"first_sentence": first_sentence, "acceptance": acceptance, "bar": _bar, "prose": _prose}
+    filters = {
+        "first_sentence": first_sentence,
+        "acceptance": acceptance,
+        "bar": _bar,
+        "prose": _prose,
+        "chain": chain,
+        "origin": origin,
+    }
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module
 
@@ -117,7 +126,7 @@ def _groups(report: Report) -> list[_Group]:
     """Every object with findings, workloads with the lowest score first."""
     findings: dict[tuple[str, ResourceId], list[Finding]] = {}
     for finding in report.findings:
-        findings.setdefault((finding.location.path, finding.resource), []).append(finding)
+        findings.setdefault((finding.source, finding.resource), []).append(finding)
     groups = []
     for assessment in _lowest_first(report.assessments):
         found = findings.pop((assessment.location.path, assessment.workload), [])

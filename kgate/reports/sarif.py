@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from kgate.model import Finding, Json, Location, Problem, Report, Rule, Severity, field_path
+from kgate.model import Finding, Json, Location, Note, Problem, Report, Rule, Severity, field_path
 from kgate.reports.safety import inert_json
-from kgate.reports.wording import acceptance, cut, first_sentence, problem_sentence, shown, summary
+from kgate.reports.wording import acceptance, cut, first_sentence, remark_sentence, shown, summary
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME = "https://github.com/kgate/kgate"
@@ -90,18 +90,19 @@ def _invocation(report: Report) -> Any:
 
 def _notifications(report: Report) -> Iterator[Any]:
     """What could not be judged, and what is not listed here."""
-    yield from (_problem_notification(problem) for problem in report.problems[:_MOST_RESULTS])
+    yield from (_notification(problem, "error") for problem in report.problems[:_MOST_RESULTS])
     if report.verdict.incomplete and not report.problems:
         yield from (_new("Notification", level="error", message=_text(reason)) for reason in report.verdict.reasons)
+    yield from (_notification(note, "note") for note in report.notes[:_MOST_RESULTS])
     yield from _cut_notification("findings", "worst", len(report.findings))
     yield from _cut_notification("problems", "first", len(report.problems))
 
 
-def _problem_notification(problem: Problem) -> Any:
-    region = _new("Region", start_line=problem.line) if problem.line else None
-    place = _new("PhysicalLocation", artifact_location=_artifact(problem.path), region=region)
-    locations = [_new("Location", physical_location=place)] if problem.path else None
-    return _new("Notification", level="error", message=_text(problem_sentence(problem)), locations=locations)
+def _notification(remark: Problem | Note, level: str) -> Any:
+    region = _new("Region", start_line=remark.line) if remark.line else None
+    place = _new("PhysicalLocation", artifact_location=_artifact(remark.path), region=region)
+    locations = [_new("Location", physical_location=place)] if remark.path else None
+    return _new("Notification", level=level, message=_text(remark_sentence(remark)), locations=locations)
 
 
 def _cut_notification(noun: str, which: str, total: int) -> Iterator[Any]:
@@ -176,10 +177,36 @@ def _results(findings: Sequence[Finding], indices: dict[str, int]) -> list[Any]:
             locations=[_location(finding)],
             partial_fingerprints={"kgate/v1": fingerprint},
             suppressions=_suppressions(finding) or others,
-            properties={"includes": [rule.id for rule in finding.includes]} if finding.includes else None,
+            related_locations=_related(finding) or None,
+            properties=_properties_of(finding) or None,
         )
         for finding, fingerprint in zip(findings, _fingerprints(findings), strict=True)
     ]
+
+
+def _related(finding: Finding) -> list[Any]:
+    """The other places that have a part in a finding, each with what it is."""
+    return [
+        _new(
+            "Location",
+            id=number,
+            message=_text(shown(related.message, _MESSAGE_LIMIT)),
+            physical_location=_physical_location(related.location),
+        )
+        for number, related in enumerate(finding.location.related, 1)
+    ]
+
+
+def _properties_of(finding: Finding) -> dict[str, Any]:
+    """What SARIF has no property for."""
+    found: dict[str, Any] = {}
+    if finding.includes:
+        found["includes"] = [rule.id for rule in finding.includes]
+    if finding.renderings:
+        found["renderedBy"] = [shown(str(rendering), _MESSAGE_LIMIT) for rendering in finding.renderings]
+    if finding.location.is_approximate:
+        found["approximate"] = True
+    return found
 
 
 def _fingerprints(findings: Sequence[Finding]) -> Iterator[str]:
@@ -199,16 +226,19 @@ def _suppressions(finding: Finding) -> list[Any]:
 
 
 def _location(finding: Finding) -> Any:
-    location = finding.location
     return _new(
         "Location",
-        physical_location=_new(
-            "PhysicalLocation",
-            artifact_location=_artifact(location.path),
-            region=_region(location),
-            context_region=_context(location),
-        ),
+        physical_location=_physical_location(finding.location),
         logical_locations=[_logical_location(finding)],
+    )
+
+
+def _physical_location(location: Location) -> Any:
+    return _new(
+        "PhysicalLocation",
+        artifact_location=_artifact(location.path),
+        region=_region(location),
+        context_region=_context(location),
     )
 
 

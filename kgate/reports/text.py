@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
-from kgate.model import Assessment, Finding, Location, Problem, Report, ResourceId, Rule, Severity
+from kgate.model import Assessment, Finding, Location, Note, Problem, Rendering, Report, ResourceId, Rule, Severity
 from kgate.reports.safety import one_line
-from kgate.reports.wording import first_sentence
+from kgate.reports.wording import chain, first_sentence, origin
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -24,6 +24,7 @@ _STYLES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM:
 _GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bold red"}
 _BAR_CELLS = 10
 _FEW = 8
+_FEW_RELATED = 2
 _SNIPPET_LIMIT = 160
 _NAME_WIDTH = 50
 
@@ -68,6 +69,7 @@ def _lines(report: Report, terminal: Terminal) -> Iterator[Line]:
     if terminal.detail > 0:
         yield from _details(report, terminal)
     yield from _problems(report.problems, terminal)
+    yield from _notes(report.notes, terminal)
     yield from _summary(report, terminal)
 
 
@@ -76,16 +78,33 @@ def _lines(report: Report, terminal: Terminal) -> Iterator[Line]:
 
 def _details(report: Report, terminal: Terminal) -> Iterator[Line]:
     """Each object with findings, as it comes in the repository."""
-    assessments = {(a.workload, a.location.path): a for a in report.assessments}
-    shown = sorted(report.findings, key=lambda f: (f.location.path, f.resource))
-    for (path, resource), group in groupby(shown, key=lambda f: (f.location.path, f.resource)):
-        assessment = assessments.get((resource, path))
-        yield _headline(resource, path, assessment)
+    assessments: dict[tuple[str, ResourceId], list[Assessment]] = {}
+    for assessment in report.assessments:
+        assessments.setdefault((assessment.location.path, assessment.workload), []).append(assessment)
+    shown = sorted(report.findings, key=lambda f: (f.source, f.resource))
+    for (source, resource), group in groupby(shown, key=lambda f: (f.source, f.resource)):
+        findings = tuple(group)
+        graded = sorted(assessments.get((source, resource), ()), key=lambda a: a.score.value)
+        yield _headline(resource, source, graded[0] if graded else None)
+        yield from _renderings(findings)
         yield _line("")
-        by_rule = sorted(group, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
-        for _, findings in groupby(by_rule, key=lambda f: f.rule.id):
-            yield from _rule_block(tuple(findings), terminal)
+        everywhere = {rendering for finding in findings for rendering in finding.renderings}
+        by_rule = sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
+        for _, same in groupby(by_rule, key=lambda f: f.rule.id):
+            yield from _rule_block(tuple(same), everywhere, terminal)
             yield _line("")
+
+
+def _renderings(findings: Sequence[Finding]) -> Iterator[Line]:
+    """What an object was rendered by, and what it is called where it is rendered for something else."""
+    everywhere = sorted({rendering for finding in findings for rendering in finding.renderings})
+    if everywhere:
+        yield _line("  ", (f"rendered by {one_line(origin(everywhere))}", "dim"))
+    others = sorted({resource for finding in findings for resource in finding.also})
+    if others:
+        names = ", ".join(str(resource) for resource in others[:_FEW])
+        more = f" and {len(others) - _FEW} more" if len(others) > _FEW else ""
+        yield _line("  ", (f"also {one_line(names)}{more}", "dim"))
 
 
 def _headline(resource: ResourceId, path: str, assessment: Assessment | None) -> Line:
@@ -106,14 +125,14 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
     )
 
 
-def _rule_block(findings: Sequence[Finding], terminal: Terminal) -> Iterator[Line]:
+def _rule_block(findings: Sequence[Finding], everywhere: Collection[Rendering], terminal: Terminal) -> Iterator[Line]:
     """One rule in one object: every place with its source line, then why and fix once."""
     rule = findings[0].rule
     severity = (f"{rule.severity.label:<8}", _STYLES[rule.severity])
     yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}")
     yield from _included(findings)
     for finding in findings if terminal.detail > 1 else findings[:_FEW]:
-        yield from _place(finding, terminal)
+        yield from _place(finding, everywhere, terminal)
     if len(findings) > _FEW and terminal.detail <= 1:
         yield _line(f"    … and {len(findings) - _FEW} more places (--verbose shows all)")
     whole = terminal.detail > 1
@@ -127,14 +146,18 @@ def _included(findings: Iterable[Finding]) -> Iterator[Line]:
         yield _line("    ", ("also", "bold"), f" {', '.join(names)}")
 
 
-def _place(finding: Finding, terminal: Terminal) -> Iterator[Line]:
+def _place(finding: Finding, everywhere: Collection[Rendering], terminal: Terminal) -> Iterator[Line]:
+    """Where a finding stands: file and line, the line itself, and what else has a part in it."""
     location = finding.location
-    where = f"container {one_line(finding.container)}" if finding.container else ""
+    where = f"  container {one_line(finding.container)}" if finding.container else ""
     waived = f"  waived until {one_line(finding.waiver.expires)}" if finding.waiver else ""
-    yield _line(
-        "    ", (one_line(str(location)), _file_link(location, terminal)), f"  {where}" if where else "", waived
-    )
+    approximate = "  (approximate)" if location.is_approximate else ""
+    yield _line("    ", (one_line(str(location)), _file_link(location, terminal)), where, approximate, waived)
     yield from _source_line(location)
+    for text in chain(location)[: None if terminal.detail > 1 else _FEW_RELATED]:
+        yield _line((" " * 7 + " ← ", "dim"), one_line(text))
+    if len(finding.renderings) < len(everywhere):
+        yield _line((" " * 7 + " ← ", "dim"), f"only in {one_line(origin(finding.renderings))}")
 
 
 def _source_line(location: Location) -> Iterator[Line]:
@@ -182,6 +205,18 @@ def _problems(problems: Sequence[Problem], terminal: Terminal) -> Iterator[Line]
     yield _line("")
 
 
+def _notes(notes: Sequence[Note], terminal: Terminal) -> Iterator[Line]:
+    if not notes or terminal.detail == 0:
+        return
+    yield _line(("Notes", "bold"))
+    limit = len(notes) if terminal.detail > 1 else 2 * _FEW
+    for note in notes[:limit]:
+        yield _line("  ", ("i", "bold cyan"), f" {one_line(str(note))}")
+    if len(notes) > limit:
+        yield _line(f"  … and {len(notes) - limit} more notes (--verbose shows all)")
+    yield _line("")
+
+
 # ---------------------------------------------------------------------------------------- summary
 
 
@@ -210,7 +245,9 @@ def _score_line(assessment: Assessment, width: int) -> Line:
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
     graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
     gap = "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta")
-    return _line(f"  {score.value:>3} ", graded, f" {assessment.pss_level:<10}  {name:<{width}}  ", (place, "dim"), gap)
+    source = (f"  {one_line(origin(assessment.renderings))}", "dim") if assessment.renderings else ""
+    judged = f" {assessment.pss_level:<10}  {name:<{width}}  "
+    return _line(f"  {score.value:>3} ", graded, judged, (place, "dim"), source, gap)
 
 
 def _totals(report: Report) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from kgate.model import Finding, Problem, Waiver, field_path
+from kgate.model import Finding, Location, Note, Problem, Rendering, Waiver, field_path
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -46,6 +47,32 @@ def acceptance(waiver: Waiver) -> str:
     return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
 
 
-def problem_sentence(problem: Problem) -> str:
-    """The message of a problem, ended as a sentence."""
-    return problem.message if problem.message.endswith(".") else f"{problem.message}."
+def remark_sentence(remark: Problem | Note) -> str:
+    """The message of a problem or note, ended as a sentence."""
+    return remark.message if remark.message.endswith(".") else f"{remark.message}."
+
+
+def origin(renderings: Iterable[Rendering]) -> str:
+    """What something was rendered by: ``helm charts/web: values ci/a.yaml; kustomize overlays/prod``."""
+    variants: dict[str, list[str]] = {}
+    for rendering in renderings:
+        asked = f"for {rendering.requested_by}" if rendering.requested_by else ""
+        variant = ", ".join(part for part in (rendering.variant, asked) if part)
+        variants.setdefault(f"{rendering.tool} {rendering.path}", []).append(variant)
+    return "; ".join(_variants(source, found) for source, found in variants.items())
+
+
+def _variants(source: str, variants: list[str]) -> str:
+    if variants == [""]:
+        return source
+    named = [variant or "default values" for variant in variants]
+    more = f" and {len(named) - _FEW_VARIANTS} more" if len(named) > _FEW_VARIANTS else ""
+    return f"{source} ({', '.join(named[:_FEW_VARIANTS])}{more})"
+
+
+_FEW_VARIANTS = 4
+
+
+def chain(location: Location) -> list[str]:
+    """The other places that have a part in a finding, one text each: ``charts/web/values.yaml:4:1 value image.tag``."""
+    return [f"{related.location} {related.message}" for related in location.related]

@@ -9,9 +9,12 @@ from kgate.model import (
     Counts,
     Finding,
     Location,
+    Note,
     Position,
     Problem,
     Reference,
+    Related,
+    Rendering,
     Report,
     ResourceId,
     Rule,
@@ -109,7 +112,7 @@ def finding(
     """A finding in the first container of a workload."""
     pointer = "/spec/template/spec/containers/0/securityContext/privileged"
     place = location("k8s/web.yaml", line, pointer)
-    return Finding(rule, resource, container, place, "securityContext.privileged", rule.message)
+    return Finding(rule, resource, container, place, "securityContext.privileged", rule.message, source=place.path)
 
 
 def assessment(
@@ -137,7 +140,8 @@ def report(
 def with_findings() -> Report:
     """Every severity, two findings with one fingerprint, one of a resource that is no workload, a tidy workload."""
     included = replace(finding(HOST_PATH, container=None, line=30), includes=(NO_LIMITS,))
-    in_role = Finding(NO_LIMITS, ROLE, None, location("k8s/roles.yaml", 4, "/rules/0"), "rules", NO_LIMITS.message)
+    role = location("k8s/roles.yaml", 4, "/rules/0")
+    in_role = Finding(NO_LIMITS, ROLE, None, role, "rules", NO_LIMITS.message, source=role.path)
     return report(
         (in_role, finding(), finding(), included, finding(RUN_AS_ROOT, line=14)),
         (
@@ -175,17 +179,45 @@ def waived() -> Report:
     return report((accepted, finding()), (assessment(), assessment(LOG, "k8s/log.yaml", 100, "restricted")))
 
 
+TEMPLATE, VALUES = "charts/web/templates/deployment.yaml", "charts/web/values.yaml"
+
+
+def rendered() -> Report:
+    """A finding of a chart in two of three renderings, one of an overlay, and charts that lie elsewhere."""
+    default, ci = (Rendering("helm", "charts/web", variant) for variant in ("", "values ci/a-values.yaml"))
+    staging = Rendering("kustomize", "overlays/staging", requested_by="Kustomization/flux-system/apps c.yaml:1")
+    value = Related(location(VALUES, 3, "/privileged", "privileged: true"), "value privileged")
+    place = replace(location(TEMPLATE, 12, "/spec"), related=(value,))
+    both = replace(finding(), location=place, source=TEMPLATE, renderings=(default, ci), also=(LOG,))
+    single = replace(finding(RUN_AS_ROOT, line=14), source=TEMPLATE, renderings=(ci,))
+    guessed = replace(location("base/web.yaml", 2), is_approximate=True)
+    patched = replace(finding(HOST_PATH, LOG), location=guessed, source="base/web.yaml", renderings=(staging,))
+    notes = (Note("apps/redis.yaml", 9, "chart redis of https://charts.example.com is not in this repository"),)
+    found = report(
+        (both, single, patched),
+        (
+            replace(assessment(WEB, TEMPLATE), renderings=(default,)),
+            replace(assessment(WEB, TEMPLATE, 20), renderings=(ci,)),
+            replace(assessment(LOG, "base/web.yaml", 30), renderings=(staging,)),
+        ),
+    )
+    return replace(found, notes=notes)
+
+
 def hostile() -> Report:
     """Every hostile text in every place that a manifest, a file name or a waiver can fill."""
     findings = tuple(_hostile_finding(text, line) for line, text in enumerate(HOSTILE_TEXTS, 1))
-    assessments = tuple(Assessment(f.resource, f.location, Score(10, 60), "privileged") for f in findings)
+    assessments = tuple(
+        Assessment(f.resource, f.location, Score(10, 60), "privileged", renderings=f.renderings) for f in findings
+    )
     tidy = tuple(
         Assessment(ResourceId("v1", "Pod", text, "tidy"), location(text, 1), Score(97, 60), "restricted")
         for text in HOSTILE_TEXTS
     )
     problems = tuple(Problem(text, 5, text) for text in HOSTILE_TEXTS)
     reasons = ("17 workloads under the threshold, the lowest with score 10",)
-    return report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons))
+    notes = tuple(Note(text, 5, text) for text in HOSTILE_TEXTS)
+    return replace(report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)), notes=notes)
 
 
 def _hostile_finding(text: str, line: int) -> Finding:
@@ -193,7 +225,10 @@ def _hostile_finding(text: str, line: int) -> Finding:
     place = Location(text, Position(line, 3), Position(line, 9), pointer, f"  {text}".replace("\n", " "))
     waiver = Waiver(text, text, "2027-01-31") if line % 2 else None
     resource = ResourceId(text, text, text, text)
-    return Finding(PRIVILEGED, resource, text, place, text, PRIVILEGED.message, waiver=waiver)
+    place = replace(place, is_approximate=True, related=(Related(place, text),) * 3)
+    rendering = Rendering("helm", text, text, text)
+    found = Finding(PRIVILEGED, resource, text, place, text, PRIVILEGED.message, waiver=waiver, source=text)
+    return replace(found, renderings=(rendering,), also=(resource,))
 
 
 def long(number: int = 6_000, objects: int = 40) -> Report:
@@ -208,7 +243,8 @@ def long(number: int = 6_000, objects: int = 40) -> Report:
 
 def _long_finding(rule: Rule, resource: ResourceId, index: int) -> Finding:
     place = location(f"k8s/{resource.name}.yaml", index + 1, f"/spec/template/spec/containers/{index}/securityContext")
-    return Finding(rule, resource, f"app-{index}", place, f"containers/app-{index}", rule.message)
+    anchor = f"containers/app-{index}"
+    return Finding(rule, resource, f"app-{index}", place, anchor, rule.message, source=place.path)
 
 
 SAMPLES = {
@@ -217,6 +253,7 @@ SAMPLES = {
     "empty": empty(),
     "with problems": with_problems(),
     "waived": waived(),
+    "rendered": rendered(),
     "hostile": hostile(),
     "long": long(),
 }

@@ -33,7 +33,7 @@ def cases_of(text: str) -> dict[str, Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 7
+    assert len(RENDERED) == 8
     assert all(cases_of(text) for text in RENDERED.values())
 
 
@@ -50,10 +50,10 @@ def test_the_jenkins_schema_rejects_a_count_of_skipped_at_the_root() -> None:
 def expected_counts(report: Report) -> dict[str, int]:
     """What a reader must count, from the report alone."""
     waived = sum(finding.waiver is not None for finding in report.findings)
-    below = {a.workload for a in report.assessments if not a.score.passed}
-    failing = sum(finding.waiver is None and finding.resource in below for finding in report.findings)
+    failed = [a.workload for a in report.assessments if not a.score.passed]
+    failing = sum(finding.waiver is None and finding.resource in failed for finding in report.findings)
     return {
-        "failures": failing + len(below),
+        "failures": failing + len(failed),
         "errors": len(report.problems) or int(report.verdict.incomplete),
         "skipped": waived,
     }
@@ -189,7 +189,8 @@ def test_no_clock() -> None:
 
 @given(st.text(st.characters(), max_size=60))
 def test_any_text_is_rendered(text: str) -> None:
-    finding = replace(samples.finding(), container=text, location=samples.location(text, 1, f"/{text}", text))
+    place = samples.location(text, 1, f"/{text}", text)
+    finding = replace(samples.finding(), container=text, location=place, source=text)
     root = tree_of(junit.render(samples.report((finding,), (samples.assessment(path=text, value=10),))))
     assert SCHEMA.validate(root), SCHEMA.error_log
     assert root.get("failures") == "2"

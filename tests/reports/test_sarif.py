@@ -40,7 +40,7 @@ def results_of(text: str) -> list[Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 7
+    assert len(RENDERED) == 8
     assert {name for name, text in RENDERED.items() if not results_of(text)} == {"without findings", "empty"}
 
 

@@ -40,7 +40,7 @@ def test_the_schema_rejects_another_severity() -> None:
 
 def test_json_has_every_field_of_the_design() -> None:
     report = json.loads(json_report.render(samples.SAMPLES["with findings"]))
-    assert list(report) == ["schema", "version", "workloads", "findings", "problems", "summary", "verdict"]
+    assert list(report) == ["schema", "version", "workloads", "findings", "problems", "notes", "summary", "verdict"]
     assert {"apiVersion", "kind", "namespace", "name", "source", "rendered_by", "score", "grade"} <= set(
         report["workloads"][0]
     )

@@ -1,0 +1,69 @@
+"""Makes one finding of the same finding in several renderings, and one assessment of equal ones."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from kgate.model import Assessment, Finding, Rendering
+
+
+def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, one for each offence at one place of the sources, whatever it is rendered for.
+
+    Resources that one rendering makes from one place (a template in a loop) stay apart, by their names.
+    """
+    plain: list[Finding] = []
+    places: dict[Hashable, list[Finding]] = {}
+    for finding in findings:
+        if finding.renderings:
+            places.setdefault(_place(finding), []).append(finding)
+        else:
+            plain.append(finding)
+    for here in places.values():
+        plain += _merged_here(here)
+    return plain
+
+
+def _place(finding: Finding) -> Hashable:
+    location = finding.location
+    what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes)
+    return (*what, location.path, location.start, location.end)
+
+
+def _merged_here(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """One of all findings of one place if each rendering has one of them, else one for each resource."""
+    renderings = [finding.renderings for finding in findings]
+    if len(set(renderings)) == len(renderings):
+        yield _one(findings)
+        return
+    by_resource: dict[Hashable, list[Finding]] = {}
+    for finding in findings:
+        by_resource.setdefault(finding.resource, []).append(finding)
+    for same in by_resource.values():
+        yield _one(same)
+
+
+def _one(findings: Sequence[Finding]) -> Finding:
+    ranked = sorted(findings, key=lambda finding: (finding.renderings, finding.resource))
+    first = ranked[0]
+    also = sorted({finding.resource for finding in ranked} - {first.resource})
+    renderings = sorted({rendering for finding in ranked for rendering in finding.renderings})
+    return replace(first, renderings=tuple(renderings), also=tuple(also))
+
+
+def merged_assessments(assessments: Iterable[Assessment]) -> list[Assessment]:
+    """The assessments, one for those of one chart or kustomization that say the same of one workload."""
+    groups: dict[Hashable, list[Assessment]] = {}
+    for number, assessment in enumerate(assessments):
+        same = replace(assessment, renderings=()), _sources(assessment.renderings)
+        groups.setdefault(same if assessment.renderings else number, []).append(assessment)
+    return [replace(same[0], renderings=_all_renderings(same)) for same in groups.values()]
+
+
+def _sources(renderings: Iterable[Rendering]) -> Hashable:
+    return tuple((rendering.tool, rendering.path) for rendering in renderings)
+
+
+def _all_renderings(assessments: Iterable[Assessment]) -> tuple[Rendering, ...]:
+    return tuple(sorted({rendering for assessment in assessments for rendering in assessment.renderings}))
