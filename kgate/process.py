@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+Bound = Literal["", "seconds", "memory", "output", "errors", "file", "system"]
 
 _PIECE = 1 << 16
-_WATCH_SECONDS = 0.2
+_WATCH_SECONDS = 0.05
+_PS_SECONDS = 0.2
+_GRACE_SECONDS = 1.0
 _DEAD_PROXY = "http://127.0.0.1:9"
 _FILE_BYTES = 64 << 20
 _STDERR_BYTES = 1 << 20
+
+# Not the caller's PATH, in which a repository may have a folder of its own.
+_SYSTEM_PATH = os.pathsep.join(("/usr/bin", "/bin", "/run/current-system/sw/bin"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +44,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a process ended; ``exceeded`` says which bound stopped it, and is empty if none did."""
+    """How a process ended.
+
+    ``exceeded`` says in words which bound stopped it ("ran longer than 60 seconds"), for the caller to name the
+    program before it and the flag after it; ``bound`` is that bound, by the name in Limits if it can be raised.
+    Both are empty if it ended by itself.
+    """
 
     code: int
     stdout: bytes
     stderr: bytes
     exceeded: str = ""
+    bound: Bound = ""
 
     @property
     def error_text(self) -> str:
@@ -64,6 +80,19 @@ def cancel_all() -> None:
             _kill_group(process)
 
 
+@contextlib.contextmanager
+def cancelled_on_error() -> Iterator[None]:
+    """Calls cancel_all() if its block ends with an exception, Ctrl-C among them.
+
+    It belongs inside the block of a pool, which at its end would wait for what the threads run.
+    """
+    try:
+        yield
+    except BaseException:
+        cancel_all()
+        raise
+
+
 def run(
     command: Sequence[str | os.PathLike[str]],
     folder: Path,
@@ -72,24 +101,54 @@ def run(
     environment: Mapping[str, str] | None = None,
     with_network: bool = False,
 ) -> Outcome:
-    """Runs a program in a folder that also is its home. Raises OSError if it cannot be started.
+    """Runs a program, named by its path, in a folder. Raises OSError if it cannot be started.
 
-    It sees an environment without anything of the caller's, an empty PATH (so neither git nor plugins), a
-    dead proxy, and where the system allows it no network at all. Raises CancelledError after cancel_all().
+    It gets an environment without anything of the caller's, an empty home that is gone afterwards, an empty PATH
+    (so neither git nor plugins), no standard input, a dead proxy, and where the system allows it no network at all.
+    Where a network is taken from it, a file that is no program ends with code 126 or 127 instead of OSError.
+    Raises CancelledError after cancel_all().
     """
+    if _cancelled.is_set():
+        raise CancelledError
+    _check(os.path.join(folder, command[0]))
     prefix = () if with_network else _isolation()
-    with _started(
-        [*prefix, *command], folder, {**_environment(folder, with_network), **(environment or {})}
-    ) as process:
-        _limit(process.pid, limits)
-        return _watch(process, limits)
+    with tempfile.TemporaryDirectory(prefix="kgate-", ignore_cleanup_errors=True) as home:
+        variables = {**_environment(home, with_network), **(environment or {})}
+        with _started([*prefix, *command], folder, variables) as process:
+            return _watch(process, limits)
 
 
-def _environment(folder: Path, with_network: bool) -> dict[str, str]:
-    home = os.fspath(folder)
+def can_isolate() -> bool:
+    """Whether run() takes the network from what it runs."""
+    return bool(_isolation())
+
+
+def memory_guard() -> Literal["kernel", "watched", "none"]:
+    """Who holds a process to its memory: the kernel, kgate by looking at it now and then, or nobody."""
+    if sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(os.getpid(), resource.RLIMIT_DATA)
+            return "kernel"
+    return "watched" if _resident_bytes(os.getpid()) else "none"
+
+
+def _check(program: str) -> None:
+    """Raises OSError for what is no executable file, which behind unshare would only be an exit code."""
+    if not os.path.isfile(program):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+    if not os.access(program, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), program)
+
+
+def _environment(home: str, with_network: bool) -> dict[str, str]:
+    """Homes are an empty folder and never the one that is rendered: helm would load plugins from there, and kubectl
+    the defaults of its flags (.kube/kuberc)."""
     names = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     helm = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS")
-    found = dict.fromkeys((*names, *helm), home)
+    windows = ("USERPROFILE", "APPDATA", "LOCALAPPDATA", "TEMP", "TMP") if os.name == "nt" else ()
+    found = dict.fromkeys((*names, *helm, *windows), home)
     found |= {"PATH": os.path.join(home, "no-programs"), "KUBECONFIG": os.devnull, "GIT_ALLOW_PROTOCOL": "none"}
     if os.name == "nt":
         found |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
@@ -105,13 +164,13 @@ _NETWORK_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", 
 @cache
 def _isolation() -> tuple[str, ...]:
     """The command that takes the network from a process, where the system lets everybody use it."""
-    program = shutil.which("unshare") if sys.platform == "linux" else None
-    if program is None:
+    program = shutil.which("unshare", path=_SYSTEM_PATH) if sys.platform == "linux" else None
+    true = shutil.which("true", path=_SYSTEM_PATH)
+    if program is None or true is None:
         return ()
     command = (program, "--map-root-user", "--net", "--")
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        true = shutil.which("true") or program
-        done = subprocess.run([*command, true], capture_output=True, timeout=5, check=False)
+        done = subprocess.run([*command, true], capture_output=True, timeout=5, check=False, env={})
         return command if done.returncode == 0 else ()
     return ()
 
@@ -120,12 +179,14 @@ def _isolation() -> tuple[str, ...]:
 def _started(
     command: Sequence[str | os.PathLike[str]], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, of which nothing is left afterwards."""
-    with _lock:
-        if _cancelled.is_set():
-            raise CancelledError
+    """A process in a group of its own, of which nothing is left afterwards.
+
+    Only what leaves the group by a session of its own escapes; helm and kubectl, which find no program, start none.
+    """
+    try:
         process = subprocess.Popen(
             command,
+            bufsize=0,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -133,103 +194,161 @@ def _started(
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        _running.add(process)
+    except ValueError as error:  # a NUL in an argument
+        raise OSError(errno.EINVAL, str(error), os.fspath(command[0])) from None
     try:
+        with _lock:
+            _running.add(process)
+        if _cancelled.is_set():
+            raise CancelledError
         yield process
     finally:
         with _lock:
             _running.discard(process)
-            _kill_group(process)
+        _kill_group(process)
         process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
+    """Kills a process and what it started, as long as its number is its own: until it has been waited for."""
+    if process.returncode is not None:
+        return
+    if os.name == "posix":  # Popen.kill() would wait for it
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        process.kill()
+    else:
+        with contextlib.suppress(OSError):
+            process.kill()
 
 
-def _limit(pid: int, limits: Limits) -> None:
-    """Sets what the kernel enforces: memory, processor time, size of files, no core dumps."""
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has ended; on Linux it stays a zombie, so that its group can still be named and killed."""
     if sys.platform != "linux":
-        return
+        has_ended = process.poll() is not None
+        if has_ended:
+            with contextlib.suppress(AttributeError, OSError):  # no killpg on Windows
+                os.killpg(process.pid, signal.SIGKILL)
+        return has_ended
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _limit(pid: int, limits: Limits) -> bool:
+    """Sets what the kernel enforces: memory, processor time, size of files, no core dumps. True if it bounds memory.
+
+    Set from outside after the start: a preexec_fn may deadlock where there are threads, and what a program takes in
+    the microseconds before counts against the bound all the same; only a child started then would escape it.
+    RLIMIT_AS would kill Go at its start. RLIMIT_NPROC counts all threads of the user, so it would make renders fail
+    for what else runs. Wall time ends before RLIMIT_CPU, which is there for the case that kgate itself is killed.
+    """
+    if sys.platform != "linux":
+        return False
     import resource
 
-    seconds = int(limits.seconds) + 1
+    seconds = (int(limits.seconds) + 1) * (os.cpu_count() or 1)
     bounds = {
-        resource.RLIMIT_DATA: limits.memory,
-        resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
-        resource.RLIMIT_FSIZE: _FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_DATA: (limits.memory, limits.memory),
+        resource.RLIMIT_CPU: (seconds, seconds + 1),
+        resource.RLIMIT_FSIZE: (_FILE_BYTES, _FILE_BYTES),
+        resource.RLIMIT_CORE: (0, 0),
     }
     for kind, bound in bounds.items():
         with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, kind, (bound, bound))
+            resource.prlimit(pid, kind, bound)
+    with contextlib.suppress(OSError, ValueError):
+        return 0 <= resource.prlimit(pid, resource.RLIMIT_DATA)[0] <= limits.memory
+    return False
 
 
 def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
-    """Reads what the process prints until it ends or meets a bound."""
+    """Reads what the process prints until it ends or meets a bound; then nothing of its group is left."""
     end = time.monotonic() + limits.seconds
     assert process.stdout is not None
     assert process.stderr is not None
     output = _Reader(process.stdout, limits.output, process)
     errors = _Reader(process.stderr, _STDERR_BYTES, process)
-    exceeded = ""
-    while output.thread.is_alive() or errors.thread.is_alive() or process.poll() is None:
+    watchdog = None if _limit(process.pid, limits) else _Watchdog(process.pid, limits.memory)
+    bound: Bound = ""
+    pause = 0.0001
+    while not bound and not _has_ended(process):
         remaining = end - time.monotonic()
         if remaining <= 0:
-            exceeded = f"ran longer than {limits.seconds:g} seconds"
-        elif not _kernel_bounds_memory() and _resident_bytes(process.pid) > limits.memory:
-            exceeded = _memory_sentence(limits)
-        if exceeded:
-            _kill_group(process)
-            break
-        _wait(process, output, errors, min(remaining, _WATCH_SECONDS))
-    output.thread.join(1)
-    errors.thread.join(1)
+            bound = "seconds"
+        elif watchdog and watchdog.is_exceeded():
+            bound = "memory"
+        elif reader := next((reader for reader in (output, errors) if reader.is_alive()), None):
+            reader.join(min(remaining, _WATCH_SECONDS))
+        else:  # it has closed its output and is about to end, mostly within microseconds
+            time.sleep(pause)
+            pause = min(2 * pause, remaining, _WATCH_SECONDS)
+    _kill_group(process)
+    for reader in (output, errors):
+        reader.join(_GRACE_SECONDS)
     code = process.wait()
     if _cancelled.is_set():
         raise CancelledError
-    if not exceeded and output.is_full:
-        exceeded = f"printed more than {limits.output >> 20} MiB"
-    if not exceeded and code and b"out of memory" in errors.data:
-        exceeded = _memory_sentence(limits)
-    return Outcome(code, bytes(output.data), bytes(errors.data), exceeded)
+    bound = bound or _bound_met(code, output, errors)
+    return Outcome(code, bytes(output.data), bytes(errors.data), _sentence(bound, limits), bound)
 
 
-def _memory_sentence(limits: Limits) -> str:
-    return f"needed more than {limits.memory >> 20} MiB of memory"
+_OUT_OF_MEMORY = re.compile(
+    rb"^(?:(?:fatal error|runtime): .*(?:out of memory|cannot allocate)|MemoryError\b|memory allocation of \d+ bytes"
+    rb"|.*std::bad_alloc)",
+    re.MULTILINE,
+)
+"""What Go, Python, Rust and C++ say when they get no more memory."""
 
 
-def _wait(process: subprocess.Popen[bytes], output: _Reader, errors: _Reader, seconds: float) -> None:
-    """Waits a while for the pipes to close and the process to end, whichever is outstanding."""
-    for reader in (output, errors):
-        if reader.thread.is_alive():
-            reader.thread.join(seconds)
-            return
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
+def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:
+    """The bound that a process met without being stopped by the watch."""
+    if output.is_full:
+        return "output"
+    if code and _OUT_OF_MEMORY.search(errors.data):
+        return "memory"
+    if errors.is_full:
+        return "errors"
+    if os.name == "posix" and code == -signal.SIGKILL:
+        return "system"
+    # Go turns the signal into exit code 2 and its name.
+    if os.name == "posix" and (code == -signal.SIGXFSZ or (code == 2 and errors.data.startswith(b"SIGXFSZ: "))):
+        return "file"
+    return ""
 
 
-class _Reader:
-    """Reads a pipe to its end in a thread; kills the process that fills it beyond its bound."""
+def _sentence(bound: Bound, limits: Limits) -> str:
+    """What is to be said of a bound, after the name of the program."""
+    return {
+        "": "",
+        "seconds": f"ran longer than {limits.seconds:g} seconds",
+        "memory": f"needed more than {_size(limits.memory)} of memory",
+        "output": f"printed more than {_size(limits.output)}",
+        "errors": f"printed more than {_size(_STDERR_BYTES)} of error messages",
+        "file": f"wrote a file of more than {_size(_FILE_BYTES)}",
+        "system": "was killed by the system, as happens where the machine runs out of memory",
+    }[bound]
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):g} MiB"
+
+
+class _Reader(threading.Thread):
+    """Reads a pipe to its end and closes it; kills the process that fills it beyond its bound.
+
+    It alone closes the pipe: closed by another thread while it reads, the number could be another file's by then.
+    """
 
     def __init__(self, stream: IO[bytes], limit: int, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(daemon=True)
         self.data = bytearray()
         self.is_full = False
         self._stream = stream
         self._limit = limit
         self._process = process
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
+        self.start()
 
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
+    def run(self) -> None:
+        """Reads until all who could write are gone, or the bound is met."""
+        with self._stream, contextlib.suppress(OSError):
             while piece := os.read(self._stream.fileno(), _PIECE):
                 self.data += piece
                 if len(self.data) > self._limit:
@@ -239,13 +358,27 @@ class _Reader:
                     return
 
 
-def _kernel_bounds_memory() -> bool:
-    return sys.platform == "linux"
+class _Watchdog:
+    """Looks now and then how much memory a process holds, where the kernel does not bound it."""
+
+    def __init__(self, pid: int, limit: int) -> None:
+        self._pid = pid
+        self._limit = limit
+        self._next = 0.0
+
+    def is_exceeded(self) -> bool:
+        """Whether the process held too much when it was last looked at."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + _PS_SECONDS
+        return _resident_bytes(self._pid) > self._limit
 
 
 def _resident_bytes(pid: int) -> int:
     """The memory that a process holds, as ps tells it; 0 if it does not."""
     with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
-        done = subprocess.run(["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, timeout=2, check=False)
+        command = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
+        done = subprocess.run(command, capture_output=True, timeout=2, check=False, env={})
         return int(done.stdout or 0) * 1024
     return 0

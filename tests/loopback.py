@@ -1,0 +1,53 @@
+"""A real HTTP server of this machine that remembers what it was asked, and a look at which processes live."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Loopback:
+    """The server's address, and the requests that it has seen."""
+
+    url: str
+    seen: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def loopback(answer: bytes = b"{}") -> Iterator[Loopback]:
+    """A server that gives this answer to every request."""
+    found = Loopback("")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.seen.append(self.requestline)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_PUT = do_HEAD = do_CONNECT = do_GET  # noqa: N815 - names of the library
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name in the library
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        found.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    done = subprocess.run(["/bin/ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(done.stdout.strip()) and not done.stdout.strip().startswith("Z")
