@@ -6,9 +6,11 @@ import contextlib
 import gc
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -34,6 +36,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.disable()  # nothing here makes cycles worth finding; with many findings the search takes a third of the time
     code: Any
     try:
+        _heed_signals()
         _prepare_streams()
         _refuse_files_like_options(arguments)
         code = main.main(arguments, prog_name="kgate", standalone_mode=False, auto_envvar_prefix="KGATE")
@@ -50,6 +53,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         code = error.code if "_KGATE_COMPLETE" in os.environ else EXIT_CLOSED_PIPE
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
+    except _TerminatedError as error:
+        code = 128 + error.signal
     except _ClosedPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_CLOSED_PIPE
@@ -57,6 +62,27 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         _show_bug(error, "--verbose" in arguments or "-v" in arguments)
         code = EXIT_BUG
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _TerminatedError(BaseException):
+    """The process was told to end; like a KeyboardInterrupt, so that what was begun is cleaned up on the way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+def _heed_signals() -> None:
+    """Lets SIGTERM and SIGHUP, unless they are ignored (nohup), end kgate as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the cleaning up
+    raise _TerminatedError(number)
 
 
 def _prepare_streams() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -15,7 +17,7 @@ MAX_COPIED_FILES = 20_000
 
 
 class CopyError(Exception):
-    """Something that must not or cannot be copied; ``path`` is where it lies."""
+    """Something that must not or cannot be copied; ``path`` is where it lies, the text a statement about it."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message)
@@ -23,10 +25,10 @@ class CopyError(Exception):
 
 
 class Workspace:
-    """A folder of this scan alone, below the system's temporary folder."""
+    """A folder of this scan alone, below the system's temporary folder; as a context it is gone at its end."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = Path(os.path.realpath(root))
         self._folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="kgate-")))
         self._count = itertools.count()
 
@@ -37,6 +39,9 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder.exists():
+            _make_writable(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def folder(self) -> Path:
         """A new, empty folder."""
@@ -45,10 +50,22 @@ class Workspace:
         return path
 
     def copy(self, source: Path, target: Path, *, ignored_names: Collection[str] = (".git",)) -> None:
-        """Copies a file or a folder of the repository. What links inside the repository lead to is copied in
-        their place. Raises CopyError for links that leave it, for anything else than files and folders,
-        and beyond MAX_COPIED_BYTES or MAX_COPIED_FILES."""
+        """Copies a file or a folder of the repository; the copies can be written.
+
+        What links inside the repository lead to is copied in their place. Raises CopyError for what leaves it, for
+        anything else than files and folders, for what cannot be read, and beyond MAX_COPIED_BYTES or MAX_COPIED_FILES.
+        """
         _Copy(self.root, ignored_names).take(source, target)
+
+
+def _make_writable(folder: Path) -> None:
+    """Folders in which a renderer forbade itself to write can be emptied again."""
+    os.chmod(folder, stat.S_IRWXU)
+    for path, names, _ in os.walk(folder):
+        for name in names:
+            inner = os.path.join(path, name)
+            if not os.path.islink(inner):
+                os.chmod(inner, stat.S_IRWXU)
 
 
 class _Copy:
@@ -58,35 +75,53 @@ class _Copy:
         self._root = root
         self._ignored = ignored_names
         self._bytes = 0
-        self._files = 0
+        self._entries = 0
 
     def take(self, source: Path, target: Path) -> None:
-        above: tuple[Path, ...] = (Path(os.path.realpath(source)),)
-        pending = [(source, target, above)]
+        pending: list[tuple[Path, Path, tuple[Path, ...]]] = [(source, target, ())]
         while pending:
             source, target, above = pending.pop()
-            real = Path(os.path.realpath(source))
-            if not real.is_relative_to(self._root):
-                raise CopyError(source, "leads out of the repository by a symbolic link, which is not followed")
-            if real.is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-                for name in sorted(os.listdir(real)):
-                    child = Path(os.path.realpath(real / name))
-                    if name not in self._ignored:
-                        if child.is_dir() and child in above:
-                            raise CopyError(real / name, "is a symbolic link to a folder that holds it")
-                        pending.append((real / name, target / name, (*above, child)))
-            elif real.is_file():
-                self._copy_file(source, real, target)
-            else:
-                raise CopyError(source, "is neither a file nor a folder")
+            try:
+                real = self._resolve(source, above)
+                if real.is_dir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    names = sorted(set(os.listdir(real)) - set(self._ignored), reverse=True)
+                    pending += ((source / name, target / name, (*above, real)) for name in names)
+                else:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(real, target)
+            except OSError as error:
+                raise CopyError(source, f"cannot be copied: {error.strerror or error}") from None
 
-    def _copy_file(self, source: Path, real: Path, target: Path) -> None:
-        self._bytes += real.stat().st_size
-        self._files += 1
+    def _resolve(self, source: Path, above: tuple[Path, ...]) -> Path:
+        """The file or folder that a path leads to, if it may be copied. Raises CopyError and OSError."""
+        real = Path(os.path.realpath(source))
+        if not real.is_relative_to(self._root):
+            raise CopyError(source, self._departure(source))
+        if real in above:
+            raise CopyError(source, "leads by a symbolic link to a folder that holds it")
+        try:
+            found = os.stat(real)
+        except OSError as error:
+            if os.path.islink(source) and error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+                raise CopyError(source, "is a symbolic link that leads nowhere") from None
+            raise
+        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+            raise CopyError(source, "is neither a file nor a folder")
+        self._count(source, found.st_size if stat.S_ISREG(found.st_mode) else 0)
+        return real
+
+    def _departure(self, source: Path) -> str:
+        lies = Path(os.path.realpath(source.parent)) / source.name
+        if os.path.islink(source) and lies.is_relative_to(self._root):
+            return "leads out of the repository by a symbolic link, which is not followed"
+        return "lies outside the repository"
+
+    def _count(self, source: Path, size: int) -> None:
+        """Folders count as files do: links can multiply them without end."""
+        self._bytes += size
+        self._entries += 1
         if self._bytes > MAX_COPIED_BYTES:
             raise CopyError(source, f"belongs to more than {MAX_COPIED_BYTES >> 20} MiB of files to render")
-        if self._files > MAX_COPIED_FILES:
-            raise CopyError(source, f"belongs to more than {MAX_COPIED_FILES:,} files to render")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(real, target)
+        if self._entries > MAX_COPIED_FILES:
+            raise CopyError(source, f"belongs to more than {MAX_COPIED_FILES:,} files and folders to render")
