@@ -14,6 +14,7 @@ from types import TracebackType
 
 MAX_COPIED_BYTES = 256 << 20
 MAX_COPIED_FILES = 20_000
+MAX_COPIED_FOLDERS = 4_000
 
 
 class CopyError(Exception):
@@ -53,7 +54,7 @@ class Workspace:
         """Copies a file or a folder of the repository; the copies can be written.
 
         What links inside the repository lead to is copied in their place. Raises CopyError for what leaves it, for
-        anything else than files and folders, for what cannot be read, and beyond MAX_COPIED_BYTES or MAX_COPIED_FILES.
+        anything else than files and folders, for what cannot be read, and beyond the MAX_COPIED_ numbers.
         """
         _Copy(self.root, ignored_names).take(source, target)
 
@@ -75,7 +76,8 @@ class _Copy:
         self._root = root
         self._ignored = ignored_names
         self._bytes = 0
-        self._entries = 0
+        self._files = 0
+        self._folders = 0
 
     def take(self, source: Path, target: Path) -> None:
         pending: list[tuple[Path, Path, tuple[Path, ...]]] = [(source, target, ())]
@@ -86,7 +88,7 @@ class _Copy:
                 if real.is_dir():
                     target.mkdir(parents=True, exist_ok=True)
                     names = sorted(set(os.listdir(real)) - set(self._ignored), reverse=True)
-                    pending += ((source / name, target / name, (*above, real)) for name in names)
+                    pending += ((real / name, target / name, (*above, real)) for name in names)
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(real, target)
@@ -99,16 +101,21 @@ class _Copy:
         if not real.is_relative_to(self._root):
             raise CopyError(source, self._departure(source))
         if real in above:
-            raise CopyError(source, "leads by a symbolic link to a folder that holds it")
+            raise CopyError(source, _circle(source))
         try:
             found = os.stat(real)
         except OSError as error:
             if os.path.islink(source) and error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
                 raise CopyError(source, "is a symbolic link that leads nowhere") from None
             raise
-        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+        if stat.S_ISDIR(found.st_mode):
+            self._folders += 1
+        elif stat.S_ISREG(found.st_mode):
+            self._files += 1
+            self._bytes += found.st_size
+        else:
             raise CopyError(source, "is neither a file nor a folder")
-        self._count(source, found.st_size if stat.S_ISREG(found.st_mode) else 0)
+        self._refuse_too_much(source)
         return real
 
     def _departure(self, source: Path) -> str:
@@ -117,11 +124,18 @@ class _Copy:
             return "leads out of the repository by a symbolic link, which is not followed"
         return "lies outside the repository"
 
-    def _count(self, source: Path, size: int) -> None:
-        """Folders count as files do: links can multiply them without end."""
-        self._bytes += size
-        self._entries += 1
-        if self._bytes > MAX_COPIED_BYTES:
-            raise CopyError(source, f"belongs to more than {MAX_COPIED_BYTES >> 20} MiB of files to render")
-        if self._entries > MAX_COPIED_FILES:
-            raise CopyError(source, f"belongs to more than {MAX_COPIED_FILES:,} files and folders to render")
+    def _refuse_too_much(self, source: Path) -> None:
+        """Raises CopyError beyond a bound; on folders too, for links can multiply them without end."""
+        for held, bound, words in (
+            (self._bytes, MAX_COPIED_BYTES, f"{MAX_COPIED_BYTES >> 20} MiB of files"),
+            (self._files, MAX_COPIED_FILES, f"{MAX_COPIED_FILES:,} files"),
+            (self._folders, MAX_COPIED_FOLDERS, f"{MAX_COPIED_FOLDERS:,} folders"),
+        ):
+            if held > bound:
+                raise CopyError(source, f"belongs to more than {words} to render")
+
+
+def _circle(source: Path) -> str:
+    if os.path.islink(source):
+        return "leads by a symbolic link to a folder that holds it"
+    return "holds a symbolic link by which it is reached again"
