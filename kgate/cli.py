@@ -472,6 +472,51 @@ def completion(shell: str) -> None:
     _print(completer(main, {}, "kgate", "_KGATE_COMPLETE").source())
 
 
+# ------------------------------------------------------------------------------------------ doctor
+
+
+def _tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Names of the programs that render; what is set for scans holds for all commands."""
+    for name in ("kustomize", "kubectl", "helm"):
+        variables = [f"KGATE_{of}_{name.upper()}_BIN" for of in ("DOCTOR", "SCAN")]
+        text = f"The {name} to use.  [default: the one on PATH]"
+        command = click.option(f"--{name}-bin", name, metavar="PROGRAM", envvar=variables, help=text)(command)
+    return command
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  kgate doctor
+  kgate doctor -f json | jq .ready
+
+\b
+Exit codes:
+  0  all that rendering needs is there
+  1  something is missing, too old or broken
+"""
+)
+@click.option(
+    "-f", "--format", "format_name", type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
+)
+@_tool_options
+def doctor(format_name: str, **given: str | None) -> int:
+    """Show which helm and kustomize render here, and what holds them."""
+    import platform
+
+    from kgate import process
+    from kgate.doctor import Machine, examine, is_ready, render_json, render_lines
+    from kgate.sources.files import find_root
+    from kgate.sources.tools import Toolbox
+
+    machine = Machine(
+        sys.platform, platform.python_version(), sys.executable, process.can_isolate(), process.memory_guard()
+    )
+    rows = examine(Toolbox(find_root([]), given), machine)
+    _print(render_json(rows) if format_name == "json" else "\n".join(map(_inert, render_lines(rows))))
+    return 0 if is_ready(rows) else 1
+
+
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of the JSON report."""

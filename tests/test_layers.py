@@ -24,6 +24,7 @@ LAYERS = {
     "rules": 2,
     "sources": 2,
     "config": 3,
+    "doctor": 3,
     "engine": 4,
     "waivers": 4,
     "baseline": 4,

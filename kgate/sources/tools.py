@@ -52,12 +52,13 @@ class Toolbox:
     """The programs of this machine, each looked for when it is first needed.
 
     Paths given by the user win; then PATH, then the folder of this Python (pip puts kubectl there). Nothing
-    that lies in the repository is run unless a flag names it.
+    that lies in the repository is run unless a flag names it; ``refused`` holds what was passed over for that.
     """
 
     def __init__(self, root: Path, given: dict[str, str | None] | None = None) -> None:
         self._root = Path(os.path.realpath(root))
         self._given = given or {}
+        self.refused: dict[str, Path] = {}
 
     @cached_property
     def helm(self) -> Tool | None:
@@ -88,14 +89,17 @@ class Toolbox:
             found = shutil.which(name, path=folder)
             if found is not None:
                 path = Path(os.path.abspath(found))
-                if not self._holds(path):
+                if self._holds(path):
+                    self.refused.setdefault(name, path)
+                else:
                     yield path
 
     def _holds(self, path: Path) -> bool:
         """Whether a program lies in the repository, where a pull request could have put it."""
         places = (os.path.realpath(path), os.path.realpath(path.parent))
         inside = any(Path(place).is_relative_to(self._root) for place in places)
-        return inside and not path.is_relative_to(Path(sys.prefix))
+        is_everything = self._root == self._root.parent
+        return inside and not is_everything and not path.is_relative_to(Path(sys.prefix))
 
 
 def _resolve(given: str, name: str) -> Path:

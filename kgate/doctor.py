@@ -1,0 +1,127 @@
+"""What this machine has for rendering: rows about the programs and about what holds them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from kgate import __version__
+from kgate.errors import ConfigError
+from kgate.sources.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, Tool, Toolbox
+
+State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
+
+FAULTS: tuple[State, ...] = ("missing", "too old", "broken")
+_SIGNS = {"ok": "✓", "limited": "!", "not needed": "·"}
+
+INSTALL_HELM = {"darwin": "brew install helm"}
+INSTALL_HELM_ELSEWHERE = "follow https://helm.sh/docs/intro/install/"
+INSTALL_KUSTOMIZE = 'pip install "kgate[kustomize]"'
+ALLOW_NAMESPACES = "allow user namespaces; on Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is known without looking for programs: sys.platform, this Python, and what process.py can do."""
+
+    platform: str
+    python_version: str
+    python_path: str
+    isolates: bool
+    memory_guard: Literal["kernel", "watched", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing, the state it is in, and what to do about it."""
+
+    subject: str
+    state: State
+    version: str = ""
+    path: str = ""
+    note: str = ""
+    advice: str = ""
+
+
+def examine(toolbox: Toolbox, machine: Machine) -> tuple[Row, ...]:
+    """All rows, in the order in which they are shown."""
+    install_helm = INSTALL_HELM.get(machine.platform, INSTALL_HELM_ELSEWHERE)
+    return (
+        Row("kgate", "ok", __version__),
+        Row("python", "ok", machine.python_version, machine.python_path),
+        _tool("helm", lambda: toolbox.helm, toolbox, install_helm),
+        _tool("kustomize", lambda: toolbox.kustomize, toolbox, INSTALL_KUSTOMIZE),
+        _network(machine),
+        _memory(machine),
+        Row("git, pre-commit", "not needed", note="pre-commit runs the hooks; kgate itself runs neither"),
+    )
+
+
+def is_ready(rows: Sequence[Row]) -> bool:
+    """Whether nothing is missing that rendering needs."""
+    return not any(row.state in FAULTS for row in rows)
+
+
+_OLDEST = {"helm": OLDEST_HELM, "kustomize": OLDEST_KUSTOMIZE}
+
+
+def _tool(subject: str, find: Callable[[], Tool | None], toolbox: Toolbox, install: str) -> Row:
+    try:
+        tool = find()
+    except ConfigError as error:
+        return Row(subject, "broken", note=str(error), advice=f"name another one, or {install}")
+    if tool is None:
+        return _missing(subject, toolbox, install)
+    if tool.minor == (0, 0):
+        return Row(subject, "ok", tool.version, str(tool.path), "built from source, so how old it is is unknown")
+    if tool.minor < _OLDEST[subject]:
+        wanted = ".".join(map(str, _OLDEST[subject]))
+        return Row(subject, "too old", tool.version, str(tool.path), f"{wanted} or newer is needed", install)
+    return Row(subject, "ok", tool.version, str(tool.path), "of kubectl" if tool.name == "kubectl" else "")
+
+
+def _missing(subject: str, toolbox: Toolbox, install: str) -> Row:
+    for name in (subject, "kubectl") if subject == "kustomize" else (subject,):
+        if path := toolbox.refused.get(name):
+            advice = f"name it with --{name}-bin if you trust it, or {install}"
+            return Row(subject, "missing", path=str(path), note="lies in the repository and is not run", advice=advice)
+    return Row(subject, "missing", advice=install)
+
+
+def _network(machine: Machine) -> Row:
+    if machine.isolates:
+        return Row("network", "ok", note="renderers run without it")
+    advice = ALLOW_NAMESPACES if machine.platform == "linux" else ""
+    return Row(
+        "network", "limited", note="renderers get a dead proxy, but this system lets nobody cut it", advice=advice
+    )
+
+
+def _memory(machine: Machine) -> Row:
+    match machine.memory_guard:
+        case "kernel":
+            return Row("memory", "ok", note="the kernel holds renderers to their bound")
+        case "watched":
+            return Row("memory", "limited", note="kgate itself stops renderers that hold too much, a moment later")
+        case "none":
+            return Row("memory", "limited", note="nothing bounds it here; time and output are bounded")
+
+
+def render_json(rows: Sequence[Row]) -> str:
+    """{"ready": …, "rows": [{subject, state, version, path, note, advice}, …]}."""
+    return json.dumps({"ready": is_ready(rows), "rows": [asdict(row) for row in rows]}, indent=2)
+
+
+def render_lines(rows: Sequence[Row]) -> list[str]:
+    """For a terminal: a line for each row, and below what has to be mended what to do."""
+    width = max(len(row.subject) for row in rows)
+    lines = []
+    for row in rows:
+        state = "" if row.state == "ok" else row.state
+        words = "  ".join(filter(None, (state, row.version, row.path, row.note)))
+        lines.append(f"{_SIGNS.get(row.state, '✗')} {row.subject:{width}}  {words}")
+        if row.advice:
+            lines.append(f"  {'':{width}}  → {row.advice}")
+    return lines
