@@ -291,18 +291,18 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
 
 
 _OUT_OF_MEMORY = re.compile(
-    rb"^(?:(?:fatal error|runtime): .*(?:out of memory|cannot allocate)|MemoryError\b|memory allocation of \d+ bytes"
+    rb"^(?:(?:fatal error|runtime): .*(?:out of memory|cannot allocate)|memory allocation of \d+ bytes"
     rb"|.*std::bad_alloc)",
     re.MULTILINE,
 )
-"""What Go, Python, Rust and C++ say when they get no more memory."""
+"""What Go (which then ends with 2), Rust and C++ (which abort) say when they get no more memory."""
 
 
 def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:
     """The bound that a process met without being stopped by the watch."""
     if output.is_full:
         return "output"
-    if code and _OUT_OF_MEMORY.search(errors.data):
+    if code not in (0, 1) and _OUT_OF_MEMORY.search(errors.data):  # with 1 it is a message that a template chose
         return "memory"
     if errors.is_full:
         return "errors"

@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -51,3 +52,13 @@ def lives(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     done = subprocess.run(["/bin/ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return bool(done.stdout.strip()) and not done.stdout.strip().startswith("Z")
+
+
+def ends(pid: int) -> bool:
+    """Whether a process is gone within a moment: one that was killed may take some milliseconds to go."""
+    end = time.monotonic() + 3
+    while lives(pid):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True

@@ -17,7 +17,7 @@ import pytest
 
 from kgate import process
 from kgate.process import CancelledError, Limits, Outcome
-from tests.loopback import lives, loopback
+from tests.loopback import ends, loopback
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only the kernel of Linux bounds this")
 MIB = 1 << 20
@@ -61,7 +61,6 @@ def test_error_text_is_text(tmp_path: Path) -> None:
 
 SPAWN = "import subprocess as s, sys, os; p = s.Popen([sys.executable, '-c', {child!r}]); print(p.pid, flush=True)\n"
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); signal.signal(2, signal.SIG_IGN); time.sleep(60)"
-ALLOCATE = "x = []\nwhile True: x.append(bytearray(b'x' * (16 << 20)))"
 
 BOUNDS: dict[str, tuple[str, Limits, str]] = {
     "time": ("import time; time.sleep(60)", Limits(seconds=0.5), "ran longer than 0.5 seconds"),
@@ -116,12 +115,14 @@ def test_exactly_the_bound_may_be_printed(tmp_path: Path) -> None:
     assert outcome == Outcome(0, b"y" * MIB, b"")
 
 
+AS_GO = "\nexcept MemoryError:\n  import os; os.write(2, b'fatal error: runtime: out of memory\\n'); os._exit(2)"
+
 MEMORY: dict[str, str] = {
-    "one piece": "bytearray(2 << 30)",
-    "many pieces": ALLOCATE,
-    "as Go says it": "import sys; sys.stderr.write('fatal error: runtime: out of memory\\n'); sys.exit(2)",
-    "as an older Go says it": "import sys; sys.stderr.write('runtime: out of memory: cannot a\\n'); sys.exit(2)",
-    "as C++ says it": "import sys, os; sys.stderr.write('what():  std::bad_alloc\\n'); os.abort()",
+    "one piece": "try: bytearray(2 << 30)" + AS_GO,
+    "many pieces": "x = []\ntry:\n  while True: x.append(bytearray(b'x' * (16 << 20)))" + AS_GO,
+    "as Go says it otherwise": "import os; os.write(2, b'runtime: cannot allocate memory\\n'); os._exit(2)",
+    "as C++ says it": "import os; os.write(2, b'what():  std::bad_alloc\\n'); os.abort()",
+    "as Rust says it": "import os; os.write(2, b'memory allocation of 99 bytes failed\\n'); os.abort()",
 }
 
 
@@ -137,6 +138,7 @@ def test_memory(tmp_path: Path, code: str) -> None:
 
 NO_MEMORY: dict[str, str] = {
     "a message that speaks of it": "import sys; sys.stderr.write('Error: chart is out of memory\\n'); sys.exit(1)",
+    "a message that a template chose": "import os; os.write(2, b'Error:\\nfatal error: out of memory\\n'); os._exit(1)",
     "no fault": "import sys; sys.stderr.write('fatal error: out of memory\\n')",
 }
 
@@ -186,7 +188,7 @@ def test_nothing_of_the_group_is_left(tmp_path: Path, code: str, limits: Limits)
     start = time.monotonic()
     outcome = python(code, tmp_path, limits)
     assert time.monotonic() - start < 5
-    assert not lives(int(outcome.stdout.split()[0]))
+    assert ends(int(outcome.stdout.split()[0]))
 
 
 def test_a_child_that_left_the_group_does_not_hold_up(tmp_path: Path) -> None:

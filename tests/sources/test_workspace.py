@@ -17,7 +17,7 @@ import pytest
 from kgate.sources import workspace
 from kgate.sources.workspace import CopyError, Workspace
 from tests.command import ROOT
-from tests.loopback import lives
+from tests.loopback import ends, lives
 
 
 @pytest.fixture
@@ -368,7 +368,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: int, code: int, way: st
     assert (running.returncode, out, err.strip()) == (code, b"", b"")
     assert os.listdir(temporary) == []
     assert len(children) == count
-    assert not any(map(lives, children))
+    assert all(map(ends, children))
 
 
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
