@@ -213,23 +213,25 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kills a process and what it started, as long as its number is its own: until it has been waited for."""
     if process.returncode is not None:
         return
-    if os.name == "posix":  # Popen.kill() would wait for it
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
+    if sys.platform == "win32":
         with contextlib.suppress(OSError):
             process.kill()
+    else:  # Popen.kill() would wait for it
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process has ended; on Linux it stays a zombie, so that its group can still be named and killed."""
-    if sys.platform != "linux":
+    if sys.platform == "linux":
+        state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        has_ended = state is not None
+    else:
         has_ended = process.poll() is not None
-        if has_ended:
-            with contextlib.suppress(AttributeError, OSError):  # no killpg on Windows
+        if has_ended and sys.platform != "win32":
+            with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
-        return has_ended
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return has_ended
 
 
 def _limit(pid: int, limits: Limits) -> bool:
@@ -306,11 +308,12 @@ def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:
         return "memory"
     if errors.is_full:
         return "errors"
-    if os.name == "posix" and code == -signal.SIGKILL:
-        return "system"
-    # Go turns the signal into exit code 2 and its name.
-    if os.name == "posix" and (code == -signal.SIGXFSZ or (code == 2 and errors.data.startswith(b"SIGXFSZ: "))):
-        return "file"
+    if sys.platform != "win32":
+        if code == -signal.SIGKILL:
+            return "system"
+        # Go turns the signal into exit code 2 and its name.
+        if code == -signal.SIGXFSZ or (code == 2 and errors.data.startswith(b"SIGXFSZ: ")):
+            return "file"
     return ""
 
 
