@@ -8,6 +8,9 @@ from pathlib import Path
 
 from kgate.model import Json, Location, Pointer
 
+DEFAULT_SECONDS = 60
+DEFAULT_MEMORY = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class ValuesFile:
@@ -46,19 +49,22 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
-    """A chart (a folder, or an archive that ends in .tgz) and the releases to render it for."""
+    """A chart (a folder, or an archive that ends in .tgz) and the releases to render it for. ``plain`` holds files
+    of its ``crds`` that are judged besides, as they are."""
 
     chart: Path
     releases: tuple[Release, ...]
+    plain: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class KustomizationRequest:
     """A folder to build. Without a kustomization file in it, one that lists all its manifests is put there.
 
-    ``additions`` holds fields of a kustomization that a GitOps object puts on top (patches, images, namePrefix,
-    namespace, …), applied as an overlay; ``locate`` gives the place of a pointer into them. ``substitutions`` replace
-    ``${NAME}`` in what was built, as Flux does after the build; None if there is no such step.
+    ``additions`` holds fields of a kustomization that a GitOps object puts into it (patches, images, namePrefix,
+    namespace, …), as Argo CD and Flux edit the file; ``locate`` gives the place of a pointer into them.
+    ``substitutions`` replace ``${NAME}`` in what was built, as Flux does after the build; None if there is no such
+    step.
     """
 
     folder: Path
@@ -74,11 +80,30 @@ Request = ChartRequest | KustomizationRequest
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What the user allows and bounds: seconds of wall time and bytes of memory for each process."""
+    """What the user allows and bounds: seconds of wall time and bytes of memory for each process. ``asked_kinds``
+    are the kinds that rules ask about (manifest.read)."""
 
     helm_dependency_build: bool = False
     helm_degraded: bool = False
     allow_remote: bool = False
-    seconds: float = 60
-    memory: int = 1 << 30
+    seconds: float = DEFAULT_SECONDS
+    memory: int = DEFAULT_MEMORY
     kubernetes_version: str | None = None
+    asked_kinds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """All that steers rendering: options, the programs that the user names (helm, kubectl, kustomize), the releases
+    of charts from the configuration, and the URLs by which GitOps objects name this repository."""
+
+    options: RenderOptions = field(default_factory=RenderOptions)
+    programs: Mapping[str, str | None] = field(default_factory=dict)
+    charts: tuple[ChartRequest, ...] = ()
+    repositories: tuple[str, ...] = ()
+
+
+def advice(bound: str) -> str:
+    """What to do where a program met a bound (process.Outcome.bound)."""
+    flags = {"seconds": "--render-timeout", "memory": "--render-memory"}
+    return f"make it smaller, or allow more with {flags[bound]}" if bound in flags else "make it smaller"

@@ -1,0 +1,332 @@
+"""The private copy of a chart: its sub-charts, its templates, and what each of them is called in the repository."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import posixpath
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate import manifest
+from kgate.model import Json, Location, Position, Problem
+from kgate.sources.files import shown_path
+from kgate.sources.helm import semver
+from kgate.sources.helm.ignore import remove_ignored
+from kgate.sources.workspace import CopyError, Workspace
+from kgate.textfile import read_bytes
+
+MAX_UNPACKED_BYTES = 256 << 20
+MAX_UNPACKED_FILES = 20_000
+MAX_NESTING = 8
+"""How deep sub-charts may lie in sub-charts."""
+MAX_NODES = 500
+
+
+class ChartError(Exception):
+    """A chart that cannot be prepared, with the problem that says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What a folder of the copy is called in the repository: a folder, or a place in an archive, which
+    stands for everything in it (``archive`` is then its path, ``inside`` where the folder lies in it)."""
+
+    shown: str
+    archive: str = ""
+    inside: str = ""
+    real: Path | None = None
+
+    def child(self, name: str) -> Mount:
+        """What a file or folder below is called."""
+        if self.archive:
+            return Mount(self.shown, self.archive, f"{self.inside}/{name}".lstrip("/"))
+        return Mount(f"{self.shown}/{name}" if self.shown != "." else name)
+
+
+def whole_file(path: str, *, is_approximate: bool = False) -> Location:
+    """The place of a file as a whole: its first character."""
+    return Location(path, Position(1, 1), Position(1, 1), is_approximate=is_approximate)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartNode:
+    """A chart or sub-chart: its folder in the copy, the name Helm prints before ``/templates/``, the keys that
+    lead to its values from those of the top chart, and its parent."""
+
+    folder: Path
+    name: str
+    scope: tuple[str, ...]
+    mount: Mount
+    parent: ChartNode | None = None
+
+
+@dataclass(slots=True)
+class ChartCopy:
+    """A chart in the workspace. ``folder`` holds it, ``mounts`` says where parts of it came from, and
+    ``incomplete`` names sub-charts taken from the repository that lack dependencies."""
+
+    folder: Path
+    workspace: Workspace
+    mounts: dict[Path, Mount] = field(default_factory=dict)
+    incomplete: list[Path] = field(default_factory=list)
+    files_left: int = MAX_UNPACKED_FILES
+    bytes_left: int = MAX_UNPACKED_BYTES
+
+    def mount(self, path: Path) -> Mount:
+        """What a path of the copy is called in the repository."""
+        for folder in (path, *path.parents):
+            if folder in self.mounts:
+                mount = self.mounts[folder]
+                return mount if folder == path else mount.child(path.relative_to(folder).as_posix())
+        raise KeyError(path)
+
+
+def copy_chart(chart: Path, workspace: Workspace) -> ChartCopy:
+    """The chart, copied or unpacked, with its packed sub-charts unpacked. Raises ChartError."""
+    copy = ChartCopy(workspace.folder() / "chart", workspace)
+    shown = shown_path(chart, workspace.root)
+    try:
+        if chart.is_dir():
+            workspace.copy(chart, copy.folder)
+            copy.mounts[copy.folder] = Mount(shown, real=chart)
+        else:
+            packed = copy.folder.with_suffix(".tgz")
+            workspace.copy(chart, packed)
+            unpack(packed, copy.folder, copy, shown)
+            copy.mounts[copy.folder] = Mount(shown, shown)
+    except CopyError as error:
+        raise ChartError(Problem(shown_path(error.path, workspace.root), None, str(error))) from None
+    except OSError as error:
+        message = f"cannot be copied: {error.strerror}; mend its permissions"
+        raise ChartError(Problem(shown, None, message)) from None
+    if chart.is_dir():
+        remove_ignored(copy.folder)
+    else:
+        _show_hidden(copy.folder, shown)
+    unpack_below(copy, copy.folder)
+    return copy
+
+
+def _show_hidden(folder: Path, shown: str) -> None:
+    """Takes away what would hide files of an unpacked chart: nothing is hidden in an archive. Raises ChartError for
+    templates that Helm never takes from a folder (ignore/rules.go, ``AddDefaults``), nor packs."""
+    hidden = next(iter(sorted((folder / "templates").glob(".?*"))), None)
+    if hidden is not None:
+        text = (
+            f"holds templates/{hidden.name}, which no folder can stand for, so it is not judged; pack it: helm package"
+        )
+        raise ChartError(Problem(shown, None, text))
+    (folder / ".helmignore").unlink(missing_ok=True)
+
+
+def unpack_below(copy: ChartCopy, folder: Path, depth: int = 0) -> None:
+    """Unpacks the archives among the sub-charts of a chart, and those in them. Raises ChartError."""
+    charts = folder / "charts"
+    if not charts.is_dir():
+        return
+    for archive in sorted(charts.glob("*.tgz")):
+        if not archive.is_file() or archive.name.startswith(("_", ".")):
+            continue
+        mount = copy.mount(archive)
+        shown = mount.archive or mount.shown
+        target = charts / archive.stem
+        while target.exists():
+            target = target.with_name(target.name + "-packed")
+        unpack(archive, target, copy, shown)
+        archive.unlink()
+        copy.mounts[target] = Mount(shown, shown, mount.inside)
+    if depth < MAX_NESTING:
+        for child in subchart_folders(folder):
+            unpack_below(copy, child, depth + 1)
+
+
+def unpack(archive: Path, target: Path, copy: ChartCopy, shown: str) -> None:
+    """Unpacks the folder that a packed chart holds: regular files inside it only, within bounds. Raises ChartError."""
+    scratch = target.with_name(target.name + ".unpacking")
+    scratch.mkdir(parents=True)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                _extract(tar, member, scratch, copy)
+    except tarfile.FilterError as error:
+        name = error.tarinfo.name
+        message = f"cannot be unpacked: its member '{name}' would leave the folder; pack it again: helm package"
+        raise ChartError(Problem(shown, None, message)) from None
+    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
+        raise ChartError(Problem(shown, None, f"cannot be unpacked: {error}; pack it again: helm package")) from None
+    if not (scratch / "Chart.yaml").is_file():
+        raise ChartError(Problem(shown, None, "holds no chart (no Chart.yaml in a folder); pack it: helm package"))
+    scratch.rename(target)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, copy: ChartCopy) -> None:
+    """Unpacks one member, if it is a file. Raises ValueError beyond the bounds, TarError where it leaves the folder."""
+    copy.files_left -= 1
+    copy.bytes_left -= member.size
+    if copy.files_left < 0:
+        raise ValueError(f"holds more than {MAX_UNPACKED_FILES:,} files")
+    if copy.bytes_left < 0:
+        raise ValueError(f"holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
+    if member.isreg():
+        tar.extract(member.replace(name=_inner_name(member.name), deep=False), target, set_attrs=False, filter="data")
+
+
+def _inner_name(name: str) -> str:
+    """What Helm calls a member: its path without the first folder, whichever that is (loader/archive.go). Raises
+    ValueError for what Helm refuses."""
+    parts = name.split("\\" if "\\" in name else "/")
+    inner = posixpath.normpath("/".join(parts[1:]))
+    if inner == "." or inner.startswith(("/", "..")):
+        raise ValueError(f"its member '{name}' lies in no folder of the chart")
+    return inner
+
+
+def subchart_folders(folder: Path) -> list[Path]:
+    """The folders of the sub-charts of a chart, as Helm takes them."""
+    charts = folder / "charts"
+    if not charts.is_dir():
+        return []
+    children = sorted(path for path in charts.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
+    return [path for path in children if (path / "Chart.yaml").is_file()]
+
+
+class Metadata:
+    """Chart.yaml, and requirements.yaml of older charts: what they say, and where."""
+
+    def __init__(self, folder: Path, mount: Mount) -> None:
+        self.folder = folder
+        self.mount = mount
+        self.chart = YamlFile.read(folder / "Chart.yaml", mount.child("Chart.yaml"))
+        older = folder / "requirements.yaml"
+        own = self.chart.value.get("dependencies")
+        self.source = (
+            YamlFile.read(older, mount.child("requirements.yaml")) if own is None and older.is_file() else None
+        )
+        listed = (self.source or self.chart).value.get("dependencies")
+        self.dependencies = [d if isinstance(d, dict) else {} for d in listed] if isinstance(listed, list) else []
+
+    @property
+    def name(self) -> str:
+        """The chart's name."""
+        return str(self.chart.value.get("name", ""))
+
+    @property
+    def listing(self) -> YamlFile:
+        """The file that lists the dependencies."""
+        return self.source or self.chart
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A YAML file of a chart; of one that cannot be read or is no mapping, ``value`` is empty and
+    ``error`` says why."""
+
+    path: Path
+    mount: Mount
+    source: manifest.SourceText
+    root: manifest.Node | None
+    value: Mapping[str, Json]
+    error: str = ""
+
+    @classmethod
+    def read(cls, path: Path, mount: Mount) -> YamlFile:
+        """The first document of a file."""
+        shown = mount.archive or mount.shown
+        try:
+            text = manifest.decode(read_bytes(path))
+            root = next(manifest.compose(text), None)
+        except (OSError, UnicodeDecodeError, manifest.ManifestError) as error:
+            reason = str(error.strerror if isinstance(error, OSError) else error)
+            return cls(path, mount, manifest.SourceText(shown, ""), None, {}, reason)
+        value = root.value if root is not None and isinstance(root.value, dict) else {}
+        return cls(path, mount, manifest.SourceText(shown, text), root, value)
+
+    def locate(self, pointer: str) -> Location:
+        """The place of a field; in an archive, the archive."""
+        if self.root is None or self.mount.archive:
+            return whole_file(self.source.path, is_approximate=bool(self.mount.archive))
+        return self.source.place(manifest.find_span(self.root, pointer), pointer)
+
+
+def chart_nodes(copy: ChartCopy) -> list[ChartNode]:
+    """The chart and all its sub-charts, parents first; a sub-chart with several aliases counts several times. Raises
+    ChartError beyond MAX_NODES."""
+    top = ChartNode(copy.folder, Metadata(copy.folder, copy.mount(copy.folder)).name, (), copy.mount(copy.folder))
+    nodes = list(itertools.islice(_with_children(copy, top), MAX_NODES + 1))
+    is_too_deep = any(len(node.scope) == MAX_NESTING and subchart_folders(node.folder) for node in nodes)
+    if len(nodes) > MAX_NODES or is_too_deep:
+        place = copy.mount(copy.folder).child("Chart.yaml")
+        deep = f"holds sub-charts in more than {MAX_NESTING} layers, not judged"
+        text = deep if is_too_deep else f"holds more than {MAX_NODES} sub-charts with their aliases, not judged"
+        raise ChartError(Problem(place.archive or place.shown, None, text))
+    return nodes
+
+
+def _with_children(copy: ChartCopy, node: ChartNode) -> Iterator[ChartNode]:
+    yield node
+    folders = subchart_folders(node.folder) if len(node.scope) < MAX_NESTING else []
+    dependencies = Metadata(node.folder, node.mount).dependencies if folders else []
+    for folder in folders:
+        mount = copy.mount(folder)
+        for alias in _aliases(Metadata(folder, mount), dependencies):
+            child = ChartNode(folder, f"{node.name}/charts/{alias}", (*node.scope, alias), mount, node)
+            yield from _with_children(copy, child)
+
+
+def _aliases(chart: Metadata, dependencies: Sequence[Mapping[str, Json]]) -> list[str]:
+    """The names that a sub-chart may have among its siblings. It keeps its own where an entry asks for another
+    version of it, for then Helm takes no notice of the alias (chartutil/dependencies.go)."""
+    entries = [entry for entry in dependencies if entry.get("name") == chart.name]
+    version = str(chart.chart.value.get("version") or "")
+    fits = all(semver.satisfies(version, str(entry.get("version") or "")) for entry in entries)
+    return sorted(
+        {str(entry.get("alias") or chart.name) for entry in entries} | (set() if entries and fits else {chart.name})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A file below ``templates/``: its key (the path in the copy), place, names in the repository, and text."""
+
+    key: str
+    path: Path
+    mount: Mount
+    text: str
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether Helm takes it for helper templates only."""
+        return self.path.name.startswith("_")
+
+
+def read_templates(copy: ChartCopy, nodes: list[ChartNode]) -> dict[str, Template]:
+    """The templates of all charts by key, without NOTES.txt, which is no manifest, and those of the top chart that
+    Helm hides (ignore/rules.go, ``AddDefaults``; it asks for no others). Raises ChartError."""
+    found: dict[str, Template] = {}
+    for folder in dict.fromkeys(node.folder for node in nodes):
+        mount = copy.mount(folder)
+        for path in sorted(_files(folder / "templates")):
+            key = path.relative_to(copy.folder).as_posix()
+            relative = path.relative_to(folder).as_posix()
+            if path.name.endswith("NOTES.txt") or key.startswith("templates/."):
+                continue
+            if "\n" in key:  # Helm prints the names of templates, a line each
+                raise ChartError(
+                    Problem(mount.archive or mount.shown, None, "has a template with a line break in its name")
+                )
+            text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+            found[key] = Template(key, path, mount.child(relative), text)
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)

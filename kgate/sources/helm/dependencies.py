@@ -1,0 +1,216 @@
+"""What a chart depends on and does not hold: finds it in the repository, proves it switched off, or says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgate import process
+from kgate.model import Json, Location, Problem, child_pointer
+from kgate.sources.files import shown_path
+from kgate.sources.helm import semver
+from kgate.sources.helm.chart import (
+    MAX_NESTING,
+    ChartCopy,
+    ChartError,
+    Metadata,
+    Mount,
+    YamlFile,
+    subchart_folders,
+    unpack_below,
+)
+from kgate.sources.tools import Tool
+from kgate.sources.workspace import CopyError
+
+Dependency = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A dependency that is not in ``charts/``, and the place that asks for it."""
+
+    index: int
+    entry: Dependency
+    location: Location
+
+    @property
+    def label(self) -> str:
+        """Its name and version, as Chart.yaml has them."""
+        return f"{self.entry.get('name', '')} {self.entry.get('version', '')}".strip()
+
+
+def vendor(copy: ChartCopy) -> list[Missing]:
+    """Puts dependencies that lie in the repository into the copy: those of ``file://``, and folders beside the
+    chart that have the name and a fitting version. Gives those that are still missing. Raises ChartError."""
+    real = copy.mount(copy.folder).real
+    return _vendor(copy, copy.folder, real, 0)
+
+
+def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> list[Missing]:
+    metadata = Metadata(folder, copy.mount(folder))
+    missing = find_missing(metadata)
+    if real is None or depth > MAX_NESTING:
+        return missing
+    for item in missing:
+        source = _in_repository(copy, real, item.entry)
+        if source is None:
+            continue
+        target = folder / "charts" / str(item.entry["name"])
+        if target.exists():
+            continue
+        try:
+            copy.workspace.copy(source, target)
+        except CopyError as error:
+            raise ChartError(Problem(shown_path(error.path, copy.workspace.root), None, str(error))) from None
+        copy.mounts[target] = Mount(shown_path(source, copy.workspace.root), real=source)
+        unpack_below(copy, target, depth + 1)
+        if _vendor(copy, target, source, depth + 1):
+            copy.incomplete.append(target)
+    return find_missing(metadata)
+
+
+def find_missing(metadata: Metadata) -> list[Missing]:
+    """The dependencies that no sub-chart in the copy has the name of (as Helm checks it)."""
+    present = {Metadata(folder, metadata.mount.child(f"charts/{folder.name}")).name for folder in _children(metadata)}
+    listing = metadata.listing
+    return [
+        Missing(index, entry, listing.locate(child_pointer("", "dependencies", index)))
+        for index, entry in enumerate(metadata.dependencies)
+        if entry.get("name") not in present
+    ]
+
+
+def _children(metadata: Metadata) -> list[Path]:
+    return subchart_folders(metadata.folder)
+
+
+def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | None:
+    """The folder in the repository that a dependency means, or None."""
+    name, repository = entry.get("name"), str(entry.get("repository") or "")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    if repository.startswith("file://"):
+        path = Path(os.path.realpath(real / repository.removeprefix("file://")))
+        return path if _is_chart(path, name, copy.workspace.root) else None
+    path = Path(os.path.realpath(real)).parent / name
+    if path == real or not _is_chart(path, name, copy.workspace.root):
+        return None
+    version = str(YamlFile.read(path / "Chart.yaml", Mount("")).value.get("version", ""))
+    return path if semver.satisfies(version, str(entry.get("version") or "")) else None
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _is_chart(path: Path, name: str, root: Path) -> bool:
+    """Whether a folder of the repository is the chart of that name."""
+    chart = path / "Chart.yaml"
+    inside = Path(os.path.realpath(chart)).is_relative_to(root)
+    return inside and chart.is_file() and YamlFile.read(chart, Mount("")).value.get("name") == name
+
+
+def is_switched_off(entry: Dependency, values: Json) -> bool:
+    """Whether values switch a dependency off, by Helm's rules (chartutil/dependencies.go): the first path of
+    ``condition`` that leads to a boolean decides, else its tags, of which one that is true is enough."""
+    for path in str(entry.get("condition") or "").split(","):
+        value = values
+        for key in path.strip().split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            return not value
+    tags = values.get("tags") if isinstance(values, dict) else None
+    named = entry.get("tags")
+    if not isinstance(tags, dict) or not isinstance(named, list):
+        return False
+    states = [tags.get(tag) for tag in named if isinstance(tag, str)]
+    return False in states and True not in states
+
+
+def problem(missing: Missing, metadata: Metadata) -> Problem:
+    """What to tell about a missing dependency, and what to run."""
+    shown = metadata.mount.shown
+    verb = "update" if _is_out_of_date(metadata) else "build"
+    message = (
+        f'dependency {missing.label} is not in charts/, so the chart is not judged; run "helm dependency {verb} '
+        f'{shown}" before kgate, or pass --helm-dependency-build'
+    )
+    return Problem(missing.location.path, missing.location.start.line, message)
+
+
+def dropped_problem(missing: Missing) -> Problem:
+    """What to tell about a dependency that --helm-degraded left out."""
+    message = f"dependency {missing.label} is not in charts/ and is left out: nothing of it is judged"
+    return Problem(missing.location.path, missing.location.start.line, message)
+
+
+def _is_out_of_date(metadata: Metadata) -> bool:
+    """Whether there is a lock file that does not fit what is listed."""
+    pinned = _pinned(metadata)
+    if pinned is None:
+        return False
+    return any(
+        not semver.satisfies(pinned.get(str(entry.get("name")), ""), str(entry.get("version") or ""))
+        for entry in metadata.dependencies
+    )
+
+
+def _pinned(metadata: Metadata) -> dict[str, str] | None:
+    """The versions of the lock file; None if there is none."""
+    name = "requirements.lock" if metadata.source else "Chart.lock"
+    path = metadata.folder / name
+    if not path.is_file():
+        return None
+    entries = YamlFile.read(path, metadata.mount.child(name)).value.get("dependencies")
+    entries = entries if isinstance(entries, list) else []
+    return {str(e.get("name")): str(e.get("version")) for e in entries if isinstance(e, dict)}
+
+
+def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
+    """Writes the list of dependencies of the copy without some of them; all of it if there are none."""
+    listing = metadata.listing
+    gone = {item.index for item in dropped}
+    kept = [entry for index, entry in enumerate(metadata.dependencies) if index not in gone]
+    listing.path.write_text(json.dumps({**listing.value, "dependencies": kept}), encoding="utf-8")
+
+
+def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: process.Limits) -> str:
+    """Lets Helm fetch dependencies into the copy, with the network. Gives its message if that fails, else "".
+
+    It works on a chart that lists nothing but these, in the versions of the lock file, and none of ``file://``.
+    """
+    metadata = Metadata(copy.folder, copy.mount(copy.folder))
+    pinned = {} if _is_out_of_date(metadata) else _pinned(metadata) or {}
+    wanted = []
+    for item in missing:
+        if str(item.entry.get("repository") or "").startswith("file:"):
+            return f"{item.entry.get('repository')} is no chart in the repository"
+        name = str(item.entry.get("name"))
+        wanted.append({"name": name, "repository": item.entry.get("repository"), "version": item.entry.get("version")})
+        wanted[-1] |= {"version": pinned[name]} if name in pinned else {}
+    home, folder = copy.workspace.folder(), copy.workspace.folder()
+    chart = {"apiVersion": "v2", "name": "dependencies", "version": "0.0.1", "dependencies": wanted}
+    (folder / "Chart.yaml").write_text(json.dumps(chart), encoding="utf-8")
+    outcome = process.run([helm.path, "dependency", "build", folder], home, limits, with_network=True)
+    if outcome.exceeded:
+        return f"helm dependency build {outcome.exceeded}"
+    if outcome.code:
+        last = (outcome.error_text.splitlines() or ["helm dependency build failed"])[-1]
+        return last.removeprefix("Error: ").replace(str(folder), copy.mount(copy.folder).shown)
+    _take(copy, folder, metadata)
+    return ""
+
+
+def _take(copy: ChartCopy, folder: Path, metadata: Metadata) -> None:
+    """Puts what Helm fetched into the copy; its place in the repository is the line that asks for it."""
+    charts = copy.folder / "charts"
+    charts.mkdir(exist_ok=True)
+    for archive in sorted((folder / "charts").glob("*.tgz")):
+        shutil.move(archive, charts / archive.name)
+        shown = metadata.listing.source.path
+        copy.mounts[charts / archive.name] = Mount(shown, shown, archive.stem)
+    unpack_below(copy, copy.folder)

@@ -1,0 +1,136 @@
+"""Reads Go template text: literal text, actions with their trims, comments, pipelines and names of templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class TemplateError(Exception):
+    """The text is no Go template; ``offset`` is where that shows."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class Token(NamedTuple):
+    """Literal text (``body`` is None), or an action: offsets of all of it, and its body without trims.
+
+    A named tuple, since a large chart has a hundred thousand of them.
+    """
+
+    start: int
+    end: int
+    body: str | None = None
+    trims_left: bool = False
+    trims_right: bool = False
+    is_comment: bool = False
+
+
+_STRINGS = r"\"(?:\\.|[^\"\\])*+\"|`[^`]*+`|'(?:\\.|[^'\\])*+'"
+_ACTION = re.compile(
+    r"\{\{(?:(?P<left>-)(?=[ \t\r\n]))?"
+    r"(?:(?P<comment>\s*/\*.*?\*/(?P<comment_right>\s+-)?)|(?P<body>(?!\s*/\*)(?:[^\"`'}]++|\}(?!\})|"
+    + _STRINGS
+    + r")*+))\}\}",
+    re.DOTALL,
+)
+_RIGHT_TRIM = re.compile(r"(?:\A|[ \t\r\n])-\Z")
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The text in pieces, as Go's text/template cuts it. Raises TemplateError for an action without an end."""
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        if start > position:
+            yield Token(position, start)
+        found = _ACTION.match(text, start)
+        if found is None:
+            raise TemplateError("an action or a string in it is not closed", start)
+        position = found.end()
+        yield _action(found)
+    if position < len(text):
+        yield Token(position, len(text))
+
+
+@lru_cache(maxsize=512)
+def cut(text: str) -> tuple[Token, ...]:
+    """All pieces of a text. The same text is cut once: charts of one repository carry the same library chart."""
+    return tuple(tokens(text))
+
+
+def _action(found: re.Match[str]) -> Token:
+    body, left = found["body"], found["left"] is not None
+    if body is None:
+        return Token(found.start(), found.end(), found["comment"], left, found["comment_right"] is not None, True)
+    right = _RIGHT_TRIM.search(body) is not None
+    return Token(found.start(), found.end(), body[:-1] if right else body, left, right)
+
+
+_KEYWORD = re.compile(r"\s*(if|else|end|range|with|define|block|template|break|continue)\b")
+_NAMED = re.compile(r"(\s*(?:define|block|template)\s+)(?:\"([^\"\\]+)\"|`([^`]+)`)")
+_INCLUDE = re.compile(r"(\s*include\s+)(?:\"([^\"\\]+)\"|`([^`]+)`)(?=[\s)]|\Z)")
+_ASSIGNMENT = re.compile(r"\s*\$\w*\s*(,\s*\$\w*\s*)?:?=")
+
+
+def keyword(body: str) -> str:
+    """The control word that an action begins with, or nothing."""
+    found = _KEYWORD.match(body)
+    return found[1] if found else ""
+
+
+def is_assignment(body: str) -> bool:
+    """Whether an action sets a variable, so prints nothing."""
+    return _ASSIGNMENT.match(body) is not None
+
+
+class Named(NamedTuple):
+    """The name of a template in an action: ``define "name"``; what stands before it, and after it."""
+
+    before: str
+    name: str
+    after: str
+
+
+def named(body: str) -> Named | None:
+    """The template that a define, block or template action names."""
+    return _split(_NAMED.match(body), body)
+
+
+def included(body: str) -> Named | None:
+    """The template that a call of ``include`` names in so many letters."""
+    return _split(_INCLUDE.match(body), body)
+
+
+def _split(found: re.Match[str] | None, body: str) -> Named | None:
+    return Named(found[1], found[2] or found[3], body[found.end() :]) if found else None
+
+
+_PIECE = re.compile(_STRINGS + r"|[()|]", re.DOTALL)
+
+
+def pipeline(body: str) -> list[str]:
+    """The stages of a pipeline: the body split at ``|`` outside strings and parentheses."""
+    parts: list[str] = []
+    depth = begin = 0
+    for found in _PIECE.finditer(body):
+        sign = found[0]
+        depth += (sign == "(") - (sign == ")")
+        if sign == "|" and depth == 0:
+            parts.append(body[begin : found.start()])
+            begin = found.end()
+    return [*parts, body[begin:]]
+
+
+def defined_names(pieces: Iterable[Token]) -> set[str]:
+    """The names that a text defines templates for."""
+    names = set()
+    for token in pieces:
+        if token.body and not token.is_comment and keyword(token.body) in ("define", "block"):
+            found = named(token.body)
+            if found:
+                names.add(found.name)
+    return names

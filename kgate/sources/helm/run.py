@@ -1,0 +1,257 @@
+"""Runs ``helm template`` on a prepared copy of a chart, and takes its dump of raw template output apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate import process
+from kgate.sources.helm import gotemplate
+from kgate.sources.helm.chart import ChartCopy, ChartNode, Template
+from kgate.sources.helm.marks import Alphabet, Cloner, MarkedText, Origin
+from kgate.sources.requests import Release, RenderOptions, ValuesFile, advice
+from kgate.sources.tools import Tool
+from kgate.sources.workspace import Workspace
+
+_NOT_YAML = "kgate: [\n"
+_HEADER = re.compile(r"\n---\n# Source: ([^\n]+)(?=\n)")
+
+
+@dataclass(slots=True)
+class Clones:
+    """The marked clones in the copy of a chart. All lie one folder deeper than their originals, so that templates
+    of one name win over each other as the originals do; the folder's name cannot be guessed, so that no template
+    can print text in their name."""
+
+    alphabet: Alphabet
+    folder: str = field(default_factory=lambda: f"zz-kgate-{secrets.token_hex(8)}")
+    origins: list[Origin] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def write(self, templates: Mapping[str, Template]) -> None:
+        """Writes the clones of all templates that can be read."""
+        readable = {key: tokens for key, item in templates.items() if (tokens := _cut(item.text)) is not None}
+        defined = [gotemplate.defined_names(tokens) for tokens in readable.values()]
+        cloner = Cloner(self.alphabet, set().union(*defined))
+        for key, tokens in readable.items():
+            template = templates[key]
+            if not cloner.has_room(template.text):
+                continue
+            text = cloner.clone(key, template.text, tokens)
+            path = self._place(template)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode("utf-8", "surrogateescape"))
+            self.files[key] = path
+        self.origins = cloner.origins
+
+    def _place(self, template: Template) -> Path:
+        parts = Path(template.key).parts
+        depth = _templates_depth(parts)
+        return template.path.parents[len(parts) - depth - 2] / self.folder / Path(*parts[depth + 1 :])
+
+    def remove_named(self, text: str) -> bool:
+        """Removes the clones that a message of Helm names; whether there are any."""
+        named = [key for key, path in self.files.items() if f"/{self.folder}/{path.name}:" in text]
+        for key in named:
+            self.files.pop(key).unlink()
+        return bool(named)
+
+    def remove(self) -> None:
+        """Removes all clones."""
+        for path in self.files.values():
+            path.unlink(missing_ok=True)
+        self.files.clear()
+
+
+def _cut(text: str) -> Sequence[gotemplate.Token] | None:
+    """The text in pieces, or None if it is no template."""
+    try:
+        return gotemplate.cut(text)
+    except gotemplate.TemplateError:
+        return None
+
+
+def _templates_depth(parts: Sequence[str]) -> int:
+    """Where ``templates`` stands in the path of a template: behind the folders of sub-charts."""
+    depth = 0
+    while parts[depth] == "charts":
+        depth += 2
+    return depth
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """What each template printed: by the name that Helm has for it. Texts are joined where a name came several
+    times, since one of them is a template's own text that begins like Helm's."""
+
+    texts: Mapping[str, str]
+    clones: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rendering without a dump: what Helm said, or the bound that stopped it."""
+
+    text: str
+    exceeded: str = ""
+    advice: str = ""
+
+
+Names = Mapping[str, tuple[ChartNode, str]]
+"""The names that Helm has for templates: the chart and the key of each."""
+
+
+def template_names(copy: ChartCopy, nodes: Sequence[ChartNode], templates: Collection[str]) -> Names:
+    """What Helm calls the templates; those of a sub-chart with several aliases have several names."""
+    below: dict[Path, list[str]] = {}
+    for key in templates:
+        parts = Path(key).parts
+        below.setdefault(copy.folder / Path(*parts[: _templates_depth(parts)]), []).append(key)
+    return {
+        f"{node.name}/{(copy.folder / key).relative_to(node.folder).as_posix()}": (node, key)
+        for node in nodes
+        for key in below.get(node.folder, ())
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Renders one copy of a chart for its releases."""
+
+    helm: Tool
+    options: RenderOptions
+    workspace: Workspace
+    copy: ChartCopy
+    chart_name: str
+    names: Names
+
+    def arguments(self, release: Release) -> list[str]:
+        """The arguments of ``helm template``; values files are copied. Raises CopyError."""
+        folder = self.workspace.folder()
+        found = ["--namespace=" + release.namespace]
+        for index, values in enumerate(release.values):
+            path = folder / f"{index}.yaml"
+            if isinstance(values, ValuesFile):
+                self.workspace.copy(values.path, path)
+            else:
+                path.write_text(json.dumps(values.body), encoding="utf-8")
+            found.append(f"--values={path}")
+        found += [f"--set={text}" for text in release.sets]
+        found += [f"--set-string={text}" for text in release.string_sets]
+        version = release.kubernetes_version or self.options.kubernetes_version
+        found += [f"--kube-version={version}"] if version else []
+        found += [f"--api-versions={name}" for name in release.api_versions]
+        return [*found, "--", release.name, os.fspath(self.copy.folder)]
+
+    def dump(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
+        """Renders originals and clones at once. A file that is no YAML makes Helm print what each template printed
+        instead of parsing it; that this file is in the output is the proof that all templates were rendered."""
+        proof = self.copy.folder / "templates" / clones.folder / "zz-raw.yaml"
+        proof.parent.mkdir(parents=True, exist_ok=True)
+        proof.write_text(_NOT_YAML, encoding="utf-8")
+        home = self.workspace.folder()
+        limits = process.Limits(self.options.seconds, self.options.memory)
+        command = [os.fspath(self.helm.path), "template", "--debug", "--skip-schema-validation", *arguments]
+        outcome = process.run(command, home, limits)
+        if outcome.exceeded:
+            return Failure(outcome.error_text, outcome.exceeded, advice(outcome.bound))
+        text = "\n" + outcome.stdout.decode("utf-8", "surrogateescape")
+        stranger = self._stranger(text)
+        if stranger:
+            return Failure(f"it renders {stranger}, a sub-chart that is not found in the chart")
+        proof_name = f"{self.chart_name}/templates/{clones.folder}/zz-raw.yaml"
+        found = self._split(text, proof_name, clones)
+        return found if found is not None else Failure(outcome.error_text)
+
+    def _stranger(self, text: str) -> str:
+        """A sub-chart that Helm names and that is none of ours, whose text nothing could be said of; or nothing."""
+        known = {node.name for node, _ in self.names.values()}
+        charts = dict.fromkeys(head[1].partition("/templates/")[0] for head in _HEADER.finditer(text))
+        return next(
+            (chart for chart in charts if chart not in known and chart.startswith(f"{self.chart_name}/charts/")), ""
+        )
+
+    def _split(self, text: str, proof: str, clones: Clones) -> Dump | None:
+        """The dump by names. Only names of templates in the copy begin a text; None if the proof is not there."""
+        part = f"/templates/{clones.folder}/"
+        heads = [
+            head
+            for head in _HEADER.finditer(text)
+            if head[1] == proof or head[1].replace(part, "/templates/", 1) in self.names
+        ]
+        texts: dict[str, list[str]] = {}
+        is_complete = False
+        ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
+        for head, end in zip(heads, ends, strict=True):
+            is_complete = is_complete or head[1] == proof
+            texts.setdefault(head[1], []).append(text[head.end() + 1 : end + 1])
+        if not is_complete:
+            return None
+        joined = {name: _joined(parts) for name, parts in texts.items() if name != proof}
+        return Dump(
+            {name: text for name, text in joined.items() if part not in name},
+            {name.replace(part, "/templates/", 1): text for name, text in joined.items() if part in name},
+        )
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """All that came under one name. Helm prints the hooks that it has already parsed once more: a text of which every
+    document is there already adds nothing."""
+    if len(parts) == 1:
+        return parts[0]
+    kept: list[str] = []
+    documents: set[str] = set()
+    for part in sorted(parts, key=lambda text: (-len(text), text)):
+        own = {document.strip() for document in _DOCUMENT_END.split(part)} - {""}
+        if not kept or not own <= documents:
+            kept.append(part)
+            documents |= own
+    return "---\n".join(kept)
+
+
+_DOCUMENT_END = re.compile(r"(?:\A|\n)---")
+
+
+def marked_text(dump: Dump, name: str, alphabet: Alphabet) -> MarkedText | None:
+    """What the clone of a template printed."""
+    text = dump.clones.get(name)
+    return MarkedText(text, alphabet) if text is not None else None
+
+
+# ----------------------------------------------------------------------------------- what Helm says
+
+_PLACE = re.compile(r"([\w./-]{1,200}?/templates/[^\s:()]+):(\d+)")
+
+
+def failing_templates(text: str, names: Names) -> Iterator[tuple[str, int]]:
+    """The templates that a message of Helm names, with the line; helper templates last, since the template that
+    called them comes before them."""
+    found = [(names[name][1], int(line)) for name, line in _PLACE.findall(text[:_LONGEST_READ]) if name in names]
+    is_partial = [Path(key).name.startswith("_") for key, _ in found]
+    yield from (place for place, partial in zip(found, is_partial, strict=True) if not partial)
+    yield from (place for place, partial in zip(found, is_partial, strict=True) if partial)
+
+
+_LONGEST_READ = 20_000
+_LONGEST_MESSAGE = 600
+
+
+def message(failure: Failure, replacements: Mapping[str, str]) -> str:
+    """What Helm said, in one line and without names of private files."""
+    lines = failure.text.splitlines()
+    first = next((index for index, line in enumerate(lines) if line.startswith("Error:")), 0)
+    kept = [line.strip() for line in lines[first:] if line.strip() and not _NOISE.match(line)]
+    text = " ".join(kept).removeprefix("Error: ")
+    for private, shown in replacements.items():
+        text = text.replace(private, shown)
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
+
+
+_NOISE = re.compile(
+    r"\s*(Use --debug flag|helm\.go:\d+|\S+\.go:\d+|runtime\.|main\.|github\.com/|helm\.sh/|\[debug\]|level=|time=)"
+)

@@ -1,0 +1,72 @@
+"""Version ranges as charts write them (Masterminds/semver): ``^1.2``, ``2.x.x``, ``>=1 <3``, ``1 - 2``, ``a || b``."""
+
+from __future__ import annotations
+
+import re
+
+Version = tuple[int, int, int]
+
+_VERSION = re.compile(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_TERM = re.compile(
+    r"(=<|=>|!=|>=|<=|=|>|<|~>|~|\^)?\s*v?(\d{1,9}|[xX*])(?:\.(\d{1,9}|[xX*]))?(?:\.(\d{1,9}|[xX*]))?"
+    r"(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+)
+_HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
+_LONGEST = 200
+_HIGHEST: Version = (10**9, 0, 0)
+
+
+def satisfies(version: str, ranges: str) -> bool:
+    """Whether a version lies in a range; an empty range holds every release. Versions before a release are
+    compared by their numbers and need a range that names one. False for what is no version or no range."""
+    found = _VERSION.fullmatch(version.strip())
+    if found is None or len(ranges) > _LONGEST:
+        return False
+    numbers = (int(found[1]), int(found[2] or 0), int(found[3] or 0))
+    early = bool(found[4])
+    return any(_holds(numbers, early, part.strip()) for part in (ranges or "*").split("||"))
+
+
+def _holds(version: Version, early: bool, ranges: str) -> bool:
+    ranges = _HYPHEN.sub(r">=\1 <=\2", ranges or "*")
+    terms = list(_TERM.finditer(ranges))
+    rest = _TERM.sub("", ranges)
+    if not terms or rest.strip(" ,"):
+        return False
+    if early and not any(term[5] for term in terms):
+        return False
+    return all(_fits(version, term) for term in terms)
+
+
+def _fits(version: Version, term: re.Match[str]) -> bool:
+    operator = term[1] or "="
+    given = [int(part) for part in term.group(2, 3, 4) if part and part.isdigit()]
+    low: Version = (given[0] if given else 0, given[1] if len(given) > 1 else 0, given[2] if len(given) > 2 else 0)
+    above = _next(low, len(given))
+    checks = {
+        "=": low <= version < above,
+        "!=": not low <= version < above,
+        ">": version >= above,
+        ">=": version >= low,
+        "<": version < low,
+        "<=": version < above,
+        "~": low <= version < _next(low, min(len(given), 2)),
+        "^": low <= version < _next_breaking(low, len(given)),
+    }
+    return checks[{"=>": ">=", "=<": "<=", "~>": "~"}.get(operator, operator)]
+
+
+def _next(low: Version, given: int) -> Version:
+    """The first version beyond all that begin with the given numbers."""
+    if given == 0:
+        return _HIGHEST
+    if given == 1:
+        return (low[0] + 1, 0, 0)
+    return (low[0], low[1] + 1, 0) if given == 2 else (low[0], low[1], low[2] + 1)
+
+
+def _next_breaking(low: Version, given: int) -> Version:
+    """The first version that may break what the given one promised: ``^0.2.3`` ends at 0.3.0."""
+    if low[0] or given < 2:
+        return _next(low, min(given, 1))
+    return _next(low, 2 if low[1] or given < 3 else 3)
