@@ -1,0 +1,353 @@
+"""Reads kustomization files: which folders and files they use, what they would fetch, and which are roots."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from kgate import manifest
+from kgate.manifest import ManifestError, Node, SourceText
+from kgate.sources.templated import KUSTOMIZATION_NAMES
+from kgate.textfile import read_bytes
+
+
+class KustomizationError(Exception):
+    """A folder whose kustomization cannot be read; ``path`` is the file, or the folder that has none."""
+
+    def __init__(self, path: Path, line: int | None, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference to a local file or folder. ``key`` is the field that holds it, ``offset`` its place in the
+    kustomization file; ``lexical`` is the path as kustomize joins it, ``real`` the same without links."""
+
+    key: str
+    text: str
+    offset: int
+    lexical: Path
+    real: Path
+    is_folder: bool
+
+    @property
+    def is_configuration(self) -> bool:
+        """Whether it configures kustomize, and gives no resources."""
+        return self.key in _CONFIGURATION
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A reference that kustomize would fetch."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelmChart:
+    """An entry of ``helmCharts``; ``folder`` is the chart if it lies in the repository, ``pointer`` the entry."""
+
+    name: str
+    line: int
+    pointer: str
+    folder: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """An entry that patches: a file, or text inside the kustomization (``node`` is its scalar). ``target`` is its
+    selector, empty where the patch itself names what it patches."""
+
+    link: Link | None
+    node: Node | None = field(compare=False)
+    target: Node | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Kustomization:
+    """One kustomization file; every folder and file that it uses, in every role, if it exists."""
+
+    folder: Path
+    path: Path
+    source: SourceText = field(compare=False)
+    root: Node = field(compare=False)
+    links: tuple[Link, ...]
+    remotes: tuple[Remote, ...]
+    charts: tuple[HelmChart, ...]
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it is of kind Component, which only a ``components`` field can include."""
+        return bool(self.root.value.get("kind") == "Component")
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that it includes, resolved."""
+        return tuple(dict.fromkeys(link.real for link in self.links if link.is_folder))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it uses, resolved, itself left out."""
+        return tuple(dict.fromkeys(link.real for link in self.links if not link.is_folder))
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """Its patches in the order in which kustomize applies them."""
+        return tuple(_patches(self))
+
+    def field(self, name: str) -> Node | None:
+        """The node of one of its top-level fields."""
+        entry = (self.root.fields or {}).get(name)
+        return entry[2] if entry else None
+
+    def items(self, name: str) -> list[Node]:
+        """The nodes of a top-level list; none where it is absent or no list."""
+        node = self.field(name)
+        return node.items or [] if node is not None else []
+
+
+def find(folder: Path) -> Path | None:
+    """The kustomization file of a folder, or None."""
+    return next((folder / name for name in KUSTOMIZATION_NAMES if (folder / name).is_file()), None)
+
+
+def read(folder: Path) -> Kustomization:
+    """The kustomization of a folder. Raises KustomizationError if there is none or it cannot be read."""
+    folder = Path(os.path.realpath(folder))
+    path = find(folder)
+    if path is None:
+        raise KustomizationError(folder, None, "has no kustomization file")
+    try:
+        text = manifest.decode(read_bytes(path))
+    except OSError as error:
+        raise KustomizationError(path, None, f"cannot be read: {error.strerror}; mend its permissions") from None
+    except UnicodeDecodeError:
+        raise KustomizationError(path, None, "is not UTF-8 text; re-encode it") from None
+    return parse(folder, path, text)
+
+
+def parse(folder: Path, path: Path, text: str) -> Kustomization:
+    """The kustomization that a text is, in a folder. Raises KustomizationError."""
+    root = _root(path, text)
+    links: list[Link] = []
+    remotes: list[Remote] = []
+    for reference in (*_references(root), *_inline_references(root)):
+        found = _resolve(folder, reference)
+        if isinstance(found, Remote):
+            remotes.append(found)
+        elif found is not None:
+            links.append(found)
+            if found.key in _PLUGINS and not found.is_folder:
+                inner = [_resolve(folder, other) for other in _plugin_references(_text(found.real), reference.node)]
+                links += [other for other in inner if isinstance(other, Link)]
+                remotes += [other for other in inner if isinstance(other, Remote)]
+    charts = tuple(_charts(folder, root))
+    return Kustomization(folder, path, SourceText(str(path), text), root, tuple(links), tuple(remotes), charts)
+
+
+def roots(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """The kustomizations that no other one includes, sorted; of a circle its first member.
+
+    What cannot be read is a root, so that somebody hears of it.
+    """
+    included: dict[Path, tuple[Path, ...]] = {}
+    for folder in {Path(os.path.realpath(folder)) for folder in folders}:
+        try:
+            included[folder] = read(folder).folders
+        except KustomizationError:
+            included[folder] = ()
+    inner = {member for folder, members in included.items() for member in members if member != folder}
+    found = sorted(included.keys() - inner)
+    covered = _reached(found, included)
+    for folder in sorted(included):
+        if folder not in covered:
+            found.append(folder)
+            covered |= _reached([folder], included)
+    return tuple(sorted(found))
+
+
+def _reached(starts: Iterable[Path], included: dict[Path, tuple[Path, ...]]) -> set[Path]:
+    found: set[Path] = set()
+    pending = list(starts)
+    while pending:
+        folder = pending.pop()
+        if folder not in found:
+            found.add(folder)
+            pending += included.get(folder, ())
+    return found
+
+
+def _root(path: Path, text: str) -> Node:
+    try:
+        root = compose_first(text)
+    except ManifestError as error:
+        raise KustomizationError(path, error.line, f"{error}; so what it builds is not judged") from None
+    if root is None:
+        raise KustomizationError(path, None, "is empty, so what it builds is not judged")
+    if not isinstance(root.value, dict):
+        raise KustomizationError(path, root.start.line + 1, "must be a mapping, so what it builds is not judged")
+    return root
+
+
+@lru_cache(maxsize=2048)
+def compose_first(text: str) -> Node | None:
+    """The first document of a text, or None; the same text is parsed once. Raises ManifestError."""
+    return next(manifest.compose(text), None)
+
+
+# ------------------------------------------------------------------------------------- references
+
+_MIXED = ("resources", "bases", "components", "generators", "transformers", "validators")
+_PLUGINS = ("generators", "transformers", "validators")
+_FILES = ("crds", "configurations", "patchesStrategicMerge")
+_CONFIGURATION = {*_PLUGINS, "crds", "configurations", "openapi", "replacements", "helmCharts", "valuesFile"}
+_CONFIGURATION |= {"files", "envs", "env"}
+_PLUGIN_KEYS = ("path", "paths", "files", "envs", "env", "valuesFile", "additionalValuesFiles", "values")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    key: str
+    node: Node = field(compare=False)
+    text: str
+
+
+def _references(root: Node) -> Iterator[_Reference]:
+    """Every path or URL that the fields of a kustomization hold (kustomize, api/types)."""
+    for key in (*_MIXED, *_FILES):
+        yield from _texts(key, _get(root, key))
+    for key in ("patches", "patchesJson6902", "replacements"):
+        for item in _items(_get(root, key)):
+            yield from _texts(key, item if isinstance(item.value, str) else _get(item, "path"))
+    yield from _texts("openapi", _get(_get(root, "openapi"), "path"))
+    for generator in (*_items(_get(root, "configMapGenerator")), *_items(_get(root, "secretGenerator"))):
+        for key in ("files", "envs", "env"):
+            yield from _texts(key, _get(generator, key))
+    for chart in (*_items(_get(root, "helmCharts")), *_items(_get(root, "helmChartInflationGenerator"))):
+        for key in ("valuesFile", "additionalValuesFiles", "values"):
+            yield from _texts("valuesFile", _get(chart, key))
+
+
+def _texts(key: str, node: Node | None) -> Iterator[_Reference]:
+    """The strings of a field that is one or a list of them."""
+    for item in _items(node) or ([node] if node is not None else []):
+        if isinstance(item.value, str) and item.value and not {"\n", "\0"} & set(item.value):
+            yield _Reference(key, item, item.value)
+            _, sign, path = item.value.partition("=")
+            if key == "files" and sign:  # the key of the data, and its file
+                yield _Reference(key, item, path)
+
+
+def _get(node: Node | None, key: str) -> Node | None:
+    entry = (node.fields or {}).get(key) if node is not None else None
+    return entry[2] if entry else None
+
+
+def _items(node: Node | None) -> list[Node]:
+    return (node.items or []) if node is not None else []
+
+
+def _resolve(folder: Path, reference: _Reference) -> Link | Remote | None:
+    """What a reference leads to; None for what does not exist, which kustomize itself complains about."""
+    text = reference.text
+    lexical = Path(os.path.normpath(os.path.join(folder, text)))
+    is_folder, is_file = lexical.is_dir(), lexical.is_file()
+    if is_remote(text, may_be_folder=reference.key in _MIXED, is_file=is_file, exists=is_folder or is_file):
+        return Remote(reference.node.start.line + 1, text)
+    if not (is_file or (is_folder and reference.key in _MIXED)):
+        return None
+    real = Path(os.path.realpath(lexical))
+    return Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
+
+
+_URL = re.compile(r"https?:", re.I)
+_REPOSITORY = re.compile(r"(?:git::)?(?:(?:ssh|https?|file)://|[a-z][a-z0-9-]*@|github\.com[:/])", re.I)
+_LOOKS_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://|^git::|[?&](?:ref|version)=|_git/", re.I)
+
+
+def is_remote(text: str, *, may_be_folder: bool, is_file: bool, exists: bool) -> bool:
+    """Whether kustomize fetches it (api/internal/loader/fileloader.go and api/internal/git/repospec.go).
+
+    A URL is asked for before anything local, a repository before a local folder and after a local file; what
+    does not exist and looks like either to older versions counts too.
+    """
+    if _URL.match(text):
+        return True
+    if may_be_folder and _REPOSITORY.match(text) and not is_file:
+        return True
+    return not exists and bool(_LOOKS_REMOTE.search(text))
+
+
+def _inline_references(root: Node) -> Iterator[_Reference]:
+    """The files that generators and transformers written inside the kustomization name."""
+    for key in _PLUGINS:
+        for item in _items(_get(root, key)):
+            if isinstance(item.value, str) and "\n" in item.value:
+                yield from _plugin_references(item.value, item)
+
+
+def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
+    """The files that the configuration of a generator or transformer names; their place is ``node``."""
+    try:
+        pending = list(manifest.compose(text))
+    except ManifestError:
+        return
+    while pending:
+        current = pending.pop()
+        pending += _items(current)
+        for key, (_, _, value) in (current.fields or {}).items():
+            pending.append(value)
+            for reference in _texts("files", value) if key in _PLUGIN_KEYS else ():
+                yield _Reference("files", node, reference.text)
+
+
+def _text(path: Path) -> str:
+    """The text of a small file; empty if it cannot be read, which kustomize itself complains about."""
+    try:
+        return manifest.decode(read_bytes(path))
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _patches(kustomization: Kustomization) -> Iterator[Patch]:
+    links = {link.offset: link for link in kustomization.links if not link.is_folder}
+    for key in ("patchesStrategicMerge", "patches", "patchesJson6902"):
+        for item in kustomization.items(key):
+            if isinstance(item.value, str):
+                yield Patch(links.get(item.start.index), item, None)
+                continue
+            path, text = _get(item, "path"), _get(item, "patch")
+            link = links.get(path.start.index) if path is not None else None
+            if link is not None or text is not None:
+                yield Patch(link, text, _get(item, "target"))
+
+
+def _charts(folder: Path, root: Node) -> Iterator[HelmChart]:
+    home = _get(_get(root, "helmGlobals"), "chartHome")
+    for index, item in enumerate(_items(_get(root, "helmCharts"))):
+        if isinstance(item.value, dict):
+            place = home.value if home is not None and isinstance(home.value, str) else "charts"
+            line, pointer = item.start.line + 1, f"/helmCharts/{index}"
+            yield _chart(os.path.join(folder, place), item, line, pointer)
+    for index, item in enumerate(_items(_get(root, "helmChartInflationGenerator"))):
+        if isinstance(item.value, dict):
+            place = str(item.value.get("chartHome") or "charts")
+            line, pointer = item.start.line + 1, f"/helmChartInflationGenerator/{index}"
+            yield _chart(os.path.join(folder, place), item, line, pointer)
+
+
+def _chart(home: str, item: Node, line: int, pointer: str) -> HelmChart:
+    """A chart, looked for where kustomize does: below the home, or below a folder of its name and version."""
+    name = str(item.value.get("name") or item.value.get("chartName") or "")
+    version = str(item.value.get("version") or item.value.get("chartVersion") or "")
+    places = [Path(os.path.normpath(os.path.join(home, f"{name}-{version}", name))) if version else None]
+    places.append(Path(os.path.normpath(os.path.join(home, name))))
+    found = next((place for place in places if name and place is not None and (place / "Chart.yaml").is_file()), None)
+    return HelmChart(name, line, pointer, found)

@@ -1,0 +1,69 @@
+"""Replaces variables in what was built, as Flux does after the build (drone/envsubst, not strict)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+_EXPRESSION = re.compile(r"\$\$|\$\{")
+_NAME = re.compile(r"[A-Za-z_0-9]*")
+_DEFAULTS = (":=", ":-", "=", "-")
+_DISABLED = re.compile(r"^ +kustomize\.toolkit\.fluxcd\.io/substitute: *[\"']?disabled", re.M)
+_MOST_NESTED = 20
+
+
+class SubstitutionError(Exception):
+    """An expression that is not understood."""
+
+
+def substitute(text: str, values: Mapping[str, str]) -> str:
+    """A text with ``${NAME}``, ``${NAME:=default}`` and its kin replaced, ``$${`` an escape; what has no value and
+    no default is empty. An object that switches substitution off by a label or annotation is left as it is.
+
+    Raises SubstitutionError for functions of envsubst on strings.
+    """
+    if "${" not in text or _DISABLED.search(text):
+        return text
+    return "".join(_pieces(text, values, 0))
+
+
+def _pieces(text: str, values: Mapping[str, str], depth: int) -> Iterator[str]:
+    position = 0
+    while match := _EXPRESSION.search(text, position):
+        yield text[position : match.start()]
+        if match[0] == "$$":
+            is_escape = text.startswith("{", match.end())
+            yield "$" if is_escape else "$$"
+            position = match.end()
+            continue
+        end = _closing(text, match.end())
+        yield _value(text[match.end() : end], values, depth)
+        position = end + 1
+    yield text[position:]
+
+
+def _closing(text: str, start: int) -> int:
+    """The offset of the brace that closes an expression."""
+    level = 1
+    for offset in range(start, len(text)):
+        if text.startswith("${", offset):
+            level += 1
+        elif text[offset] == "}":
+            level -= 1
+            if level == 0:
+                return offset
+        elif text[offset] == "\n":
+            break
+    raise SubstitutionError(f"${{{text[start : start + 40].splitlines()[0]} is not closed")
+
+
+def _value(expression: str, values: Mapping[str, str], depth: int) -> str:
+    name = _NAME.match(expression)[0]  # type: ignore[index]
+    rest = expression[len(name) :]
+    default = next((rest[len(sign) :] for sign in _DEFAULTS if rest.startswith(sign)), None)
+    if not name or (rest and default is None) or depth > _MOST_NESTED:
+        raise SubstitutionError(f"${{{expression}}} is an expression that kgate does not evaluate")
+    found = values.get(name, "")
+    if found or default is None:
+        return found
+    return "".join(_pieces(default, values, depth + 1))

@@ -1,0 +1,170 @@
+"""kustomization.py and graph.py: what kustomization files use, what they would fetch, and which are roots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from kgate.model import Problem
+from kgate.sources.kustomize import graph, kustomization
+from kgate.sources.kustomize.kustomization import KustomizationError, Remote
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+ROLES = {
+    "resources": "resources: [{}]",
+    "bases, of old": "bases: [{}]",
+    "patches": "patches: [{{path: {}}}]",
+    "patches, of old": "patches: [{}]",
+    "patchesJson6902": "patchesJson6902: [{{path: {}, target: {{kind: A}}}}]",
+    "patchesStrategicMerge": "patchesStrategicMerge: [{}]",
+    "replacements": "replacements: [{{path: {}}}]",
+    "files of a generator": "configMapGenerator: [{{name: a, files: [{}]}}]",
+    "files of a generator, with a key": "secretGenerator: [{{name: a, files: ['key={}']}}]",
+    "environments of a generator": "configMapGenerator: [{{name: a, envs: [{}]}}]",
+    "environment of a generator, of old": "configMapGenerator: [{{name: a, env: {}}}]",
+    "values of a chart": "helmCharts: [{{name: a, valuesFile: {}}}]",
+    "more values of a chart": "helmCharts: [{{name: a, additionalValuesFiles: [{}]}}]",
+    "definitions": "crds: [{}]",
+    "configurations": "configurations: [{}]",
+    "a schema": "openapi: {{path: {}}}",
+    "transformers": "transformers: [{}]",
+    "validators": "validators: [{}]",
+    "generators": "generators: [{}]",
+    "a patch that a transformer names": "transformers:\n  - |\n    kind: PatchTransformer\n    path: {}",
+}
+
+
+@pytest.mark.parametrize("text", ROLES.values(), ids=ROLES)
+def test_every_role_of_a_file(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": text.format("../b/file.yaml"), "b/file.yaml": "kind: A\n"})
+    found = kustomization.read(tmp_path / "a")
+    assert (found.files, found.folders, found.remotes) == ((tmp_path / "b" / "file.yaml",), (), ())
+
+
+@pytest.mark.parametrize("key", ["resources", "bases", "components", "transformers", "generators", "validators"])
+def test_every_role_of_a_folder(key: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": f"{key}: [../b]\n", "b/kustomization.yaml": "{}\n"})
+    found = kustomization.read(tmp_path / "a")
+    assert (found.files, found.folders, found.remotes) == ((), (tmp_path / "b",), ())
+
+
+FETCHED = [
+    "https://example.org/a/b",
+    "HTTPS://example.org/x.yaml",
+    "http://example.org/a/b?ref=v1",
+    "git::https://example.org/a/b",
+    "git::git@example.org:a/b",
+    "git@github.com:a/b",
+    "org-1234@github.com:a/b.git",
+    "github.com/a/b//c?ref=main",
+    "GitHub.com/a/b",
+    "ssh://git@example.org/a/b",
+    "file:///tmp/a",
+    "git://example.org/a",
+    "gitlab.example.org/a/b?ref=v1",
+]
+LOCAL = ["../b", "./b", "b/../../b", "none", "none.yaml", "github", "a@b"]
+
+
+@pytest.mark.parametrize("text", FETCHED)
+def test_what_is_fetched(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": f"kind: Kustomization\nresources:\n  - {text}\n"})
+    assert kustomization.read(tmp_path).remotes == (Remote(3, text),)
+
+
+@pytest.mark.parametrize("text", LOCAL[:-1])
+def test_what_is_local(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": f"resources: [{text}]\n", "b/kustomization.yaml": "{}\n"})
+    assert not kustomization.read(tmp_path / "a").remotes
+
+
+def test_a_local_folder_that_reads_like_a_repository_is_fetched_all_the_same(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"kustomization.yaml": "resources: [github.com/a/b]\n", "github.com/a/b/kustomization.yaml": "{}\n"}
+    )
+    assert kustomization.read(tmp_path).remotes == (Remote(1, "github.com/a/b"),)
+
+
+def test_a_local_file_comes_before_a_repository(tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": "resources: [github.com/a.yaml]\n", "github.com/a.yaml": "kind: A\n"})
+    assert not kustomization.read(tmp_path).remotes
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.org/a?b=c", "key=https://example.org/a", "key=http://example.org/a?b=c"]
+)
+def test_a_file_of_a_generator_that_is_fetched(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": f"configMapGenerator:\n  - name: a\n    files:\n      - {text}\n"})
+    assert kustomization.read(tmp_path).remotes[:1] == (Remote(4, text.removeprefix("key=")),)
+
+
+def test_a_component_says_so(tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yml": "kind: Component\n", "b/Kustomization": "kind: Kustomization\n"})
+    assert [kustomization.read(tmp_path / name).is_component for name in "ab"] == [True, False]
+
+
+UNREADABLE = {
+    "broken YAML": ("a: [", 2, "not valid YAML"),
+    "a key twice": ("resources: []\nresources: []", 2, "stands here and in line 1"),
+    "a list": ("- a", 1, "must be a mapping"),
+    "nothing": ("# nothing", None, "is empty"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "told"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read(text: str, line: int | None, told: str, tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": text})
+    with pytest.raises(KustomizationError, match=told) as caught:
+        kustomization.read(tmp_path)
+    assert (caught.value.path, caught.value.line) == (tmp_path / "kustomization.yaml", line)
+
+
+ROOTS = {
+    "an overlay over a base": ({"base": [], "overlay": ["../base"]}, ["overlay"]),
+    "two overlays over a base": ({"base": [], "one": ["../base"], "two": ["../base"]}, ["one", "two"]),
+    "a tower": ({"a": [], "b": ["../a"], "c": ["../b"]}, ["c"]),
+    "a circle keeps one": ({"a": ["../b"], "b": ["../a"]}, ["a"]),
+    "itself is no other": ({"a": ["../a"]}, ["a"]),
+    "a circle below a root": ({"a": ["../b"], "b": ["../c"], "c": ["../b"]}, ["a"]),
+}
+
+
+@pytest.mark.parametrize(("folders", "wanted"), ROOTS.values(), ids=ROOTS)
+def test_roots(folders: dict[str, list[str]], wanted: list[str], tmp_path: Path) -> None:
+    write(tmp_path, {f"{name}/kustomization.yaml": f"resources: {list(of)}\n" for name, of in folders.items()})
+    assert kustomization.roots(tmp_path / name for name in folders) == tuple(tmp_path / name for name in wanted)
+
+
+def test_what_cannot_be_read_is_a_root(tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": "a: [", "b/kustomization.yaml": "resources: [../c]", "c/x": ""})
+    assert kustomization.roots([tmp_path / "a", tmp_path / "b"]) == (tmp_path / "a", tmp_path / "b")
+
+
+def test_a_graph_lists_what_is_included_first(tmp_path: Path) -> None:
+    files = {
+        "a/kustomization.yaml": "components: [../c]\nresources: [../b]\n",
+        "b/kustomization.yaml": "resources: [x.yaml]\n",
+        "b/x.yaml": "",
+        "c/kustomization.yaml": "kind: Component\n",
+    }
+    write(tmp_path, files)
+    found = graph.follow([tmp_path / "a"], tmp_path)
+    assert [node.folder.name for node in found.nodes] == ["b", "c", "a"]
+    assert [str(file.relative_to(tmp_path)) for file in found.files] == sorted(files)
+    assert not found.problems
+
+
+def test_a_graph_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "MAX_KUSTOMIZATIONS", 3)
+    write(tmp_path, {f"{n}/kustomization.yaml": f"resources: [../{n + 1}]\n" for n in range(6)})
+    found = graph.follow([tmp_path / "0"], tmp_path)
+    assert found.problems == (Problem("3", None, "includes more than 3 kustomizations, not built; split it"),)
