@@ -1,0 +1,125 @@
+"""Translates Argo CD Applications into what is to be rendered (argo-cd, reposerver/repository/repository.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kgate.model import Json
+from kgate.sources import templated
+from kgate.sources.gitops.argocd_helm import helm_release
+from kgate.sources.gitops.argocd_kustomize import kustomization
+from kgate.sources.gitops.deployment import Deployment
+from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.repository import Repository, shown_url
+from kgate.sources.requests import ChartRequest, Request
+
+_TOOLS = ("helm", "kustomize", "directory", "plugin")
+
+
+def plan_application(application: Fields, repository: Repository, requested_by: str) -> Iterator[Request]:
+    """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
+    spec = application.section("spec")
+    sources = sources_of(spec)
+    if not sources:
+        spec.problem("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
+    deployment = Deployment(
+        repository=repository,
+        name=application.section("metadata").text("name"),
+        namespace=spec.section("destination").text("namespace") or "default",
+        project=spec.text("project"),
+        requested_by=requested_by,
+        references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
+    )
+    for source in sources:
+        yield from _plan_source(source, deployment)
+
+
+def sources_of(spec: Fields) -> list[Fields]:
+    """The sources of an Application: ``sources`` before ``source``, as Argo CD has it, or the dry source."""
+    several = list(spec.sections("sources"))
+    if several:
+        return several
+    if spec.body.get("source") is not None:
+        return [spec.section("source")]
+    hydrator = spec.section("sourceHydrator")
+    return [hydrator.section("drySource")] if hydrator.body.get("drySource") is not None else []
+
+
+def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
+    url, chart, path = source.needed("repoURL"), source.text("chart"), source.text("path")
+    if not url or (not path and not chart and source.text("ref")):
+        return
+    if chart:
+        source.note(f"chart {chart} of {shown_url(url)} is not in this repository, so it is not judged", "chart")
+    elif not source.needed("path"):
+        return
+    elif not deployment.repository.holds(url, path):
+        source.note(f"{path} of {shown_url(url)} is not in this repository, so it is not judged", "path")
+    else:
+        folder = source.find(deployment.repository, path, "path")
+        if folder is not None and not folder.is_dir():
+            source.problem(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")
+        elif folder is not None:
+            yield from _plan_folder(source, folder, deployment)
+
+
+def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterator[Request]:
+    names = deployment.repository.names(folder)
+    for name in (".argocd-source.yaml", f".argocd-source-{deployment.name}.yaml"):
+        if name in names:
+            source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
+    tool = _tool(source, names)
+    if tool == "helm" and "Chart.yaml" in names:
+        yield ChartRequest(folder, (helm_release(source, folder, deployment),))
+    elif tool == "kustomize" and templated.kustomization_name(names):
+        yield kustomization(source, folder, deployment)
+    elif tool in ("helm", "kustomize"):
+        wanted = {"helm": "Chart.yaml", "kustomize": "kustomization file"}[tool]
+        message = f"there is no {wanted} in '{source.text('path')}', although {source.name(tool)} is set"
+        source.problem(message, tool)
+    elif tool == "plugin":
+        source.problem("a config management plugin makes the manifests, so they cannot be judged", "plugin")
+    elif tool == "directory":
+        source.log.raw.append((folder, source.section("directory").flag("recurse")))
+        _complain_of_jsonnet(source, folder)
+        _complain_of_raw(source, folder)
+
+
+def _tool(source: Fields, names: list[str]) -> str:
+    """What Argo CD renders a folder with: what the source says, else what the folder holds; empty if unclear."""
+    explicit = [tool for tool in _TOOLS if _is_set(source.body.get(tool))]
+    if len(explicit) > 1:
+        source.problem(f"several tools are set ({', '.join(explicit)}), which Argo CD refuses: keep one", explicit[1])
+        return ""
+    if explicit:
+        return explicit[0]
+    if "Chart.yaml" in names:
+        return "helm"
+    return "kustomize" if templated.kustomization_name(names) else "directory"
+
+
+def _is_set(value: Json) -> bool:
+    """Whether a mapping says anything (an empty one does not: ApplicationSource*.IsZero)."""
+    return isinstance(value, dict) and any(member not in (None, "", [], {}, False) for member in value.values())
+
+
+def _complain_of_jsonnet(source: Fields, folder: Path) -> None:
+    pattern = "**/*.jsonnet" if source.section("directory").flag("recurse") else "*.jsonnet"
+    found = next(iter(sorted(folder.glob(pattern))), None)
+    if found is not None:
+        message = f"{found.relative_to(folder).as_posix()} in '{source.text('path')}' is Jsonnet, which is not judged"
+        source.problem(f"{message}; commit what it evaluates to", "path")
+
+
+def _complain_of_raw(source: Fields, folder: Path) -> None:
+    """Tells of charts and kustomizations whose files Argo CD takes as they are written, while they are judged as they
+    render; patterns may keep it from that."""
+    directory = source.section("directory")
+    is_deep = directory.flag("recurse") and not directory.body.get("exclude")
+    names = ("Chart.yaml", *templated.KUSTOMIZATION_NAMES) if not directory.body.get("include") else ()
+    below = "**/" if is_deep else ""
+    found = next((path for name in names for path in sorted(folder.glob(below + name))), None)
+    if found is not None:
+        message = f"{found.relative_to(folder).as_posix()} in '{source.text('path')}' is not rendered by Argo CD"
+        source.problem(f"{message}, which applies its files as they are: remove {directory.name()}", "directory")

@@ -1,0 +1,95 @@
+"""Tells where in this repository the source that a Flux object refers to leads."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kgate.model import Resource
+from kgate.sources.gitops.catalogue import Catalogue
+from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.repository import Repository, shown_url
+
+GROUP = "source.toolkit.fluxcd.io"
+GENERATOR = ("source.extensions.fluxcd.io", "ArtifactGenerator")
+BOOTSTRAP_NAME = "flux-system"
+"""What ``flux bootstrap`` calls the source that it makes of the repository itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the references of Flux objects lead: to this repository, and to other objects of the scan."""
+
+    repository: Repository
+    catalogue: Catalogue
+
+    def find(self, reference: Fields, kind: tuple[str, str]) -> Resource | None:
+        """The object that a reference with ``name`` and ``namespace`` means."""
+        return self.catalogue.find(kind, _namespace(reference), reference.text("name"), reference.resource)
+
+    def path_here(self, reference: Fields, path: str) -> str | None:
+        """The path in this repository of a path in a source. None if the source is another one; empty, and a
+        Problem, if it is put together in a way that leaves the path unclear.
+
+        A source that is not among the objects is this repository if bootstrap made it, or if the path exists here.
+        """
+        if reference.text("kind") == "ExternalArtifact":
+            return self._path_of_artifact(reference, path)
+        source = self.find(reference, (GROUP, reference.text("kind")))
+        if source is None:
+            is_here = reference.text("name") == BOOTSTRAP_NAME or self.repository.has("./" + path)
+        else:
+            is_here = self.repository.holds(self._url(source, reference), "./" + path)
+        return "./" + path.removeprefix("./").lstrip("/") if is_here else None
+
+    def shown(self, reference: Fields) -> str:
+        """The source in words: its URL, or its kind and name if that is not known."""
+        source = self.find(reference, (GROUP, reference.text("kind")))
+        url = self._url(source, reference) if source is not None else ""
+        return shown_url(url) or f"{reference.text('kind')}/{reference.text('name')}"
+
+    def _url(self, source: Resource, reference: Fields) -> str:
+        """The URL of a source; of a bucket, its endpoint and name."""
+        spec = Fields(source, source.body, "", reference.log).section("spec")
+        bucket = f"s3://{spec.text('endpoint')}/{spec.text('bucketName')}" if spec.text("bucketName") else ""
+        return spec.text("url") or bucket
+
+    def _path_of_artifact(self, reference: Fields, path: str) -> str | None:
+        """Where the folder of an artifact comes from: whole folders that its generator copies."""
+        name, copies = reference.text("name"), list(self._copies(reference))
+        wanted = _folder(path)
+        above = ("", *(wanted[:end] for end, sign in enumerate(wanted + "/") if sign == "/"))
+        fitting = [(to, origin) for to, origin in copies if origin and to in above]
+        if not copies:
+            return None
+        if not fitting:
+            message = f"what ExternalArtifact '{name}' holds at '{path}' is not clear from its ArtifactGenerator"
+            reference.problem(f"{message}: copy the whole folder in one step", "name")
+            return ""
+        to, origin = max(fitting)
+        return posixpath.join("./" + origin, wanted[len(to) :].lstrip("/"))
+
+    def _copies(self, reference: Fields) -> Iterator[tuple[str, str]]:
+        """Folders of an artifact, each with the folder of this repository that is copied there; empty if unclear."""
+        for generator in self.catalogue.of_kind(GENERATOR, _namespace(reference), reference.resource):
+            spec = Fields(generator, generator.body, "", reference.log).section("spec")
+            sources = {source.text("alias"): source for source in spec.sections("sources")}
+            artifacts = [one for one in spec.sections("artifacts") if one.text("name") == reference.text("name")]
+            for copy in (copy for artifact in artifacts for copy in artifact.sections("copy")):
+                alias, _, origin = copy.text("from").removeprefix("@").partition("/")
+                is_whole = origin.endswith("/**") or origin == "**"
+                folder = origin.removesuffix("**").strip("/")
+                if alias in sources and self.path_here(sources[alias], folder or ".") is not None:
+                    yield _folder(copy.text("to").removeprefix("@artifact")), folder or "." if is_whole else ""
+            if artifacts:
+                return
+
+
+def _namespace(reference: Fields) -> str:
+    return reference.text("namespace") or reference.resource.id.namespace
+
+
+def _folder(path: str) -> str:
+    """A path of an artifact without what leads to its root."""
+    return posixpath.normpath("/" + path).strip("/")

@@ -1,0 +1,127 @@
+"""Translates the GitOps objects of a scan into what is to be rendered; renders nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgate.model import Note, Problem, Resource
+from kgate.sources import templated
+from kgate.sources.gitops import applicationset, argocd, flux, flux_helm
+from kgate.sources.gitops.catalogue import Catalogue, group
+from kgate.sources.gitops.fields import Fields, Log, requester
+from kgate.sources.gitops.flux_source import GENERATOR as FLUX_GENERATOR
+from kgate.sources.gitops.flux_source import GROUP as FLUX_SOURCES
+from kgate.sources.gitops.flux_source import Surroundings
+from kgate.sources.gitops.repository import Repository
+from kgate.sources.requests import ChartRequest, KustomizationRequest, Request
+
+_DEPLOYING = frozenset(
+    {
+        ("argoproj.io", "Application"),
+        ("argoproj.io", "ApplicationSet"),
+        ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+        ("helm.toolkit.fluxcd.io", "HelmRelease"),
+    }
+)
+_REFERRED = frozenset(
+    {
+        *((FLUX_SOURCES, kind) for kind in ("GitRepository", "OCIRepository", "Bucket", "HelmRepository", "HelmChart")),
+        FLUX_GENERATOR,
+        ("", "ConfigMap"),
+    }
+)
+GITOPS_KINDS = _DEPLOYING | _REFERRED
+"""API group and kind of the objects that ``plan`` wants to see: those that deploy, and what they refer to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What GitOps objects ask for, and what they leave to tell.
+
+    ``claimed`` holds the charts and kustomization folders that they deploy (real paths): these are not rendered with
+    their defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
+    that Flux lists (overlay.autodetect) are not judged as they are written.
+    """
+
+    requests: tuple[Request, ...] = ()
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    claimed: frozenset[Path] = frozenset()
+    covered: frozenset[Path] = frozenset()
+    raw: frozenset[tuple[Path, bool]] = frozenset()
+
+
+def is_relevant(resource: Resource) -> bool:
+    """Whether ``plan`` wants to see a resource."""
+    return (group(resource), resource.id.kind) in GITOPS_KINDS
+
+
+def deploys(resource: Resource) -> bool:
+    """Whether a resource is a GitOps object that asks for something, not only what others refer to."""
+    return (group(resource), resource.id.kind) in _DEPLOYING
+
+
+def plan(resources: Sequence[Resource], repository: Repository, referred: Sequence[Resource] = ()) -> Planned:
+    """What the objects among ``resources`` deploy from the repository.
+
+    ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
+    requests is that of the places of the objects. What lies elsewhere is a note; what lies here and cannot be judged
+    is a Problem.
+    """
+    log = Log()
+    surroundings = Surroundings(repository, Catalogue((*resources, *referred)))
+    ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
+    requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    requests = list(_without_plain(requests, repository, log))
+    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
+    charts = {request.chart for request in requests if isinstance(request, ChartRequest)}
+    folders = {build.folder for build in builds if _has_kustomization(build, repository)}
+    return Planned(
+        requests=tuple(requests),
+        notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
+        problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
+        claimed=frozenset(charts | folders),
+        covered=frozenset(build.folder for build in builds) - folders,
+        raw=frozenset(log.raw),
+    )
+
+
+def _without_plain(requests: Sequence[Request], repository: Repository, log: Log) -> Iterator[Request]:
+    """The requests but for those of plain manifests that nothing changes, which are judged as they are written; unless
+    another request changes some of them, so that they are not."""
+    changed: set[Path] = set()
+    plain: list[KustomizationRequest] = []
+    for request in requests:
+        if isinstance(request, KustomizationRequest) and not _has_kustomization(request, repository):
+            if request.additions or request.substitutions:
+                changed.add(request.folder)
+            else:
+                plain.append(request)
+    raw = [one for one in plain if not any(_overlap(one.folder, folder) for folder in changed)]
+    log.raw.extend((one.folder, True) for one in raw)
+    yield from (request for request in requests if not any(request is one for one in raw))
+
+
+def _has_kustomization(build: KustomizationRequest, repository: Repository) -> bool:
+    return templated.kustomization_name(repository.names(build.folder)) is not None
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
+    fields, requested_by = Fields(resource, resource.body, "", log), requester(resource)
+    repository = surroundings.repository
+    match resource.id.kind:
+        case "Application":
+            yield from argocd.plan_application(fields, repository, requested_by)
+        case "ApplicationSet":
+            for application in applicationset.generate(fields, repository):
+                yield from argocd.plan_application(application, repository, requested_by)
+        case "Kustomization":
+            yield from flux.plan_kustomization(fields, surroundings, requested_by)
+        case "HelmRelease":
+            yield from flux_helm.plan_release(fields, surroundings, requested_by)

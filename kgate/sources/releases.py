@@ -1,0 +1,133 @@
+"""The releases that a chart is rendered for without a GitOps object: its defaults, and those that kgate.yaml lists."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from kgate.model import Json
+from kgate.sources.requests import ChartRequest, Release, ValuesFile
+
+_LONGEST_NAME = 53
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_VERSION = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?")
+
+_CHART_FIELDS = ("path", "releases")
+_RELEASE_FIELDS = ("name", "namespace", "values", "set", "set-string", "kubernetes-version", "api-versions")
+
+
+def default_releases(chart: Path) -> tuple[Release, ...]:
+    """The chart with its own values, and once more with each ``ci/*-values.yaml`` (helm/chart-testing)."""
+    name = release_name(chart)
+    files = sorted((chart / "ci").glob("*-values.yaml")) if chart.is_dir() else []
+    tried = (Release(name, values=(ValuesFile(file),), variant=f"values ci/{file.name}") for file in files)
+    return (Release(name), *tried)
+
+
+def release_name(chart: Path) -> str:
+    """A name that Helm takes for a release, made of the name of the chart's folder or archive."""
+    name = re.sub(r"[^a-z0-9.-]+", "-", chart.name.removesuffix(".tgz").lower())
+    parts = (part.strip("-") for part in name.split("."))
+    return ".".join(part for part in parts if part)[:_LONGEST_NAME].strip("-.") or "release"
+
+
+def parse_charts(value: Json, folder: Path) -> tuple[ChartRequest, ...]:
+    """The requests of the field ``charts`` of a kgate.yaml that lies in a folder; without releases, the defaults.
+
+    Raises ValueError, with the path of the field, for what is wrong.
+    """
+    charts = _list(value, "charts", "a list of charts, each with a path")
+    return tuple(_chart(item, f"charts[{index}]", folder) for index, item in enumerate(charts))
+
+
+def _chart(value: Json, where: str, folder: Path) -> ChartRequest:
+    fields = _mapping(value, where, _CHART_FIELDS)
+    path = _text(fields, "path", where)
+    if not path:
+        raise ValueError(f"{where}.path is missing: name the folder of the chart, or its .tgz archive")
+    chart = _inside(folder, path)
+    if not (chart / "Chart.yaml").is_file() and not (chart.suffix == ".tgz" and chart.is_file()):
+        raise ValueError(f"{where}.path: '{path}' is neither a folder with a Chart.yaml nor a .tgz archive")
+    listed = _list(fields.get("releases"), f"{where}.releases", "a list of releases")
+    releases = [_release(item, f"{where}.releases[{index}]", folder, chart) for index, item in enumerate(listed)]
+    return ChartRequest(chart, tuple(releases) or default_releases(chart))
+
+
+def _release(value: Json, where: str, folder: Path, chart: Path) -> Release:
+    fields = _mapping(value, where, _RELEASE_FIELDS)
+    name = _text(fields, "name", where) or release_name(chart)
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        wanted = f"at most {_LONGEST_NAME} small letters, digits and dashes, as Helm wants it"
+        raise ValueError(f"{where}.name: '{name}' is no name of a release: {wanted}")
+    version = _text(fields, "kubernetes-version", where)
+    if version and not _VERSION.fullmatch(version):
+        raise ValueError(f"{where}.kubernetes-version must be a version in quotes, such as '1.30'")
+    return Release(
+        name=name,
+        namespace=_text(fields, "namespace", where) or "default",
+        values=tuple(_values_files(fields, where, folder, chart)),
+        sets=tuple(_sets(fields, "set", where)),
+        string_sets=tuple(_sets(fields, "set-string", where)),
+        kubernetes_version=version or None,
+        api_versions=tuple(_texts(fields, "api-versions", where)),
+        variant=", ".join((f"release {name}", *_texts(fields, "values", where))),
+        requested_by="kgate.yaml",
+    )
+
+
+def _values_files(fields: dict[str, Json], where: str, folder: Path, chart: Path) -> Iterator[ValuesFile]:
+    for index, path in enumerate(_texts(fields, "values", where)):
+        places = [_inside(folder, path), *([_inside(chart, path)] if chart.is_dir() else [])]
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise ValueError(f"{where}.values[{index}]: there is no file '{path}' beside kgate.yaml or in the chart")
+        yield ValuesFile(found)
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """The real path of what a path means, from a folder."""
+    if "\0" in path:
+        raise ValueError("a path cannot hold the character NUL")
+    return Path(os.path.realpath(folder / path))
+
+
+def _sets(fields: dict[str, Json], name: str, where: str) -> Iterator[str]:
+    for index, text in enumerate(_texts(fields, name, where)):
+        if not text.partition("=")[0] or "=" not in text:
+            raise ValueError(f"{where}.{name}[{index}] must have the form name=value, such as 'image.tag=1.2'")
+        yield text
+
+
+def _mapping(value: Json, where: str, known: Collection[str]) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be a mapping with {', '.join(known)}")  # noqa: TRY004 - of a file, not of code
+    for name in value:
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
+            raise ValueError(f"{where} has an unknown field '{name}'{hint}")
+    return value
+
+
+def _list(value: Json, where: str, wanted: str) -> list[Json]:
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{where} must be {wanted}")
+    return value or []
+
+
+def _text(fields: dict[str, Json], name: str, where: str) -> str:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{where}.{name} must be a string; put it in quotes")
+    return value or ""
+
+
+def _texts(fields: dict[str, Json], name: str, where: str) -> list[str]:
+    values = _list(fields.get(name), f"{where}.{name}", "a list of strings")
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise ValueError(f"{where}.{name}[{index}] must be a string; put it in quotes")  # noqa: TRY004 - as above
+    return values

@@ -1,0 +1,165 @@
+"""sources/repository.py: whose URL is whose, and that no path leaves the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kgate.sources.gitops.repository import OutsideError, Repository, normalise_url, open_repository, shown_url
+
+SAME = {
+    "https": "https://git.example.org/shop/deploy",
+    "with .git": "https://git.example.org/shop/deploy.git",
+    "slash at the end": "https://git.example.org/shop/deploy/",
+    ".git and slash": "https://git.example.org/shop/deploy.git/",
+    "case": "https://GIT.example.org/Shop/Deploy",
+    "user": "https://bot@git.example.org/shop/deploy.git",
+    "credentials": "https://bot:secret@git.example.org/shop/deploy.git",
+    "port": "https://git.example.org:8443/shop/deploy.git",
+    "ssh": "ssh://git@git.example.org/shop/deploy.git",
+    "ssh and port": "ssh://git@git.example.org:2222/shop/deploy.git",
+    "git protocol": "git://git.example.org/shop/deploy",
+    "like scp": "git@git.example.org:shop/deploy.git",
+    "like scp, no user": "git.example.org:shop/deploy.git",
+    "white space": " https://git.example.org/shop/deploy\n",
+}
+OTHER = {
+    "another owner": ("https://git.example.org/other/deploy", "git.example.org/other/deploy"),
+    "another host": ("https://example.org/shop/deploy", "example.org/shop/deploy"),
+    "a path": ("/srv/git/deploy.git", "/srv/git/deploy"),
+    "a file URL": ("file:///srv/git/deploy.git", "/srv/git/deploy"),
+    "a relative path": ("../deploy", "/../deploy"),
+    "nothing": ("", ""),
+    "a host alone": ("https://example.org", ""),
+    "oci": ("oci://registry.example.org/charts/web", "registry.example.org/charts/web"),
+}
+
+
+@pytest.mark.parametrize("url", SAME.values(), ids=SAME)
+def test_spellings_of_one_url(url: str) -> None:
+    assert normalise_url(url) == "git.example.org/shop/deploy"
+
+
+@pytest.mark.parametrize(("url", "wanted"), OTHER.values(), ids=OTHER)
+def test_other_urls(url: str, wanted: str) -> None:
+    assert normalise_url(url) == wanted
+
+
+def test_credentials_are_not_shown() -> None:
+    assert shown_url("https://bot:secret@example.org/a.git") == "https://example.org/a.git"
+
+
+OURS = ("https://git.example.org/shop/deploy.git",)
+HELD = {
+    "our URL": (OURS, "git@git.example.org:shop/deploy", "nowhere", True),
+    "a fork, path is here": (OURS, "https://git.example.org/me/deploy", "apps", True),
+    "a fork, path is not here": (OURS, "https://git.example.org/me/deploy", "nowhere", False),
+    "called like the folder": (OURS, "https://git.example.org/me/clone", "apps", True),
+    "another one, although the path is here": (OURS, "https://git.example.org/me/other", "apps", False),
+    "no remote, path is here": ((), "https://git.example.org/me/other", "apps", True),
+    "no remote, path is not here": ((), "https://git.example.org/me/other", "nowhere", False),
+    "no remote, the root says nothing": ((), "https://git.example.org/me/other", "./", False),
+    "only a local remote": (("/srv/deploy.git",), "https://git.example.org/me/other", "apps", True),
+    "no remote, path leads out": ((), "https://git.example.org/me/other", "../apps", True),
+    "no URL": (OURS, "", "apps", False),
+}
+
+
+@pytest.mark.parametrize(("urls", "url", "path", "held"), HELD.values(), ids=HELD)
+def test_holds(tmp_path: Path, urls: tuple[str, ...], url: str, path: str, held: bool) -> None:
+    root = tmp_path.resolve() / "clone"
+    (root / "apps").mkdir(parents=True)
+    assert Repository(root, urls).holds(url, path) is held
+
+
+def test_paths(tmp_path: Path) -> None:
+    root = tmp_path.resolve() / "repo"
+    (root / "a/b").mkdir(parents=True)
+    (root / "link").symlink_to(root / "a")
+    repository = Repository(root)
+    assert repository.find("a/b") == repository.find("/a/b") == repository.find("./a/../a/b") == root / "a/b"
+    assert repository.find("b", base=root / "a") == root / "a/b"
+    assert repository.find("../a", base=root / "a") == root / "a"
+    assert repository.find("/a", base=root / "a") == root / "a"
+    assert repository.find("link/b") == root / "a/b"
+    assert repository.find("nowhere") is None
+    assert repository.find("a\0b") is None
+    assert repository.find("x" * 5000) is None
+    assert repository.find("x" * 500) is None
+    assert repository.find("\ud800") is None
+
+
+@pytest.mark.parametrize("path", ["..", "../repo-2", "a/../../x", "out", "out/x", "/../x"])
+def test_paths_that_lead_out(tmp_path: Path, path: str) -> None:
+    root = tmp_path.resolve() / "repo"
+    (root / "a").mkdir(parents=True)
+    (tmp_path / "repo-2").mkdir()
+    (root / "out").symlink_to(tmp_path / "repo-2")
+    with pytest.raises(OutsideError, match="leads out of the repository"):
+        Repository(root).find(path)
+
+
+CONFIG = """\
+[core]
+\tbare = false
+\turl = https://example.org/core
+[remote "origin"]
+\turl = https://git.example.org/shop/deploy.git
+\tfetch = +refs/heads/*:refs/remotes/origin/*
+\tpushurl = https://example.org/push
+; [remote "no"] url = https://example.org/no
+[remote "fork"] url = "git@git.example.org:me/deploy.git"
+[branch "main"]
+\tremote = origin
+\turl = https://example.org/branch
+[Remote "third"]
+  URL=/srv/deploy.git
+"""
+REMOTES = (
+    "https://git.example.org/shop/deploy.git",
+    "git@git.example.org:me/deploy.git",
+    "/srv/deploy.git",
+)
+
+
+def test_remotes_of_a_checkout(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/config").write_text(CONFIG, encoding="utf-8")
+    found = open_repository(tmp_path, ("https://extra.example.org/a", REMOTES[2]))
+    assert found == Repository(tmp_path.resolve(), (*REMOTES, "https://extra.example.org/a"))
+
+
+def test_remotes_of_a_worktree_and_a_submodule(tmp_path: Path) -> None:
+    git = tmp_path / "main/.git"
+    (git / "worktrees/two").mkdir(parents=True)
+    (git / "config").write_text(CONFIG, encoding="utf-8")
+    (git / "worktrees/two/commondir").write_text("../..\n", encoding="utf-8")
+    (git / "modules/three").mkdir(parents=True)
+    (git / "modules/three/config").write_text('[remote "origin"]\nurl = https://example.org/three\n', encoding="utf-8")
+    for name, link in (("two", git / "worktrees/two"), ("main/three", "../.git/modules/three")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".git").write_text(f"gitdir: {link}\n", encoding="utf-8")
+    assert open_repository(tmp_path / "two").urls == REMOTES
+    assert open_repository(tmp_path / "main/three").urls == ("https://example.org/three",)
+
+
+ODD = {
+    "no git": None,
+    "not a link": "something else",
+    "a link to nothing": "gitdir: nowhere\n",
+    "NUL": "gitdir: a\0b\n",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_odd_git_files(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / ".git").write_text(text, encoding="utf-8")
+    assert open_repository(tmp_path).urls == ()
+
+
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/config").symlink_to("/dev/zero")
+    assert open_repository(tmp_path).urls == ()
