@@ -253,6 +253,16 @@ Exit codes:
     metavar="FILE",
     help="Configuration; else the nearest kgate.yaml.",
 )
+@click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
+@click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use, which holds kustomize.")
+@click.option(
+    "--kustomize-bin", metavar="PROGRAM", help="The kustomize to use.  [default: kustomize or kubectl on PATH]"
+)
+@click.option("--helm-dependency-build", is_flag=True, help="Let helm fetch missing dependencies, in a copy.")
+@click.option("--helm-degraded", is_flag=True, default=None, help="Render what can be; what is dropped is a problem.")
+@click.option("--allow-remote", is_flag=True, help="Let kustomize fetch remote bases.")
+@click.option("--render-timeout", type=click.IntRange(1), metavar="SECONDS", help="For each process.  [default: 60]")
+@click.option("--render-memory", type=click.IntRange(64), metavar="MIB", help="For each process.  [default: 1024]")
 @click.option("--stdin-filename", metavar="PATH", help="What to call standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 1; other codes stay.")
 @click.option("--allow-empty", is_flag=True, default=None, help="It is no fault to find no Kubernetes object.")
@@ -279,6 +289,18 @@ def scan(**flags: Any) -> int:
     return 0 if code == 1 and flags["exit_zero"] else code
 
 
+_RENDER_FLAGS = (
+    "helm_bin",
+    "kubectl_bin",
+    "kustomize_bin",
+    "helm_dependency_build",
+    "helm_degraded",
+    "allow_remote",
+    "render_timeout",
+    "render_memory",
+)
+
+
 def _settings(flags: dict[str, Any]) -> Settings:
     """The settings of a scan from flags, environment and configuration file."""
     from kgate import config
@@ -299,6 +321,7 @@ def _settings(flags: dict[str, Any]) -> Settings:
         ignore=flags["ignore"],
         rules=flags["rule_folders"],
         allow_empty=flags["allow_empty"],
+        **{name: flags[name] for name in _RENDER_FLAGS},
     )
     root = find_root([Path(path) for path in paths if path != "-"])
     file = flags["config_path"] or config.find_config(paths, root)

@@ -27,7 +27,7 @@ def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 def _place(finding: Finding) -> Hashable:
     location = finding.location
-    what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes)
+    what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes, finding.waiver)
     return (*what, location.path, location.start, location.end)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from kgate import __version__, manifest, pss, rules
@@ -13,9 +14,8 @@ from kgate.merge import merged_assessments, merged_findings
 from kgate.model import Assessment, Counts, Finding, Note, Problem, Report, Resource, Score
 from kgate.score import decide, score
 from kgate.sources import files
-
-Progress = Callable[[int, int], None]
-"""Told, after each file, how many of how many are read."""
+from kgate.sources.collection import collect
+from kgate.sources.progress import Progress
 
 
 def _silent(done: int, total: int) -> None:
@@ -31,15 +31,16 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     problems: list[Problem] = []
     notes: list[Note] = []
     counts = Counts()
-    for contents in _read(settings, judge.kinds, progress):
-        problems += contents.problems
-        notes += contents.notes
-        counts += contents.counts
-        for resource in contents.resources:
-            found, assessment, unclear = assess(judge, resource, settings.min_score)
-            findings += found
-            problems += unclear
-            assessments += [assessment] if assessment else []
+    with closing(_read(settings, judge.kinds, progress)) as everything:
+        for contents in everything:
+            problems += contents.problems
+            notes += contents.notes
+            counts += contents.counts
+            for resource in contents.resources:
+                found, assessment, unclear = assess(judge, resource, settings.min_score)
+                findings += found
+                problems += unclear
+                assessments += [assessment] if assessment else []
     findings, assessments = merged_findings(findings), merged_assessments(assessments)
     verdict = decide(
         assessments,
@@ -79,15 +80,12 @@ def assess(
     return judgement.findings, assessment, judgement.problems
 
 
-def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Iterator[manifest.Contents]:
-    """The contents of standard input and of every file at or below the paths."""
+def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Generator[manifest.Contents]:
+    """The contents of standard input, of every file at or below the paths, and of what is rendered from them."""
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
         yield manifest.read(settings.stdin_filename, data, kinds)
     if paths:
-        listing = files.list_files(paths, files.find_root(paths))
-        yield manifest.Contents(problems=tuple(listing.problems), files=0)
-        for done, contents in enumerate(files.read_all(listing.files.values(), kinds), 1):
-            yield contents
-            progress(done, len(listing.files))
+        root = files.find_root(paths)
+        yield from collect(paths, root, settings.rendering, kinds, progress)

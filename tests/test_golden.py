@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from kgate import reports
 from tests.command import ROOT, kgate
+from tests.real_tools import helm_tool, kustomize_tool
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = bool(os.environ.get("KGATE_UPDATE_GOLDEN"))
@@ -38,10 +40,21 @@ def test_an_explanation() -> None:
     compare("explain.terminal", kgate("explain", "privileged-container").out)
 
 
-def test_the_readme_shows_real_output() -> None:
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```")
+def test_a_chart_and_its_overlays(tmp_path: Path) -> None:
+    repository = shutil.copytree(ROOT / "tests/data/deploy", tmp_path / "deploy")
+    (repository / ".git").mkdir()
+    tools = {"KGATE_SCAN_HELM_BIN": str(helm_tool().path), "KGATE_SCAN_KUBECTL_BIN": str(kustomize_tool().path)}
+    rules = "privileged-container,host-pid,host-network"
+    result = kgate("scan", ".", "--select", rules, cwd=repository, env=tools)
+    assert (result.code, result.err) == (1, "")
+    compare("deploy.text", result.out)
+
+
+@pytest.mark.parametrize(("document", "golden"), [("README.md", "shop.text"), ("docs/rendering.md", "deploy.text")])
+def test_a_document_shows_real_output(document: str, golden: str) -> None:
+    blocks = (ROOT / document).read_text(encoding="utf-8").split("```")
     shown = [block for block in blocks if block.startswith("text\n")]
     assert shown
-    golden = (GOLDEN / "shop.text").read_text(encoding="utf-8").splitlines()
+    lines = (GOLDEN / golden).read_text(encoding="utf-8").splitlines()
     for line in shown[0].splitlines()[1:]:
-        assert line in golden or line == "…", line
+        assert line in lines or line == "…", line

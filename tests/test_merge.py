@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kgate.merge import merged_assessments, merged_findings
-from kgate.model import Assessment, Finding, Rendering, ResourceId
+from kgate.model import Assessment, Finding, Rendering, ResourceId, Waiver
 from tests.reports.samples import WEB, assessment, finding
 
 STAGING, PRODUCTION = (Rendering("kustomize", f"overlays/{name}") for name in ("staging", "production"))
@@ -40,6 +40,11 @@ def test_a_template_in_a_loop_makes_several_findings() -> None:
 
 def test_plain_manifests_are_left_as_they_are() -> None:
     assert merged_findings([finding(), finding()]) == [finding(), finding()]
+
+
+def test_what_is_accepted_in_one_rendering_only_stays_apart() -> None:
+    accepted = replace(by(STAGING), waiver=Waiver("tried out", "us", "2030-01-01"))
+    assert merged_findings([accepted, by(PRODUCTION)]) == [accepted, by(PRODUCTION)]
 
 
 def test_the_order_of_renderings_does_not_matter() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import ROOT, Result
+from tests.real_tools import helm_tool, kustomize_tool
 
 PRE_COMMIT = (sys.executable, "-m", "pre_commit")
 IDENTITY = ("-c", "user.name=kgate", "-c", "user.email=kgate@example.com")
@@ -31,9 +32,12 @@ OTHERS = {
     "tsconfig.json": '{\n  // comments are no JSON\n  "strict": true,\n}\n',
     ".clang-format": "---\nLanguage: Cpp\n",
 }
-KUSTOMIZATION = {"k/kustomization.yaml": "patches: [{path: patch.yaml}]\n", "k/patch.yaml": BAD}
+KUSTOMIZATION = {"k/kustomization.yaml": "resources: [pod.yaml]\npatches: [{path: patch.yaml}]\n", "k/patch.yaml": BAD}
+KUSTOMIZATION |= {"k/pod.yaml": BAD.replace("hostPID", "hostIPC")}
 IGNORED = {"b.yaml": BAD, ".kgateignore": "b.yaml\n"}
 CHART = {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "web/values.yaml": "replicas: 3\n"}
+CHART |= {"web/templates/pod.yaml": BAD.replace("name: bad", "name: {{ .Release.Name }}")}
+HELM, KUBECTL = (["--helm-bin", os.fspath(helm_tool().path)], ["--kubectl-bin", os.fspath(kustomize_tool().path)])
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,18 @@ TREES: dict[str, tuple[Mapping[str, object], Mapping[str, str], str, str]] = {
     "broken": (CHANGED, {"a.yaml": GOOD, "b.yaml": BROKEN}, "Failed", "- exit code: 3"),
     "other files": (CHANGED, OTHERS, "Passed", "✓ passed"),
     "no file of its types": ({**CHANGED, "files": "txt$"}, {"a.txt": BAD}, "Skipped", ""),
-    "a chart's file": (CHANGED, CHART, "Failed", "web: Helm chart, not rendered"),
+    "a chart's file": (
+        {**CHANGED, "files": "values", "args": HELM},
+        {**CHART, "a.yaml": GOOD},
+        "Failed",
+        "web/templates/pod.yaml:1",
+    ),
     "a chart, excluded": ({**CHANGED, "exclude": "^web/"}, {**CHART, "a.yaml": GOOD}, "Passed", "1 workload in 1"),
     "a kustomization's patch": (
-        {**CHANGED, "files": "patch"},
+        {**CHANGED, "files": "patch", "args": KUBECTL},
         KUSTOMIZATION,
         "Failed",
-        "k/kustomization.yaml: kustomization, not rendered",
+        "k/patch.yaml:",
     ),
     "narrowed": ({**CHANGED, "files": "^k8s/"}, {"k8s/a.yaml": GOOD, "b.yaml": BAD}, "Passed", "1 workload in 1"),
     "arguments": ({**CHANGED, "args": ["--min-score", "30"]}, {"a.yaml": BAD}, "Passed", "1 workload in 1 object"),
@@ -201,7 +210,7 @@ def test_documented_configuration(hooks: Hooks, tmp_path: Path) -> None:
     text = (ROOT / "docs/pre-commit.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     config = example.replace("https://github.com/kgate/kgate", str(hooks.repository)).replace("v0.1.0", hooks.revision)
-    files = {"k8s/good.yaml": GOOD, "bad.yaml": BAD, "k8s/charts/values.yaml": BAD, ".pre-commit-config.yaml": config}
+    files = {"k8s/good.yaml": GOOD, "bad.yaml": BAD, "k8s/vendored/values.yaml": BAD, ".pre-commit-config.yaml": config}
     tree(tmp_path, files)
     assert outcomes(hooks.pre_commit("run", "--all-files", cwd=tmp_path)) == ["Passed"]
     everything = hooks.pre_commit("run", "--all-files", "--hook-stage", "pre-push", cwd=tmp_path)

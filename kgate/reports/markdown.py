@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kgate.model import Assessment, Finding, Report, ResourceId, Severity, Verdict
-from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown
+from kgate.reports.wording import acceptance, chain, first_sentence, short_origin, shown
 
 # GitHub drops a step summary above 1 MiB, GitLab a note above 1,000,000 characters. Bytes, so that both hold:
 # the five parts and what stands around them stay below 1,000,000.
@@ -75,7 +75,7 @@ def _macros() -> Any:
         "bar": _bar,
         "prose": _prose,
         "chain": chain,
-        "origin": origin,
+        "origin": short_origin,
     }
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.model import Assessment, Finding, Location, Note, Problem, Rendering, Report, ResourceId, Rule, Severity
 from kgate.reports.safety import one_line
-from kgate.reports.wording import chain, first_sentence, origin
+from kgate.reports.wording import chain, first_sentence, origin, short_origin
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -245,7 +245,7 @@ def _score_line(assessment: Assessment, width: int) -> Line:
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
     graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
     gap = "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta")
-    source = (f"  {one_line(origin(assessment.renderings))}", "dim") if assessment.renderings else ""
+    source = (f"  {one_line(short_origin(assessment.renderings))}", "dim") if assessment.renderings else ""
     judged = f" {assessment.pss_level:<10}  {name:<{width}}  "
     return _line(f"  {score.value:>3} ", graded, judged, (place, "dim"), source, gap)
 

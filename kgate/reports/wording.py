@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kgate.model import Finding, Location, Note, Problem, Rendering, Waiver, field_path
 from kgate.reports.safety import one_line
@@ -53,24 +54,28 @@ def remark_sentence(remark: Problem | Note) -> str:
 
 
 def origin(renderings: Iterable[Rendering]) -> str:
-    """What something was rendered by: ``helm charts/web: values ci/a.yaml; kustomize overlays/prod``."""
-    variants: dict[str, list[str]] = {}
+    """What something was rendered by: ``helm charts/web (values ci/a.yaml); kustomize overlays/prod``."""
+    labels: dict[str, list[str]] = {}
     for rendering in renderings:
-        asked = f"for {rendering.requested_by}" if rendering.requested_by else ""
-        variant = ", ".join(part for part in (rendering.variant, asked) if part)
-        variants.setdefault(f"{rendering.tool} {rendering.path}", []).append(variant)
-    return "; ".join(_variants(source, found) for source, found in variants.items())
+        label = f"for {rendering.requested_by}" if rendering.requested_by else rendering.variant
+        labels.setdefault(f"{rendering.tool} {rendering.path}", []).append(label)
+    return "; ".join(_labelled(source, found) for source, found in labels.items())
 
 
-def _variants(source: str, variants: list[str]) -> str:
-    if variants == [""]:
+def short_origin(renderings: Iterable[Rendering]) -> str:
+    """The same for a table: a GitOps object stands there without its place."""
+    return origin(replace(one, requested_by=one.requested_by.rpartition(" ")[0]) for one in renderings)
+
+
+def _labelled(source: str, labels: list[str]) -> str:
+    if labels == [""]:
         return source
-    named = [variant or "default values" for variant in variants]
-    more = f" and {len(named) - _FEW_VARIANTS} more" if len(named) > _FEW_VARIANTS else ""
-    return f"{source} ({', '.join(named[:_FEW_VARIANTS])}{more})"
+    named = [label or "default values" for label in labels]
+    more = f" and {len(named) - _FEW_LABELS} more" if len(named) > _FEW_LABELS else ""
+    return f"{source} ({', '.join(named[:_FEW_LABELS])}{more})"
 
 
-_FEW_VARIANTS = 4
+_FEW_LABELS = 4
 
 
 def chain(location: Location) -> list[str]:

@@ -6,11 +6,15 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgate import manifest
 from kgate.model import Problem
 from kgate.sources import templated
 from kgate.sources.ignores import Ignores
+
+if TYPE_CHECKING:
+    from kgate.sources.kustomize.kustomization import Kustomization
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """What a folder is searched for; a file that is named itself is read whatever it is called."""
@@ -31,12 +35,16 @@ class SourceFile:
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk found: files to read as plain manifests, what could not be taken, and what is no plain
-    manifest because the kustomization that the problem names uses it otherwise."""
+    """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, and what could
+    not be taken. ``starts`` are the real paths of the walk, ``touched`` holds folders of kustomizations above them
+    that use files of the walk."""
 
+    starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
+    charts: set[Path] = field(default_factory=set)
+    kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
+    touched: set[Path] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
-    left_out: dict[Path, Problem] = field(default_factory=dict)
 
 
 def find_root(paths: Sequence[Path]) -> Path:
@@ -69,11 +77,14 @@ def list_files(paths: Sequence[Path], root: Path) -> Listing:
             walk.listing.problems.add(
                 Problem(shown, None, f"cannot be read: {error.strerror}; mend or leave out this path")
             )
-    listing = walk.listing
-    for path, problem in listing.left_out.items():
-        if listing.files.pop(path, None):
-            listing.problems.add(problem)
-    return listing
+    return walk.finish()
+
+
+def find_kustomizations(root: Path) -> dict[Path, Kustomization]:
+    """Every kustomization of a repository by its folder."""
+    walk = _Walk(root)
+    walk.start(root)
+    return walk.listing.kustomizations
 
 
 def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> manifest.Contents:
@@ -95,6 +106,8 @@ class _Walk:
         self._root = root
         self._ignores = Ignores(root)
         self._visited: set[Path] = set()
+        self._above: dict[Path, Kustomization] = {}
+        self._faulty: list[Path] = []
 
     def start(self, path: Path) -> None:
         """Takes a path of the command line, ignored or not."""
@@ -106,21 +119,43 @@ class _Walk:
             shown = shown_path(Path(os.path.abspath(path)), self._root)
             self._problem(shown, "no such file or folder; check the spelling")
             return
+        self.listing.starts.append(real)
         inside = self._surroundings(real)
         if real.is_dir():
             self._folder(real, inside)
+        elif real.suffix == ".tgz":
+            self.listing.charts.add(real if inside is None or not inside.holds(real) else inside.folder)
         elif inside is None or not inside.holds(real):
             self._take(real)
 
+    def finish(self) -> Listing:
+        """The listing without the files that kustomizations use: they mean nothing by themselves."""
+        listing = self.listing
+        for path in self._faulty:
+            listing.files.pop(path, None)
+        for folder, found in (self._above | listing.kustomizations).items():
+            used = [file for file in (found.path, *found.files) if listing.files.pop(file, None)]
+            if used and folder not in listing.kustomizations:
+                listing.touched.add(folder)
+        return listing
+
     def _surroundings(self, path: Path) -> templated.Chart | None:
-        """Looks at the folders above a path for the chart or the kustomizations that it belongs to."""
+        """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
+        for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
+            own = self._kustomization(folder, _names(folder))
+            if own is not None:
+                self._above[folder] = own
+        chart = self._chart_above(path)
+        if chart is not None and chart.holds(path):
+            self.listing.charts.add(chart.folder)
+        return chart
+
+    def _chart_above(self, path: Path) -> templated.Chart | None:
+        """The nearest chart in the folders above a path that is no part of another one."""
         chart = None
         for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
-            names = _names(folder)
-            chart = chart or templated.find_chart(folder, names)
-            self._note_kustomization(folder, names)
-        if chart is not None and chart.holds(path):
-            self._problem(shown_path(chart.folder, self._root), chart.problem(shown_path(chart.folder, self._root)))
+            if chart is None or not chart.holds(folder):
+                chart = templated.find_chart(folder, _names(folder)) or chart
         return chart
 
     def _folder(self, start: Path, chart: templated.Chart | None) -> None:
@@ -141,25 +176,31 @@ class _Walk:
             pending += [(path, chart) for path in reversed(below) if path is not None]
 
     def _note_templates(self, folder: Path, names: list[str], chart: templated.Chart | None) -> templated.Chart | None:
-        """Names the chart and the kustomization of a folder; gives the chart that its members belong to."""
-        shown = shown_path(folder, self._root)
+        """Takes the chart and the kustomization of a folder; gives the chart that its members belong to."""
         if chart is None or not chart.holds(folder):
             own = templated.find_chart(folder, names)
             if own is not None:
                 chart = own
-                self._problem(shown, own.problem(shown))
-        self.listing.problems |= set(self._note_kustomization(folder, names))
+                self.listing.charts.add(folder)
+        found = self._kustomization(folder, names)
+        if found is not None:
+            self.listing.kustomizations[folder] = found
         return chart
 
-    def _note_kustomization(self, folder: Path, names: list[str]) -> list[Problem]:
-        """Leaves out the files that the kustomization of a folder uses; gives the problem that it is."""
-        name = templated.kustomization_name(names)
-        if name is None:
-            return []
-        message = templated.kustomization_problem(shown_path(folder, self._root))
-        problem = Problem(shown_path(folder / name, self._root), None, message)
-        self.listing.left_out |= dict.fromkeys(templated.files_of_kustomization(folder, names), problem)
-        return [problem]
+    def _kustomization(self, folder: Path, names: list[str]) -> Kustomization | None:
+        """The kustomization of a folder, if there is one; a faulty one is a problem, Flux's object no such file."""
+        if templated.kustomization_name(names) is None:
+            return None
+        from kgate.sources.kustomize import kustomization
+
+        try:
+            found = kustomization.read(folder)
+        except kustomization.KustomizationError as error:
+            self.listing.problems.add(Problem(shown_path(error.path, self._root), error.line, str(error)))
+            self._faulty.append(error.path)
+            return None
+        is_flux = str(found.root.value.get("apiVersion")).startswith("kustomize.toolkit.fluxcd.io/")
+        return None if is_flux else found
 
     def _entry(self, entry: os.DirEntry[str], chart: templated.Chart | None) -> Path | None:
         """Takes a file; gives back a folder that is to be walked."""
@@ -173,6 +214,10 @@ class _Walk:
             path = Path(os.path.realpath(path))
             if not path.is_relative_to(self._root) or not path.exists():
                 self._problem(shown_path(Path(entry.path), self._root), _LINK_PROBLEM)
+                return None
+            owner = self._chart_above(path)
+            if owner is not None and owner.holds(path) and not (path / "Chart.yaml").exists():
+                self.listing.charts.add(owner.folder)
                 return None
         if is_dir:
             return path

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +55,7 @@ class Toolbox:
     that lies in the repository is run unless a flag names it; ``refused`` holds what was passed over for that.
     """
 
-    def __init__(self, root: Path, given: dict[str, str | None] | None = None) -> None:
+    def __init__(self, root: Path, given: Mapping[str, str | None] | None = None) -> None:
         self._root = Path(os.path.realpath(root))
         self._given = given or {}
         self.refused: dict[str, Path] = {}

@@ -125,27 +125,33 @@ CHART = (
 )
 
 
-def test_a_chart_is_one_problem(tmp_path: Path) -> None:
+def templated(root: Path, *starts: str) -> tuple[list[str], list[str], list[str]]:
+    """Shown paths of the charts, the kustomizations, and the kustomizations above that use files of the walk."""
+    listing = files.list_files([root / start for start in starts or (".",)], root.resolve())
+    folders = (listing.charts, listing.kustomizations, listing.touched)
+    charts, kustomizations, touched = (sorted(files.shown_path(f, root.resolve()) for f in found) for found in folders)
+    return charts, kustomizations, touched
+
+
+def test_a_chart_is_no_folder_of_manifests(tmp_path: Path) -> None:
     tree(tmp_path, *CHART, "web/examples/pod.yaml", "a.yaml")
-    shown, problems = walk(tmp_path)
-    assert shown == ["a.yaml", "web/examples/pod.yaml"]
-    assert list(problems) == ["web"]
-    assert "helm template web | kgate scan -" in problems["web"]
+    assert walk(tmp_path) == (["a.yaml", "web/examples/pod.yaml"], {})
+    assert templated(tmp_path) == (["web"], [], [])
 
 
 @pytest.mark.parametrize("start", ["web", "web/templates", "web/templates/deploy.yaml", "web/values.yaml"])
 def test_a_part_of_a_chart_is_the_chart(tmp_path: Path, start: str) -> None:
     tree(tmp_path, *CHART)
-    assert walk(tmp_path, start)[0] == []
-    assert list(walk(tmp_path, start)[1]) == ["web"]
+    assert walk(tmp_path, start) == ([], {})
+    assert templated(tmp_path, start) == (["web"], [], [])
 
 
 def test_charts_side_by_side(tmp_path: Path) -> None:
     tree(
         tmp_path, "charts/a/Chart.yaml", "charts/a/templates/x.yaml", "charts/b/Chart.yaml", "charts/b/templates/x.yaml"
     )
-    assert walk(tmp_path) == ([], walk(tmp_path)[1])
-    assert sorted(walk(tmp_path)[1]) == ["charts/a", "charts/b"]
+    assert walk(tmp_path) == ([], {})
+    assert templated(tmp_path) == (["charts/a", "charts/b"], [], [])
 
 
 KUSTOMIZATION = """\
@@ -161,35 +167,42 @@ transformers: [transformer.yaml]
 replacements: [{path: replacement.yaml}]
 helmCharts: [{name: x, valuesFile: helm-values.yaml}]
 """
-USED = ("patch", "merge", "json", "config", "other", "transformer", "replacement", "helm-values")
+USED = ("deploy", "patch", "merge", "json", "config", "other", "transformer", "replacement", "helm-values")
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
-def test_a_kustomization_is_one_problem_and_its_patches_are_no_manifests(tmp_path: Path, name: str) -> None:
-    tree(tmp_path, "app/deploy.yaml", *(f"app/{used}.yaml" for used in USED), **{f"app/{name}": KUSTOMIZATION})
-    shown, problems = walk(tmp_path)
-    assert shown == ["app/deploy.yaml"]
-    assert list(problems) == [f"app/{name}"]
-    assert "kubectl kustomize app | kgate scan -" in problems[f"app/{name}"]
+def test_what_a_kustomization_uses_is_no_manifest(tmp_path: Path, name: str) -> None:
+    tree(tmp_path, "app/other-deploy.yaml", *(f"app/{used}.yaml" for used in USED), **{f"app/{name}": KUSTOMIZATION})
+    assert walk(tmp_path) == (["app/other-deploy.yaml"], {})
+    assert templated(tmp_path) == ([], ["app"], [])
+
+
+def test_an_object_of_flux_is_a_manifest_whatever_its_file_is_called(tmp_path: Path) -> None:
+    tree(tmp_path, kustomizationDOTyaml="apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n")
+    assert walk(tmp_path) == (["kustomization.yaml"], {})
+    assert templated(tmp_path) == ([], [], [])
 
 
 def test_a_patch_of_another_folder(tmp_path: Path) -> None:
     tree(tmp_path, "patches/p.yaml", "z/deploy.yaml", z__kustomizationDOTyaml="patches: [{path: ../patches/p.yaml}]\n")
-    assert walk(tmp_path)[0] == ["z/deploy.yaml"]
+    assert walk(tmp_path) == (["z/deploy.yaml"], {})
+    assert templated(tmp_path) == ([], ["z"], [])
+    assert templated(tmp_path, "patches") == ([], [], [])
 
 
-def test_a_patch_that_is_named_itself_is_no_manifest(tmp_path: Path) -> None:
+def test_a_patch_that_is_named_itself_is_its_kustomization(tmp_path: Path) -> None:
     tree(tmp_path, "app/patch.yaml", app__kustomizationDOTyaml="patches: [{path: patch.yaml}]\n")
-    for start in ("app/patch.yaml", "app"):
-        assert walk(tmp_path, start)[0] == []
-        assert list(walk(tmp_path, start)[1]) == ["app/kustomization.yaml"]
+    assert walk(tmp_path, "app/patch.yaml") == ([], {})
+    assert templated(tmp_path, "app/patch.yaml") == ([], [], ["app"])
+    assert templated(tmp_path, "app/kustomization.yaml") == ([], [], ["app"])
+    assert templated(tmp_path, "app") == ([], ["app"], [])
 
 
 def test_a_folder_of_patches_is_no_folder_of_manifests(tmp_path: Path) -> None:
     tree(tmp_path, "app/patches/patch.yaml", app__kustomizationDOTyaml="patches: [{path: patches/patch.yaml}]\n")
     (tmp_path / ".git").mkdir()
-    assert walk(tmp_path, "app/patches")[0] == []
-    assert list(walk(tmp_path, "app/patches")[1]) == ["app/kustomization.yaml"]
+    assert walk(tmp_path, "app/patches") == ([], {})
+    assert templated(tmp_path, "app/patches") == ([], [], ["app"])
 
 
 def test_a_broken_kustomization_is_a_problem(tmp_path: Path) -> None:
@@ -208,3 +221,12 @@ def test_root(tmp_path: Path) -> None:
     assert files.find_root([a / "b/x.yaml"]) == (a / "b").resolve()
     (tmp_path / "repo/.git").mkdir()
     assert files.find_root([a / "b", a / "c"]) == (tmp_path / "repo").resolve()
+
+
+def test_links_into_a_chart_lead_to_the_chart(tmp_path: Path) -> None:
+    tree(tmp_path, "b/Chart.yaml", "b/templates/pod.yaml", "a/plain.yaml")
+    (tmp_path / "a/folder").symlink_to("../b/templates")
+    (tmp_path / "a/file.yaml").symlink_to("../b/templates/pod.yaml")
+    assert walk(tmp_path) == (["a/plain.yaml"], {})
+    listing = files.list_files([tmp_path / "a"], tmp_path.resolve())
+    assert listing.charts == {tmp_path.resolve() / "b"}

@@ -1,0 +1,102 @@
+"""What mapping costs beside plain rendering: ``python -m bench.rendering FOLDER --helm PROGRAM``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from bench.measure import KGATE, measure
+from kgate.manifest import Contents
+from kgate.sources import files
+from kgate.sources.helm.render import render as render_chart
+from kgate.sources.kustomize import kustomization
+from kgate.sources.kustomize.render import render as build_kustomization
+from kgate.sources.releases import default_releases
+from kgate.sources.requests import ChartRequest, KustomizationRequest, RenderOptions
+from kgate.sources.tools import Tool, Toolbox
+from kgate.sources.workspace import Workspace
+
+TIMES = 3
+"""Each is rendered so often, both ways in turn; the quickest counts."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints plain rendering and kgate's of all charts and kustomizations below a folder that render, in one run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--helm")
+    parser.add_argument("--kubectl")
+    options = parser.parse_args(arguments)
+    root = options.folder.resolve()
+    tools = Toolbox(root, {"helm": options.helm, "kubectl": options.kubectl})
+    listing = files.list_files([root], root)
+    with Workspace(root) as workspace:
+        _show("helm template", list(_charts(sorted(listing.charts), workspace, tools.helm)))
+        roots = kustomization.roots(listing.kustomizations)
+        _show("kustomize", list(_kustomizations(roots, workspace, tools.kustomize)))
+    _whole(root, options)
+
+
+def _charts(charts: Iterable[Path], workspace: Workspace, tool: Tool | None) -> Iterator[tuple[float, float]]:
+    """Seconds of plain rendering and of kgate's, for one release of each chart."""
+    if tool is None:
+        return
+    for chart in charts:
+        request = ChartRequest(chart, default_releases(chart)[:1])
+        command = (tool.path, "template", "release", chart, "--skip-schema-validation")
+        yield from _pair(command, partial(render_chart, request, workspace, tool, RenderOptions()))
+
+
+def _kustomizations(roots: Iterable[Path], workspace: Workspace, tool: Tool | None) -> Iterator[tuple[float, float]]:
+    if tool is None:
+        return
+    for folder in roots:
+        request = KustomizationRequest(folder)
+        command = (tool.path, "build" if tool.name == "kustomize" else "kustomize", folder)
+        yield from _pair(command, partial(build_kustomization, request, workspace, tool, RenderOptions()))
+
+
+def _pair(command: Sequence[str | Path], render: Callable[[], Contents]) -> Iterator[tuple[float, float]]:
+    """Both times of what renders both ways; nothing for what does not."""
+    plain = mapped = float("inf")
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as home:
+            done = subprocess.run(command, capture_output=True, env={"HOME": home, "PATH": home}, check=False)
+        middle = time.perf_counter()
+        contents = render()
+        if done.returncode or not contents.resources:
+            return
+        plain, mapped = min(plain, middle - start), min(mapped, time.perf_counter() - middle)
+    yield plain, mapped
+
+
+def _show(name: str, rows: Sequence[tuple[float, float]]) -> None:
+    if not rows:
+        print(f"{name}: nothing rendered")
+        return
+    plain, mapped = (sum(column) for column in zip(*rows, strict=True))
+    median = statistics.median(mapped / plain for plain, mapped in rows)
+    print(f"{name}: {len(rows)} rendered, plain {plain:.2f} s, with mapping {mapped:.2f} s")
+    print(f"  ratio of the sums {mapped / plain:.2f}, median ratio {median:.2f} (limit 2)")
+
+
+def _whole(root: Path, options: argparse.Namespace) -> None:
+    """A whole scan: processor seconds over wall seconds tell how many cores it used."""
+    given = [f"--{name}-bin={value}" for name in ("helm", "kubectl") if (value := getattr(options, name))]
+    run = measure((*KGATE, "scan", str(root), "--quiet", *given))
+    cores = run.cpu / run.wall
+    print(
+        f"kgate scan: {run.wall:.1f} s, {cores:.2f} of {os.cpu_count()} cores, {run.megabytes:.0f} MB, exit {run.code}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Decides what is rendered and in which order: GitOps objects name the values, and may be rendered themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from kgate.model import Note, Problem, Resource
+from kgate.sources import files, releases
+from kgate.sources.files import Listing, SourceFile
+from kgate.sources.gitops import plan as gitops
+from kgate.sources.gitops.repository import Repository
+from kgate.sources.gitops.search import holds_deployment, peek
+from kgate.sources.kustomize import kustomization, overlay
+from kgate.sources.requests import (
+    ChartRequest,
+    KustomizationRequest,
+    Release,
+    RenderSettings,
+    Request,
+    ValuesFile,
+)
+
+MAX_ROUNDS = 5
+"""How deep GitOps objects may stand in what others render (apps of apps of apps)."""
+
+
+class Agenda:
+    """What is still to be rendered, and all that GitOps objects have said so far."""
+
+    def __init__(self, listing: Listing, repository: Repository, settings: RenderSettings) -> None:
+        self._repository = repository
+        self._objects: list[Resource] = []
+        self._taken: set[Hashable] = set()
+        self._rounds = 0
+        self._plan = gitops.Planned()
+        self._own = list(_own_requests(listing, repository.root, settings))
+        self._files = listing.files
+        self._starts = tuple(listing.starts)
+        self._declared = {Path(os.path.realpath(request.chart)) for request in settings.charts}
+
+    def hear(self, resources: Iterable[Resource]) -> None:
+        """Takes in objects that may say what is deployed from this repository."""
+        heard = [resource for resource in resources if gitops.is_relevant(resource)]
+        if heard:
+            self._objects += heard
+            self._plan = gitops.plan(self._objects, self._repository)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What GitOps objects say and cannot be followed."""
+        return self._plan.problems
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What GitOps objects deploy from elsewhere."""
+        return self._plan.notes
+
+    def uncovered(self) -> list[SourceFile]:
+        """The plain manifests that are not judged as part of a rendering."""
+        covered = {folder / name for folder in self._plan.covered for name in overlay.autodetect(folder)}
+        return [file for path, file in self._files.items() if path not in covered]
+
+    def elsewhere(self) -> list[SourceFile]:
+        """The manifests beyond the scanned paths that GitOps objects apply as they are written."""
+        found: dict[Path, SourceFile] = {}
+        for folder, is_deep in sorted(self._plan.raw):
+            if not any(folder.is_relative_to(start) for start in self._starts):
+                listed = files.list_files([folder], self._repository.root).files
+                found |= {path: file for path, file in listed.items() if is_deep or path.parent == folder}
+        return [file for path, file in found.items() if path not in self._files]
+
+    def pending(self) -> list[Request]:
+        """What is not rendered yet. A chart or kustomization that a GitOps object deploys is rendered as that says,
+        not with its defaults besides; but still with what the configuration declares."""
+        claimed = self._plan.claimed - self._declared
+        own = (request for request in self._own if _place(request) not in claimed)
+        wanted = {_key(request): request for request in chain(own, self._plan.requests)}
+        return [request for key, request in wanted.items() if key not in self._taken]
+
+    def next_round(self) -> list[Request]:
+        """The next requests to render; first those whose sources may hold GitOps objects themselves."""
+        pending = self.pending()
+        self._rounds += 1
+        if self._rounds < MAX_ROUNDS:
+            pending = [request for request in pending if _speaks_gitops(request)] or pending
+        elif self._rounds > MAX_ROUNDS:
+            return []
+        self._taken |= {_key(request) for request in pending}
+        crds = [path for path in self._files if "crds" in path.parts]
+        return [_without_plain(request, crds) for request in pending]
+
+    def leftover(self) -> Iterator[Problem]:
+        """A problem for each request that stands too deep to be rendered."""
+        for request in self.pending():
+            shown = files.shown_path(_place(request), self._repository.root)
+            message = f"stands in more than {MAX_ROUNDS} layers of GitOps objects, and is not rendered"
+            yield Problem(shown, None, message)
+
+
+def _without_plain(request: Request, files: Iterable[Path]) -> Request:
+    """A request for what is not among these files, which are judged as they are, besides."""
+    if not isinstance(request, ChartRequest):
+        return request
+    return replace(request, plain=frozenset(path for path in files if path.is_relative_to(request.chart / "crds")))
+
+
+def _key(request: Request) -> Hashable:
+    """What tells requests apart that are not the same: all of them but for the places of what they hold."""
+    if isinstance(request, ChartRequest):
+        return request.chart, tuple(_release_key(release) for release in request.releases)
+    added = json.dumps([request.additions, request.substitutions], sort_keys=True, default=str)
+    return request.folder, added, request.variant, request.requested_by
+
+
+def _release_key(release: Release) -> Hashable:
+    values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in release.values)
+    return replace(release, values=()), tuple(values)
+
+
+def _place(request: Request) -> Path:
+    return request.chart if isinstance(request, ChartRequest) else request.folder
+
+
+def _own_requests(listing: Listing, root: Path, settings: RenderSettings) -> Iterator[Request]:
+    """Charts, with the releases of the configuration or their defaults, and roots of kustomizations."""
+    declared = {Path(os.path.realpath(request.chart)): request for request in settings.charts}
+    named = {chart for chart in declared if any(chart.is_relative_to(start) for start in listing.starts)}
+    for chart in sorted(listing.charts | named):
+        request = declared.get(chart)
+        yield ChartRequest(chart, request.releases if request else releases.default_releases(chart))
+    for folder in sorted(_roots(listing, root)):
+        yield KustomizationRequest(folder)
+
+
+def _roots(listing: Listing, root: Path) -> set[Path]:
+    """The kustomizations that no other one of the scan includes, and those of the repository that lead to a
+    kustomization whose files are in the scan while it is not."""
+    found = set(kustomization.roots(listing.kustomizations))
+    lost = listing.touched - listing.kustomizations.keys()
+    if lost:
+        everywhere = files.find_kustomizations(root)
+        found |= {folder for folder in kustomization.roots(everywhere) if lost & _reach(folder, everywhere)}
+        found |= lost - everywhere.keys()  # named although it is ignored
+    return found
+
+
+def _reach(folder: Path, everywhere: dict[Path, kustomization.Kustomization]) -> set[Path]:
+    """A folder and all that its kustomization includes, directly or not."""
+    reached: set[Path] = set()
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        if here not in reached and here in everywhere:
+            reached.add(here)
+            pending += everywhere[here].folders
+    return reached
+
+
+def _speaks_gitops(request: Request) -> bool:
+    """Whether the sources of a rendering may hold such objects."""
+    return any(holds_deployment(peek(path)) for path in _sources(request))
+
+
+def _sources(request: Request) -> Iterator[Path]:
+    if isinstance(request, ChartRequest):
+        yield from sorted(request.chart.glob("**/templates/**/*")) if request.chart.is_dir() else ()
+        return
+    pending, seen = [request.folder], set()
+    while pending:
+        folder = pending.pop()
+        if folder in seen:
+            continue
+        seen.add(folder)
+        try:
+            read = kustomization.read(folder)
+        except kustomization.KustomizationError:
+            continue
+        pending += read.folders
+        yield from read.files

@@ -1,0 +1,31 @@
+"""The one entrance to the sources: reads plain manifests, and has rendered what is not plain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from pathlib import Path
+
+from kgate import manifest
+from kgate.sources import files
+from kgate.sources.gitops.search import deployment_objects
+from kgate.sources.progress import Count, Progress
+from kgate.sources.requests import RenderSettings
+
+
+def collect(
+    paths: Sequence[Path], root: Path, settings: RenderSettings, kinds: Collection[str], progress: Progress
+) -> Generator[manifest.Contents]:
+    """The contents of every plain manifest at or below the paths and of everything rendered from them.
+
+    To be closed (contextlib.closing), so that programs and private copies do not outlive a scan that is given
+    up. Raises KgateError for a program that the user names and that does not work.
+    """
+    listing = files.list_files(paths, root)
+    yield manifest.Contents(problems=tuple(listing.problems), files=0)
+    objects = tuple(deployment_objects(listing.files.values()))
+    if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
+        from kgate.sources.rendering import collect_rendered  # takes as long to import as all the rest
+
+        yield from collect_rendered(listing, objects, root, settings, kinds, progress)
+    else:
+        yield from Count(progress, len(listing.files)).told(files.read_all(listing.files.values(), kinds))

@@ -1,0 +1,27 @@
+"""Counts what is read and rendered, for whoever shows the progress of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from kgate.manifest import Contents
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told, after each file and each rendering, how many of how many are done."""
+
+
+class Count:
+    """How much is done, and how much is known to be there."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._done = 0
+        self._total = total
+
+    def told(self, contents: Iterable[Contents]) -> Iterator[Contents]:
+        """The same contents, each counted once it has been dealt with."""
+        for item in contents:
+            yield item
+            self._done += 1
+            self._progress(self._done, max(self._total, self._done))

@@ -1,0 +1,100 @@
+"""Renders what the agenda holds, several charts and kustomizations at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from kgate import manifest, process
+from kgate.model import Resource
+from kgate.sources import files
+from kgate.sources.agenda import Agenda
+from kgate.sources.files import Listing
+from kgate.sources.gitops.repository import open_repository
+from kgate.sources.helm.render import render as render_chart
+from kgate.sources.kustomize.render import render as build_kustomization
+from kgate.sources.progress import Count, Progress
+from kgate.sources.requests import ChartRequest, RenderSettings, Request
+from kgate.sources.tools import Toolbox
+from kgate.sources.workspace import Workspace
+
+_AHEAD = 4
+"""Renderings for each processor that may wait to be judged: they hold memory."""
+
+
+def collect_rendered(
+    listing: Listing,
+    objects: Sequence[Resource],
+    root: Path,
+    settings: RenderSettings,
+    kinds: Collection[str],
+    progress: Progress,
+) -> Iterator[manifest.Contents]:
+    """The contents of the plain manifests of a listing, and of all that is rendered. ``objects`` are those of
+    plain manifests that may say what is deployed."""
+    agenda = Agenda(listing, open_repository(root, settings.repositories), settings)
+    agenda.hear(objects)
+    plain = agenda.uncovered()
+    count = Count(progress, len(plain) + len(agenda.pending()))
+    yield from count.told(files.read_all(plain, kinds))
+    options = replace(settings.options, asked_kinds=frozenset(kinds))
+    yield from count.told(_render(agenda, root, replace(settings, options=options)))
+    yield from files.read_all(agenda.elsewhere(), kinds)
+    yield manifest.Contents(problems=agenda.problems, notes=agenda.notes, files=0)
+
+
+def _render(agenda: Agenda, root: Path, settings: RenderSettings) -> Iterator[manifest.Contents]:
+    """Everything on the agenda, which grows by what is rendered."""
+    requests = agenda.next_round()
+    if not requests:
+        return
+    with _Renderers(root, settings) as renderers:
+        while requests:
+            for contents in renderers.render(requests):
+                agenda.hear(contents.resources)
+                yield contents
+            requests = agenda.next_round()
+    yield manifest.Contents(problems=tuple(agenda.leftover()), files=0)
+
+
+class _Renderers:
+    """Threads that render, a workspace for them, and the programs that they run."""
+
+    def __init__(self, root: Path, settings: RenderSettings) -> None:
+        self._options = settings.options
+        self._tools = Toolbox(root, settings.programs)
+        self._workspace = Workspace(root)
+        self._size = os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="render")
+
+    def __enter__(self) -> _Renderers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            process.cancel_all()
+        self._pool.shutdown(cancel_futures=True)
+        self._workspace.__exit__(kind, error, trace)
+
+    def render(self, requests: Sequence[Request]) -> Iterator[manifest.Contents]:
+        """What the requests render to, in their order, with a few under way ahead of the one that is given."""
+        waiting = iter(requests)
+        ahead: deque[Future[manifest.Contents]] = deque()
+        for request in waiting:
+            ahead.append(self._pool.submit(self._render, request))
+            if len(ahead) >= _AHEAD * self._size:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+    def _render(self, request: Request) -> manifest.Contents:
+        if isinstance(request, ChartRequest):
+            return render_chart(request, self._workspace, self._tools.helm, self._options)
+        return build_kustomization(request, self._workspace, self._tools.kustomize, self._options, self._tools.helm)

@@ -1,0 +1,47 @@
+"""Hostile repositories through the real command: each is a Problem within its bounds, or harms nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kgate import process
+from tests.command import kgate
+from tests.hostile import CASES, ENVIRONMENT_NAME, OUTSIDE, SECRET, TARGET, WITNESS, is_chart
+from tests.loopback import loopback
+from tests.real_tools import helm_tool, kustomize_tool
+from tests.test_hostile import EXPECTED
+
+HARMLESS = {name for name, how in EXPECTED.items() if how == "harmless"} | {"chart: output without end"}
+"""The last one prints 15 MB of comments, which kgate's own bound allows."""
+
+TOOLS = {"KGATE_SCAN_HELM_BIN": os.fspath(helm_tool().path), "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_repository(name: str, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / ".git").mkdir()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    seconds = "3" if EXPECTED.get(name) == "bound" else "20"
+    options = ("-f", "json", "--allow-empty", "--render-timeout", seconds, "--render-memory", "512")
+    with loopback() as server:
+        CASES[name](repository, server.url)
+        environment = {**TOOLS, ENVIRONMENT_NAME: SECRET, "TMPDIR": os.fspath(temporary)}
+        result = kgate("scan", *options, TARGET, cwd=repository, env=environment)
+        if process.can_isolate() or is_chart(name):
+            assert server.seen == []
+    report = json.loads(result.out)
+    assert result.code == (0 if name in HARMLESS else 3), result
+    assert bool(report["problems"]) == (name not in HARMLESS)
+    assert result.err == ""
+    assert SECRET not in result.out
+    assert os.fspath(temporary) not in result.out
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / WITNESS).exists()
+    assert set(os.listdir(tmp_path)) - {OUTSIDE} == {"repository", "temporary"}
