@@ -8,7 +8,8 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -191,6 +192,25 @@ def _output(
     return tuple(pairs)
 
 
+def _url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """A URL, or the one that the CI job tells. Raises click.BadParameter."""
+    if value is None:
+        return _job_link_base(os.environ)
+    if not value.startswith(("https://", "http://")):
+        raise click.BadParameter(f"'{value}' is no URL, such as https://github.com/org/repo/blob/main")
+    return value
+
+
+def _job_link_base(environment: Mapping[str, str]) -> str:
+    """Where GitHub or GitLab shows the files of the commit that this job is about; empty elsewhere."""
+    github = [environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
+    if all(github):
+        server, repository, commit = github
+        return f"{server}/{repository}/blob/{commit}"
+    project, commit = environment.get("CI_PROJECT_URL", ""), environment.get("CI_COMMIT_SHA", "")
+    return f"{project}/-/blob/{commit}" if project and commit else ""
+
+
 _RULE_IDS: dict[str, Any] = {
     "multiple": True,
     "metavar": "RULE",
@@ -266,6 +286,18 @@ Exit codes:
 @click.option("--stdin-filename", metavar="PATH", help="What to call standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 1; other codes stay.")
 @click.option("--allow-empty", is_flag=True, default=None, help="It is no fault to find no Kubernetes object.")
+@click.option(
+    "--max-chars",
+    type=click.IntRange(4096),
+    metavar="N",
+    help="Markdown report: at most so many characters, such as 65536 for a comment.  [default: 1000000]",
+)
+@click.option(
+    "--link-base",
+    metavar="URL",
+    callback=_url,
+    help="Where a server shows the files of this commit.  [default: of the GitHub or GitLab job]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Text report: only problems and the summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Text report: shorten no list. Errors: show tracebacks.")
 @click.option(
@@ -281,10 +313,10 @@ def scan(**flags: Any) -> int:
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 
-        report = run_scan(settings, progress)
+        report = replace(run_scan(settings, progress), link_base=flags["link_base"])
     _print_report(report, settings, flags)
     for name, file in flags["outputs"]:
-        write_atomically(file, reports.renderer(name)(report))
+        write_atomically(file, _rendered(name, report, flags))
     code = report.verdict.exit_code
     return 0 if code == 1 and flags["exit_zero"] else code
 
@@ -330,7 +362,7 @@ def _settings(flags: dict[str, Any]) -> Settings:
 
 def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> None:
     if flags["format_name"] != "text":
-        _print(reports.renderer(flags["format_name"])(report), end="")
+        _print(_rendered(flags["format_name"], report, flags), end="")
         return
     from kgate.reports.text import Terminal, render_for
 
@@ -338,6 +370,15 @@ def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> 
     detail = 0 if flags["quiet"] else 2 if flags["verbose"] else 1
     links_to = str(_root(settings)) if color and _has_links() else None
     _print(render_for(report, Terminal(color, _width(), links_to, detail)), end="")
+
+
+def _rendered(name: str, report: Report, flags: dict[str, Any]) -> str:
+    """The report in a format that needs no terminal."""
+    if name == "markdown" and flags["max_chars"] is not None:
+        from kgate.reports.markdown import render_for
+
+        return render_for(report, flags["max_chars"])
+    return reports.renderer(name)(report)
 
 
 def _root(settings: Settings) -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 
 import _ruamel_yaml as libyaml
 
+from kgate.linehash import LineHashes
 from kgate.model import (
     Counts,
     Json,
@@ -362,10 +363,11 @@ _STRIDE = 1 << 14
 class SourceText:
     """The text of one file and the way from an offset to line, column and snippet."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, line_hashes: LineHashes | None = None) -> None:
         self.path = path
         self.text = text
         self._checkpoints: list[int] | None = None
+        self._line_hashes = line_hashes or LineHashes(text)
 
     def position(self, offset: int) -> Position:
         """Line and column, from 1, of a character offset."""
@@ -391,6 +393,7 @@ class SourceText:
             Position(first.line, first.column + end - start),
             pointer,
             self._snippet(line_start, start),
+            line_hash=self._line_hashes[first.line],
         )
 
     def place(self, span: Span, pointer: Pointer) -> Location:
@@ -532,14 +535,26 @@ def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Contents:
         limit = MAX_FILE_BYTES // 1024 // 1024
         return _failed(path, None, f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore")
     try:
-        text = decode(data)
+        source = source_text(path, data)
     except UnicodeDecodeError:
         return _failed(
             path, None, "is not UTF-8 or UTF-16 text; re-encode it, or list it in .kgateignore if it is no manifest"
         )
-    if "\0" in text:
+    if "\0" in source.text:
         return _failed(path, None, "is a binary file; list it in .kgateignore if it is no manifest")
-    return read_text(SourceText(path, text), asked_kinds)
+    return read_text(source, asked_kinds)
+
+
+def source_text(path: str, data: bytes) -> SourceText:
+    """The text of a file. Raises UnicodeDecodeError.
+
+    GitHub hashes the byte order mark too, and takes every file for UTF-8: lines of other encodings have no hash.
+    """
+    text = decode(data)
+    if data.startswith(codecs.BOM_UTF8):
+        return SourceText(path, text, LineHashes(f"\ufeff{text}"))
+    is_utf8 = not any(data.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
+    return SourceText(path, text, LineHashes(text if is_utf8 else None))
 
 
 def read_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Contents:

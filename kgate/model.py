@@ -80,6 +80,7 @@ class Location:
 
     Of what was rendered, it is the place in the source: ``related`` names the other places that have a part in it
     (the call of a helper template, the key of a values file), ``is_approximate`` says that the line was inferred.
+    ``line_hash`` is GitHub's hash of the line, from which it knows an alert again; empty where it is not known.
     """
 
     path: str
@@ -89,6 +90,7 @@ class Location:
     snippet: str = ""
     is_approximate: bool = False
     related: tuple[Related, ...] = field(default=(), compare=False)
+    line_hash: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start.line}:{self.start.column}"
@@ -411,7 +413,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report may see, sorted."""
+    """All that a report may see, sorted. ``link_base`` is the URL below which a server shows the scanned files."""
 
     version: str
     kubernetes_version: str
@@ -423,3 +425,4 @@ class Report:
     verdict: Verdict
     fail_on: Severity | None = None
     notes: tuple[Note, ...] = ()
+    link_base: str = ""

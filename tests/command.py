@@ -22,7 +22,8 @@ class Result:
 
 def kgate(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None) -> Result:
     """Runs ``python -m kgate`` in a clean environment."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KGATE_", "NO_COLOR", "FORCE_"))}
+    ours = ("KGATE_", "NO_COLOR", "FORCE_", "GITHUB_", "CI_")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     run = subprocess.run(
         (sys.executable, "-m", "kgate", *arguments),
         cwd=cwd,

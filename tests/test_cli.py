@@ -415,3 +415,36 @@ def test_colour_and_links_on_a_terminal() -> None:
     assert process.wait(timeout=30) == 1
     assert "\x1b[" in out
     assert "\x1b]8;" in out
+
+
+# ------------------------------------------------------------------------------------------ links
+
+GITHUB = {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "o/r", "GITHUB_SHA": "1a2b"}
+GITLAB = {"CI_PROJECT_URL": "https://gitlab.example/g/p", "CI_COMMIT_SHA": "3c4d"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags", "linked"),
+    [
+        pytest.param(GITHUB, (), "https://github.example/o/r/blob/1a2b/", id="a GitHub job"),
+        pytest.param(GITLAB, (), "https://gitlab.example/g/p/-/blob/3c4d/", id="a GitLab job"),
+        pytest.param(GITLAB, ("--link-base", "https://a.example/b"), "https://a.example/b/", id="the flag wins"),
+        pytest.param({"GITHUB_SHA": "1a2b"}, (), None, id="half of a job is none"),
+        pytest.param({**GITHUB, "GITHUB_REPOSITORY": "o/r)](x"}, (), None, id="what is no plain URL is not linked to"),
+    ],
+)
+def test_links_lead_to_the_commit_of_the_job(
+    environment: dict[str, str], flags: tuple[str, ...], linked: str | None
+) -> None:
+    shown = kgate("scan", "examples", "-f", "markdown", *flags, env=environment).out
+    assert (f"]({linked}examples/shop/web.yaml#L2)" in shown) if linked else ("/web.yaml#L" not in shown)
+
+
+def test_a_link_base_that_is_no_url_is_a_usage_error() -> None:
+    assert kgate("scan", "examples", "--link-base", "javascript:x").code == 2
+
+
+def test_a_comment_fits() -> None:
+    shown = kgate("scan", "examples", "-f", "markdown", "--max-chars", "5000")
+    assert (shown.code, len(shown.out) <= 5_000) == (1, True)
+    assert "were cut" in shown.out

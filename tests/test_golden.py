@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -58,3 +59,20 @@ def test_a_document_shows_real_output(document: str, golden: str) -> None:
     lines = (GOLDEN / golden).read_text(encoding="utf-8").splitlines()
     for line in shown[0].splitlines()[1:]:
         assert line in lines or line == "…", line
+
+
+SHOWN = re.compile(r"<!-- from (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+REPORTS = (ROOT / "docs/reports.md").read_text(encoding="utf-8")
+
+
+def test_the_document_of_the_reports_names_every_format() -> None:
+    assert tuple(sorted(re.findall(r"^\| `(\S+)` \|", REPORTS, re.MULTILINE))) == reports.names()
+    assert len(SHOWN.findall(REPORTS)) == 7
+
+
+@pytest.mark.parametrize(("name", "block"), SHOWN.findall(REPORTS), ids=lambda value: value.split("\n")[0][:20])
+def test_the_document_of_the_reports_shows_real_output(name: str, block: str) -> None:
+    golden = (GOLDEN / name).read_text(encoding="utf-8").splitlines()
+    for line in block.splitlines():
+        start = line.removesuffix("…")
+        assert any(other == line or (start != line and other.startswith(start)) for other in golden), line

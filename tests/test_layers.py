@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0,
     "model": 0,
     "textfile": 0,
+    "linehash": 0,
     "fieldpath": 1,
     "manifest": 1,
     "workload": 1,

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from kgate.model import Assessment, Finding, Problem, Report
+from kgate.model import Assessment, Finding, Problem, Report, ResourceId
 from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown, summary
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _LINE_LIMIT = 2_000
+_FEW = 8
 
 
 def render(report: Report) -> str:
@@ -94,10 +95,19 @@ def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
         elif assessment.is_judged:
             yield assessment.location.path, _passing_case(assessment)
     failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
-    for finding in report.findings:
-        severe = report.fail_on is not None and finding.rule.severity >= report.fail_on
-        fails = severe or any((finding.source, resource) in failed for resource in finding.resources)
-        yield finding.location.path, _finding_case(finding, fails)
+    for findings in _groups(report.findings):
+        severe = report.fail_on is not None and findings[0].rule.severity >= report.fail_on
+        fails = severe or any((f.source, resource) in failed for f in findings for resource in f.resources)
+        yield findings[0].location.path, _rule_case(findings, fails)
+
+
+def _groups(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """The findings of one rule in one object and file: one test, whose name stays when lines move."""
+    groups: dict[tuple[str, str, ResourceId, str], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.location.path, finding.source, finding.resource, finding.rule.id)
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
 
 
 # ----------------------------------------------------------------------------------------- cases
@@ -113,28 +123,49 @@ def _case(name: str, path: str, result: FinalResult | None = None, text: Sequenc
     return case
 
 
-def _finding_case(finding: Finding, fails: bool) -> TestCase:
-    """A finding: a failure if the gate fails by it, else a passing case that tells it as its output."""
+def _rule_case(findings: Sequence[Finding], fails: bool) -> TestCase:
+    """A rule in an object: a failure if the gate fails by it, else a passing case that tells it as its output.
+
+    It is skipped if every finding is waived; one that is not makes it fail with all of them.
+    """
     from junitparser import Failure, Skipped
 
-    rule, location = finding.rule, finding.location
-    container = "" if finding.container is None else f"[{finding.container}]"
-    name = f"{rule.id}: {finding.resource}{container} (line {location.start.line})"
-    text = (
-        str(location),
-        f"    | {location.snippet.strip()}",
-        *chain(location),
-        *([f"rendered by {origin(finding.renderings)}"] if finding.renderings else []),
-        f"why: {rule.message} {first_sentence(rule.rationale)}".rstrip(),
-        f"fix: {' '.join(rule.remediation.split())}",
-    )
-    if finding.waiver is not None:
-        return _case(name, location.path, Skipped(_line(acceptance(finding.waiver)), "waived"), text)
+    first = findings[0]
+    name, path, text = f"{first.rule.id}: {first.resource}", first.location.path, tuple(_text(findings))
+    waivers = [finding.waiver for finding in findings if finding.waiver is not None]
+    if len(waivers) == len(findings):
+        reasons = dict.fromkeys(acceptance(waiver) for waiver in waivers)
+        return _case(name, path, Skipped(_line("; ".join(reasons)), "waived"), text)
     if fails:
-        return _case(name, location.path, Failure(_line(summary(finding)), rule.id), text)
-    case = _case(name, location.path)
+        worst = next(finding for finding in findings if finding.waiver is None)
+        more = f" And {len(findings) - 1} more." if len(findings) > 1 else ""
+        return _case(name, path, Failure(_line(summary(worst)) + more, first.rule.id), text)
+    case = _case(name, path)
     case.system_out = "\n".join(_line(line) for line in text)
     return case
+
+
+def _text(findings: Sequence[Finding]) -> Iterator[str]:
+    """Every place with its line, then why it matters and what to write."""
+    for finding in findings:
+        yield from _place(finding)
+    rule = findings[0].rule
+    yield f"why: {rule.message} {first_sentence(rule.rationale)}".rstrip()
+    yield f"fix: {' '.join(rule.remediation.split())}"
+
+
+def _place(finding: Finding) -> Iterator[str]:
+    location = finding.location
+    container = "" if finding.container is None else f" container {finding.container}"
+    approximate = " (approximate)" if location.is_approximate else ""
+    waived = "" if finding.waiver is None else f" waived: {acceptance(finding.waiver)}"
+    yield f"{location}{approximate}{container}{waived}"
+    yield f"    | {location.snippet.strip()}"
+    yield from chain(location)
+    if finding.renderings:
+        yield f"rendered by {origin(finding.renderings)}"
+    if finding.also:
+        yield f"also {', '.join(map(str, finding.also[:_FEW]))}"
 
 
 def _passing_case(assessment: Assessment) -> TestCase:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from kgate.model import Finding, Json, Location, Note, Problem, Report, Rule, Severity, field_path
+from kgate.model import (
+    Finding,
+    Json,
+    Location,
+    Note,
+    Problem,
+    Related,
+    Report,
+    Rule,
+    Severity,
+    field_path,
+)
+from kgate.reports.links import HOME, rule_page
 from kgate.reports.safety import inert_json
-from kgate.reports.wording import acceptance, cut, first_sentence, remark_sentence, shown, summary
+from kgate.reports.taxonomies import CATALOGUES, Catalogue, entries, taxa
+from kgate.reports.wording import acceptance, cut, fingerprints, first_sentence, remark_sentence, shown, summary
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_HOME = "https://github.com/kgate/kgate"
 _ROOT = "%SRCROOT%"
 
 # What GitHub and GitLab keep; GitHub drops the results above the first number, GitLab skips what is longer.
@@ -23,6 +34,7 @@ _MOST_RESULTS = 5_000
 _MOST_TAGS = 10
 _DESCRIPTION_LIMIT = 1_024
 _MESSAGE_LIMIT = 2_048
+_MOST_RELATED = 10
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _PROBLEM_SEVERITIES = {**_LEVELS, Severity.LOW: "recommendation"}
@@ -58,9 +70,11 @@ def _text(text: str) -> Any:
 
 def _run(report: Report) -> Any:
     rules = sorted(report.rules, key=lambda rule: rule.id)
+    taxonomies = [_taxonomy(catalogue, rules) for catalogue in CATALOGUES]
     return _new(
         "Run",
-        tool=_new("Tool", driver=_driver(report.version, rules)),
+        tool=_new("Tool", driver=_driver(report.version, rules, taxonomies)),
+        taxonomies=taxonomies,
         automation_details=_new("RunAutomationDetails", id="kgate/"),
         invocations=[_invocation(report)],
         original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_text("The root of the repository."))},
@@ -69,15 +83,49 @@ def _run(report: Report) -> Any:
     )
 
 
-def _driver(version: str, rules: Sequence[Rule]) -> Any:
+def _driver(version: str, rules: Sequence[Rule], taxonomies: Sequence[Any]) -> Any:
+    places = {taxonomy.name: _places(index, taxonomy) for index, taxonomy in enumerate(taxonomies)}
     return _new(
         "ToolComponent",
         name="kgate",
         version=version,
         semantic_version=version if _SEMANTIC_VERSION.fullmatch(version) else None,
-        information_uri=_HOME,
-        rules=[_descriptor(rule) for rule in rules],
+        information_uri=HOME,
+        rules=[_descriptor(rule, places) for rule in rules],
+        supported_taxonomies=[
+            _new("ToolComponentReference", name=taxonomy.name, index=index) for index, taxonomy in enumerate(taxonomies)
+        ],
     )
+
+
+def _taxonomy(catalogue: Catalogue, rules: Sequence[Rule]) -> Any:
+    """What the rules refer to in the catalogue of somebody else (section 3.19.3)."""
+    return _new(
+        "ToolComponent",
+        name=catalogue.name,
+        organization=catalogue.organization,
+        short_description=_description(catalogue.description),
+        information_uri=catalogue.url,
+        is_comprehensive=False,
+        taxa=[
+            _new(
+                "ReportingDescriptor",
+                id=taxon.id,
+                short_description=_description(taxon.title) if taxon.title else None,
+                help_uri=taxon.url,
+            )
+            for taxon in entries(rules, catalogue)
+        ],
+    )
+
+
+def _places(index: int, taxonomy: Any) -> dict[str, Any]:
+    """A reference to each entry of a taxonomy, by its id."""
+    component = _new("ToolComponentReference", name=taxonomy.name, index=index)
+    return {
+        taxon.id: _new("ReportingDescriptorReference", id=taxon.id, index=number, tool_component=component)
+        for number, taxon in enumerate(taxonomy.taxa)
+    }
 
 
 def _invocation(report: Report) -> Any:
@@ -114,16 +162,18 @@ def _cut_notification(noun: str, which: str, total: int) -> Iterator[Any]:
 # ----------------------------------------------------------------------------------------- rules
 
 
-def _descriptor(rule: Rule) -> Any:
+def _descriptor(rule: Rule, places: Mapping[str, Mapping[str, Any]]) -> Any:
     """A rule, the same whatever was found."""
+    targets = [places[taxon.catalogue.name][taxon.id] for taxon in taxa(rule)]
     return _new(
         "ReportingDescriptor",
         id=rule.id,
         short_description=_description(rule.title),
         full_description=_description(" ".join(f"{rule.message} {rule.rationale}".split())),
         help=_new("MultiformatMessageString", text=_help_text(rule), markdown=_help_markdown(rule)),
-        help_uri=rule.references[0].url if rule.references else None,
+        help_uri=rule_page(rule) or (rule.references[0].url if rule.references else None),
         default_configuration=_new("ReportingConfiguration", level=_LEVELS[rule.severity]),
+        relationships=[_new("ReportingDescriptorRelationship", target=target) for target in targets] or None,
         properties={
             "tags": list(dict.fromkeys(("security", "kubernetes", *rule.tags)))[:_MOST_TAGS],
             "precision": "very-high",
@@ -173,15 +223,35 @@ def _results(findings: Sequence[Finding], indices: dict[str, int]) -> list[Any]:
             rule_id=finding.rule.id,
             rule_index=indices[finding.rule.id],
             level=_LEVELS[finding.rule.severity],
-            message=_text(f"{summary(finding)} {first_sentence(finding.rule.remediation)}".strip()),
+            message=_message(finding),
             locations=[_location(finding)],
-            partial_fingerprints={"kgate/v1": fingerprint},
+            partial_fingerprints=_partial_fingerprints(finding, fingerprint),
             suppressions=_suppressions(finding) or others,
             related_locations=_related(finding) or None,
             properties=_properties_of(finding) or None,
         )
-        for finding, fingerprint in zip(findings, _fingerprints(findings), strict=True)
+        for finding, fingerprint in zip(findings, fingerprints(findings), strict=True)
     ]
+
+
+def _message(finding: Finding) -> Any:
+    """What is wrong and what to write; it links related places, which GitHub shows only then."""
+    text = f"{summary(finding)} {first_sentence(finding.rule.remediation)}".strip()
+    links = ", ".join(f"[{_link_text(related)}]({number})" for number, related in enumerate(_shown_related(finding), 1))
+    if not links:
+        return _text(text)
+    plain = shown(text.replace("](", "] ("), _MESSAGE_LIMIT - len(links) - 20)
+    return _new("Message", text=f"{plain} See also: {links}.")
+
+
+def _link_text(related: Related) -> str:
+    """Where a related place is and what it is, without what could end the link (section 3.11.6)."""
+    start = related.location.start
+    return re.sub(r"[\[\]\\]", " ", shown(f"{related.message} ({related.location.path}:{start.line})", 120))
+
+
+def _shown_related(finding: Finding) -> Sequence[Related]:
+    return finding.location.related[:_MOST_RELATED]
 
 
 def _related(finding: Finding) -> list[Any]:
@@ -193,7 +263,7 @@ def _related(finding: Finding) -> list[Any]:
             message=_text(shown(related.message, _MESSAGE_LIMIT)),
             physical_location=_physical_location(related.location),
         )
-        for number, related in enumerate(finding.location.related, 1)
+        for number, related in enumerate(_shown_related(finding), 1)
     ]
 
 
@@ -209,13 +279,10 @@ def _properties_of(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _fingerprints(findings: Sequence[Finding]) -> Iterator[str]:
-    """A fingerprint for each finding; the second with the same one gets ``:2``, and so on."""
-    seen: Counter[str] = Counter()
-    for finding in findings:
-        fingerprint = finding.fingerprint
-        seen[fingerprint] += 1
-        yield fingerprint if seen[fingerprint] == 1 else f"{fingerprint}:{seen[fingerprint]}"
+def _partial_fingerprints(finding: Finding, fingerprint: str) -> dict[str, str]:
+    """What an alert is known by again: GitHub's own hash, where the line was read, and what moves with no line."""
+    line_hash = finding.location.line_hash
+    return {**({"primaryLocationLineHash": line_hash} if line_hash else {}), "kgate/v1": fingerprint}
 
 
 def _suppressions(finding: Finding) -> list[Any]:
@@ -229,7 +296,7 @@ def _location(finding: Finding) -> Any:
     return _new(
         "Location",
         physical_location=_physical_location(finding.location),
-        logical_locations=[_logical_location(finding)],
+        logical_locations=_logical_locations(finding),
     )
 
 
@@ -242,10 +309,12 @@ def _physical_location(location: Location) -> Any:
     )
 
 
-def _logical_location(finding: Finding) -> Any:
+def _logical_locations(finding: Finding) -> list[Any]:
+    """The field in every object that has it; no two are equal (section 3.28.4)."""
     field = field_path(finding.location.pointer)
-    name = f"{finding.resource}/{field}" if field else str(finding.resource)
-    return _new("LogicalLocation", fully_qualified_name=shown(name, _MESSAGE_LIMIT), kind="property")
+    names = (f"{name}/{field}" if field else str(name) for name in finding.resources[:_MOST_RELATED])
+    unique = dict.fromkeys(shown(name, _MESSAGE_LIMIT) for name in names)
+    return [_new("LogicalLocation", fully_qualified_name=name, kind="property") for name in unique]
 
 
 def _artifact(path: str) -> Any:

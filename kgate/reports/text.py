@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.model import Assessment, Finding, Location, Note, Problem, Rendering, Report, ResourceId, Rule, Severity
+from kgate.reports.links import rule_page
 from kgate.reports.safety import one_line
 from kgate.reports.wording import chain, first_sentence, origin, short_origin
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Line: TypeAlias = tuple[tuple[str, str], ...]
 """Pieces of text and their style in rich's notation."""
 
-DOCUMENTATION = "https://github.com/kgate/kgate/blob/main/docs/rules.md"
 _STYLES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 _GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bold red"}
 _BAR_CELLS = 10
@@ -179,7 +179,8 @@ def _paragraph(label: str, text: str, width: int) -> tuple[Line, ...]:
 
 
 def _link(rule: Rule, terminal: Terminal) -> str:
-    return f"bold link {DOCUMENTATION}#{rule.id}" if terminal.links_to else "bold"
+    page = rule_page(rule)
+    return f"bold link {page}" if terminal.links_to and page else "bold"
 
 
 def _file_link(location: Location, terminal: Terminal) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from kgate.model import Finding, Location, Note, Problem, Rendering, Waiver, field_path
+from kgate.model import Finding, Location, Note, Problem, Rendering, Verdict, Waiver, field_path
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -41,6 +42,22 @@ def summary(finding: Finding) -> str:
     field = cut(field_path(finding.location.pointer), 400)
     place = f"{subject(finding)}, {field}" if field else subject(finding)
     return f"{cut(finding.message.rstrip('.'), 400)} ({place})."
+
+
+def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
+    """A fingerprint for each finding; the second with the same one gets ``:2``, and so on."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        fingerprint = finding.fingerprint
+        seen[fingerprint] += 1
+        yield fingerprint if seen[fingerprint] == 1 else f"{fingerprint}:{seen[fingerprint]}"
+
+
+def answer(verdict: Verdict) -> str:
+    """The verdict in a word or some."""
+    if verdict.incomplete:
+        return "incomplete" if verdict.passed else "incomplete, and failed as far as judged"
+    return "passed" if verdict.passed else "failed"
 
 
 def acceptance(waiver: Waiver) -> str:

@@ -12,6 +12,7 @@ from kgate.model import (
     Note,
     Position,
     Problem,
+    PssCheck,
     Reference,
     Related,
     Rendering,
@@ -37,8 +38,14 @@ PRIVILEGED = Rule(
     references=(
         Reference("Pod Security Standards", "https://kubernetes.io/docs/concepts/security/pod-security-standards/"),
         Reference("CWE-250", "https://cwe.mitre.org/data/definitions/250.html"),
+        Reference(
+            "CIS Kubernetes Benchmark 5.2.2: Minimize the admission of privileged containers",
+            "https://www.cisecurity.org/benchmark/kubernetes",
+        ),
     ),
     tags=("cwe-250", "T1611"),
+    pss=(PssCheck("baseline", "privileged"),),
+    path="rules/privileged-container.yaml",
 )
 HOST_PATH = replace(
     PRIVILEGED,
@@ -47,8 +54,16 @@ HOST_PATH = replace(
     severity=Severity.HIGH,
     points=7,
     message="The pod mounts a path of the node's file system.",
+    path="policies/host-path-volume.yaml",
     tags=tuple(f"tag-{number}" for number in range(25)),
     rationale="Long. " * 1_000,
+    references=(
+        Reference(
+            "CIS Kubernetes Benchmark 5.2.12: Minimize the admission of HostPath volumes",
+            "https://www.cisecurity.org/benchmark/kubernetes",
+        ),
+    ),
+    pss=(),
 )
 RUN_AS_ROOT = replace(
     PRIVILEGED,
@@ -57,7 +72,9 @@ RUN_AS_ROOT = replace(
     severity=Severity.MEDIUM,
     points=6,
     message="The container may run as root.",
+    path="",
     references=(),
+    pss=(),
 )
 NO_LIMITS = replace(
     PRIVILEGED,
@@ -66,7 +83,10 @@ NO_LIMITS = replace(
     severity=Severity.LOW,
     points=1,
     message="The container adds a capability.",
+    path="",
     rationale="",
+    references=(),
+    pss=(),
 )
 RULES = (PRIVILEGED, HOST_PATH, RUN_AS_ROOT, NO_LIMITS)
 
@@ -76,6 +96,8 @@ TIDY = ResourceId("v1", "Pod", "", "tidy")
 ROLE = ResourceId("rbac.authorization.k8s.io/v1", "ClusterRole", "", "admin")
 
 WAIVER = Waiver("reads the node's log files", "team-ops", "2027-01-31")
+
+LINK_BASE = "https://git.example/shop/gitops/-/blob/4f1aeba"
 
 HOSTILE_TEXTS = (
     "x\n::error::owned",
@@ -201,7 +223,7 @@ def rendered() -> Report:
             replace(assessment(LOG, "base/web.yaml", 30), renderings=(staging,)),
         ),
     )
-    return replace(found, notes=notes)
+    return replace(found, notes=notes, link_base=LINK_BASE)
 
 
 def hostile() -> Report:
@@ -217,7 +239,11 @@ def hostile() -> Report:
     problems = tuple(Problem(text, 5, text) for text in HOSTILE_TEXTS)
     reasons = ("17 workloads under the threshold, the lowest with score 10",)
     notes = tuple(Note(text, 5, text) for text in HOSTILE_TEXTS)
-    return replace(report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)), notes=notes)
+    return replace(
+        report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)),
+        notes=notes,
+        link_base=LINK_BASE,
+    )
 
 
 def _hostile_finding(text: str, line: int) -> Finding:

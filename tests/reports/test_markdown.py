@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from cmarkgfm import github_flavored_markdown_to_html
@@ -15,12 +20,14 @@ from hypothesis import strategies as st
 
 from kgate.model import Problem, Report, Verdict
 from kgate.reports import markdown
+from kgate.reports.links import DOCUMENTATION
 from kgate.reports.wording import shown
+from tests.command import ROOT
 from tests.reports import samples
 
-RENDERED = {name: markdown.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: markdown.render_for(report, 200_000) for name, report in samples.SAMPLES.items()}
 OURS = frozenset(
-    {"h2", "h3", "p", "br", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code", "details", "summary"}
+    {"h2", "h3", "p", "br", "a", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code", "details", "summary"}
 )
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
@@ -38,12 +45,14 @@ class Page(HTMLParser):
         self.plain = ""
         self.unbalanced: list[str] = []
         self.attributes: set[str] = set()
+        self.links: list[str] = []
         self.feed(github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements[tag] += 1
         self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name == "href"]
         if tag != "br":
             self.open.append(tag)
         if tag == "table":
@@ -63,14 +72,20 @@ class Page(HTMLParser):
             self.plain += data
 
 
+@cache
+def page_of(name: str) -> Page:
+    """The page of a sample; a long one takes seconds."""
+    return Page(RENDERED[name])
+
+
 def test_there_are_samples() -> None:
     assert len(RENDERED) == 8
-    assert sum(Page(text).elements["details"] for text in RENDERED.values()) > 30
+    assert sum(page_of(name).elements["details"] for name in RENDERED) > 30
 
 
 @every_sample
 def test_tables_have_as_many_cells_in_each_row(name: str) -> None:
-    tables = Page(RENDERED[name]).tables
+    tables = page_of(name).tables
     assert tables
     for rows in tables:
         assert len(rows) > 1
@@ -79,9 +94,10 @@ def test_tables_have_as_many_cells_in_each_row(name: str) -> None:
 
 @every_sample
 def test_every_element_is_ours_and_closed(name: str) -> None:
-    page = Page(RENDERED[name])
+    page = page_of(name)
     assert set(page.elements) <= OURS
-    assert page.attributes <= {"align"}
+    assert page.attributes <= {"align", "href"}
+    assert all(link.startswith((f"{samples.LINK_BASE}/", f"{DOCUMENTATION}#")) for link in page.links)
     assert page.open == []
     assert page.unbalanced == []
     assert page.elements["details"] == page.elements["summary"]
@@ -89,7 +105,7 @@ def test_every_element_is_ours_and_closed(name: str) -> None:
 
 @every_sample
 def test_nobody_is_mentioned(name: str) -> None:
-    assert not re.search(r"@|#\d|://|www\.", Page(RENDERED[name]).plain)
+    assert not re.search(r"@|#\d|://|www\.", page_of(name).plain)
 
 
 def test_the_page_reader_sees_what_it_must_not_see() -> None:
@@ -103,7 +119,7 @@ def test_the_page_reader_sees_what_it_must_not_see() -> None:
 @pytest.mark.parametrize("name", sorted(RENDERED.keys() - {"long"}))
 def test_a_block_for_each_object_with_findings(name: str) -> None:
     objects = {(finding.source, finding.resource) for finding in samples.SAMPLES[name].findings}
-    assert Page(RENDERED[name]).elements["details"] == len(objects)
+    assert page_of(name).elements["details"] == len(objects)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +132,7 @@ def test_a_block_for_each_object_with_findings(name: str) -> None:
     ],
 )
 def test_the_headline_is_the_verdict(verdict: Verdict, headline: str) -> None:
-    assert markdown.render(samples.report(verdict=verdict)).startswith(headline)
+    assert markdown.render(samples.report(verdict=verdict)).startswith(f"{markdown.MARKER}\n{headline}")
 
 
 def test_workloads_stand_lowest_score_first() -> None:
@@ -135,7 +151,8 @@ def test_waived_findings_are_counted_and_explained() -> None:
 
 def test_a_finding_reads_well() -> None:
     assert (
-        "| critical | <code>k8s/web.yaml:12</code> | Privileged container | The container runs privileged,"
+        "| critical | <code>k8s/web.yaml:12</code> |"
+        f" [Privileged container]({DOCUMENTATION}#privileged-container) | The container runs privileged,"
         " which is root on the node. Container <code>app</code>. |"
         " Remove the field, e.g. set <code>privileged</code> to false. |"
     ) in RENDERED["with findings"].split("\n")
@@ -178,6 +195,81 @@ def test_many_findings_of_one_object_are_cut_within_its_block() -> None:
     assert 0 < rows < 6_000
     assert f"{6_000 - rows} more findings of this object, none of them worse, were cut." in text
     assert "| critical |" in text.split("<details>")[1].split("\n")[5]
+
+
+@pytest.mark.parametrize("limit", [4_096, 65_536])
+@pytest.mark.parametrize("name", [*RENDERED, "huge"])
+def test_the_page_fits_into_a_comment(name: str, limit: int) -> None:
+    text = markdown.render_for(huge() if name == "huge" else samples.SAMPLES[name], limit)
+    page = Page(text)
+    assert len(text) <= len(text.encode()) <= limit
+    assert page.open == page.unbalanced == []
+    assert all(len(set(rows)) == 1 for rows in page.tables)
+    assert text.startswith(markdown.MARKER)
+    if name == "huge" and limit > 4_096:
+        assert len(text.encode()) > 0.6 * limit
+        assert "were cut" in text
+
+
+# ------------------------------------------------------------------------------------------ links
+
+
+def test_places_link_to_the_lines_of_the_commit() -> None:
+    links = Page(RENDERED["rendered"]).links
+    assert f"{samples.LINK_BASE}/charts/web/templates/deployment.yaml#L12" in links
+    assert samples.LINK_BASE not in RENDERED["with findings"]
+
+
+@pytest.mark.parametrize("base", ["javascript:alert(1)", "https://a.example/x) [y](z", "https://a.example/|", ""])
+def test_only_a_plain_url_is_linked_to(base: str) -> None:
+    text = markdown.render(replace(samples.with_findings(), link_base=base))
+    assert text == RENDERED["with findings"]
+
+
+def test_a_rule_of_the_users_has_no_page() -> None:
+    own = samples.finding(replace(samples.PRIVILEGED, path="policies/privileged-container.yaml"))
+    assert f"]({DOCUMENTATION}" not in markdown.render(samples.report((own,)))
+
+
+def test_an_object_tells_what_it_is_rendered_by_and_called() -> None:
+    text = RENDERED["rendered"]
+    assert "Rendered by <code>helm charts/web (default values, values ci/a-values.yaml)</code>." in text
+    assert "Also <code>DaemonSet/shop/log</code>." in text
+
+
+# ----------------------------------------------------------------------------------- markdownlint
+
+LINT = {
+    "default": True,
+    "MD013": False,  # rows of tables are long
+    "MD033": {"allowed_elements": ["details", "summary", "code", "br"]},
+    "MD041": {"level": 2},  # a comment or summary stands below a heading of its own
+}
+
+
+def lint(folder: Path, texts: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    tool = Path(os.environ.get("KGATE_MARKDOWNLINT") or ROOT / "node_modules/.bin/markdownlint-cli2")
+    if not os.access(tool, os.X_OK):
+        pytest.fail(f"{tool} is no executable file; run 'npm install --no-save markdownlint-cli2'")
+    (folder / ".markdownlint.json").write_text(json.dumps(LINT), encoding="utf-8")
+    for name, text in texts.items():
+        (folder / f"{name.replace(' ', '-')}.md").write_text(text, encoding="utf-8")
+    return subprocess.run([str(tool), "*.md"], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.needs_npm
+def test_markdownlint_finds_nothing(tmp_path: Path) -> None:
+    texts = {name: markdown.render_for(report, 65_536) for name, report in samples.SAMPLES.items()}
+    done = lint(tmp_path, texts)
+    assert f"Linting: {len(texts)} file" in done.stdout
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.needs_npm
+def test_markdownlint_finds_a_table_that_touches_a_paragraph_and_an_element_that_is_not_ours(tmp_path: Path) -> None:
+    done = lint(tmp_path, {"broken": RENDERED["with findings"].replace("### Findings\n", "### Findings\n<img>\n")})
+    assert done.returncode == 1
+    assert "MD033" in done.stderr
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.model import Location, Position, Report, Rule, Severity
+from kgate.model import Location, Position, Related, Report, Rule, Severity
 from kgate.reports import sarif
+from kgate.reports.links import DOCUMENTATION
 from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +129,8 @@ def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
     assert rule.rationale.strip() in shown["help"]["markdown"]
     assert rule.remediation.strip() in shown["help"]["markdown"]
     assert all(reference.url in shown["help"]["text"] for reference in rule.references)
-    assert shown.get("helpUri") == (rule.references[0].url if rule.references else None)
+    own_page = f"{DOCUMENTATION}#{rule.id}" if rule.path.startswith("rules/") else None
+    assert shown.get("helpUri") == (own_page or (rule.references[0].url if rule.references else None))
     assert shown["defaultConfiguration"]["level"] == LEVELS[rule.severity.label]
     assert properties["precision"] == "very-high"
     assert properties["tags"][0] == "security"
@@ -334,7 +337,8 @@ def test_hostile_text_starts_no_command_and_no_link() -> None:
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]|##|::", text)
     messages = [result["message"]["text"] for result in results_of(text)]
     assert len(messages) == len(samples.HOSTILE_TEXTS)
-    assert not any("](" in message or "\n" in message for message in messages)
+    assert not any("\n" in message for message in messages)
+    assert all(re.fullmatch(r"(?s)(?:(?!\]\().)*(\]\(\d\)(?:(?!\]\().)*){3}", message) for message in messages)
 
 
 @given(st.text(st.characters(), max_size=60), st.text(st.characters(), min_size=1, max_size=20))
@@ -356,3 +360,118 @@ def test_the_same_report_gives_the_same_bytes() -> None:
 
 def test_every_severity_has_a_level() -> None:
     assert {rule.severity for rule in samples.RULES} == set(Severity)
+
+
+# ------------------------------------------------------------------------------------ identities
+
+
+def test_the_hash_of_the_line_is_told_where_the_line_was_read() -> None:
+    known = replace(samples.finding(), location=replace(samples.location("a.yaml", 1), line_hash="39fa2ee980eb94b0:1"))
+    (result,) = results_of(sarif.render(samples.report((known,))))
+    assert result["partialFingerprints"] == {
+        "primaryLocationLineHash": "39fa2ee980eb94b0:1",
+        "kgate/v1": known.fingerprint,
+    }
+    (result,) = results_of(sarif.render(samples.report((samples.finding(),))))
+    assert list(result["partialFingerprints"]) == ["kgate/v1"]
+
+
+def test_taxonomies_are_of_the_rules_and_rules_point_into_them() -> None:
+    run = run_of(RENDERED["empty"])
+    cwe, cis, pss = run["taxonomies"]
+    assert (cwe["name"], [taxon["id"] for taxon in cwe["taxa"]]) == ("CWE", ["CWE-250"])
+    assert [taxon["id"] for taxon in cis["taxa"]] == ["5.2.2", "5.2.12"]
+    assert cis["taxa"][0]["shortDescription"]["text"] == "Minimize the admission of privileged containers"
+    assert [taxon["id"] for taxon in pss["taxa"]] == ["baseline/privileged"]
+    supported = run["tool"]["driver"]["supportedTaxonomies"]
+    assert supported == [{"name": taxonomy["name"], "index": i} for i, taxonomy in enumerate(run["taxonomies"])]
+    relationships = [relation for rule in run["tool"]["driver"]["rules"] for relation in rule.get("relationships", ())]
+    assert len(relationships) == 6
+    for target in (relation["target"] for relation in relationships):
+        taxonomy = run["taxonomies"][target["toolComponent"]["index"]]
+        assert taxonomy["name"] == target["toolComponent"]["name"]
+        assert taxonomy["taxa"][target["index"]]["id"] == target["id"]
+
+
+def test_related_places_are_linked_in_the_message() -> None:
+    result = results_of(RENDERED["rendered"])[0]
+    (related,) = result["relatedLocations"]
+    assert related["id"] == 1
+    assert related["physicalLocation"]["artifactLocation"]["uri"] == samples.VALUES
+    assert result["message"]["text"].endswith("See also: [value privileged (charts/web/values.yaml:3)](1).")
+
+
+def test_every_name_of_an_object_is_a_logical_location() -> None:
+    (location,) = results_of(RENDERED["rendered"])[0]["locations"]
+    names = [logical["fullyQualifiedName"] for logical in location["logicalLocations"]]
+    assert names == ["Deployment/shop/web/spec", "DaemonSet/shop/log/spec"]
+
+
+# -------------------------------------------------------------- limits that no validator looks at
+
+
+def with_rule(**changes: Any) -> Any:
+    """The descriptor of a rule with changes, as it is written."""
+    report = replace(samples.empty(), rules=(replace(samples.PRIVILEGED, **changes),))
+    (rule,) = run_of(sarif.render(report))["tool"]["driver"]["rules"]
+    return rule
+
+
+def test_at_most_ten_tags_with_the_security_tag_first() -> None:
+    tags = with_rule(tags=tuple(f"tag-{number}" for number in range(30)))["properties"]["tags"]
+    assert (len(tags), tags[0]) == (10, "security")
+
+
+def test_descriptions_of_at_most_1024_characters() -> None:
+    rule = with_rule(title="t" * 2_000, message="m" * 2_000)
+    assert len(rule["shortDescription"]["text"]) == len(rule["fullDescription"]["text"]) == 1_024
+
+
+def test_messages_of_at_most_2048_characters_whatever_is_in_them() -> None:
+    place = replace(samples.location("a.yaml", 1, "/" + "f" * 3_000))
+    related = tuple(Related(replace(place, path="p" * 3_000), "r" * 3_000) for _ in range(50))
+    rule = replace(samples.PRIVILEGED, remediation="f" * 5_000)
+    finding = replace(
+        samples.finding(rule, replace(samples.WEB, name="n" * 3_000), "c" * 3_000),
+        location=replace(place, related=related),
+        also=(samples.LOG,) * 50,
+    )
+    (result,) = results_of(sarif.render(samples.report((finding,))))
+    assert 1_500 < len(result["message"]["text"]) <= 2_048
+    assert len(result["relatedLocations"]) == 10
+    assert len(result["locations"][0]["logicalLocations"]) == 2
+
+
+def test_a_compressed_upload_of_the_most_results_is_under_10_megabytes() -> None:
+    assert len(gzip.compress(RENDERED["long"].encode())) < 1_000_000
+
+
+@every_sample
+def test_no_result_stands_twice_for_a_reader_who_looks_at_rule_and_fingerprint(name: str) -> None:
+    keys = [(result["ruleId"], result["partialFingerprints"]["kgate/v1"]) for result in results_of(RENDERED[name])]
+    assert len(set(keys)) == len(keys)
+
+
+# -------------------------------------------------------------------------- what sarif-tools reads
+
+
+READER = """
+import json, sys
+from sarif.loader import load_sarif_file
+reports = [load_sarif_file(path).get_report() for path in sys.argv[1:]]
+print(json.dumps([{s: r.get_issue_count_for_severity(s) for s in r.get_severities()} for r in reports]))
+"""
+
+
+def test_sarif_tools_counts_what_kgate_counts(tmp_path: Path) -> None:
+    paths = []
+    for name, text in RENDERED.items():
+        paths.append(tmp_path / f"{name.replace(' ', '-')}.sarif")
+        paths[-1].write_text(text, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", READER, *map(str, paths)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    read = [{level: n for level, n in counts.items() if n} for counts in json.loads(done.stdout)]
+    kept = {**samples.SAMPLES, "long": replace(samples.long(), findings=tuple(sarif._kept(samples.long().findings)))}
+    expected = [Counter(LEVELS[f.rule.severity.label] for f in kept[name].findings) for name in RENDERED]
+    assert read == expected
+    assert sum(map(len, read)) > 10

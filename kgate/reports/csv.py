@@ -1,0 +1,106 @@
+"""The CSV report: a row for each workload, finding, problem and note, for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from kgate.model import Assessment, Finding, Location, Note, Problem, Report, ResourceId, field_path
+from kgate.reports.wording import acceptance, chain, fingerprints, first_sentence, origin, shown
+
+COLUMNS = (
+    *("type", "severity", "rule", "title", "apiVersion", "kind", "namespace", "name", "also", "container", "field"),
+    *("path", "line", "column", "approximate", "related", "rendered_by", "message", "fix", "waived", "fingerprint"),
+    *("score", "grade", "threshold", "passed", "pss"),
+)
+_LIMIT = 2_000
+_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
+"""What a spreadsheet takes as the start of a formula (OWASP: CSV injection); tabs and line ends are gone by then."""
+
+Row = dict[str, object]
+
+
+def render(report: Report) -> str:
+    """A table with a head (RFC 4180, but for line ends of one character), every cell inert in a spreadsheet."""
+    written = io.StringIO()
+    table = csv.DictWriter(written, COLUMNS, restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: cell(value) for name, value in row.items()} for row in _rows(report))
+    return written.getvalue()
+
+
+def cell(value: object) -> str:
+    """A value as one inert line; an apostrophe before it where a spreadsheet would run it as a formula."""
+    text = shown("" if value is None else str(value), _LIMIT)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _rows(report: Report) -> Iterator[Row]:
+    yield from (_workload(assessment) for assessment in report.assessments)
+    yield from map(_finding, report.findings, fingerprints(report.findings))
+    yield from (_remark("problem", problem) for problem in report.problems)
+    yield from (_remark("note", note) for note in report.notes)
+
+
+def _identity(resource: ResourceId) -> Row:
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "namespace": resource.namespace,
+        "name": resource.name,
+    }
+
+
+def _place(location: Location) -> Row:
+    return {"path": location.path, "line": location.start.line, "column": location.start.column}
+
+
+def _workload(assessment: Assessment) -> Row:
+    score = assessment.score
+    return {
+        "type": "workload",
+        **_identity(assessment.workload),
+        **_place(assessment.location),
+        "rendered_by": origin(assessment.renderings),
+        "message": "" if assessment.is_judged else "not all of it could be judged",
+        "score": score.value,
+        "grade": score.grade,
+        "threshold": score.threshold,
+        "passed": _word(assessment.passed),
+        "pss": assessment.pss_level,
+    }
+
+
+def _finding(finding: Finding, fingerprint: str) -> Row:
+    rule, location = finding.rule, finding.location
+    return {
+        "type": "finding",
+        "severity": rule.severity.label,
+        "rule": rule.id,
+        "title": rule.title,
+        **_identity(finding.resource),
+        "also": _joined(map(str, finding.also)),
+        "container": finding.container,
+        "field": field_path(location.pointer),
+        **_place(location),
+        "approximate": _word(location.is_approximate),
+        "related": _joined(chain(location)),
+        "rendered_by": origin(finding.renderings),
+        "message": finding.message,
+        "fix": first_sentence(rule.remediation),
+        "waived": acceptance(finding.waiver) if finding.waiver else "",
+        "fingerprint": fingerprint,
+    }
+
+
+def _remark(kind: str, remark: Problem | Note) -> Row:
+    return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.message}
+
+
+def _word(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(texts)

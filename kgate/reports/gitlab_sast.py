@@ -1,0 +1,127 @@
+"""The SAST report of GitLab, version 15.2.1: what its vulnerability report shows (tier Ultimate)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from kgate.model import Finding, Report, Rule
+from kgate.reports.links import HOME, rule_page
+from kgate.reports.safety import inert_json
+from kgate.reports.taxonomies import CWE, taxa
+from kgate.reports.wording import (
+    acceptance,
+    chain,
+    fingerprints,
+    first_sentence,
+    origin,
+    remark_sentence,
+    shown,
+    subject,
+    summary,
+)
+
+_VERSION = "15.2.1"
+_NO_TIME = "1970-01-01T00:00:00"
+"""The format asks for a start and an end; the same input gives the same bytes, so it is told no clock's."""
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, f"{HOME}#finding")
+_NAME_LIMIT = 255
+_SOLUTION_LIMIT = 7_000
+_LIMIT = 2_000
+
+
+def render(report: Report) -> str:
+    """A JSON object in ASCII; a Problem is a fatal message of the scan, which then has failed."""
+    told = zip(report.findings, fingerprints(report.findings), strict=True)
+    document = {
+        "version": _VERSION,
+        "scan": _scan(report),
+        "vulnerabilities": [_vulnerability(finding, fingerprint) for finding, fingerprint in told],
+    }
+    return inert_json(json.dumps(document, indent=1)) + "\n"
+
+
+def _scan(report: Report) -> dict[str, Any]:
+    tool = {"id": "kgate", "name": "kgate", "url": HOME, "version": report.version, "vendor": {"name": "kgate"}}
+    return {
+        "type": "sast",
+        "status": "failure" if report.verdict.incomplete else "success",
+        "start_time": _NO_TIME,
+        "end_time": _NO_TIME,
+        "analyzer": tool,
+        "scanner": tool,
+        "messages": list(_messages(report)),
+    }
+
+
+def _messages(report: Report) -> Iterator[dict[str, str]]:
+    for problem in report.problems:
+        yield {"level": "fatal", "value": shown(f"{problem.path}: {remark_sentence(problem)}", _LIMIT)}
+    if report.verdict.incomplete and not report.problems:
+        yield from ({"level": "fatal", "value": shown(reason, _LIMIT)} for reason in report.verdict.reasons)
+    for note in report.notes:
+        yield {"level": "info", "value": shown(f"{note.path}: {remark_sentence(note)}", _LIMIT)}
+
+
+def _vulnerability(finding: Finding, fingerprint: str) -> dict[str, Any]:
+    """A finding; its id and its tracking come from the fingerprint, so that they stay when lines move.
+
+    The format knows no accepted risk: what is waived is told as information, with its reason.
+    """
+    rule, location = finding.rule, finding.location
+    return {
+        "id": str(uuid.uuid5(_NAMESPACE, fingerprint)),
+        "name": shown(f"{rule.title}: {subject(finding)}", _NAME_LIMIT),
+        "description": shown(_description(finding), _LIMIT),
+        "severity": "Info" if finding.waiver else rule.severity.label.capitalize(),
+        "solution": shown(" ".join(rule.remediation.split()), _SOLUTION_LIMIT),
+        "identifiers": _identifiers(rule),
+        "links": [{"name": reference.title, "url": reference.url} for reference in rule.references],
+        "location": {
+            "file": shown(location.path or ".", _LIMIT),
+            "start_line": location.start.line,
+            "end_line": max(location.start.line, location.end.line),
+        },
+        "tracking": {"type": "source", "items": [_tracked(finding, fingerprint)]},
+    }
+
+
+def _description(finding: Finding) -> str:
+    parts = [summary(finding), first_sentence(finding.rule.rationale)]
+    if finding.waiver:
+        parts.insert(0, f"Waived: {acceptance(finding.waiver)}.")
+    if finding.renderings:
+        parts.append(f"Rendered by {origin(finding.renderings)}.")
+    parts += [f"See {place}." for place in chain(finding.location)[:4]]
+    if finding.also:
+        parts.append(f"Also {', '.join(map(str, finding.also[:8]))}.")
+    if finding.location.is_approximate:
+        parts.append("The line is approximate.")
+    return " ".join(part for part in parts if part)
+
+
+def _identifiers(rule: Rule) -> list[dict[str, str]]:
+    """The rule first, by which GitLab knows a vulnerability again, then the weaknesses."""
+    page = rule_page(rule)
+    own = {"type": "kgate_rule", "name": f"kgate {rule.id}", "value": rule.id}
+    weaknesses = [taxon for taxon in taxa(rule) if taxon.catalogue is CWE]
+    return [
+        {**own, **({"url": page} if page else {})},
+        *(
+            {"type": "cwe", "name": taxon.id, "value": taxon.id.removeprefix("CWE-"), "url": taxon.url}
+            for taxon in weaknesses
+        ),
+    ]
+
+
+def _tracked(finding: Finding, fingerprint: str) -> dict[str, Any]:
+    start = finding.location.start.line
+    return {
+        "file": shown(finding.location.path or ".", _LIMIT),
+        "start_line": start,
+        "end_line": max(start, finding.location.end.line),
+        "signatures": [{"algorithm": "scope_offset", "value": f"{finding.rule.id}|{fingerprint}"}],
+    }

@@ -1,0 +1,26 @@
+"""Where a reader of a report can go: the page of a rule, and the line of a file at the server that keeps it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from kgate.model import Location, Rule
+
+HOME = "https://github.com/kgate/kgate"
+DOCUMENTATION = f"{HOME}/blob/main/docs/rules.md"
+
+_SAFE_BASE = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
+
+
+def rule_page(rule: Rule) -> str:
+    """The page of one of kgate's own rules; empty for a rule of the user's, which has none."""
+    return f"{DOCUMENTATION}#{rule.id}" if rule.path == f"rules/{rule.id}.yaml" else ""
+
+
+def line_page(link_base: str, location: Location) -> str:
+    """The page of a line of a file, if the report knows where its files are shown; percent-encoded."""
+    if not _SAFE_BASE.fullmatch(link_base):
+        return ""
+    path = quote(location.path.encode("utf-8", "surrogatepass"), safe="/")
+    return f"{link_base.rstrip('/')}/{path}#L{location.start.line}"

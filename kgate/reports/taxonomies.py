@@ -1,0 +1,83 @@
+"""What the rules refer to in the catalogues of others, as SARIF taxonomies: CWE, the CIS benchmark, Pod Security."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kgate.model import Rule
+
+_CWE_TITLE = re.compile(r"CWE-(\d+)(?:: (.+))?")
+_CWE_TAG = re.compile(r"cwe-(\d+)")
+_CIS_TITLE = re.compile(r"CIS Kubernetes Benchmark (\d+(?:\.\d+)+)(?:: (.+))?")
+_PSS_PAGE = "https://kubernetes.io/docs/concepts/security/pod-security-standards/"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A catalogue: its name, who publishes it, what it is and where it stands."""
+
+    name: str
+    organization: str
+    description: str
+    url: str
+
+
+CWE = Catalogue("CWE", "MITRE", "The Common Weakness Enumeration.", "https://cwe.mitre.org/")
+CIS = Catalogue(
+    "CIS Kubernetes Benchmark",
+    "Center for Internet Security",
+    "The CIS Kubernetes Benchmark.",
+    "https://www.cisecurity.org/benchmark/kubernetes",
+)
+PSS = Catalogue("Pod Security Standards", "Kubernetes", "The Pod Security Standards of Kubernetes.", _PSS_PAGE)
+CATALOGUES = (CWE, CIS, PSS)
+
+
+@dataclass(frozen=True, slots=True)
+class Taxon:
+    """One entry of a catalogue."""
+
+    catalogue: Catalogue
+    id: str
+    title: str
+    url: str
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Sorts entries by the numbers in their ids: 5.2.9 before 5.2.10."""
+        return tuple(int(number) for number in re.findall(r"\d+", self.id))
+
+
+def taxa(rule: Rule) -> list[Taxon]:
+    """The entries that a rule refers to, each once, by its references first."""
+    found = {(taxon.catalogue.name, taxon.id): taxon for taxon in reversed(list(_taxa(rule)))}
+    return [found[key] for key in sorted(found, reverse=True)]
+
+
+def _taxa(rule: Rule) -> Iterator[Taxon]:
+    for reference in rule.references:
+        if match := _CWE_TITLE.fullmatch(reference.title):
+            yield _weakness(match[1], match[2] or "")
+        elif match := _CIS_TITLE.fullmatch(reference.title):
+            yield Taxon(CIS, match[1], match[2] or "", reference.url)
+    for tag in rule.tags:
+        if match := _CWE_TAG.fullmatch(tag):
+            yield _weakness(match[1], "")
+    for check in rule.pss:
+        yield Taxon(PSS, f"{check.level}/{check.check}", "", f"{_PSS_PAGE}#{check.level}")
+
+
+def _weakness(number: str, title: str) -> Taxon:
+    return Taxon(CWE, f"CWE-{number}", title, f"https://cwe.mitre.org/data/definitions/{number}.html")
+
+
+def entries(rules: Sequence[Rule], catalogue: Catalogue) -> list[Taxon]:
+    """What the rules refer to in a catalogue, sorted, with a title where one of them knows it."""
+    found: dict[str, Taxon] = {}
+    for rule in rules:
+        for taxon in taxa(rule):
+            if taxon.catalogue is catalogue and not (taxon.id in found and found[taxon.id].title):
+                found[taxon.id] = taxon
+    return sorted(found.values(), key=lambda taxon: (taxon.order, taxon.id))

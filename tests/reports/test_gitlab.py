@@ -1,0 +1,160 @@
+"""Code Quality and SAST: what GitLab's parsers ask for, and what it knows a finding again by."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from kgate.reports import gitlab_codequality, gitlab_sast, sarif
+from tests.command import ROOT
+from tests.reports import samples
+
+SCHEMAS = {
+    name: json.loads((ROOT / f"tests/schemas/gitlab-{name}.json").read_text(encoding="utf-8"))
+    for name in ("codequality", "sast")
+}
+RENDERED = {
+    "codequality": {name: gitlab_codequality.render(report) for name, report in samples.SAMPLES.items()},
+    "sast": {name: gitlab_sast.render(report) for name, report in samples.SAMPLES.items()},
+}
+every_sample = pytest.mark.parametrize("name", sorted(samples.SAMPLES))
+every_format = pytest.mark.parametrize("kind", sorted(SCHEMAS))
+
+
+def quality(name: str) -> list[Any]:
+    entries: list[Any] = json.loads(RENDERED["codequality"][name])
+    return entries
+
+
+def vulnerabilities(name: str) -> list[Any]:
+    found: list[Any] = json.loads(RENDERED["sast"][name])["vulnerabilities"]
+    return found
+
+
+def test_there_are_samples() -> None:
+    assert all(len(texts) == 8 for texts in RENDERED.values())
+    assert len(quality("with findings")) == len(vulnerabilities("with findings")) == 5
+
+
+@every_format
+def test_check_jsonschema_accepts_every_sample(kind: str, tmp_path: Path) -> None:
+    paths = []
+    for name, text in RENDERED[kind].items():
+        paths.append(tmp_path / f"{name.replace(' ', '-')}.json")
+        paths[-1].write_text(text, encoding="utf-8")
+    schema = ROOT / f"tests/schemas/gitlab-{kind}.json"
+    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        pytest.param("codequality", '"severity": "blocker"', '"severity": "critical!"', id="a severity"),
+        pytest.param("codequality", '"path": "k8s', '"path": "./k8s', id="a path with a dot"),
+        pytest.param("codequality", '"begin": 12', '"begin": 0', id="a line"),
+        pytest.param("sast", '"severity": "Critical"', '"severity": "critical"', id="a severity in small letters"),
+        pytest.param("sast", '"start_time": "1970-01-01T00:00:00"', '"start_time": "1970-01-01"', id="a time"),
+        pytest.param("sast", '"identifiers": [', '"identifiers": [], "x": [', id="no identifier"),
+    ],
+)
+def test_the_schemas_reject(kind: str, old: str, new: str) -> None:
+    broken = RENDERED[kind]["with findings"].replace(old, new)
+    assert broken != RENDERED[kind]["with findings"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(broken), SCHEMAS[kind])
+
+
+@every_format
+@every_sample
+def test_it_is_inert_ascii(kind: str, name: str) -> None:
+    text = RENDERED[kind][name]
+    assert text.isascii()
+    assert "##" not in text
+    assert "::" not in text
+
+
+@every_sample
+def test_nothing_is_merged_or_lost(name: str) -> None:
+    report = samples.SAMPLES[name]
+    prints = [entry["fingerprint"] for entry in quality(name)]
+    assert len(set(prints)) == len(prints) == len(report.findings) + len(report.problems)
+    ids = [found["id"] for found in vulnerabilities(name)]
+    assert len(set(ids)) == len(ids) == len(report.findings)
+
+
+def test_sarif_tools_make_the_same_of_the_sarif_report(tmp_path: Path) -> None:
+    source, answer = tmp_path / "a.sarif", tmp_path / "a.json"
+    source.write_text(sarif.render(samples.with_findings()), encoding="utf-8")
+    command = [sys.executable, "-m", "sarif", "codeclimate", str(source), "-o", str(answer)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(answer.read_text(encoding="utf-8"))
+
+    def keys(entries: list[Any]) -> set[tuple[str, int]]:
+        return {(entry["location"]["path"], entry["location"]["lines"]["begin"]) for entry in entries}
+
+    assert keys(theirs) == keys(quality("with findings"))
+    assert len(keys(theirs)) == 4
+
+
+def test_severities_keep_their_order() -> None:
+    found = {entry["check_name"]: entry["severity"] for entry in quality("with findings")}
+    assert found == {
+        "privileged-container": "blocker",
+        "host-path-volume": "critical",
+        "run-as-root-allowed": "major",
+        "added-capability": "minor",
+    }
+    assert Counter(found["severity"] for found in vulnerabilities("with findings")) == {
+        "Critical": 2,
+        "High": 1,
+        "Medium": 1,
+        "Low": 1,
+    }
+
+
+def test_a_waived_finding_is_information_with_its_reason() -> None:
+    (entry,) = (entry for entry in quality("waived") if entry["severity"] == "info")
+    assert entry["description"].startswith("Waived: reads the node's log files (team-ops, until 2027-01-31). The pod")
+    (found,) = (found for found in vulnerabilities("waived") if found["severity"] == "Info")
+    assert found["description"].startswith("Waived: reads the node's log files")
+
+
+def test_what_was_not_judged_is_the_worst_entry_and_a_failed_scan() -> None:
+    assert [entry["severity"] for entry in quality("with problems")[:3]] == ["blocker"] * 3
+    assert quality("with problems")[1]["description"] == "Not judged: the mapping has two keys 'spec'."
+    scan = json.loads(RENDERED["sast"]["with problems"])["scan"]
+    assert scan["status"] == "failure"
+    assert [message["level"] for message in scan["messages"]] == ["fatal"] * 3
+    empty = json.loads(RENDERED["sast"]["empty"])["scan"]
+    assert (empty["status"], len(empty["messages"])) == ("failure", 1)
+    assert json.loads(RENDERED["sast"]["with findings"])["scan"]["status"] == "success"
+
+
+def test_a_vulnerability_names_its_rule_and_weakness() -> None:
+    found = vulnerabilities("rendered")[0]
+    assert [(identifier["type"], identifier["value"]) for identifier in found["identifiers"]] == [
+        ("kgate_rule", "privileged-container"),
+        ("cwe", "250"),
+    ]
+    assert "Rendered by helm charts/web" in found["description"]
+    assert "See charts/web/values.yaml:3:7 value privileged." in found["description"]
+    assert "Also DaemonSet/shop/log." in found["description"]
+
+
+def test_ids_stay_when_lines_move() -> None:
+    moved = replace(samples.finding(), location=samples.location("other.yaml", 99, "/spec"))
+    documents = [json.loads(gitlab_sast.render(samples.report((f,)))) for f in (samples.finding(), moved)]
+    first, second = (document["vulnerabilities"][0] for document in documents)
+    assert first["id"] == second["id"]
+    assert first["tracking"]["items"][0]["signatures"] == second["tracking"]["items"][0]["signatures"]
