@@ -18,6 +18,7 @@ from tests.command import ROOT, Result
 from tests.real_tools import helm_tool, kustomize_tool
 
 PRE_COMMIT = (sys.executable, "-m", "pre_commit")
+PREK = os.fspath(Path(sys.executable).parent / "prek")
 IDENTITY = ("-c", "user.name=kgate", "-c", "user.email=kgate@example.com")
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
@@ -51,6 +52,10 @@ class Hooks:
     def pre_commit(self, *arguments: str, cwd: Path) -> Result:
         return run(*PRE_COMMIT, *arguments, cwd=cwd, home=self.home)
 
+    def prek(self, *arguments: str, cwd: Path) -> Result:
+        """The other program that runs such hooks, with an installation of its own."""
+        return run(PREK, *arguments, cwd=cwd, home=self.home)
+
     def config(self, *hooks: Mapping[str, object]) -> str:
         return json.dumps({"repos": [{"repo": str(self.repository), "rev": self.revision, "hooks": hooks}]})
 
@@ -60,7 +65,7 @@ def run(*command: str, cwd: Path, home: Path | None = None) -> Result:
     told = ("GIT_", "PRE_COMMIT", "PYTHON", "KGATE_", "SKIP", "NO_COLOR", "FORCE_", "CLICOLOR")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
     clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    clean |= {"PRE_COMMIT_HOME": str(home)} if home else {}
+    clean |= {"PRE_COMMIT_HOME": str(home), "PREK_HOME": str(home / "prek")} if home else {}
     done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, encoding="utf-8", timeout=300, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
@@ -215,3 +220,36 @@ def test_documented_configuration(hooks: Hooks, tmp_path: Path) -> None:
     assert outcomes(hooks.pre_commit("run", "--all-files", cwd=tmp_path)) == ["Passed"]
     everything = hooks.pre_commit("run", "--all-files", "--hook-stage", "pre-push", cwd=tmp_path)
     assert outcomes(everything) == ["Passed", "Failed"]
+
+
+# ---------------------------------------------------------------------------------------------- prek
+
+PREK_ROWS = ("good", "bad", "broken", "other files", "300 files", "arguments", "all good", "all bad", "all broken")
+
+
+@pytest.mark.parametrize("row", PREK_ROWS)
+def test_whole_tree_with_prek(hooks: Hooks, tmp_path: Path, row: str) -> None:
+    hook, files, outcome, words = TREES[row]
+    tree(tmp_path, {**files, ".pre-commit-config.yaml": hooks.config(hook)})
+    result = hooks.prek("run", "--all-files", "--verbose", cwd=tmp_path)
+    assert outcomes(result) == [outcome], result
+    assert words in result.out
+    assert result.out.count("Summary (Kubernetes") == 1, "one process"
+
+
+def test_commit_with_prek(hooks: Hooks, tmp_path: Path) -> None:
+    """A real commit, through the hook that prek installs."""
+    tree(tmp_path, {"a.yaml": GOOD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
+    assert hooks.prek("install", cwd=tmp_path).code == 0
+    message = ("commit", "-q", "-m", "one")
+    assert run("git", *IDENTITY, *message, cwd=tmp_path, home=hooks.home).code == 0
+    tree(tmp_path, {"a.yaml": BAD})
+    refused = run("git", *IDENTITY, *message, cwd=tmp_path, home=hooks.home)
+    assert refused.code == 1
+    assert "1 workload under the threshold" in refused.out + refused.err
+
+
+@pytest.mark.parametrize(("text", "expected"), [(GOOD, "Passed"), (BAD, "Failed")], ids=["good", "bad"])
+def test_try_repo_with_prek(hooks: Hooks, tmp_path: Path, text: str, expected: str) -> None:
+    result = hooks.prek("try-repo", str(hooks.repository), "--all-files", cwd=tree(tmp_path, {"a.yaml": text}))
+    assert outcomes(result) == [expected, expected], result

@@ -1,0 +1,124 @@
+"""Runs kgate once, writes its reports, the outputs of the action and the summary; never fails because of a verdict.
+
+The step at the end gates with the exit code that is recorded here, so that reports exist when the gate fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+REPORTS = {
+    "json": "kgate.json",
+    "sarif": "kgate.sarif",
+    "junit": "kgate.xml",
+    "markdown": "kgate.md",
+    "html": "kgate.html",
+    "github": "annotations.txt",
+}
+"""Formats that the action writes, and their files."""
+
+OPTIONS = {
+    "INPUT_CONFIG": "--config",
+    "INPUT_MIN_SCORE": "--min-score",
+    "INPUT_FAIL_ON": "--fail-on",
+    "INPUT_KUBERNETES_VERSION": "--kubernetes-version",
+    "INPUT_SELECT": "--select",
+    "INPUT_IGNORE": "--ignore",
+}
+SWITCHES = {"INPUT_ALLOW_EMPTY": ("--allow-empty", "true"), "INPUT_GATE": ("--exit-zero", "false")}
+SEVERITIES = ("critical", "high", "medium", "low")
+COMMENT_CHARACTERS = 65_000
+"""A comment takes 65,536 characters, and the marker that keeps it sticky needs some."""
+
+
+def main() -> None:
+    """Scans and records; fails only where an input is no value of its kind."""
+    inputs = dict(os.environ)
+    folder = _report_folder(inputs)
+    code = _scan(_command(inputs, folder))
+    files = {name: folder / file for name, file in REPORTS.items() if (folder / file).exists()}
+    if inputs.get("INPUT_ANNOTATIONS") == "true" and "github" in files:
+        print(files["github"].read_text(encoding="utf-8"), flush=True)
+    outputs = {"exit-code": str(code), **_counts(files.get("json"))}
+    outputs |= {f"{name}-file": os.fspath(path) for name, path in files.items() if name != "github"}
+    _write(inputs["GITHUB_OUTPUT"], "".join(_assignments(outputs)))
+    if inputs.get("INPUT_SUMMARY") == "true":
+        _write(inputs["GITHUB_STEP_SUMMARY"], _summary(files.get("markdown"), code))
+
+
+def _report_folder(inputs: Mapping[str, str]) -> Path:
+    """The folder for reports, free of those of an earlier scan."""
+    wanted = inputs.get("INPUT_REPORT_FOLDER", "")
+    if not wanted:
+        return Path(tempfile.mkdtemp(prefix="kgate-reports-", dir=inputs["RUNNER_TEMP"]))
+    folder = Path(wanted).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in REPORTS.values():
+        (folder / file).unlink(missing_ok=True)
+    return folder
+
+
+def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
+    """The command line; what follows ``--`` are paths, whatever they look like."""
+    command = [sys.executable, "-I", "-m", "kgate", "scan", "--color", "never"]
+    command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS)]
+    command += [f"{option}={inputs[name]}" for name, option in OPTIONS.items() if inputs.get(name)]
+    command += [switch for name, (switch, value) in SWITCHES.items() if inputs.get(name) == value]
+    if inputs.get("INPUT_COMMENT") == "true":
+        command.append(f"--max-chars={COMMENT_CHARACTERS}")
+    paths = [line.strip() for line in inputs.get("INPUT_PATHS", "").splitlines()]
+    return [*command, "--", *filter(None, paths)]
+
+
+def _scan(command: list[str]) -> int:
+    """Runs kgate so that nothing in its report is taken for a command to the runner."""
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}", flush=True)
+    code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    print(f"::{token}::", flush=True)
+    return code
+
+
+def _counts(report: Path | None) -> dict[str, str]:
+    """What the JSON report says in numbers; without one nothing was judged, and nothing passed."""
+    if report is None:
+        return {"passed": "false"}
+    data = json.loads(report.read_text(encoding="utf-8"))
+    summary, verdict = data["summary"], data["verdict"]
+    score = summary["lowest_score"]
+    found = {severity: summary["findings"][severity] for severity in SEVERITIES}
+    return {
+        "passed": json.dumps(verdict["passed"]),
+        "score": "" if score is None else str(score),
+        "findings": str(sum(found.values())),
+        **{severity: str(count) for severity, count in found.items()},
+    }
+
+
+def _assignments(outputs: Mapping[str, str]) -> Iterator[str]:
+    """Each output between lines that no value can hold."""
+    for name, value in outputs.items():
+        end = secrets.token_hex(16)
+        yield f"{name}<<{end}\n{value}\n{end}\n"
+
+
+def _summary(report: Path | None, code: int) -> str:
+    if report is None:
+        return f"## kgate could not judge\n\nIt ended with exit code {code}; the log of this step says why.\n"
+    return report.read_text(encoding="utf-8")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+"""action.yml: its own steps, run under bash as a runner does, and what is left when the gate fails."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import ROOT
+from tests.composite import Done, Runner, UnknownExpressionError, evaluate, parse_outputs
+
+GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
+BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
+BROKEN = BAD + "  x: [\n"
+UPLOAD = "github/codeql-action/upload-sarif@"
+FILES = ("json-file", "sarif-file", "junit-file", "markdown-file")
+PAYLOAD = """$(touch {m}) `touch {m}` "; touch {m}; " '; touch {m}; ' ${{{{ github.token }}}}
+::set-output name=passed::true
+passed=true"""
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RUNNER_TEMP of a job in which the action ran before, so that only its first use installs; for all workers one."""
+    import fcntl
+
+    folder = tmp_path_factory.getbasetemp()
+    temp = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "runner"
+    temp.mkdir(exist_ok=True)
+    with open(temp / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = Runner(ROOT, temp).use(paths="examples/shop/catalogue.yaml", cache="false")
+    assert done.code == 0, done.log
+    return temp
+
+
+@pytest.fixture
+def runner(installed: Path, tmp_path: Path) -> Runner:
+    """On a push, and with an API that refuses everything."""
+    runner = Runner(workspace(tmp_path / "work", {}), installed)
+    return pull_request(runner, "http://127.0.0.1:9", {"ref": "refs/heads/main"})
+
+
+def workspace(folder: Path, files: Mapping[str, str]) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / ".git").mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def use(runner: Runner, files: Mapping[str, str], **inputs: str) -> Done:
+    workspace(runner.workspace, files)
+    return runner.use(**{"cache": "false", **inputs})
+
+
+# ------------------------------------------------------------------------------------------- verdicts
+
+VERDICTS: dict[str, tuple[Mapping[str, str], Mapping[str, str], int, Mapping[str, str]]] = {
+    "pass": ({"a.yaml": GOOD}, {}, 0, {"passed": "true", "score": "100", "critical": "0", "findings": "0"}),
+    "fail": ({"a.yaml": GOOD, "b.yaml": BAD}, {}, 1, {"passed": "false", "high": "1"}),
+    "broken": ({"a.yaml": GOOD, "b.yaml": BROKEN}, {}, 3, {"passed": "false"}),
+    "no manifest": ({"a.txt": ""}, {}, 3, {"passed": "false", "score": ""}),
+    "no manifest, allowed": ({"a.txt": ""}, {"allow_empty": "true"}, 0, {"passed": "true", "score": ""}),
+    "missing path": ({"a.yaml": GOOD}, {"paths": "a.yaml\nnope"}, 3, {"passed": "false", "score": "100"}),
+    "path with spaces": ({"my dir/a b.yaml": BAD, "c.yaml": GOOD}, {"paths": "my dir/a b.yaml"}, 1, {"high": "1"}),
+    "several paths": ({"a.yaml": GOOD, "b/b.yaml": BAD, "c.yaml": BAD}, {"paths": " a.yaml \n\nb\n"}, 1, {"high": "1"}),
+    "path like an option": ({"a.yaml": GOOD, "--exit-zero": BAD}, {"paths": "./--exit-zero"}, 1, {"high": "1"}),
+    "path that is an option": ({"a.yaml": BAD}, {"paths": "--exit-zero\na.yaml"}, 3, {"high": "1"}),
+    "standard input": ({"a.yaml": GOOD}, {"paths": "-"}, 3, {"passed": "false"}),
+    "report only": ({"a.yaml": BAD}, {"gate": "false"}, 0, {"passed": "false", "high": "1"}),
+    "report only, broken": ({"a.yaml": BROKEN}, {"gate": "false"}, 3, {"passed": "false"}),
+    "threshold": ({"a.yaml": BAD}, {"min_score": "30"}, 0, {"passed": "true"}),
+    "severity": ({"a.yaml": BAD}, {"min_score": "0", "fail_on": "high"}, 1, {"passed": "false"}),
+    "configuration": ({"a.yaml": BAD, "x/k.yaml": "min-score: 30"}, {"config": "x/k.yaml", "paths": "a.yaml"}, 0, {}),
+    "ignored rule": ({"a.yaml": BAD}, {"ignore": "host-pid"}, 0, {"high": "0"}),
+    "selected rule": ({"a.yaml": BAD}, {"select": "host-network"}, 0, {"findings": "0"}),
+    "version": ({"a.yaml": BAD}, {"kubernetes_version": "1.28"}, 1, {"high": "1"}),
+}
+
+
+@pytest.mark.parametrize(("files", "inputs", "code", "outputs"), VERDICTS.values(), ids=VERDICTS.keys())
+def test_verdict(
+    runner: Runner, files: Mapping[str, str], inputs: Mapping[str, str], code: int, outputs: Mapping[str, str]
+) -> None:
+    done = use(runner, files, **inputs)
+    assert done.code == code, done.log
+    assert done.outputs["exit-code"] == str(code)
+    assert {name: done.outputs[name] for name in outputs} == outputs
+    assert "## kgate" in done.summary
+    for name in FILES:
+        assert Path(done.outputs[name]).stat().st_size > 100, name
+
+
+USAGE = {
+    "score": {"min_score": "much"},
+    "severity": {"fail_on": "harmless"},
+    "rule": {"ignore": "no-such-rule"},
+    "version": {"kubernetes_version": "one"},
+    "configuration": {"config": "nope.yaml"},
+}
+
+
+@pytest.mark.parametrize("inputs", USAGE.values(), ids=USAGE.keys())
+def test_wrong_input_fails_without_reports(runner: Runner, inputs: Mapping[str, str]) -> None:
+    done = use(runner, {"a.yaml": GOOD}, **inputs)
+    assert (done.code, done.outputs["passed"], done.outputs["exit-code"]) == (2, "false", "2")
+    assert done.outputs["sarif-file"] == ""
+    assert done.used == []
+    assert "exit code 2" in done.summary
+
+
+def test_gate_is_the_last_step_and_alone_fails(runner: Runner) -> None:
+    done = use(runner, {"b.yaml": BAD}, comment="true")
+    assert done.code == 1
+    assert done.outcomes[-1] == "failure"
+    assert "failure" not in done.outcomes[:-1]
+
+
+# --------------------------------------------------------------------------------------------- hostile
+
+
+@pytest.mark.parametrize("name", ["paths", "config", "min_score", "select", "category", "report_folder", "gate"])
+def test_inputs_are_never_code(runner: Runner, tmp_path: Path, name: str) -> None:
+    marker = tmp_path / "marker"
+    text = PAYLOAD.format(m=marker)
+    done = use(runner, {"a.yaml": BAD}, comment="true", **{name: text})
+    assert not list(tmp_path.rglob("marker")), done.log
+    assert done.code in (1, 2, 3)
+    assert done.outputs["passed"] == "false"
+
+
+def test_a_mutated_action_would_run_an_input(installed: Path, tmp_path: Path) -> None:
+    """The runner of these tests sees an expression in a script; without that, the test above could not fail."""
+    action = tmp_path / "action"
+    action.mkdir()
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    (action / "action.yml").write_text(
+        text.replace('exit "$EXIT_CODE"', 'echo "${{ inputs.paths }}"'), encoding="utf-8"
+    )
+    (action / "action").symlink_to(ROOT / "action")
+    with pytest.raises(AssertionError, match="an expression in the text of a script"):
+        Runner(workspace(tmp_path / "work", {"a.yaml": GOOD}), installed, action=action).use(cache="false")
+
+
+HOSTILE = BAD.replace(
+    "{name: bad}", r'{name: "a\n::error::x\n::set-output name=passed::true\n##[error]\e[31m</details>@all"}'
+)
+
+
+def test_manifests_are_never_commands(runner: Runner) -> None:
+    """All that kgate says about a manifest stands where the runner does not look for commands."""
+    done = use(runner, {"b.yaml": HOSTILE, "\n::error::y.yaml": BROKEN}, comment="true")
+    assert done.code == 3
+    assert done.outputs["passed"] == "false"
+    outside = re.sub(r"::stop-commands::(\w+)\n.*?\n::\1::\n", "", done.log, count=1, flags=re.DOTALL)
+    assert outside != done.log
+    assert not re.search(r"^::(error|set-output)::[xy]|##\[", outside, re.MULTILINE), outside
+    assert not re.search(r"^\s*(::error::|::set-output)|##\[|\x1b", done.log, re.MULTILINE), done.log
+    assert "</details>@all" not in done.summary
+
+
+MODULES = ("venv", "pip", "kgate", "json", "secrets", "sitecustomize", "click")
+
+
+def test_nothing_in_the_workspace_stands_in_for_a_module(tmp_path: Path) -> None:
+    """Also while the environment is made, so this one installs anew."""
+    files = {f"{name}.py": f"open({str(tmp_path / 'marker')!r}, 'w')\n" for name in MODULES}
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    runner = Runner(workspace(tmp_path / "work", files), temp)
+    done = use(runner, {"a.yaml": GOOD}, cache="true")
+    assert done.code == 0, done.log
+    assert not (tmp_path / "marker").exists()
+    (cache,) = (used for used in done.used if used.action.startswith("actions/cache@"))
+    kept = {file.name for file in Path(cache.inputs["path"]).iterdir()}
+    assert len([name for name in kept if name.endswith(".whl")]) > 15
+    assert re.fullmatch(r"kgate-\w+-\w+-3\.\d+-[0-9a-f]{20}", cache.inputs["key"])
+
+
+# ------------------------------------------------------------------------------------- what it leaves
+
+
+def test_reports_go_where_they_are_asked_for_and_none_is_stale(runner: Runner) -> None:
+    done = use(runner, {"b.yaml": BAD}, report_folder="my reports")
+    folder = runner.workspace / "my reports"
+    assert Path(done.outputs["sarif-file"]) == folder / "kgate.sarif"
+    assert done.code == 1
+    done = use(runner, {}, report_folder="my reports", min_score="much")
+    assert done.code == 2
+    assert not list(folder.iterdir())
+
+
+def test_two_uses_in_a_job_keep_their_reports(runner: Runner) -> None:
+    first = use(runner, {"a.yaml": GOOD, "b.yaml": BAD}, paths="a.yaml")
+    second = use(runner, {}, paths="b.yaml")
+    assert (first.code, second.code) == (0, 1)
+    assert json.loads(Path(first.outputs["json-file"]).read_text(encoding="utf-8"))["verdict"]["passed"] is True
+
+
+def test_the_action_writes_every_report_that_it_names(runner: Runner) -> None:
+    written = use(runner, {"a.yaml": GOOD}).outputs
+    named = {name.removesuffix("-file") for name in written if name.endswith("-file")}
+    assert {name for name in named if written[f"{name}-file"]} == named
+    assert named == {"json", "sarif", "junit", "markdown", "html"}
+
+
+@pytest.mark.parametrize("annotations", ["true", "false"])
+def test_annotations_name_the_line(runner: Runner, annotations: str) -> None:
+    done = use(runner, {"b.yaml": BAD}, annotations=annotations)
+    assert ("\n::error file=b.yaml,line=5," in done.log) == (annotations == "true"), done.log
+
+
+@pytest.mark.parametrize("summary", ["true", "false"])
+def test_summary_is_the_markdown_report(runner: Runner, summary: str) -> None:
+    done = use(runner, {"b.yaml": BAD}, summary=summary)
+    report = Path(done.outputs["markdown-file"]).read_text(encoding="utf-8")
+    assert done.summary == (report if summary == "true" else "")
+
+
+# ---------------------------------------------------------------------------------------------- upload
+
+
+def test_upload_is_given_the_report_and_the_category(runner: Runner) -> None:
+    done = use(runner, {"b.yaml": BAD}, category="apps")
+    (upload,) = done.used
+    assert upload.action.startswith(UPLOAD)
+    assert upload.inputs == {"sarif_file": done.outputs["sarif-file"], "category": "apps"}
+
+
+@pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)], ids=["good", "bad"])
+def test_without_the_permission_to_upload_the_gate_stays(runner: Runner, text: str, code: int) -> None:
+    runner.denied = (UPLOAD,)
+    done = use(runner, {"a.yaml": text})
+    assert done.code == code
+    assert "::warning::kgate: code scanning took no upload" in done.log
+
+
+def test_no_upload_where_it_is_not_wanted(runner: Runner) -> None:
+    done = use(runner, {"a.yaml": GOOD}, upload_sarif="false")
+    assert (done.code, done.used) == (0, [])
+    assert "::warning" not in done.log
+
+
+# --------------------------------------------------------------------------------------------- comment
+
+
+@dataclass
+class Api:
+    """What stands for GitHub's API: the comments of pull request 7, and what a token may do."""
+
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    may_write: bool = True
+    status: int = 0
+    calls: list[str] = field(default_factory=list)
+    login: str = ""
+    tokens: set[str] = field(default_factory=set)
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        self.calls.append(f"{method} {path}")
+        if self.status:
+            return self.status, {}
+        if path == "/user":
+            return (200, {"login": self.login}) if self.login else (403, {})
+        if method == "GET":
+            page = int(re.findall(r"&page=(\d+)$", path)[0])
+            return 200, self.comments[100 * (page - 1) : 100 * page]
+        if not self.may_write:
+            return 403, {"message": "Resource not accessible by integration"}
+        if method == "POST":
+            self.comments.append(comment(len(self.comments) + 1, body["body"]))
+        else:
+            (self.comments[int(path.rpartition("/")[2]) - 1])["body"] = body["body"]
+        return 200, {}
+
+
+def comment(number: int, body: str, login: str = "github-actions[bot]", kind: str = "Bot") -> dict[str, Any]:
+    return {"id": number, "body": body, "user": {"login": login, "type": kind}}
+
+
+@contextlib.contextmanager
+def served(api: Api) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            api.tokens.add(self.headers["Authorization"])
+            status, answer = api.answer(self.command, self.path, json.loads(body or b"null"))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815 - the names that the class looks for
+
+        def log_message(self, *args: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def pull_request(runner: Runner, api: str, event: Mapping[str, object]) -> Runner:
+    file = runner.workspace.parent / "event.json"
+    file.write_text(json.dumps(event), encoding="utf-8")
+    runner.variables = {"GITHUB_API_URL": api, "GITHUB_EVENT_PATH": str(file)}
+    return runner
+
+
+PULL = {"pull_request": {"number": 7}}
+MARKER = "<!-- kgate-comment:kgate -->\n"
+
+COMMENTS: dict[str, tuple[Api, int, int]] = {
+    "none yet": (Api(), 1, 0),
+    "an older one": (Api([comment(1, MARKER + "old")]), 1, 0),
+    "on the second page": (Api([comment(n, "x") for n in range(1, 131)] + [comment(131, MARKER)]), 131, 130),
+    "of another use": (Api([comment(1, "<!-- kgate-comment:apps -->\nold")]), 2, 1),
+    "somebody's with our marker": (Api([comment(1, MARKER + "fake", "mallory", "User")]), 2, 1),
+    "our own, by a person's token": (Api([comment(1, MARKER, "me", "User")], login="me"), 1, 0),
+    "a bot's, by a person's token": (Api([comment(1, MARKER)], login="me"), 2, 1),
+}
+
+
+@pytest.mark.parametrize(("api", "count", "place"), COMMENTS.values(), ids=COMMENTS.keys())
+def test_comment_is_kept(runner: Runner, api: Api, count: int, place: int) -> None:
+    with served(api) as address:
+        done = use(pull_request(runner, address, PULL), {"b.yaml": BAD}, comment="true", token="given")
+    assert done.code == 1, done.log
+    report = Path(done.outputs["markdown-file"]).read_text(encoding="utf-8")
+    assert len(api.comments) == count
+    assert api.comments[place]["body"] == MARKER + report
+    assert api.tokens == {"Bearer given"}
+
+
+FAILURES: dict[str, tuple[Api, Mapping[str, object], str]] = {
+    "a fork's token": (Api(may_write=False), PULL, "::notice::kgate: the token may not comment here"),
+    "no pull request": (Api(), {"ref": "refs/heads/main"}, "::notice::kgate: no pull request"),
+    "a broken API": (Api(status=502), PULL, "::warning::kgate: no comment could be written: HTTP status 502"),
+}
+
+
+@pytest.mark.parametrize(("api", "event", "words"), FAILURES.values(), ids=FAILURES.keys())
+def test_without_a_comment_the_gate_and_the_summary_stay(
+    runner: Runner, api: Api, event: Mapping[str, object], words: str
+) -> None:
+    with served(api) as address:
+        done = use(pull_request(runner, address, event), {"b.yaml": BAD}, comment="true")
+    assert done.code == 1
+    assert words in done.log
+    assert "## kgate: failed" in done.summary
+    assert api.comments == []
+
+
+def test_an_api_that_nobody_answers_is_no_fault(runner: Runner) -> None:
+    done = use(pull_request(runner, "http://127.0.0.1:9", PULL), {"a.yaml": GOOD}, comment="true")
+    assert done.code == 0
+    assert "::warning::kgate: no comment could be written" in done.log
+
+
+def test_a_fork_without_secrets_is_gated(runner: Runner) -> None:
+    """A read-only token, no permission to upload, an empty secret as token: the gate needs none of them."""
+    runner.denied = (UPLOAD,)
+    api = Api(status=401)
+    with served(api) as address:
+        done = use(pull_request(runner, address, PULL), {"b.yaml": BAD}, comment="true", token="")
+    assert (done.code, done.outputs["passed"], done.outputs["high"]) == (1, "false", "1")
+    assert "## kgate: failed" in done.summary
+    assert Path(done.outputs["sarif-file"]).exists()
+
+
+def test_a_comment_is_never_too_long(runner: Runner) -> None:
+    api = Api()
+    many = {f"{n}.yaml": BAD.replace("{name: bad}", f"{{name: bad-{n}}}") for n in range(120)}
+    with served(api) as address:
+        done = use(pull_request(runner, address, PULL), many, comment="true")
+    assert done.code == 1
+    (written,) = api.comments
+    assert 1000 < len(written["body"]) <= 65_536
+    assert written["body"].count("<details>") == written["body"].count("</details>")
+
+
+# -------------------------------------------------------------------------------- the runner of the tests
+
+EXPRESSIONS = {
+    "text": ("'a'", "a"),
+    "input": ("inputs.x", "1"),
+    "braces": ("${{ inputs.x }}", "1"),
+    "equal": ("inputs.x == '1'", "true"),
+    "not equal": ("inputs.x != '1'", "false"),
+    "and": ("inputs.x == '1' && steps.a.outcome == 'success'", "true"),
+    "and, false": ("inputs.x == '2' && inputs.x", "false"),
+    "last value": ("inputs.x == '1' && inputs.y", "two"),
+    "output": ("steps.a.outputs.b", "c"),
+    "output that no step wrote": ("steps.a.outputs.z", ""),
+}
+CONTEXTS = {"inputs": {"x": "1", "y": "two"}, "steps": {"a": {"outcome": "success", "outputs": {"b": "c"}}}}
+
+
+@pytest.mark.parametrize(("expression", "value"), EXPRESSIONS.values(), ids=EXPRESSIONS.keys())
+def test_expression(expression: str, value: str) -> None:
+    assert evaluate(expression, CONTEXTS) == value
+
+
+@pytest.mark.parametrize(
+    "expression", ["inputs.z", "steps.b.outputs.c", "always()", "inputs.x || 'y'", "env.X", "steps.a.out"]
+)
+def test_unknown_expression(expression: str) -> None:
+    with pytest.raises(UnknownExpressionError):
+        evaluate(expression, CONTEXTS)
+
+
+def test_outputs_of_both_shapes() -> None:
+    assert parse_outputs("a=b=c\nd<<E\n1\n2=3\nE\ne=\n") == {"a": "b=c", "d": "1\n2=3", "e": ""}

@@ -1,0 +1,132 @@
+"""templates/kgate.yml: gitlab-ci-local expands the component and runs its job in a real shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.command import ROOT, Result
+
+pytestmark = pytest.mark.needs_npm
+
+GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
+BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
+REPORTS = {"kgate.json", "kgate.xml", "kgate.sarif", "kgate.md", "gl-code-quality-report.json", "gl-sast-report.json"}
+GIT = ("git", "-c", "user.name=kgate", "-c", "user.email=kgate@example.com", "-c", "init.defaultBranch=main")
+
+
+def gitlab(folder: Path, *arguments: str, **variables: str) -> Result:
+    """Runs gitlab-ci-local; fails the test where it or rsync is missing."""
+    program = Path(os.environ.get("KGATE_GITLAB_CI_LOCAL") or ROOT / "node_modules/.bin/gitlab-ci-local")
+    assert os.access(program, os.X_OK), f"no {program}; run 'npm install --no-save gitlab-ci-local@4.72.0'"
+    assert shutil.which("rsync"), "gitlab-ci-local needs rsync; install it"
+    path = os.pathsep.join((os.fspath(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        (program, *arguments),
+        cwd=folder,
+        env={**os.environ, "PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This kgate and all that it needs, for pip without an index."""
+    folder = tmp_path_factory.mktemp("packages")
+    subprocess.run((sys.executable, "-m", "pip", "wheel", "-q", "-w", os.fspath(folder), os.fspath(ROOT)), check=True)
+    return folder
+
+
+def project(folder: Path, files: Mapping[str, str], include: Mapping[str, object]) -> Path:
+    """A repository that includes the component from its own tree, as a mirror of it would."""
+    texts = {**files, ".gitlab-ci.yml": json.dumps({"include": [include]})}
+    texts["templates/kgate.yml"] = (ROOT / "templates/kgate.yml").read_text(encoding="utf-8")
+    texts["include.yml"] = (ROOT / "docs/ci/gitlab-include.yml").read_text(encoding="utf-8")
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    for arguments in (
+        ("init", "-q"),
+        ("remote", "add", "origin", "git@gitlab.example.org:octo/shop.git"),
+        ("add", "-A"),
+        ("commit", "-q", "-m", "all"),
+    ):
+        subprocess.run((*GIT, *arguments), cwd=folder, check=True)
+    return folder
+
+
+def component(**inputs: object) -> dict[str, object]:
+    given = {name.replace("_", "-"): value for name, value in inputs.items()}
+    return {"local": "templates/kgate.yml", "inputs": {"package": "kgate", **given}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is in the repository, how the file is included, and the job's exit code."""
+
+    files: Mapping[str, str]
+    include: Mapping[str, object]
+    code: int
+    words: str
+
+
+CASES = {
+    "good": Case({"a.yaml": GOOD}, component(), 0, "passed"),
+    "bad": Case({"a.yaml": BAD}, component(), 1, "failed"),
+    "bad, report": Case({"a.yaml": BAD}, component(mode="report"), 0, "failed"),
+    "broken, report": Case({"a.yaml": BAD + "  x: [\n"}, component(mode="report"), 3, "incomplete"),
+    "inputs": Case(
+        {"my dir/a.yaml": BAD, "good.yaml": GOOD, "other.yaml": BAD + "  x: [\n"},
+        component(paths="my dir\ngood.yaml", min_score=0, fail_on="critical", kubernetes_version="1.30"),
+        0,
+        "Summary (Kubernetes 1.30)",
+    ),
+    "another name": Case({"a.txt": ""}, component(job_name="kgate apps", allow_empty=True), 0, "passed"),
+    "plain include": Case({"a.yaml": BAD}, {"local": "include.yml"}, 1, "failed"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_job(packages: Path, tmp_path: Path, case: Case) -> None:
+    folder = project(tmp_path / "shop", case.files, case.include)
+    inputs = case.include.get("inputs")
+    job = str(inputs.get("job-name", "kgate")) if isinstance(inputs, dict) else "kgate"
+    variables = ("--variable", "KGATE_PACKAGE=kgate")
+    result = gitlab(
+        folder, "--force-shell-executor", *variables, job, PIP_NO_INDEX="1", PIP_FIND_LINKS=os.fspath(packages)
+    )
+    said = result.out + result.err
+    assert f"{job} finished in" in said, result
+    assert case.words in said, result
+    assert result.code == (1 if case.code else 0), result
+    assert (f"FAIL {case.code}" in said) == bool(case.code), result
+    artifacts = {path.name for path in (folder / ".gitlab-ci-local/artifacts").rglob("kgate-reports/*")}
+    assert artifacts >= REPORTS
+
+
+def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
+    result = gitlab(project(tmp_path / "shop", {}, component(mode="ask")), "--preview")
+    assert result.code == 1
+    assert "ask" in result.out + result.err
+
+
+def test_artifacts_name_what_the_job_writes(tmp_path: Path) -> None:
+    result = gitlab(project(tmp_path / "shop", {}, component()), "--preview")
+    assert result.code == 0, result
+    for report in ("codequality", "sast", "junit"):
+        path = re.findall(rf"^ +{report}:(?:\n +-)? (\S+)$", result.out, re.MULTILINE)
+        assert path, report
+        assert f"={path[0]} " in result.out, report
