@@ -155,7 +155,7 @@ class Hand:
 
     def _template(self, chart: Path, case: Chart) -> str:
         wanted = (case.name, os.fspath(chart), "--namespace", case.namespace)
-        fixed = ("--include-crds", "--skip-schema-validation")
+        fixed = ("--include-crds",)
         return self._run((self.helm, "template", *wanted, *fixed, *case.arguments))
 
     @contextmanager

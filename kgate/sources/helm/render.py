@@ -15,7 +15,7 @@ from kgate import manifest, process
 from kgate.manifest import Contents
 from kgate.model import Note, Problem, Rendering
 from kgate.sources.files import shown_path
-from kgate.sources.helm import dependencies
+from kgate.sources.helm import dependencies, schema
 from kgate.sources.helm.chart import (
     ChartError,
     ChartNode,
@@ -107,6 +107,7 @@ class _Chart:
             return Contents(notes=(note,))
         self._missing = dependencies.vendor(self._copy)
         problems = self._build_missing() if self._missing and self._options.helm_dependency_build else []
+        notes = schema.remove_foreign(self._copy)
         self._clones.write(self._templates)
         found = [self._release(release) for release in self._request.releases]
         contents = [part for release in found for part in release.resources]
@@ -117,6 +118,7 @@ class _Chart:
             sum(part.ignored for part in contents),
             sum(part.skipped for part in contents),
             max(1, len(self._templates)),
+            tuple(notes),
         )
 
     def _build_missing(self) -> list[Problem]:

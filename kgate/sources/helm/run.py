@@ -156,7 +156,7 @@ class Runner:
         proof.write_text(_NOT_YAML, encoding="utf-8")
         home = self.workspace.folder()
         limits = process.Limits(self.options.seconds, self.options.memory)
-        command = [os.fspath(self.helm.path), "template", "--debug", "--skip-schema-validation", *arguments]
+        command = [os.fspath(self.helm.path), "template", "--debug", *arguments]
         outcome = process.run(command, home, limits)
         if outcome.exceeded:
             return Failure(outcome.error_text, outcome.exceeded, advice(outcome.bound))

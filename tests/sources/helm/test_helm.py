@@ -507,6 +507,47 @@ def test_a_template_cannot_hide_text_behind_a_spoofed_source(tmp_path: Path, nam
     assert sorted(resource.id.name for resource in contents.resources) == ["a", "b", "hidden"]
 
 
+DRAFT = '"$schema": "http://json-schema.org/draft-07/schema#"'
+SCHEMAS = {
+    "none of it": ('{"type": "object"}', True),
+    "a definition of its own": (
+        f'{{{DRAFT}, "definitions": {{"x": {{}}}}, "properties": {{"size": {{"$ref": "#/definitions/x"}}}}}}',
+        True,
+    ),
+    "an address of its own": ('{"$id": "https://example.com/x", "properties": {"id": {"type": "string"}}}', True),
+    "a file": ('{"properties": {"size": {"$ref": "file:///etc/passwd"}}}', False),
+    "a file beside it": ('{"properties": {"size": {"$ref": "values.yaml"}}}', False),
+    "an address": ('{"allOf": [{"$ref": "http://127.0.0.1/x.json"}]}', False),
+    "an address behind another one": ('{"$ref": "http://127.0.0.1/x.json", "$ref": "#"}', False),
+    "an address spelled with an escape": ('{"\\u0024ref": "http://127.0.0.1/x.json"}', False),
+    "another meta-schema": ('{"$schema": "http://127.0.0.1/x.json"}', False),
+    "another base": ('{"properties": {"size": {"$id": "file:///etc/", "$ref": "#x"}}}', False),
+    "no JSON": ("{", False),
+}
+
+
+@pytest.mark.parametrize(("schema", "is_used"), SCHEMAS.values(), ids=SCHEMAS.keys())
+@pytest.mark.parametrize("version", ["4.3", "3.17"])
+def test_a_schema_is_used_if_it_refers_to_itself_alone(
+    tmp_path: Path, schema: str, is_used: bool, version: str
+) -> None:
+    write(tmp_path, {NET: pod("  hostPID: true\n"), "values.yaml": "size: 1\n", "values.schema.json": schema})
+    contents = render(tmp_path, tool=version)
+    assert (len(contents.resources), contents.problems) == (1, ())
+    assert [note.path for note in contents.notes] == ([] if is_used else ["charts/web/values.schema.json"])
+
+
+@pytest.mark.parametrize("version", ["4.3", "3.17"])
+def test_values_that_the_schema_refuses_are_a_problem(tmp_path: Path, version: str) -> None:
+    schema = f'{{{DRAFT}, "properties": {{"size": {{"type": "string"}}}}}}'
+    write(tmp_path, {NET: pod("  hostPID: true\n"), "values.yaml": "size: 1\n", "values.schema.json": schema})
+    contents = render(tmp_path, tool=version)
+    assert contents.resources == ()
+    (problem,) = contents.problems
+    assert problem.path == "charts/web/Chart.yaml"
+    assert "schema" in problem.message
+
+
 def test_crds_are_read_as_they_are(tmp_path: Path) -> None:
     files = {"crds/x.yaml": pod("  hostPID: true\n"), f"charts/sub/{NET}": "", "charts/sub/Chart.yaml": SUB}
     write(tmp_path, {**files, "charts/sub/crds/y.yaml": pod("  hostPID: {{ literal }}\n", "y")})
