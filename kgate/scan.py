@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kgate import __version__, manifest, pss, rules
@@ -15,6 +16,7 @@ from kgate.model import Assessment, Counts, Finding, Note, Problem, Report, Reso
 from kgate.score import decide, score
 from kgate.sources import files
 from kgate.sources.collection import collect
+from kgate.sources.gitops.search import unfollowed
 from kgate.sources.progress import Progress
 
 
@@ -85,7 +87,8 @@ def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Gen
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
-        yield manifest.read(settings.stdin_filename, data, kinds)
+        contents = manifest.read(settings.stdin_filename, data, kinds)
+        yield replace(contents, notes=unfollowed(settings.stdin_filename, data, contents.resources))
     if paths:
         root = files.find_root(paths)
         yield from collect(paths, root, settings.rendering, kinds, progress)

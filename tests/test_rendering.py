@@ -260,6 +260,13 @@ def test_an_application_brings_its_plain_folder_into_the_scan(tmp_path: Path, st
     assert place(finding) == "manifests/web.yaml:10:7"
 
 
+def test_an_application_on_standard_input_is_a_note(tmp_path: Path) -> None:
+    result = kgate("scan", "-f", "json", "-", cwd=tmp_path, stdin=APPLICATION.encode())
+    (note,) = json.loads(result.out)["notes"]
+    assert (note["path"], note["line"]) == ("<stdin>", 1)
+    assert "Application/argocd/shop is not followed from standard input" in note["message"]
+
+
 def test_a_flux_kustomization_claims_what_it_deploys(tmp_path: Path) -> None:
     tree(tmp_path, {**KUSTOMIZATION, "clusters/apps.yaml": FLUX})
     found = report(tmp_path)

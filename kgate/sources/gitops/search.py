@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate import manifest
-from kgate.model import Resource
+from kgate.model import Note, Resource
 from kgate.sources.files import SourceFile
 from kgate.textfile import read_bytes
 
@@ -21,11 +21,29 @@ _ESCAPED = re.compile(
 
 def deployment_objects(files: Iterable[SourceFile]) -> Iterator[Resource]:
     """The objects of files that may say what is deployed, and the ConfigMaps that Flux may take values from."""
-    texts = {file: peek(file.path) for file in files}
-    has_flux = any(_FLUX in text for text in texts.values())
-    for file, text in texts.items():
-        if holds_deployment(text) or (has_flux and b"ConfigMap" in text):
-            yield from manifest.read(file.shown, text).resources
+    found: list[SourceFile] = []
+    values: list[SourceFile] = []
+    has_flux = False
+    for file in files:
+        text = peek(file.path)
+        has_flux = has_flux or _FLUX in text
+        if holds_deployment(text):
+            found.append(file)
+        elif b"ConfigMap" in text:
+            values.append(file)
+    for file in [*found, *(values if has_flux else ())]:
+        yield from manifest.read(file.shown, peek(file.path)).resources
+
+
+def unfollowed(path: str, data: bytes, resources: Iterable[Resource]) -> tuple[Note, ...]:
+    """A note for each object of standard input that deploys something: there is no repository to follow it into."""
+    if not holds_deployment(data):
+        return ()
+    from kgate.sources.gitops.plan import deploys
+
+    found = [resource for resource in resources if deploys(resource)]
+    message = "is not followed from standard input; scan its repository to judge what it deploys"
+    return tuple(Note(path, one.locate("").start.line, f"{one.id} {message}") for one in found)
 
 
 def holds_deployment(text: bytes) -> bool:
