@@ -293,6 +293,13 @@ Exit codes:
     help="Markdown report: at most so many characters, such as 65536 for a comment.  [default: 1000000]",
 )
 @click.option(
+    "--category",
+    default="kgate",
+    show_default=True,
+    metavar="NAME",
+    help="SARIF report: tells several scans of one commit apart.",
+)
+@click.option(
     "--link-base",
     metavar="URL",
     callback=_url,
@@ -313,7 +320,7 @@ def scan(**flags: Any) -> int:
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 
-        report = replace(run_scan(settings, progress), link_base=flags["link_base"])
+        report = replace(run_scan(settings, progress), link_base=flags["link_base"], category=flags["category"])
     _print_report(report, settings, flags)
     for name, file in flags["outputs"]:
         write_atomically(file, _rendered(name, report, flags))

@@ -413,7 +413,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report may see, sorted. ``link_base`` is the URL below which a server shows the scanned files."""
+    """All that a report may see, sorted. ``link_base`` is the URL below which a server shows the scanned files,
+    ``category`` tells several scans of one commit apart in code scanning."""
 
     version: str
     kubernetes_version: str
@@ -426,3 +427,4 @@ class Report:
     fail_on: Severity | None = None
     notes: tuple[Note, ...] = ()
     link_base: str = ""
+    category: str = "kgate"

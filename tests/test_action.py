@@ -236,6 +236,8 @@ def test_upload_is_given_the_report_and_the_category(runner: Runner) -> None:
     (upload,) = done.used
     assert upload.action.startswith(UPLOAD)
     assert upload.inputs == {"sarif_file": done.outputs["sarif-file"], "category": "apps"}
+    (run,) = json.loads(Path(done.outputs["sarif-file"]).read_text(encoding="utf-8"))["runs"]
+    assert run["automationDetails"] == {"id": "apps/"}, "what stands in the file wins over the input of the upload"
 
 
 @pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)], ids=["good", "bad"])

@@ -75,7 +75,7 @@ def _run(report: Report) -> Any:
         "Run",
         tool=_new("Tool", driver=_driver(report.version, rules, taxonomies)),
         taxonomies=taxonomies,
-        automation_details=_new("RunAutomationDetails", id="kgate/"),
+        automation_details=_new("RunAutomationDetails", id=f"{shown(report.category, _MESSAGE_LIMIT).rstrip('/')}/"),
         invocations=[_invocation(report)],
         original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_text("The root of the repository."))},
         column_kind="unicodeCodePoints",

@@ -202,6 +202,12 @@ def test_a_place_is_relative_and_exact(name: str) -> None:
         assert location["logicalLocations"][0]["fullyQualifiedName"]
 
 
+@pytest.mark.parametrize("category", ["apps", "apps/"])
+def test_a_category_tells_scans_apart(category: str) -> None:
+    run = run_of(sarif.render(replace(samples.SAMPLES["empty"], category=category)))
+    assert run["automationDetails"] == {"id": "apps/"}
+
+
 @every_sample
 def test_one_run_with_one_invocation_that_fails_where_something_was_not_judged(name: str) -> None:
     run = run_of(RENDERED[name])
