@@ -98,10 +98,12 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A place that has a part in a finding, and which: ``value image.tag``, ``called here``."""
+    """A place that has a part in a finding, and which: ``value image.tag``, ``called here``. ``is_context`` says that
+    it is about the whole object, and the same for all its fields from there."""
 
     location: Location
     message: str
+    is_context: bool = False
 
 
 class Locator(Protocol):

@@ -143,6 +143,7 @@ def test_the_same_finding_of_two_overlays_is_one(tmp_path: Path) -> None:
     shown = scan(tmp_path).out
     assert "rendered by kustomize production; kustomize staging" in shown
     assert "also Deployment/staging-web" in shown
+    assert shown.count("included here") == 2, "by the overlay and by the base, said once of the object"
 
 
 # ----------------------------------------------------------------------------------------------- Helm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from kgate.model import Assessment, Finding, Location, Note, Problem, Rendering, Report, ResourceId, Rule, Severity
 from kgate.reports.links import rule_page
 from kgate.reports.safety import one_line
-from kgate.reports.wording import chain, first_sentence, origin, short_origin
+from kgate.reports.wording import first_sentence, origin, related_place, short_origin
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -88,11 +88,30 @@ def _details(report: Report, terminal: Terminal) -> Iterator[Line]:
         yield _headline(resource, source, graded[0] if graded else None)
         yield from _renderings(findings)
         yield _line("")
-        everywhere = {rendering for finding in findings for rendering in finding.renderings}
+        about = _Object({rendering for finding in findings for rendering in finding.renderings})
         by_rule = sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
         for _, same in groupby(by_rule, key=lambda f: f.rule.id):
-            yield from _rule_block(tuple(same), everywhere, terminal)
+            yield from _rule_block(tuple(same), about, terminal)
             yield _line("")
+
+
+@dataclass(slots=True)
+class _Object:
+    """All renderings of the object that is shown, and what was said of it as a whole, which is said once."""
+
+    renderings: Collection[Rendering]
+    told: set[str] = field(default_factory=set)
+
+    def chain(self, location: Location, limit: int | None) -> list[str]:
+        """The first of the other places that have a part in a finding."""
+        shown = []
+        for related in location.related:
+            text = related_place(related)
+            if not related.is_context or text not in self.told:
+                shown.append(text)
+        shown = shown[:limit]
+        self.told.update(shown)
+        return shown
 
 
 def _renderings(findings: Sequence[Finding]) -> Iterator[Line]:
@@ -125,14 +144,14 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
     )
 
 
-def _rule_block(findings: Sequence[Finding], everywhere: Collection[Rendering], terminal: Terminal) -> Iterator[Line]:
+def _rule_block(findings: Sequence[Finding], about: _Object, terminal: Terminal) -> Iterator[Line]:
     """One rule in one object: every place with its source line, then why and fix once."""
     rule = findings[0].rule
     severity = (f"{rule.severity.label:<8}", _STYLES[rule.severity])
     yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}")
     yield from _included(findings)
     for finding in findings if terminal.detail > 1 else findings[:_FEW]:
-        yield from _place(finding, everywhere, terminal)
+        yield from _place(finding, about, terminal)
     if len(findings) > _FEW and terminal.detail <= 1:
         yield _line(f"    … and {len(findings) - _FEW} more places (--verbose shows all)")
     whole = terminal.detail > 1
@@ -146,7 +165,7 @@ def _included(findings: Iterable[Finding]) -> Iterator[Line]:
         yield _line("    ", ("also", "bold"), f" {', '.join(names)}")
 
 
-def _place(finding: Finding, everywhere: Collection[Rendering], terminal: Terminal) -> Iterator[Line]:
+def _place(finding: Finding, about: _Object, terminal: Terminal) -> Iterator[Line]:
     """Where a finding stands: file and line, the line itself, and what else has a part in it."""
     location = finding.location
     where = f"  container {one_line(finding.container)}" if finding.container else ""
@@ -154,9 +173,9 @@ def _place(finding: Finding, everywhere: Collection[Rendering], terminal: Termin
     approximate = "  (approximate)" if location.is_approximate else ""
     yield _line("    ", (one_line(str(location)), _file_link(location, terminal)), where, approximate, waived)
     yield from _source_line(location)
-    for text in chain(location)[: None if terminal.detail > 1 else _FEW_RELATED]:
+    for text in about.chain(location, None if terminal.detail > 1 else _FEW_RELATED):
         yield _line((" " * 7 + " ← ", "dim"), one_line(text))
-    if len(finding.renderings) < len(everywhere):
+    if len(finding.renderings) < len(about.renderings):
         yield _line((" " * 7 + " ← ", "dim"), f"only in {one_line(origin(finding.renderings))}")
 
 

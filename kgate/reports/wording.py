@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from kgate.model import Finding, Location, Note, Problem, Rendering, Verdict, Waiver, field_path
+from kgate.model import Finding, Location, Note, Problem, Related, Rendering, Verdict, Waiver, field_path
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -97,4 +97,9 @@ _FEW_LABELS = 4
 
 def chain(location: Location) -> list[str]:
     """The other places that have a part in a finding, one text each: ``charts/web/values.yaml:4:1 value image.tag``."""
-    return [f"{related.location} {related.message}" for related in location.related]
+    return [related_place(related) for related in location.related]
+
+
+def related_place(related: Related) -> str:
+    """One of them."""
+    return f"{related.location} {related.message}"

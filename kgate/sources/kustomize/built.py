@@ -336,7 +336,7 @@ class BuiltDocument:
     def _inclusions(self, shown: str) -> tuple[Related, ...]:
         """The entries by which the kustomization that was asked for reaches the file, outermost first."""
         inclusions = self._build.tree.inclusions(shown, self._build.folder)
-        return tuple(Related(place, "included here") for place in inclusions[:_MOST_RELATED])
+        return tuple(Related(place, "included here", is_context=True) for place in inclusions[:_MOST_RELATED])
 
 
 def _ancestors(marks: Sequence[tuple[Tokens, Spot]]) -> Iterator[Spot]:
