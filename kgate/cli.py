@@ -186,8 +186,8 @@ def _output(
         if file == "-":
             raise click.BadParameter(f"'{pair}': for standard output write -f {name}")
         pairs.append((name, Path(file)))
-    files = [file for _, file in pairs]
-    if len(set(files)) < len(files):
+    files = {os.path.realpath(file) for _, file in pairs}
+    if len(files) < len(pairs):
         raise click.BadParameter("two reports cannot go to one file")
     return tuple(pairs)
 

@@ -50,6 +50,12 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
     "unknown option": ({"a": GOOD}, (".", "--nope"), 2, "No such option"),
     "unknown format": ({"a": GOOD}, (".", "-f", "jsn"), 2, "'jsn' is not one of"),
     "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is no format; choose from"),
+    "two outputs in one file": (
+        {"a": GOOD},
+        (".", "-o", "json=out", "-o", "csv=a.d/../out"),
+        2,
+        "two reports cannot go to one file",
+    ),
     "output without file": ({"a": GOOD}, (".", "-o", "json"), 2, "is not NAME=FILE"),
     "score out of range": ({"a": GOOD}, (".", "--min-score", "101"), 2, "101 is not in the range"),
     "unknown version": ({"a": GOOD}, (".", "--kubernetes-version", "2.0"), 2, "'2.0' is no Kubernetes version"),
