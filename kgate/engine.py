@@ -162,6 +162,7 @@ class Judge:
         """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""
         source = resource.locate("").path
         renderings = () if resource.rendering is None else (resource.rendering,)
+        known_as = "" if resource.rendering is None or not findings else _name_in_source(resource)
         places: dict[tuple[str | None, Pointer], dict[str, Finding]] = {}
         for finding in findings:
             places.setdefault((finding.container, finding.location.pointer), {}).setdefault(finding.rule.id, finding)
@@ -170,7 +171,8 @@ class Judge:
             hidden = set().union(*taken.values())
             for name in sorted(here.keys() - hidden):
                 included = tuple(self._by_id[other] for other in sorted(taken[name]))
-                yield replace(here[name], includes=included, source=source, renderings=renderings)
+                found = replace(here[name], includes=included, source=source, renderings=renderings)
+                yield replace(found, known_as=known_as)
 
     def _closure(self, rule: Rule) -> set[str]:
         """The ids of all rules that a rule includes, directly or not."""
@@ -345,6 +347,15 @@ def _anchor(target: Target, tokens: tuple[str | int, ...], in_container: bool) -
     prefix = target.pod.pointer if target.pod is not None else ""
     place = f"{target.container.list}/" if target.container is not None and in_container else ""
     return f"{_without_index(prefix)}#{place}{stable}"
+
+
+def _name_in_source(resource: Resource) -> str:
+    """The name of what was rendered as a template or base writes it; empty where it is not known for sure."""
+    place = resource.locate("/metadata/name")
+    if place.is_approximate:
+        return ""
+    entry = place.snippet[place.start.column - 1 : place.end.column - 1] or place.snippet
+    return entry.partition(":")[2].strip(" \t'\"")
 
 
 def _without_index(pointer: Pointer) -> str:

@@ -32,7 +32,8 @@ def _place(finding: Finding) -> Hashable:
 
 
 def _merged_here(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """One of all findings of one place if each rendering has one of them, else one for each resource."""
+    """One of all findings of one place if each rendering has one of them, else one for each resource, which
+    its name alone tells from the others."""
     renderings = [finding.renderings for finding in findings]
     if len(set(renderings)) == len(renderings):
         yield _one(findings)
@@ -41,7 +42,7 @@ def _merged_here(findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings:
         by_resource.setdefault(finding.resource, []).append(finding)
     for same in by_resource.values():
-        yield _one(same)
+        yield replace(_one(same), known_as="")
 
 
 def _one(findings: Sequence[Finding]) -> Finding:

@@ -285,7 +285,8 @@ class Finding:
     items by name, ``includes`` holds the more general rules that the same place offends.
 
     ``source`` is the file in which the resource begins. The same offence of several renderings is one finding that
-    lists them; ``also`` holds what the resource is called in the others, where that differs.
+    lists them; ``also`` holds what the resource is called in the others, where that differs. ``known_as`` is its
+    name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
     """
 
     rule: Rule
@@ -299,6 +300,7 @@ class Finding:
     source: str = ""
     renderings: tuple[Rendering, ...] = ()
     also: tuple[ResourceId, ...] = ()
+    known_as: str = ""
 
     @property
     def resources(self) -> tuple[ResourceId, ...]:
@@ -312,12 +314,15 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """128 bits in hexadecimal that stay the same when lines move or the file is renamed."""
+        """128 bits in hexadecimal that stay the same when lines move or the file is renamed in its folder.
+
+        Of what was rendered they also stay when another overlay or release renders it, under whatever name.
+        """
         import hashlib
 
         who = self.resource
-        parts = (self.rule.id, who.api_version, who.kind, who.namespace, who.name)
-        text = "\0".join((*parts, self.container or "", self.anchor))
+        name = (self.location.path.rpartition("/")[0], self.known_as) if self.known_as else (who.namespace, who.name)
+        text = "\0".join((self.rule.id, who.api_version, who.kind, *name, self.container or "", self.anchor))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -93,6 +93,10 @@ def findings(found: Mapping[str, Any], rule: str) -> list[Any]:
     return [finding for finding in found["findings"] if finding["rule"] == rule]
 
 
+def fingerprints(found: Mapping[str, Any]) -> list[str]:
+    return [finding["fingerprint"] for finding in found["findings"]]
+
+
 def place(finding: Mapping[str, Any]) -> str:
     location = finding["location"]
     assert not location["approximate"]
@@ -146,7 +150,37 @@ def test_the_same_finding_of_two_overlays_is_one(tmp_path: Path) -> None:
     assert shown.count("included here") == 2, "by the overlay and by the base, said once of the object"
 
 
+def test_a_new_overlay_changes_no_fingerprint(tmp_path: Path) -> None:
+    overlay = "resources: [../base]\nnamespace: {0}\nnamePrefix: {0}-\n"
+    tree(tmp_path, {**KUSTOMIZATION, "production/kustomization.yaml": overlay.format("production")})
+    before = report(tmp_path)
+    tree(tmp_path, {"canary/kustomization.yaml": overlay.format("canary")})
+    after = report(tmp_path)
+    assert findings(after, "host-pid")[0]["resource"]["namespace"] == "canary"
+    assert fingerprints(after) == fingerprints(before)
+
+
+def test_equal_patches_of_two_overlays_have_two_fingerprints(tmp_path: Path) -> None:
+    overlay = "resources: [../base]\npatches: [{path: weaken.yaml}]\n"
+    patch = HARDENING.replace("hostPID: false", "hostIPC: true")
+    overlays = {f"{name}/kustomization.yaml": overlay for name in "ab"}
+    tree(tmp_path, {**KUSTOMIZATION, **overlays, "a/weaken.yaml": patch, "b/weaken.yaml": patch})
+    first, second = findings(report(tmp_path), "host-ipc")
+    assert first["fingerprint"] != second["fingerprint"]
+
+
 # ----------------------------------------------------------------------------------------------- Helm
+
+
+def test_a_renamed_release_changes_no_fingerprint(tmp_path: Path) -> None:
+    template = CHART["web/templates/deployment.yaml"].replace("name: web", "name: {{ .Release.Name }}-web")
+    config = "charts: [{{path: web, releases: [{{name: {}, namespace: {}}}]}}]\n"
+    tree(tmp_path, {**CHART, "web/templates/deployment.yaml": template, "kgate.yaml": config.format("a", "b")})
+    before = report(tmp_path)
+    tree(tmp_path, {"kgate.yaml": config.format("c", "d")})
+    after = report(tmp_path)
+    assert findings(after, "host-pid")[0]["resource"]["name"] == "c-web"
+    assert fingerprints(after) == fingerprints(before)
 
 
 def test_a_weakness_of_values_names_the_template_and_the_key(tmp_path: Path) -> None:
