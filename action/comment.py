@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -20,7 +21,7 @@ TIMEOUT = 30
 def main() -> None:
     """Updates the comment that carries the marker, or writes the first one."""
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    number = event.get("pull_request", {}).get("number")
+    number = (event.get("pull_request") or {}).get("number")
     if not isinstance(number, int):
         print("::notice::kgate: no pull request, so no comment")
         return
@@ -84,7 +85,7 @@ def _login() -> str | None:
 
 
 def _ask(method: str, path: str, body: dict[str, str] | None = None) -> Any:
-    """The answer of the API as JSON. Raises OSError, which an HTTPError is too."""
+    """The answer of the API as JSON. Raises OSError, which an HTTPError is too, also for what a proxy answers."""
     request = urllib.request.Request(
         f"{os.environ['GITHUB_API_URL']}/{path}",
         method=method,
@@ -96,8 +97,11 @@ def _ask(method: str, path: str, body: dict[str, str] | None = None) -> Any:
             "User-Agent": "kgate",
         },
     )
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            return json.load(answer)
+    except (ValueError, http.client.HTTPException) as error:
+        raise OSError("no answer of the API") from error
 
 
 if __name__ == "__main__":

@@ -267,6 +267,7 @@ class Api:
     calls: list[str] = field(default_factory=list)
     login: str = ""
     tokens: set[str] = field(default_factory=set)
+    text: str = ""
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.calls.append(f"{method} {path}")
@@ -299,7 +300,7 @@ def served(api: Api) -> Iterator[str]:
             status, answer = api.answer(self.command, self.path, json.loads(body or b"null"))
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write((api.text or json.dumps(answer)).encode())
 
         do_GET = do_POST = do_PATCH = handle_any  # noqa: N815 - the names that the class looks for
 
@@ -349,6 +350,8 @@ FAILURES: dict[str, tuple[Api, Mapping[str, object], str]] = {
     "a fork's token": (Api(may_write=False), PULL, "::notice::kgate: the token may not comment here"),
     "no pull request": (Api(), {"ref": "refs/heads/main"}, "::notice::kgate: no pull request"),
     "a broken API": (Api(status=502), PULL, "::warning::kgate: no comment could be written: HTTP status 502"),
+    "a page of a proxy": (Api(text="<p>Log in</p>"), PULL, "::warning::kgate: no comment could be written: OSError"),
+    "a pull request of null": (Api(), {"pull_request": None}, "::notice::kgate: no pull request"),
 }
 
 
