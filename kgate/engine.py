@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from kgate import cel, fieldpath
 from kgate.model import (
@@ -160,9 +161,9 @@ class Judge:
 
     def _fold(self, findings: Iterable[Finding], resource: Resource) -> Iterator[Finding]:
         """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""
-        source = resource.locate("").path
-        renderings = () if resource.rendering is None else (resource.rendering,)
-        known_as = "" if resource.rendering is None or not findings else _name_in_source(resource)
+        told: dict[str, Any] = {"source": resource.locate("").path}
+        if resource.rendering is not None:
+            told |= {"renderings": (resource.rendering,), "known_as": _name_in_source(resource)}
         places: dict[tuple[str | None, Pointer], dict[str, Finding]] = {}
         for finding in findings:
             places.setdefault((finding.container, finding.location.pointer), {}).setdefault(finding.rule.id, finding)
@@ -171,8 +172,7 @@ class Judge:
             hidden = set().union(*taken.values())
             for name in sorted(here.keys() - hidden):
                 included = tuple(self._by_id[other] for other in sorted(taken[name]))
-                found = replace(here[name], includes=included, source=source, renderings=renderings)
-                yield replace(found, known_as=known_as)
+                yield replace(here[name], includes=included, **told)
 
     def _closure(self, rule: Rule) -> set[str]:
         """The ids of all rules that a rule includes, directly or not."""
