@@ -60,7 +60,10 @@ def _report_folder(inputs: Mapping[str, str]) -> Path:
     if not wanted:
         return Path(tempfile.mkdtemp(prefix="kgate-reports-", dir=inputs["RUNNER_TEMP"]))
     folder = Path(wanted).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"::error::kgate: report-folder cannot be made: {error.strerror}; name another folder")
     for file in REPORTS.values():
         (folder / file).unlink(missing_ok=True)
     return folder

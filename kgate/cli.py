@@ -201,6 +201,13 @@ def _url(_context: click.Context, _parameter: click.Parameter, value: str | None
     return value
 
 
+def _category(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """A name. Raises click.BadParameter."""
+    if not value.strip("/ "):
+        raise click.BadParameter("it needs a name, such as kgate or apps/production")
+    return value
+
+
 def _job_link_base(environment: Mapping[str, str]) -> str:
     """Where GitHub or GitLab shows the files of the commit that this job is about; empty elsewhere."""
     github = [environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
@@ -296,6 +303,7 @@ Exit codes:
     "--category",
     default="kgate",
     show_default=True,
+    callback=_category,
     metavar="NAME",
     help="SARIF report: tells several scans of one commit apart.",
 )

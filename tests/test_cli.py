@@ -56,6 +56,7 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
         2,
         "two reports cannot go to one file",
     ),
+    "category without a name": ({"a": GOOD}, (".", "--category", "/"), 2, "it needs a name, such as kgate"),
     "output without file": ({"a": GOOD}, (".", "-o", "json"), 2, "is not NAME=FILE"),
     "score out of range": ({"a": GOOD}, (".", "--min-score", "101"), 2, "101 is not in the range"),
     "unknown version": ({"a": GOOD}, (".", "--kubernetes-version", "2.0"), 2, "'2.0' is no Kubernetes version"),
