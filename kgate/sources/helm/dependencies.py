@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from kgate.sources.helm.chart import (
     subchart_folders,
     unpack_below,
 )
+from kgate.sources.jsontext import json_text
 from kgate.sources.tools import Tool
 from kgate.sources.workspace import CopyError
 
@@ -175,7 +175,7 @@ def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
     listing = metadata.listing
     gone = {item.index for item in dropped}
     kept = [entry for index, entry in enumerate(metadata.dependencies) if index not in gone]
-    listing.path.write_text(json.dumps({**listing.value, "dependencies": kept}), encoding="utf-8")
+    listing.path.write_text(json_text({**listing.value, "dependencies": kept}), encoding="utf-8")
 
 
 def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: process.Limits) -> str:
@@ -194,7 +194,7 @@ def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: proce
         wanted[-1] |= {"version": pinned[name]} if name in pinned else {}
     home, folder = copy.workspace.folder(), copy.workspace.folder()
     chart = {"apiVersion": "v2", "name": "dependencies", "version": "0.0.1", "dependencies": wanted}
-    (folder / "Chart.yaml").write_text(json.dumps(chart), encoding="utf-8")
+    (folder / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")
     outcome = process.run([helm.path, "dependency", "build", folder], home, limits, with_network=True)
     if outcome.exceeded:
         return f"helm dependency build {outcome.exceeded}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -14,6 +13,7 @@ from kgate import process
 from kgate.sources.helm import gotemplate
 from kgate.sources.helm.chart import ChartCopy, ChartNode, Template
 from kgate.sources.helm.marks import Alphabet, Cloner, MarkedText, Origin
+from kgate.sources.jsontext import json_text
 from kgate.sources.requests import Release, RenderOptions, ValuesFile, advice
 from kgate.sources.tools import Tool
 from kgate.sources.workspace import Workspace
@@ -139,7 +139,7 @@ class Runner:
             if isinstance(values, ValuesFile):
                 self.workspace.copy(values.path, path)
             else:
-                path.write_text(json.dumps(values.body), encoding="utf-8")
+                path.write_text(json_text(values.body), encoding="utf-8")
             found.append(f"--values={path}")
         found += [f"--set={text}" for text in release.sets]
         found += [f"--set-string={text}" for text in release.string_sets]
@@ -249,9 +249,11 @@ def message(failure: Failure, replacements: Mapping[str, str]) -> str:
     text = " ".join(kept).removeprefix("Error: ")
     for private, shown in replacements.items():
         text = text.replace(private, shown)
+    text = _VALUES.sub("a values file of the release", text)
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
 
 
+_VALUES = re.compile(r"\S*/kgate-\w+/\d+/\d+\.yaml")
 _NOISE = re.compile(
     r"\s*(Use --debug flag|helm\.go:\d+|\S+\.go:\d+|runtime\.|main\.|github\.com/|helm\.sh/|\[debug\]|level=|time=)"
 )

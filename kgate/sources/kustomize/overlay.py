@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import SourceText
 from kgate.model import Json, Location, Pointer, Position, child_pointer
+from kgate.sources.jsontext import json_text
 from kgate.sources.kustomize import edits, kustomization
 from kgate.sources.kustomize.copy import Copy
 from kgate.sources.kustomize.kustomization import Kustomization, compose_first
@@ -47,18 +46,9 @@ class Top:
     texts: Mapping[Path, SourceText] = field(default_factory=dict, hash=False)
 
 
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-
-def _json(content: Mapping[str, Json]) -> str:
-    """Fields as JSON that is YAML too: that has no pairs of surrogates, and takes only printable characters."""
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
 def dump(content: Mapping[str, Json]) -> str:
     """A kustomization file with this content."""
-    return _json({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **content})
+    return json_text({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **content}, indent=1)
 
 
 def autodetect(folder: Path) -> list[str]:
@@ -126,7 +116,7 @@ def _changes(request: KustomizationRequest, copy: Copy, texts: dict[Path, Source
     folder = copy.clean / _CHANGES
     content = {key: value for key, value in request.additions.items() if key != _METADATA}
     content |= dict(_patches_as_files(request, copy, folder, texts))
-    path, text = folder / _NAME, _json(content)
+    path, text = folder / _NAME, json_text(content, indent=1)
     copy.add(path, text)
     texts[path] = _OverlayText(text, request)
     return kustomization.parse(copy.folder, path, text)
@@ -155,7 +145,7 @@ def _edit(copy: Copy, tree: Path) -> None:
             additions[key] = [_inlined(entry, copy, tree) for entry in additions[key]]
     if tree == copy.clean:
         copy.originals[copy.folder / path.name] = text
-    path.write_text(_json(edits.edited(root.value, additions)), encoding="utf-8")
+    path.write_text(json_text(edits.edited(root.value, additions), indent=1), encoding="utf-8")
 
 
 def _inlined(entry: Json, copy: Copy, tree: Path) -> Json:
@@ -176,7 +166,7 @@ def _around(
     metadata = request.additions.get(_METADATA)
     if isinstance(metadata, dict):
         path = folder / "metadata.yaml"
-        texts[path] = _OverlayText(json.dumps(metadata["patch"], indent=1), request, child_pointer("", _METADATA))
+        texts[path] = _OverlayText(json_text(metadata["patch"], indent=1), request, child_pointer("", _METADATA))
         copy.add(path, texts[path].text)
         content["patches"] = [{"target": metadata["target"], "path": path.name}]
     path, text = folder / _NAME, dump(content)
@@ -212,7 +202,7 @@ def _patch_text(root: Path, patch: Json, request: KustomizationRequest, addition
     """A patch among the additions, which is a text or, as Flux has it too, an object."""
     if isinstance(patch, str):
         return _PatchText(root, patch, request, addition)
-    return _OverlayText(json.dumps(patch, indent=1), request, addition)
+    return _OverlayText(json_text(patch, indent=1), request, addition)
 
 
 def ask_for_origins(copy: Copy, target: Path) -> Path:

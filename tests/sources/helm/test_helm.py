@@ -582,6 +582,19 @@ def test_values_of_releases(tmp_path: Path) -> None:
     assert len(contents.problems) == 2
 
 
+def test_values_with_letters_beyond_the_basic_plane(tmp_path: Path) -> None:
+    write(tmp_path, {NET: pod("  hostname: {{ .Values.p }}\n")})
+    place = Location("app.yaml", Position(1, 1), Position(1, 1))
+    contents = render(tmp_path, Release("one", values=(InlineValues({"p": "\U0001f680"}, lambda _: place),)))
+    assert only(contents).body["spec"]["hostname"] == "\U0001f680"
+
+
+def test_values_that_are_no_yaml_are_told_without_private_names(tmp_path: Path) -> None:
+    write(tmp_path, {NET: pod(""), "/env/prod.yaml": "a: [\n"})
+    (problem,) = render(tmp_path, Release("one", values=(ValuesFile(tmp_path / "env/prod.yaml"),))).problems
+    assert "failed to parse a values file of the release: " in problem.message
+
+
 def test_changing_the_key_as_told_turns_the_finding_green(tmp_path: Path) -> None:
     chart = write(
         tmp_path,
