@@ -66,7 +66,8 @@ def _labels(own: Sequence[Json], added: Sequence[Json]) -> list[Json]:
 
 
 def _reach(entry: Json) -> tuple[bool, bool] | None:
-    if not isinstance(entry, dict):
+    """The fields that an entry is for; None for what kustomize will complain about."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("pairs") or {}, dict):
         return None
     return entry.get("includeSelectors") is True, entry.get("includeTemplates") is True
 

@@ -717,11 +717,19 @@ def test_additions_are_what_an_edit_by_hand_is(edit: Edit, tmp_path: Path) -> No
     assert [resource.body for resource in asked.resources] == [resource.body for resource in by_hand.resources]
 
 
+def test_labels_without_pairs_are_left_for_kustomize_to_complain_about(tmp_path: Path) -> None:
+    entry = {"pairs": {"a": "asked"}, "includeSelectors": False, "includeTemplates": False}
+    contents = render(tmp_path, "overlay", based("labels: [{pairs: [a]}]\n"), additions={"labels": [entry]})
+    assert [problem.path for problem in contents.problems] == ["overlay/kustomization.yaml"]
+
+
 def test_metadata_comes_after_the_build(tmp_path: Path) -> None:
-    metadata = {"apiVersion": "any/v1", "kind": "Any", "metadata": {"name": "any", "labels": {"a": "asked"}}}
+    own = {"name": "any", "labels": {"a": "asked"}, "annotations": {"b": "\U0001f680"}}
+    metadata = {"apiVersion": "any/v1", "kind": "Any", "metadata": own}
     additions = {"commonMetadata": {"target": {"kind": ".*"}, "patch": metadata}, "namePrefix": "pre-"}
     contents = render(tmp_path, "overlay", based("labels: [{pairs: {a: own}}]\n"), additions=additions)
-    assert find(contents, "Deployment/pre-web").body["metadata"]["labels"] == {"a": "asked"}
+    found = find(contents, "Deployment/pre-web").body["metadata"]
+    assert (found["labels"], found["annotations"]) == ({"a": "asked"}, {"b": "\U0001f680"})
 
 
 def test_a_patch_file_that_an_addition_names_is_located(tmp_path: Path) -> None:
