@@ -258,7 +258,7 @@ def _resolve(folder: Path, reference: _Reference) -> Link | Remote | None:
     """What a reference leads to; None for what does not exist, which kustomize itself complains about."""
     text = reference.text
     lexical = Path(os.path.normpath(os.path.join(folder, text)))
-    is_folder, is_file = lexical.is_dir(), lexical.is_file()
+    is_folder, is_file = os.path.isdir(lexical), os.path.isfile(lexical)  # a name may be too long to ask for
     if is_remote(text, may_be_folder=reference.key in _MIXED, is_file=is_file, exists=is_folder or is_file):
         return Remote(reference.node.start.line + 1, text)
     if not (is_file or (is_folder and reference.key in _MIXED)):
@@ -349,5 +349,7 @@ def _chart(home: str, item: Node, line: int, pointer: str) -> HelmChart:
     version = str(item.value.get("version") or item.value.get("chartVersion") or "")
     places = [Path(os.path.normpath(os.path.join(home, f"{name}-{version}", name))) if version else None]
     places.append(Path(os.path.normpath(os.path.join(home, name))))
-    found = next((place for place in places if name and place is not None and (place / "Chart.yaml").is_file()), None)
+    found = next(
+        (place for place in places if name and place is not None and os.path.isfile(place / "Chart.yaml")), None
+    )
     return HelmChart(name, line, pointer, found)

@@ -72,7 +72,16 @@ FETCHED = [
     "git://example.org/a",
     "gitlab.example.org/a/b?ref=v1",
 ]
-LOCAL = ["../b", "./b", "b/../../b", "none", "none.yaml", "github", "a@b"]
+LOCAL = [
+    "../b",
+    "./b",
+    "b/../../b",
+    "none",
+    "none.yaml",
+    pytest.param("n" * 300, id="a name too long to ask for"),
+    "github",
+    "a@b",
+]
 
 
 @pytest.mark.parametrize("text", FETCHED)
