@@ -327,8 +327,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """What could not be read, rendered or judged; ``line`` is None where a whole file is meant."""
+class Remark:
+    """What is told of a file beside its findings; ``line`` is None where a whole file is meant."""
 
     path: str
     line: int | None
@@ -340,16 +340,13 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Note:
+class Problem(Remark):
+    """What could not be read, rendered or judged."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note(Remark):
     """What the reader should know and need not mend, such as a chart that lies in another repository."""
-
-    path: str
-    line: int | None
-    message: str
-
-    def __str__(self) -> str:
-        place = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{place}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from kgate.model import Assessment, Finding, Location, Note, Problem, Report, ResourceId, field_path
+from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, field_path
 from kgate.reports.wording import acceptance, chain, fingerprints, first_sentence, origin, shown
 
 COLUMNS = (
@@ -94,7 +94,7 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
     }
 
 
-def _remark(kind: str, remark: Problem | Note) -> Row:
+def _remark(kind: str, remark: Remark) -> Row:
     return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.message}
 
 

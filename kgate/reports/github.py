@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain as joined
 from itertools import groupby
 
-from kgate.model import Finding, Location, Note, Problem, Report, Severity
+from kgate.model import Finding, Location, Remark, Report, Severity
 from kgate.reports.wording import answer, first_sentence, origin, shown, summary
 from kgate.reports.wording import chain as places
 
@@ -78,7 +78,7 @@ def _place(location: Location) -> dict[str, str]:
     return place
 
 
-def _of_remark(level: str, title: str, remark: Problem | Note) -> Command:
+def _of_remark(level: str, title: str, remark: Remark) -> Command:
     place = {"file": remark.path} | ({"line": str(remark.line)} if remark.line else {})
     return level, _command(level, place, f"kgate: {title}", [remark.message])
 

@@ -10,9 +10,8 @@ from kgate.model import (
     Assessment,
     Finding,
     Location,
-    Note,
-    Problem,
     Related,
+    Remark,
     Rendering,
     Report,
     ResourceId,
@@ -124,7 +123,7 @@ def _related(related: Related) -> dict[str, Any]:
     }
 
 
-def _remark(remark: Problem | Note) -> dict[str, Any]:
+def _remark(remark: Remark) -> dict[str, Any]:
     return {"path": remark.path, "line": remark.line, "message": remark.message}
 
 

@@ -9,18 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from kgate.model import (
-    Finding,
-    Json,
-    Location,
-    Note,
-    Problem,
-    Related,
-    Report,
-    Rule,
-    Severity,
-    field_path,
-)
+from kgate.model import Finding, Json, Location, Related, Remark, Report, Rule, Severity, field_path
 from kgate.reports.links import HOME, rule_page
 from kgate.reports.safety import inert_json
 from kgate.reports.taxonomies import CATALOGUES, Catalogue, entries, taxa
@@ -146,7 +135,7 @@ def _notifications(report: Report) -> Iterator[Any]:
     yield from _cut_notification("problems", "first", len(report.problems))
 
 
-def _notification(remark: Problem | Note, level: str) -> Any:
+def _notification(remark: Remark, level: str) -> Any:
     region = _new("Region", start_line=remark.line) if remark.line else None
     place = _new("PhysicalLocation", artifact_location=_artifact(remark.path), region=region)
     locations = [_new("Location", physical_location=place)] if remark.path else None

@@ -9,7 +9,19 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
-from kgate.model import Assessment, Finding, Location, Note, Problem, Rendering, Report, ResourceId, Rule, Severity
+from kgate.model import (
+    Assessment,
+    Finding,
+    Location,
+    Note,
+    Problem,
+    Remark,
+    Rendering,
+    Report,
+    ResourceId,
+    Rule,
+    Severity,
+)
 from kgate.reports.links import rule_page
 from kgate.reports.safety import one_line
 from kgate.reports.wording import first_sentence, origin, related_place, short_origin
@@ -214,26 +226,24 @@ def _file_link(location: Location, terminal: Terminal) -> str:
 
 
 def _problems(problems: Sequence[Problem], terminal: Terminal) -> Iterator[Line]:
-    if not problems:
-        return
-    yield _line(("Problems", "bold"), " (what could not be read or judged)")
-    limit = len(problems) if terminal.detail > 1 else 2 * _FEW
-    for problem in problems[:limit]:
-        yield _line("  ", ("!", "bold magenta"), f" {one_line(str(problem))}")
-    if len(problems) > limit:
-        yield _line(f"  … and {len(problems) - limit} more problems (--verbose shows all)")
-    yield _line("")
+    if problems:
+        yield _line(("Problems", "bold"), " (what could not be read or judged)")
+        yield from _remarks(problems, ("!", "bold magenta"), "problems", terminal)
 
 
 def _notes(notes: Sequence[Note], terminal: Terminal) -> Iterator[Line]:
-    if not notes or terminal.detail == 0:
-        return
-    yield _line(("Notes", "bold"))
-    limit = len(notes) if terminal.detail > 1 else 2 * _FEW
-    for note in notes[:limit]:
-        yield _line("  ", ("i", "bold cyan"), f" {one_line(str(note))}")
-    if len(notes) > limit:
-        yield _line(f"  … and {len(notes) - limit} more notes (--verbose shows all)")
+    if notes and terminal.detail > 0:
+        yield _line(("Notes", "bold"))
+        yield from _remarks(notes, ("i", "bold cyan"), "notes", terminal)
+
+
+def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, terminal: Terminal) -> Iterator[Line]:
+    """The first remarks, a line each, how many more there are, and an empty line."""
+    limit = len(remarks) if terminal.detail > 1 else 2 * _FEW
+    for remark in remarks[:limit]:
+        yield _line("  ", sign, f" {one_line(str(remark))}")
+    if len(remarks) > limit:
+        yield _line(f"  … and {len(remarks) - limit} more {noun} (--verbose shows all)")
     yield _line("")
 
 

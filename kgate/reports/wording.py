@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from kgate.model import Finding, Location, Note, Problem, Related, Rendering, Verdict, Waiver, field_path
+from kgate.model import Finding, Location, Related, Remark, Rendering, Verdict, Waiver, field_path
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -65,7 +65,7 @@ def acceptance(waiver: Waiver) -> str:
     return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
 
 
-def remark_sentence(remark: Problem | Note) -> str:
+def remark_sentence(remark: Remark) -> str:
     """The message of a problem or note, ended as a sentence."""
     return remark.message if remark.message.endswith(".") else f"{remark.message}."
 
