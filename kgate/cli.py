@@ -583,13 +583,19 @@ def doctor(format_name: str, **given: str | None) -> int:
     """Show which helm and kustomize render here, and what holds them."""
     import platform
 
-    from kgate import process
+    from kgate import process, sandbox
     from kgate.doctor import Machine, examine, is_ready, render_json, render_lines
     from kgate.sources.files import find_root
     from kgate.sources.tools import Toolbox
 
     machine = Machine(
-        sys.platform, platform.python_version(), sys.executable, process.can_isolate(), process.memory_guard()
+        platform=sys.platform,
+        python_version=platform.python_version(),
+        python_path=sys.executable,
+        cuts_network=sandbox.cuts_network(),
+        confines_files=sandbox.confines_files(),
+        kills_with_kgate=bool(process.death_signal()),
+        memory_guard=process.memory_guard(),
     )
     rows = examine(Toolbox(find_root([]), given), machine)
     _print(render_json(rows) if format_name == "json" else "\n".join(map(_inert, render_lines(rows))))

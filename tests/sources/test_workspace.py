@@ -316,6 +316,7 @@ from pathlib import Path
 import click
 
 from kgate import cli, process
+from kgate.sandbox import Reach
 from kgate.sources.workspace import Workspace
 
 SLEEP = ["/bin/sh", "-c", "echo $$ > pid-{}; : > ready-{}; /bin/sleep 60; echo"]
@@ -323,7 +324,8 @@ SLEEP = ["/bin/sh", "-c", "echo $$ > pid-{}; : > ready-{}; /bin/sleep 60; echo"]
 
 def sleep(space, number):
     folder = space.folder()
-    process.run([part.format(number, number) for part in SLEEP], folder)
+    reach = Reach(writes=(folder,), programs=(Path("/bin"),))
+    process.run([part.format(number, number) for part in SLEEP], folder, reach=reach)
 
 
 @cli.main.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kgate import process
 from kgate.model import Json, Location, Problem, child_pointer
+from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
 from kgate.sources.helm import semver
 from kgate.sources.helm.chart import (
@@ -195,7 +196,8 @@ def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: proce
     home, folder = copy.workspace.folder(), copy.workspace.folder()
     chart = {"apiVersion": "v2", "name": "dependencies", "version": "0.0.1", "dependencies": wanted}
     (folder / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")
-    outcome = process.run([helm.path, "dependency", "build", folder], home, limits, with_network=True)
+    command = (helm.path, "dependency", "build", folder)
+    outcome = process.run(command, home, limits, Reach(writes=(folder,)), with_network=True)
     if outcome.exceeded:
         return f"helm dependency build {outcome.exceeded}"
     if outcome.code:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from kgate import manifest, process
+from kgate import manifest
 from kgate.manifest import Contents
 from kgate.model import Note, Problem, Rendering
 from kgate.sources.files import shown_path
@@ -122,9 +122,8 @@ class _Chart:
         )
 
     def _build_missing(self) -> list[Problem]:
-        limits = process.Limits(self._options.seconds, self._options.memory)
         wanted = [item for item in self._missing if not self._is_off_for_all(item)]
-        error = dependencies.build(self._copy, wanted, self._helm, limits) if wanted else ""
+        error = dependencies.build(self._copy, wanted, self._helm, self._options.limits()) if wanted else ""
         self._metadata = Metadata(self._copy.folder, self._copy.mount(self._copy.folder))
         self._missing = dependencies.find_missing(self._metadata)
         if not error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +131,14 @@ class Runner:
     chart_name: str
     names: Names
 
+    @property
+    def folder(self) -> Path:
+        """All that helm may read: the copy of the chart, and what lies beside it."""
+        return self.copy.folder.parent
+
     def arguments(self, release: Release) -> list[str]:
         """The arguments of ``helm template``; values files are copied. Raises CopyError."""
-        folder = self.workspace.folder()
+        folder = Path(tempfile.mkdtemp(prefix="values-", dir=self.folder))
         found = ["--namespace=" + release.namespace]
         for index, values in enumerate(release.values):
             path = folder / f"{index}.yaml"
@@ -154,10 +160,8 @@ class Runner:
         proof = self.copy.folder / "templates" / clones.folder / "zz-raw.yaml"
         proof.parent.mkdir(parents=True, exist_ok=True)
         proof.write_text(_NOT_YAML, encoding="utf-8")
-        home = self.workspace.folder()
-        limits = process.Limits(self.options.seconds, self.options.memory)
         command = [os.fspath(self.helm.path), "template", "--debug", *arguments]
-        outcome = process.run(command, home, limits)
+        outcome = process.run(command, self.folder, self.options.limits())
         if outcome.exceeded:
             return Failure(outcome.error_text, outcome.exceeded, advice(outcome.bound))
         text = "\n" + outcome.stdout.decode("utf-8", "surrogateescape")
@@ -253,7 +257,7 @@ def message(failure: Failure, replacements: Mapping[str, str]) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
 
 
-_VALUES = re.compile(r"\S*/kgate-\w+/\d+/\d+\.yaml")
+_VALUES = re.compile(r"\S*/kgate-\w+/\d+/values-\w+/\d+\.yaml")
 _NOISE = re.compile(
     r"\s*(Use --debug flag|helm\.go:\d+|\S+\.go:\d+|runtime\.|main\.|github\.com/|helm\.sh/|\[debug\]|level=|time=)"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,6 +61,15 @@ class HelmChart:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionLike:
+    """A value that helm would take for an option, since it starts with a dash; ``field`` names it."""
+
+    line: int
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """An entry that patches: a file, or text inside the kustomization (``node`` is its scalar). ``target`` is its
     selector, empty where the patch itself names what it patches."""
@@ -81,6 +90,7 @@ class Kustomization:
     links: tuple[Link, ...]
     remotes: tuple[Remote, ...]
     charts: tuple[HelmChart, ...]
+    option_likes: tuple[OptionLike, ...] = ()
 
     @property
     def is_component(self) -> bool:
@@ -138,6 +148,7 @@ def parse(folder: Path, path: Path, text: str) -> Kustomization:
     root = _root(path, text)
     links: list[Link] = []
     remotes: list[Remote] = []
+    option_likes = list(_option_likes(root))
     for reference in (*_references(root), *_inline_references(root)):
         found = _resolve(folder, reference)
         if isinstance(found, Remote):
@@ -145,11 +156,14 @@ def parse(folder: Path, path: Path, text: str) -> Kustomization:
         elif found is not None:
             links.append(found)
             if found.key in _PLUGINS and not found.is_folder:
-                inner = [_resolve(folder, other) for other in _plugin_references(_text(found.real), reference.node)]
+                text = _text(found.real)
+                option_likes += _options_of_plugins(text, reference.node)
+                inner = [_resolve(folder, other) for other in _plugin_references(text, reference.node)]
                 links += [other for other in inner if isinstance(other, Link)]
                 remotes += [other for other in inner if isinstance(other, Remote)]
     charts = tuple(_charts(folder, root))
-    return Kustomization(folder, path, SourceText(str(path), text), root, tuple(links), tuple(remotes), charts)
+    source = SourceText(str(path), text)
+    return Kustomization(folder, path, source, root, tuple(links), tuple(remotes), charts, tuple(option_likes))
 
 
 def roots(folders: Iterable[Path]) -> tuple[Path, ...]:
@@ -293,12 +307,17 @@ def _inline_references(root: Node) -> Iterator[_Reference]:
                 yield from _plugin_references(item.value, item)
 
 
+def _plugins(text: str) -> list[Node]:
+    """The configurations of generators or transformers in a text; none if kustomize cannot read it either."""
+    try:
+        return list(manifest.compose(text))
+    except ManifestError:
+        return []
+
+
 def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
     """The files that the configuration of a generator or transformer names; their place is ``node``."""
-    try:
-        pending = list(manifest.compose(text))
-    except ManifestError:
-        return
+    pending = _plugins(text)
     while pending:
         current = pending.pop()
         pending += _items(current)
@@ -341,6 +360,40 @@ def _charts(folder: Path, root: Node) -> Iterator[HelmChart]:
             place = str(item.value.get("chartHome") or "charts")
             line, pointer = item.start.line + 1, f"/helmChartInflationGenerator/{index}"
             yield _chart(os.path.join(folder, place), item, line, pointer)
+
+
+_VALUES = ("valuesInline", "valuesLocal")
+"""Fields of a chart that reach helm in a file."""
+
+
+def _option_likes(root: Node) -> Iterator[OptionLike]:
+    """The values of the fields about charts, and of plugins written inside the kustomization, that start with a dash:
+    kustomize hands them to helm as arguments (kustomize, api/types/helmchartargs.go)."""
+    for key in ("helmCharts", "helmGlobals", "helmChartInflationGenerator"):
+        node = _get(root, key)
+        yield from _starting_with_dash(node, key) if node is not None else ()
+    for key in _PLUGINS:
+        for item in _items(_get(root, key)):
+            if isinstance(item.value, str) and "\n" in item.value:
+                yield from _options_of_plugins(item.value, item)
+
+
+def _options_of_plugins(text: str, node: Node) -> Iterator[OptionLike]:
+    """The same for the configuration of a plugin; the place is that of ``node``, which names it."""
+    for root in _plugins(text):
+        if isinstance(root.value, dict) and root.value.get("kind") == "HelmChartInflationGenerator":
+            for found in _starting_with_dash(root, "HelmChartInflationGenerator"):
+                yield replace(found, line=node.start.line + 1)
+
+
+def _starting_with_dash(node: Node, where: str) -> Iterator[OptionLike]:
+    pending = [(node, where)]
+    while pending:
+        node, where = pending.pop()
+        if isinstance(node.value, str) and node.value.startswith("-"):
+            yield OptionLike(node.start.line + 1, where, node.value)
+        pending += [(item, f"{where}[{index}]") for index, item in enumerate(node.items or ())]
+        pending += [(m, f"{where}.{key}") for key, (_, _, m) in (node.fields or {}).items() if key not in _VALUES]
 
 
 def _chart(home: str, item: Node, line: int, pointer: str) -> HelmChart:

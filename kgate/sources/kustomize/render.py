@@ -14,11 +14,12 @@ from pathlib import Path
 from kgate import manifest, process
 from kgate.manifest import SourceText
 from kgate.model import Location, Note, Pointer, Problem, Rendering
+from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
-from kgate.sources.kustomize import built, graph, kustomization, overlay, substitution, taint
+from kgate.sources.kustomize import built, graph, helm_wrapper, kustomization, overlay, substitution, taint
 from kgate.sources.kustomize.copy import Copy
 from kgate.sources.kustomize.graph import Graph
-from kgate.sources.kustomize.kustomization import HelmChart, Kustomization, KustomizationError
+from kgate.sources.kustomize.kustomization import HelmChart, Kustomization, KustomizationError, OptionLike
 from kgate.sources.kustomize.origins import Mark, SourceTree
 from kgate.sources.requests import KustomizationRequest, RenderOptions, advice
 from kgate.sources.templated import KUSTOMIZATION_NAMES
@@ -26,6 +27,7 @@ from kgate.sources.tools import INSTALL_HELM, INSTALL_KUSTOMIZE, Tool
 from kgate.sources.workspace import CopyError, Workspace
 
 _LONGEST_MESSAGE = 800
+_LONGEST_OPTION = 60
 _GIT_PROTOCOLS = "https:http:ssh:git"
 
 
@@ -129,7 +131,9 @@ def _obstacles(job: _Job, reached: Graph) -> Iterator[Problem]:
     for node in reached.nodes:
         for remote in () if job.options.allow_remote else node.remotes:
             yield Problem(job.shown(node.path), remote.line, _remote_message(remote.text, job.shown(job.folder)))
-        for chart in node.charts:
+        for option in node.option_likes:
+            yield Problem(job.shown(node.path), option.line, _option_message(option))
+        for chart in node.charts if not node.option_likes else ():
             message = _chart_message(job, chart)
             if message:
                 yield Problem(job.shown(node.path), chart.line, message)
@@ -139,6 +143,11 @@ def _obstacles(job: _Job, reached: Graph) -> Iterator[Problem]:
 
 def _remote_message(text: str, shown: str) -> str:
     return f"remote base {text} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
+
+
+def _option_message(option: OptionLike) -> str:
+    text = option.text if len(option.text) <= _LONGEST_OPTION else f"{option.text[:_LONGEST_OPTION]}…"
+    return f"{option.field}: '{text}' starts with '-', which helm takes for an option, so what it builds is not judged"
 
 
 def _chart_message(job: _Job, chart: HelmChart) -> str:
@@ -159,7 +168,7 @@ def _build(job: _Job, tool: Tool, reached: Graph) -> manifest.Contents:
     copy = Copy.make(job.workspace, job.folder, reached)
     top = overlay.write(job.request, copy, job.workspace, is_component=_is_component(job, reached))
     reached = replace(reached, nodes=(*reached.nodes, *top.nodes))
-    command = _command(job, tool, copy.has_charts)
+    command = _command(job, tool, copy)
     with ThreadPoolExecutor(max_workers=1) as pool:
         clean = pool.submit(_run, job, command, top.target, copy.clean)
         marks = _mark(copy, reached)
@@ -177,29 +186,39 @@ def _is_component(job: _Job, reached: Graph) -> bool:
     return any(node.folder == job.folder and node.is_component for node in reached.nodes)
 
 
-def _command(job: _Job, tool: Tool, has_charts: bool) -> list[str]:
-    command = [os.fspath(tool.path), "kustomize" if tool.name == "kubectl" else "build"]
-    if has_charts and job.helm is not None:
-        command += ["--enable-helm", "--helm-command", os.fspath(_wrapper(job.workspace, job.helm))]
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What is run to build; ``programs`` are those that it may start, ``environment`` what it gets besides."""
+
+    line: tuple[str, ...]
+    programs: tuple[Path, ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+def _command(job: _Job, tool: Tool, copy: Copy) -> _Command:
+    """The command for both copies; helm in it renders charts of these copies only."""
+    command = _Command((os.fspath(tool.path), "kustomize" if tool.name == "kubectl" else "build"))
+    if job.options.allow_remote:
+        path = os.environ.get("PATH", "")
+        programs = tuple(Path(folder) for folder in path.split(os.pathsep) if folder)
+        command = replace(command, programs=programs, environment={"PATH": path, "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS})
+    if copy.has_charts and job.helm is not None:
+        helm = (*process.death_signal(), os.fspath(job.helm.path))
+        wrapper = helm_wrapper.write(job.workspace.folder(), copy.clean.parent, helm)
+        line = (*command.line, "--enable-helm", "--helm-command", os.fspath(wrapper))
+        command = replace(command, line=line, programs=(*command.programs, wrapper, job.helm.path))
     return command
 
 
-def _wrapper(workspace: Workspace, helm: Tool) -> Path:
-    """A program that lets kustomize use helm for nothing but rendering."""
-    path = workspace.folder() / "helm"
-    quoted = "'" + os.fspath(helm.path).replace("'", "'\\''") + "'"
-    refusal = 'echo "kgate does not let kustomize run: helm $1" >&2; exit 1'
-    path.write_text(f'#!/bin/sh\ncase "$1" in version|template) exec {quoted} "$@";; esac\n{refusal}\n')
-    path.chmod(0o700)
-    return path
-
-
-def _run(job: _Job, command: list[str], target: Path, home: Path) -> process.Outcome:
-    limits = process.Limits(seconds=job.options.seconds, memory=job.options.memory)
-    environment = None
-    if job.options.allow_remote:
-        environment = {"PATH": os.environ.get("PATH", ""), "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS}
-    return process.run([*command, target], home, limits, environment=environment, with_network=job.options.allow_remote)
+def _run(job: _Job, command: _Command, target: Path, home: Path) -> process.Outcome:
+    return process.run(
+        [*command.line, target],
+        home,
+        job.options.limits(),
+        Reach(programs=command.programs),
+        environment=command.environment,
+        with_network=job.options.allow_remote,
+    )
 
 
 def _mark(copy: Copy, reached: Graph) -> list[Mark] | None:

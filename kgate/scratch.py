@@ -1,0 +1,97 @@
+"""Private folders below the system's temporary folder; what a killed run left there, the next one removes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_PREFIX = "kgate-"
+_NEW = "kgate.new-"
+_NEW_SECONDS = 3600
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A new, empty folder that only this user can enter, and that is gone after the block.
+
+    It is locked for as long as this process lives, by which remove_stale() knows that it is in use.
+    """
+    top = Path(os.path.realpath(tempfile.gettempdir()))
+    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=top))
+    lock = _lock(new)
+    folder = top / f"{_PREFIX}{secrets.token_hex(6)}"
+    try:
+        new.rename(folder)  # locked before it has the name by which others look for it
+        yield folder
+    finally:
+        _remove(folder)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_stale() -> None:
+    """Removes the folders of runs of this user that were killed; nothing where the system has no such locks."""
+    top = os.path.realpath(tempfile.gettempdir())
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(top):
+            if entry.name.startswith((_PREFIX, _NEW)) and _is_own_folder(entry):
+                _remove_if_unlocked(Path(entry.path))
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    """True for a folder of this user that nobody else can write to; a new one has no lock yet."""
+    if sys.platform == "win32":
+        return False
+    found = entry.stat(follow_symlinks=False)
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return is_ours and (entry.name.startswith(_PREFIX) or time.time() - found.st_mtime > _NEW_SECONDS)
+
+
+def _remove_if_unlocked(folder: Path) -> None:
+    lock = _lock(folder)
+    if lock is not None:
+        _remove(folder)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """The descriptor that holds the lock of a folder; None if another process has it, or there are no such locks."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        _make_writable(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_writable(folder: Path) -> None:
+    """Folders in which a renderer forbade itself to write can be emptied again."""
+    os.chmod(folder, stat.S_IRWXU)
+    for path, names, _ in os.walk(folder):
+        for name in names:
+            inner = os.path.join(path, name)
+            if not os.path.islink(inner):
+                os.chmod(inner, stat.S_IRWXU)
