@@ -67,12 +67,12 @@ def _release(value: Json, where: str, folder: Path, chart: Path) -> Release:
         raise ValueError(f"{where}.kubernetes-version must be a version in quotes, such as '1.30'")
     return Release(
         name=name,
-        namespace=_text(fields, "namespace", where) or "default",
+        namespace=_argument(_text(fields, "namespace", where), f"{where}.namespace") or "default",
         values=tuple(_values_files(fields, where, folder, chart)),
         sets=tuple(_sets(fields, "set", where)),
         string_sets=tuple(_sets(fields, "set-string", where)),
         kubernetes_version=version or None,
-        api_versions=tuple(_texts(fields, "api-versions", where)),
+        api_versions=tuple(_argument(text, f"{where}.api-versions") for text in _texts(fields, "api-versions", where)),
         variant=", ".join((f"release {name}", *_texts(fields, "values", where))),
         requested_by="kgate.yaml",
     )
@@ -98,7 +98,14 @@ def _sets(fields: dict[str, Json], name: str, where: str) -> Iterator[str]:
     for index, text in enumerate(_texts(fields, name, where)):
         if not text.partition("=")[0] or "=" not in text:
             raise ValueError(f"{where}.{name}[{index}] must have the form name=value, such as 'image.tag=1.2'")
-        yield text
+        yield _argument(text, f"{where}.{name}[{index}]")
+
+
+def _argument(text: str, where: str) -> str:
+    """A text that becomes an argument of helm. Raises ValueError for what helm might take for an option."""
+    if text.startswith("-"):
+        raise ValueError(f"{where}: '{text}' starts with '-', which helm takes for an option")
+    return text
 
 
 def _mapping(value: Json, where: str, known: Collection[str]) -> dict[str, Json]:

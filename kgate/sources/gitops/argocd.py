@@ -25,8 +25,8 @@ def plan_application(application: Fields, repository: Repository, requested_by: 
         spec.problem("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
     deployment = Deployment(
         repository=repository,
-        name=application.section("metadata").text("name"),
-        namespace=spec.section("destination").text("namespace") or "default",
+        name=application.section("metadata").argument("name"),
+        namespace=spec.section("destination").argument("namespace") or "default",
         project=spec.text("project"),
         requested_by=requested_by,
         references={f"${source.text('ref')}": source for source in sources if source.text("ref")},

@@ -22,16 +22,16 @@ _MAX_ARGUMENT = 100_000
 def helm_release(source: Fields, chart: Path, deployment: Deployment) -> Release:
     """The release that a source with a chart of this repository asks for."""
     helm = source.section("helm")
-    name = helm.text("releaseName") or deployment.name
+    name = helm.argument("releaseName") or deployment.name
     sets, string_sets = _parameters(helm, source, deployment)
     return Release(
         name=name,
-        namespace=helm.text("namespace") or deployment.namespace,
+        namespace=helm.argument("namespace") or deployment.namespace,
         values=(*_values_files(helm, source, chart, deployment), *_values(helm, deployment)),
         sets=sets,
         string_sets=(*string_sets, *_file_parameters(helm, source, chart, deployment)),
-        kubernetes_version=helm.text("kubeVersion") or None,
-        api_versions=tuple(version for _, version in helm.texts("apiVersions")),
+        kubernetes_version=helm.argument("kubeVersion") or None,
+        api_versions=helm.arguments("apiVersions"),
         with_crds=not helm.flag("skipCrds"),
         variant=f"release {name}" + (f" of {deployment.name}" if name != deployment.name else ""),
         requested_by=deployment.requested_by,
@@ -128,8 +128,8 @@ def _parameters(helm: Fields, source: Fields, deployment: Deployment) -> tuple[t
     sets: list[str] = []
     string_sets: list[str] = []
     for parameter in helm.sections("parameters"):
-        name, value = parameter.needed("name"), deployment.expand(parameter.text("value"), source)
-        if name:
+        value = deployment.expand(parameter.text("value"), source)
+        if parameter.needed("name") and (name := parameter.argument("name")):
             (string_sets if parameter.flag("forceString") else sets).append(f"{name}={_escape_commas(value)}")
     return tuple(sets), tuple(string_sets)
 
@@ -144,7 +144,7 @@ def _escape_commas(value: str) -> str:
 def _file_parameters(helm: Fields, source: Fields, chart: Path, deployment: Deployment) -> Iterator[str]:
     """The arguments of ``--set-string`` that say what ``--set-file`` would: a file's text as one value."""
     for index, parameter in enumerate(helm.sections("fileParameters")):
-        name, path = parameter.needed("name"), parameter.needed("path")
+        name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
         where = ("fileParameters", index, "path")
         for file, _ in _resolve(helm, where, path, (source, chart, deployment)) if name and path else ():
             try:

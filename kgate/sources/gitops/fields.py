@@ -62,6 +62,21 @@ class Fields:
             self.problem(f"{self.name(name)} is missing, so what it deploys cannot be judged", name)
         return value
 
+    def argument(self, name: str) -> str:
+        """A string that becomes an argument of helm; empty, and a Problem, if helm might take it for an option."""
+        return self._no_option(self.text(name), name)
+
+    def arguments(self, name: str) -> tuple[str, ...]:
+        """The same for a list of strings."""
+        found = (self._no_option(text, name, index) for index, text in self.texts(name))
+        return tuple(text for text in found if text)
+
+    def _no_option(self, text: str, *names: str | int) -> str:
+        if not text.startswith("-"):
+            return text
+        self.problem(f"{self.name(*names)} starts with '-', which helm takes for an option; not judged", *names)
+        return ""
+
     def flag(self, name: str) -> bool:
         """A boolean; False if absent."""
         return self._typed(name, bool, "true or false") is True

@@ -28,7 +28,7 @@ def plan_release(fields: Fields, surroundings: Surroundings, requested_by: str) 
     name = release_name(fields)
     release = Release(
         name=name,
-        namespace=spec.text("targetNamespace") or fields.resource.id.namespace or "default",
+        namespace=spec.argument("targetNamespace") or fields.section("metadata").argument("namespace") or "default",
         values=(
             *chart_values(template, chart, surroundings),
             *values_from(spec, surroundings),
@@ -43,9 +43,9 @@ def plan_release(fields: Fields, surroundings: Surroundings, requested_by: str) 
 
 def release_name(fields: Fields) -> str:
     """The name of the Helm release (helm-controller, HelmRelease.GetReleaseName and release.ShortenName)."""
-    spec, own = fields.section("spec"), fields.resource.id.name
-    target = spec.text("targetNamespace")
-    name = spec.text("releaseName") or (f"{target}-{own}" if target else own)
+    spec, own = fields.section("spec"), fields.section("metadata").argument("name")
+    target = spec.argument("targetNamespace")
+    name = spec.argument("releaseName") or (f"{target}-{own}" if target else own)
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[:40]}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}"
