@@ -222,7 +222,7 @@ def mutated(numbers: random.Random, text: str, tokens: Sequence[str], most: int 
     return text
 
 
-STRANGE = (
+STRANGE: tuple[str, ...] = (
     *"\0\t\r\n\x0b\x1b\x7f\x85\xa0\ud800\udfff\ufeff\ufffe\uffff\u2028\U0001f600",
     *"-:#&*!|>%@`'\"{}[],?\\/~$ ",
     "---\n",

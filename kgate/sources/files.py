@@ -131,6 +131,8 @@ class _Walk:
     def finish(self) -> Listing:
         """The listing without the files that kustomizations use: they mean nothing by themselves."""
         listing = self.listing
+        for path, message in self._ignores.faults.items():
+            self._problem(shown_path(path, self._root), f"{message}, so it leaves nothing out; shorten it")
         for path in self._faulty:
             listing.files.pop(path, None)
         for folder, found in (self._above | listing.kustomizations).items():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from kgate.model import Location, Pointer
+from kgate.regexp import PatternError
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.globs import doublestar
 from kgate.sources.gitops.repository import shown_url
+from kgate.sources.globs import doublestar
 from kgate.sources.requests import InlineValues, Release, ValuesFile
 from kgate.textfile import read_bytes
 
@@ -95,12 +97,12 @@ def _glob(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -
     _, base, deployment = scope
     repository = deployment.repository
     prefix = "" if text.startswith("/") or base == repository.root else repository.shown(base) + "/"
-    pattern = doublestar(prefix + text.lstrip("/"))
-    found = [
-        path
-        for path, is_folder in repository.walk(hidden=True)
-        if not is_folder and pattern and pattern.fullmatch(path)
-    ]
+    try:
+        pattern = doublestar(posixpath.normpath(prefix + text.lstrip("/")))
+    except PatternError as error:
+        helm.problem(f"{helm.name(*where)}: '{text:.100}' is not a pattern: {error}", *where)
+        return []
+    found = [path for path, is_folder in repository.walk(hidden=True) if not is_folder and pattern.matches(path)]
     if not found and not helm.flag("ignoreMissingValueFiles"):
         helm.problem(f"{helm.name(*where)}: no file matches '{text}'; mend the pattern", *where)
     paths = [helm.find(repository, "/" + path, *where) for path in sorted(found)]

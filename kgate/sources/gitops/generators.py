@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from kgate import manifest
 from kgate.model import Json
-from kgate.sources.gitops import globs
+from kgate.regexp import PatternError
+from kgate.sources import globs
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.gitops.repository import OutsideError, Repository, shown_url
@@ -146,18 +147,17 @@ class Generators:
         compile_pattern = globs.path_match if kind == "directories" else globs.pathspec
         patterns = []
         for path, is_excluded, entry in entries:
-            pattern = compile_pattern(path)
-            if pattern is None:
-                entry.problem(f"{entry.name('path')}: '{path}' is no pattern", "path")
-            else:
-                patterns.append((pattern, is_excluded))
+            try:
+                patterns.append((compile_pattern(path), is_excluded))
+            except PatternError as error:
+                entry.problem(f"{entry.name('path')}: '{path:.100}' is not a pattern: {error}", "path")
         wants_folders = kind == "directories"
         paths = (
             path for path, is_folder in self.repository.walk(hidden=not wants_folders) if is_folder == wants_folders
         )
         found = []
         for path in paths:
-            hits = {is_excluded for pattern, is_excluded in patterns if pattern.fullmatch(path)}
+            hits = {is_excluded for pattern, is_excluded in patterns if pattern.matches(path)}
             if hits == {False}:
                 found.append(path)
         return sorted(found)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from kgate.regexp import PatternError
+from kgate.sources.globs import Glob, path_match
+
 
 class _Rule(NamedTuple):
-    pattern: re.Pattern[str]
+    pattern: Glob
     is_negated: bool
     needs_folder: bool
     on_name: bool
@@ -25,7 +27,7 @@ def remove_ignored(folder: Path) -> None:
         return
     try:
         rules = tuple(_rules(path.read_bytes().decode("utf-8", "replace")))
-    except ValueError:
+    except PatternError:
         return
     for found in list(_hidden(folder, rules)):
         if found.is_dir():
@@ -48,7 +50,7 @@ def _hidden(folder: Path, rules: tuple[_Rule, ...]) -> Iterator[Path]:
 def is_ignored(name: str, is_folder: bool, rules: tuple[_Rule, ...]) -> bool:
     """Whether rules hide a path of the chart (ignore/rules.go, ``Rules.Ignore``)."""
     for rule in rules:
-        matches = rule.pattern.fullmatch(name.rpartition("/")[2] if rule.on_name else name) is not None
+        matches = rule.pattern.matches(name.rpartition("/")[2] if rule.on_name else name)
         if rule.is_negated:
             if (rule.needs_folder and not is_folder) or not matches:
                 return True
@@ -58,50 +60,16 @@ def is_ignored(name: str, is_folder: bool, rules: tuple[_Rule, ...]) -> bool:
 
 
 def _rules(text: str) -> Iterator[_Rule]:
-    """The rules of a file. Raises ValueError for what Helm refuses."""
+    """The rules of a file. Raises PatternError for what Helm refuses."""
     for line in text.removeprefix("\ufeff").split("\n"):
         rule = line.strip()
         if not rule or rule.startswith("#"):
             continue
-        if "**" in rule or rule.count("*") > _MOST_STARS:
-            raise ValueError("double stars are refused by Helm, and many stars are slow to match")
+        if "**" in rule:
+            raise PatternError("double stars are refused by Helm")
         negated = rule.startswith("!")
         rule = rule.removeprefix("!")
         needs_folder = rule.endswith("/")
         rule = rule.removesuffix("/")
         on_name = "/" not in rule
-        yield _Rule(_translate(rule.removeprefix("/")), negated, needs_folder, on_name)
-
-
-_MOST_STARS = 6
-_GLOB = re.compile(r"(\*)|(\?)|\[(\^?)((?:\\.|[^\]\\])+)\]|\\(.)|([^\[\\])", re.DOTALL)
-
-
-def _translate(glob: str) -> re.Pattern[str]:
-    """A pattern of Go's filepath.Match as a regular expression. Raises ValueError if it is none."""
-    out = []
-    position = 0
-    while position < len(glob):
-        found = _GLOB.match(glob, position)
-        if found is None:
-            raise ValueError("syntax error in pattern")
-        star, question, caret, members, escaped, plain = found.groups()
-        if members:
-            out.append(f"[{caret}{_members(members)}]")
-        else:
-            out.append("[^/]*" if star else "[^/]" if question else re.escape(escaped or plain))
-        position = found.end()
-    try:
-        return re.compile("".join(out), re.DOTALL)
-    except re.error as error:
-        raise ValueError(str(error)) from None
-
-
-def _members(members: str) -> str:
-    """The members of a class; ranges stay ranges."""
-    return "".join(
-        part if part.startswith("\\") or part == "-" else re.escape(part) for part in _MEMBER.findall(members)
-    )
-
-
-_MEMBER = re.compile(r"\\.|.", re.DOTALL)
+        yield _Rule(path_match(rule.removeprefix("/")), negated, needs_folder, on_name)

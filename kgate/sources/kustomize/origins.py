@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText, find_span
 from kgate.model import Json, Location, Pointer, child_pointer
-from kgate.sources.kustomize import taint
+from kgate.sources.kustomize import selectors, taint
 from kgate.sources.kustomize.graph import Graph
 from kgate.sources.kustomize.kustomization import Kustomization, Link, Patch
 
@@ -337,7 +336,7 @@ def _metadata(body: Json) -> Mapping[str, Json]:
 
 def patched_spots(patch: AppliedPatch, built: Node, tokens: Tokens, kind: str, names: Sequence[str]) -> Iterator[Spot]:
     """Where a patch, if it applies to an object of that kind and one of those names, writes a field of it."""
-    if patch.target is not None and not _selects(patch.target, kind, names):
+    if patch.target is not None and not selectors.selects(patch.target, kind, names):
         return
     for fragment in patch.fragments:
         if taint.is_json_patch(fragment.root):
@@ -346,17 +345,6 @@ def patched_spots(patch: AppliedPatch, built: Node, tokens: Tokens, kind: str, n
             way = align(built, fragment.root, tokens)
             if way is not None:
                 yield Spot(fragment, way)
-
-
-def _selects(target: Mapping[str, Json], kind: str, names: Sequence[str]) -> bool:
-    """Whether a selector takes the object; labels and annotations are not looked at."""
-    wanted = str(target.get("name") or "")
-    try:
-        return (not target.get("kind") or bool(re.fullmatch(str(target["kind"]), kind))) and (
-            not wanted or any(re.fullmatch(wanted, name) or (len(wanted) > 1 and wanted in name) for name in names)
-        )
-    except re.error:
-        return False
 
 
 def _is_for(body: Json, kind: str, names: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,16 @@ from kgate.manifest import SourceText
 from kgate.model import Location, Note, Pointer, Problem, Rendering
 from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
-from kgate.sources.kustomize import built, graph, helm_wrapper, kustomization, overlay, substitution, taint
+from kgate.sources.kustomize import (
+    built,
+    graph,
+    helm_wrapper,
+    kustomization,
+    overlay,
+    selectors,
+    substitution,
+    taint,
+)
 from kgate.sources.kustomize.copy import Copy
 from kgate.sources.kustomize.graph import Graph
 from kgate.sources.kustomize.kustomization import HelmChart, Kustomization, KustomizationError, OptionLike
@@ -141,6 +150,14 @@ def _obstacles(job: _Job, reached: Graph) -> Iterator[Problem]:
         yield job.problem(_remote_message(text, job.shown(job.folder)))
 
 
+def _selector_faults(job: _Job, nodes: Sequence[Kustomization], top: Sequence[Kustomization]) -> Iterator[Problem]:
+    """The selectors of patches that nobody can match; those of ``top`` stand in no file of the repository."""
+    for node in (*nodes, *top):
+        for patch in node.patches:
+            for line, fault in selectors.faults(patch.target) if patch.target is not None else ():
+                yield Problem(job.shown(node.path), line, fault) if node in nodes else job.problem(fault)
+
+
 def _remote_message(text: str, shown: str) -> str:
     return f"remote base {text} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
 
@@ -167,6 +184,9 @@ def _build(job: _Job, tool: Tool, reached: Graph) -> manifest.Contents:
     """Both builds: the clean one is judged, the marked one tells places."""
     copy = Copy.make(job.workspace, job.folder, reached)
     top = overlay.write(job.request, copy, job.workspace, is_component=_is_component(job, reached))
+    faults = tuple(_selector_faults(job, reached.nodes, top.nodes))
+    if faults:
+        return _failed(faults, len(reached.files))
     reached = replace(reached, nodes=(*reached.nodes, *top.nodes))
     command = _command(job, tool, copy)
     with ThreadPoolExecutor(max_workers=1) as pool:

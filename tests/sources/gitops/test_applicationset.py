@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from kgate.sources.gitops import globs
 from kgate.sources.gitops.generators import flatten, normalise_name
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.requests import ChartRequest, Request
@@ -370,32 +369,3 @@ def test_parameters() -> None:
         "d": "x",
     }
     assert normalise_name("My_App.") == "my-app"
-
-
-PATTERNS = {
-    "star": ("a/*", ("a/b",), ("a", "a/b/c", "b/b")),
-    "question mark": ("a?", ("ab",), ("a", "a/", "abc")),
-    "class": ("[a-c]x[^d]", ("axe",), ("dxe", "axd")),
-    "escape": (r"a\*", ("a*",), ("ab",)),
-    "dot slash": ("./a/", ("a",), ("b",)),
-    "two stars are one": ("a/**", ("a/b",), ("a/b/c",)),
-}
-
-
-@pytest.mark.parametrize(("pattern", "hits", "misses"), PATTERNS.values(), ids=PATTERNS)
-def test_patterns_of_folders(pattern: str, hits: tuple[str, ...], misses: tuple[str, ...]) -> None:
-    compiled = globs.path_match(pattern)
-    assert compiled
-    assert [bool(compiled.fullmatch(path)) for path in (*hits, *misses)] == [True] * len(hits) + [False] * len(misses)
-
-
-def test_patterns_of_files() -> None:
-    crossing, folders = globs.pathspec("a/*.json"), globs.doublestar("a/**/*.json")
-    assert crossing
-    assert folders
-    assert crossing.fullmatch("a/b/c.json")
-    assert folders.fullmatch("a/c.json")
-    assert folders.fullmatch("a/b/d/c.json")
-    assert not folders.fullmatch("b/a/c.json")
-    assert globs.path_match("[z-a]") is None
-    assert globs.path_match("x" * 600) is None

@@ -305,6 +305,14 @@ TOLD = {
         "path: charts/web\nhelm: {valueFiles: ['x*.yaml']}\n",
         "problem apps.yaml:10: spec.source.helm.valueFiles[0]: no file matches 'x*.yaml'; mend the pattern",
     ),
+    "a class that is not closed": (
+        "path: charts/web\nhelm: {valueFiles: ['[a*.yaml']}\n",
+        ("problem apps.yaml:10: spec.source.helm.valueFiles[0]: '[a*.yaml' is not a pattern: syntax error in pattern"),
+    ),
+    "a pattern of many stars": (
+        f"path: charts/web\nhelm: {{valueFiles: ['{'*a' * 40}.yaml']}}\n",
+        f"problem apps.yaml:10: spec.source.helm.valueFiles[0]: no file matches '{'*a' * 40}.yaml'; mend the pattern",
+    ),
     "values are no YAML": (
         "path: charts/web\nhelm: {values: 'a: ['}\n",
         (

@@ -551,6 +551,54 @@ def test_what_the_tool_refuses_is_told_in_its_words(files: dict[str, str], told:
     assert not contents.resources
 
 
+def targeted(name: str) -> dict[str, str]:
+    """A base, and an overlay that patches what a pattern of names takes."""
+    patch = "kind: Deployment\nmetadata: {name: web}\nspec: {replicas: 7}\n"
+    overlay = f"resources: [../base]\npatches: [{{path: patch.yaml, target: {{kind: Deployment, name: '{name}'}}}}]\n"
+    base = {"base/kustomization.yaml": "resources: [web.yaml]\n", "base/web.yaml": BASE}
+    return {**base, "overlay/kustomization.yaml": overlay, "overlay/patch.yaml": patch}
+
+
+TARGETS = [
+    pytest.param("web", "overlay/patch.yaml:3", id="a name"),
+    pytest.param("w.*|none", "overlay/patch.yaml:3", id="alternatives"),
+    pytest.param("none", "base/web.yaml:6", id="another name"),
+    pytest.param("(?P<a>we)b", "overlay/patch.yaml:3", id="a group with a name"),
+    pytest.param("web(a+)+$", "base/web.yaml:6", id="nested repetitions"),
+    pytest.param(r"\pL+", "overlay/patch.yaml:3", id="a class that only Go has"),
+    pytest.param("a)|(web", "overlay/patch.yaml:3", id="parentheses that fit the anchors alone"),
+]
+
+
+@pytest.mark.parametrize(("name", "place"), TARGETS)
+def test_targets_are_patterns_of_go(name: str, place: str, tmp_path: Path) -> None:
+    contents = render(tmp_path, "overlay", targeted(name))
+    found = find(contents, "Deployment/web").locate("/spec/replicas")
+    assert f"{found.path}:{found.start.line}" == place
+
+
+def test_a_hostile_target_ends(tmp_path: Path) -> None:
+    name = "a" * 50 + "b"
+    files = {**targeted("(a+)+"), "base/web.yaml": BASE.replace("name: web\n", f"name: {name}\n", 1)}
+    found = find(render(tmp_path, "overlay", files), f"Deployment/{name}").locate("/spec/replicas")
+    assert found.path == "base/web.yaml"
+
+
+NO_TARGETS = [
+    pytest.param("(?<=w)eb", "invalid perl operator", id="what Go has not"),
+    pytest.param(r"(\pL{100}\pN{100}){10}" * 9, "too large", id="more than RE2 holds"),
+]
+
+
+@pytest.mark.parametrize(("name", "told"), NO_TARGETS)
+def test_a_target_that_is_no_pattern_is_a_problem(name: str, told: str, tmp_path: Path) -> None:
+    contents = render(tmp_path, "overlay", targeted(name))
+    (problem,) = contents.problems
+    assert (problem.path, problem.line) == ("overlay/kustomization.yaml", 2)
+    assert told in problem.message
+    assert not contents.resources
+
+
 def test_without_a_tool_nothing_passes(tmp_path: Path) -> None:
     write(tmp_path, based(""))
     with Workspace(tmp_path) as workspace:

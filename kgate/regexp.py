@@ -1,0 +1,65 @@
+"""Matches patterns that others wrote, in time linear in the text; the only place that imports RE2."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_PATTERN = 256 * 1024
+"""Letters that a pattern may have."""
+
+_MAX_MEMORY = 16 << 20
+"""Bytes that one compiled pattern may use; RE2 slows down, but stays linear, where its cache is full."""
+
+
+class PatternError(ValueError):
+    """A pattern that is none, or that is too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled regular expression."""
+
+    _compiled: Any = field(compare=False)
+
+    def search(self, text: str) -> bool:
+        """True if the pattern matches some part of a text."""
+        return self._compiled.search(decodable(text)) is not None
+
+    def fullmatch(self, text: str) -> bool:
+        """True if the pattern matches a whole text."""
+        return self._compiled.fullmatch(decodable(text)) is not None
+
+
+def compile_go(pattern: str) -> Pattern:
+    """A pattern in the syntax of Go's package regexp. Raises PatternError.
+
+    RE2 takes ``\\C``, a single byte, which Go refuses (google/re2, doc/syntax.txt).
+    """
+    if "\\C" in pattern:
+        raise PatternError("invalid escape sequence: \\C")
+    if len(pattern) > MAX_PATTERN:
+        raise PatternError(f"longer than {MAX_PATTERN:,} letters")
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MAX_MEMORY
+    try:
+        return Pattern(re2.compile(decodable(pattern), options))
+    except re2.error as error:
+        raise PatternError(_message(error)) from None
+
+
+def decodable(text: str) -> str:
+    """A text in which a replacement character stands for each byte that is not UTF-8, as Go reads it."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def _message(error: Exception) -> str:
+    told = error.args[0] if error.args else ""
+    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
