@@ -29,7 +29,7 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.model import Json, Location, Pointer, Resource, child_pointer, pointer_tokens
-from kgate.sources.helm import gotemplate
+from kgate.sources import gotemplate
 from kgate.sources.helm.render import render as render_chart
 from kgate.sources.requests import ChartRequest, Release, RenderOptions
 from kgate.sources.tools import Tool, Toolbox

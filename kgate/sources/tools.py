@@ -24,7 +24,7 @@ _VERSION_COMMANDS = {
     "kubectl": ("version", "--client"),
     "kustomize": ("version",),
 }
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)?(?:[-+][\w.+-]*)?")
+_VERSION = re.compile(r"(?<!\d)v?(\d+)\.(\d+)(?:\.\d+)?(?:[-+][\w.+-]*)?")
 _ANSWERS = {
     "helm": _VERSION,
     "kubectl": re.compile(r"(?<=Kustomize Version: )v\d\S*"),

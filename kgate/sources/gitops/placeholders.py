@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kgate.model import Json
+from kgate.sources import gotemplate
 
 
 class TemplateError(Exception):
@@ -58,50 +59,64 @@ class Filler:
 
 # --------------------------------------------------------------------------------- {{name}}, without Go
 
-_FAST = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PARAMETER = re.compile(r"[A-Za-z_][\w.\[\]/-]*")
 
 
 def _fill_fast(text: str, parameters: Parameters) -> str:
     """What is no parameter stays as it is, as in valyala/fasttemplate; unless parameters are missing."""
 
-    def put(match: re.Match[str]) -> str:
-        name = match[1].strip()
-        if name in parameters.values:
-            return str(parameters.values[name])
-        if parameters.is_partial and _PARAMETER.fullmatch(name):
+    parts: list[str] = []
+    position = 0
+    while (begin := text.find("{{", position)) >= 0 and (end := text.find("}}", begin + 2)) >= 0:
+        name = text[begin + 2 : end].strip()
+        if name not in parameters.values and parameters.is_partial and _PARAMETER.fullmatch(name):
             raise TemplateError(f"{{{{{name}}}}}")
-        return match[0]
+        filled = str(parameters.values[name]) if name in parameters.values else text[begin : end + 2]
+        parts += (text[position:begin], filled)
+        position = end + 2
+    return _joined((*parts, text[position:]))
 
-    return _FAST.sub(put, text)
+
+MAX_TEXT = 1024 * 1024
+"""Letters that one text may have when it is filled in."""
+
+
+def _joined(parts: Sequence[str]) -> str:
+    if sum(map(len, parts)) > MAX_TEXT:
+        raise TemplateError(f"a text that grows beyond {MAX_TEXT:,} letters")
+    return "".join(parts)
 
 
 # ---------------------------------------------------------------------------------------- Go templates
 
-_GO = re.compile(r"""\{\{(-[ \t\r\n])?((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!\}\}).)*?)([ \t\r\n]-)?\}\}""", re.DOTALL)
-_WORD = r"""(?:\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?\d+)"""
+_WORD = r"""(?:\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?[0-9]{1,18})"""
 _PIPE = re.compile(rf"(index\s+)?({_WORD}(?:\s+{_WORD})*)((?:\s*\|\s*\w+)*)")
 
 
 def _fill_go(text: str, parameters: Parameters) -> str:
     parts: list[str] = []
-    end, trims = 0, False
-    for match in _GO.finditer(text):
-        before = text[end : match.start()]
-        before = before.lstrip(" \t\r\n") if trims else before
-        parts.append(before.rstrip(" \t\r\n") if match[1] else before)
-        parts.append(_go_text(_go_value(match[2].strip(), parameters), match[0]))
-        end, trims = match.end(), bool(match[3])
-    rest = text[end:]
-    if "{{" in rest:
-        raise TemplateError(rest.strip())
-    return "".join((*parts, rest.lstrip(" \t\r\n") if trims else rest))
+    trims = False
+    try:
+        for token in gotemplate.tokens(text):
+            if token.body is None:
+                parts.append(text[token.start : token.end].lstrip(_BLANKS if trims else ""))
+                trims = False
+                continue
+            if token.trims_left and parts:
+                parts[-1] = parts[-1].rstrip(_BLANKS)
+            value = "" if token.is_comment else _go_value(token.body.strip(), parameters)
+            parts += (_go_text(value, text[token.start : token.end]), "")
+            trims = token.trims_right
+    except gotemplate.TemplateError as error:
+        raise TemplateError(text[error.offset :].strip()) from None
+    return _joined(parts)
+
+
+_BLANKS = " \t\r\n"
 
 
 def _go_value(expression: str, parameters: Parameters) -> Json:
-    """The value of an expression: a comment, a reference, or ``index`` with plain arguments, and simple filters."""
-    if expression.startswith("/*") and expression.endswith("*/"):
-        return ""
+    """The value of an expression: a reference, or ``index`` with plain arguments, and simple filters."""
     match = _PIPE.fullmatch(expression)
     words = re.findall(_WORD, match[2]) if match else []
     if match is None or (len(words) > 1) != bool(match[1]):

@@ -122,7 +122,7 @@ def _text(path: Path) -> str:
 
 
 _SECTION = re.compile(r'\s*\[\s*([\w.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
-_URL = re.compile(r"\s*url\s*=\s*(.*?)\s*", re.IGNORECASE)
+_URL = re.compile(r"\s*url\s*=(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def _remotes(config: str) -> Iterator[str]:
@@ -134,8 +134,9 @@ def _remotes(config: str) -> Iterator[str]:
             in_remote = section[1].lower() == "remote" and section[2] is not None
             line = line[section.end() :]  # noqa: PLW2901 - a field may follow in the line of its section
         url = _URL.fullmatch(line)
-        if in_remote and url and url[1].strip('"'):
-            yield url[1].strip('"')
+        value = url[1].strip().strip('"') if in_remote and url else ""
+        if value:
+            yield value
 
 
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([^/:@]+):(?!//)(.+)")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from kgate.sources.helm import gotemplate
-from kgate.sources.helm.gotemplate import Token
+from kgate.sources import gotemplate
+from kgate.sources.gotemplate import Token
 
 Step: TypeAlias = str | None
 """A key below ``.Values``; None stands for any member of a collection."""
@@ -119,7 +119,7 @@ class Word:
         return self.text[1:-1] if self.group is None and self.text[:1] in ('"', "`") else None
 
 
-_WORD = re.compile(r"\"(?:\\.|[^\"\\])*+\"|`[^`]*+`|'(?:\\.|[^'\\])*+'|\)(?:\.[\w.]+)?|[(|]|[^\s()|\"`']+", re.DOTALL)
+_WORD = re.compile(gotemplate.OPEN_STRINGS + r"|\)(?:\.[\w.]+)?|[(|]|[^\s()|\"`']+", re.DOTALL)
 _DEEPEST = 50
 
 

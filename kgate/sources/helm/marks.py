@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
-from kgate.sources.helm import gotemplate
-from kgate.sources.helm.gotemplate import Token
+from kgate.sources import gotemplate
+from kgate.sources.gotemplate import Token
 
 _DIGITS = 4096
 _BLOCK = _DIGITS + 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate import process
-from kgate.sources.helm import gotemplate
+from kgate.sources import gotemplate
 from kgate.sources.helm.chart import ChartCopy, ChartNode, Template
 from kgate.sources.helm.marks import Alphabet, Cloner, MarkedText, Origin
 from kgate.sources.jsontext import json_text
@@ -229,7 +229,7 @@ def marked_text(dump: Dump, name: str, alphabet: Alphabet) -> MarkedText | None:
 
 # ----------------------------------------------------------------------------------- what Helm says
 
-_PLACE = re.compile(r"([\w./-]{1,200}?/templates/[^\s:()]+):(\d+)")
+_PLACE = re.compile(r"(?<![^\s:()\"'<])([^\s:()\"'<]++):(\d+)")
 
 
 def failing_templates(text: str, names: Names) -> Iterator[tuple[str, int]]:
@@ -257,7 +257,7 @@ def message(failure: Failure, replacements: Mapping[str, str]) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
 
 
-_VALUES = re.compile(r"\S*/kgate-\w+/\d+/values-\w+/\d+\.yaml")
+_VALUES = re.compile(r"(?<!\S)\S*/kgate-\w+/\d+/values-\w+/\d+\.yaml")
 _NOISE = re.compile(
     r"\s*(Use --debug flag|helm\.go:\d+|\S+\.go:\d+|runtime\.|main\.|github\.com/|helm\.sh/|\[debug\]|level=|time=)"
 )

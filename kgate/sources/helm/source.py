@@ -8,7 +8,8 @@ from functools import cached_property
 
 from kgate import manifest
 from kgate.model import Json, Location, Pointer, Problem, Related, pointer_tokens
-from kgate.sources.helm import gocontext, gotemplate
+from kgate.sources import gotemplate
+from kgate.sources.helm import gocontext
 from kgate.sources.helm.chart import Template, whole_file
 from kgate.sources.helm.gocontext import Ref, Step
 from kgate.sources.helm.marks import MarkedText, Origin, Trace

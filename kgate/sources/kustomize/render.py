@@ -380,4 +380,14 @@ def _cleaned(text: str, copy: Copy, job: _Job) -> str:
     prefix = "" if top == "." else f"{top}/"
     for tree in (copy.clean, copy.marked):
         text = text.replace(f"{tree}/tree/", prefix).replace(f"{tree}/tree", top).replace(f"{tree}/", "")
-    return re.sub(r"(?<![\w.])/[\w./-]*kgate-[\w./-]*", "…", text)
+    return _PATH.sub(_without_private_path, text)
+
+
+_PATH = re.compile(r"[\w./-]+")
+
+
+def _without_private_path(found: re.Match[str]) -> str:
+    """What looks like a path, cut off where it leads into a private folder."""
+    before, slash, rest = found[0].partition("/")
+    is_private = slash and "kgate-" in rest and before[-1:] in ("", "-")
+    return f"{before}…" if is_private else found[0]

@@ -6,7 +6,7 @@ import pytest
 
 from kgate import manifest
 from kgate.model import Json
-from kgate.sources.helm import gotemplate
+from kgate.sources import gotemplate
 from kgate.sources.helm.chart import whole_file
 from kgate.sources.helm.gocontext import ROOT, Ref, Step, scope_at
 from kgate.sources.helm.values import Layer, ReleaseValues, ValuesText, effective, matching_keys, merge, parse_set

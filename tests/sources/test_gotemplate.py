@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgate.sources.helm import gotemplate
-from kgate.sources.helm.gotemplate import TemplateError, Token, tokens
+from kgate.sources import gotemplate
+from kgate.sources.gotemplate import TemplateError, Token, tokens
 from kgate.sources.helm.marks import ALPHABETS, Alphabet, Cloner, MarkedText, Origin
 
 PIECES = [

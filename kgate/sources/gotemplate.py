@@ -31,6 +31,9 @@ class Token(NamedTuple):
 
 
 _STRINGS = r"\"(?:\\.|[^\"\\])*+\"|`[^`]*+`|'(?:\\.|[^'\\])*+'"
+OPEN_STRINGS = r"\"(?:\\.|[^\"\\])*+(?:\"|\\?\Z)|`[^`]*+(?:`|\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z)"
+"""The source of a regular expression for a string or a letter in quotes; one that is not closed takes all the rest."""
+
 _ACTION = re.compile(
     r"\{\{(?:(?P<left>-)(?=[ \t\r\n]))?"
     r"(?:(?P<comment>\s*/\*.*?\*/(?P<comment_right>\s+-)?)|(?P<body>(?!\s*/\*)(?:[^\"`'}]++|\}(?!\})|"
@@ -109,7 +112,7 @@ def _split(found: re.Match[str] | None, body: str) -> Named | None:
     return Named(found[1], found[2] or found[3], body[found.end() :]) if found else None
 
 
-_PIECE = re.compile(_STRINGS + r"|[()|]", re.DOTALL)
+_PIECE = re.compile(OPEN_STRINGS + r"|[()|]", re.DOTALL)
 
 
 def pipeline(body: str) -> list[str]:
