@@ -28,6 +28,14 @@ def child_pointer(pointer: Pointer, *tokens: str | int) -> Pointer:
     return "".join((pointer, *("/" + t for t in escaped)))
 
 
+_INDEX = re.compile(r"[0-9]{1,9}")
+
+
+def list_index(token: str | int) -> int | None:
+    """The index that a token is, or None; ``str.isdigit`` is true for more than int takes."""
+    return int(token) if _INDEX.fullmatch(str(token)) else None
+
+
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -35,7 +43,7 @@ def field_path(pointer: Pointer) -> str:
     """A pointer the way Kubernetes writes it in its errors: ``spec.containers[0].name``."""
     path = ""
     for token in pointer_tokens(pointer):
-        if token.isdigit():
+        if list_index(token) is not None:
             path += f"[{token}]"
         elif _PLAIN_KEY.fullmatch(token):
             path += f".{token}" if path else token

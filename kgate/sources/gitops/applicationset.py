@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from kgate.model import Json, child_pointer
 from kgate.sources.gitops.argocd import sources_of
 from kgate.sources.gitops.fields import Fields, Log
-from kgate.sources.gitops.generators import NAMES, Generators, deep_merge
+from kgate.sources.gitops.generators import NAMES, Generators, TooManyError, deep_merge
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.gitops.repository import Repository
 
 _DECIDING = ("source", "sources", "sourceHydrator")
 """Fields of an Application's spec that decide what its manifests are."""
+
+MAX_LENGTH = 32 * 1024 * 1024
+"""Letters that all Applications of one ApplicationSet may have, as JSON."""
 
 
 def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]:
@@ -27,13 +31,24 @@ def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]
     if spec.text("templatePatch"):
         spec.problem("spec.templatePatch changes the Applications, which kgate does not do", "templatePatch")
     generators = Generators(repository, filler)
-    seen: list[Mapping[str, Json]] = []
+    seen: set[str] = set()
+    length = 0
     for generator in spec.sections("generators"):
         template = _template(spec, generator)
-        for parameters in generators.resolve(generator):
+        try:
+            found = generators.resolve(generator)
+        except TooManyError as error:
+            generator.problem(f"{generator.name()} {error}")
+            return
+        for parameters in found:
             application = _application(template, filler, parameters, repository)
-            if application is not None and application.body not in seen:
-                seen.append(application.body)
+            key = json.dumps(application.body, sort_keys=True, default=str) if application is not None else ""
+            length += len(key)
+            if length > MAX_LENGTH:
+                generator.problem(f"{generator.name()} makes more than {MAX_LENGTH:,} letters of Applications")
+                return
+            if application is not None and key not in seen:
+                seen.add(key)
                 yield application
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.model import Json
@@ -11,7 +11,7 @@ from kgate.sources.gitops.argocd_helm import helm_release
 from kgate.sources.gitops.argocd_kustomize import kustomization
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import Repository, shown_url
+from kgate.sources.gitops.repository import Repository, SearchError, shown_url
 from kgate.sources.requests import ChartRequest, Request
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
@@ -82,8 +82,9 @@ def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterat
         source.problem("a config management plugin makes the manifests, so they cannot be judged", "plugin")
     elif tool == "directory":
         source.log.raw.append((folder, source.section("directory").flag("recurse")))
-        _complain_of_jsonnet(source, folder)
-        _complain_of_raw(source, folder)
+        below = _names_below(source, folder, deployment.repository)
+        _complain_of_jsonnet(source, below)
+        _complain_of_raw(source, below)
 
 
 def _tool(source: Fields, names: list[str]) -> str:
@@ -104,22 +105,36 @@ def _is_set(value: Json) -> bool:
     return isinstance(value, dict) and any(member not in (None, "", [], {}, False) for member in value.values())
 
 
-def _complain_of_jsonnet(source: Fields, folder: Path) -> None:
-    pattern = "**/*.jsonnet" if source.section("directory").flag("recurse") else "*.jsonnet"
-    found = next(iter(sorted(folder.glob(pattern))), None)
+def _complain_of_jsonnet(source: Fields, names: Sequence[str]) -> None:
+    found = next((name for name in names if name.endswith(".jsonnet")), None)
     if found is not None:
-        message = f"{found.relative_to(folder).as_posix()} in '{source.text('path')}' is Jsonnet, which is not judged"
+        message = f"{found} in '{source.text('path')}' is Jsonnet, which is not judged"
         source.problem(f"{message}; commit what it evaluates to", "path")
 
 
-def _complain_of_raw(source: Fields, folder: Path) -> None:
+def _complain_of_raw(source: Fields, names: Sequence[str]) -> None:
     """Tells of charts and kustomizations whose files Argo CD takes as they are written, while they are judged as they
     render; patterns may keep it from that."""
     directory = source.section("directory")
-    is_deep = directory.flag("recurse") and not directory.body.get("exclude")
-    names = ("Chart.yaml", *templated.KUSTOMIZATION_NAMES) if not directory.body.get("include") else ()
-    below = "**/" if is_deep else ""
-    found = next((path for name in names for path in sorted(folder.glob(below + name))), None)
+    if directory.body.get("include"):
+        return
+    if directory.body.get("exclude"):
+        names = [name for name in names if "/" not in name]
+    wanted = ("Chart.yaml", *templated.KUSTOMIZATION_NAMES)
+    found = next((name for one in wanted for name in names if name.rpartition("/")[2] == one), None)
     if found is not None:
-        message = f"{found.relative_to(folder).as_posix()} in '{source.text('path')}' is not rendered by Argo CD"
+        message = f"{found} in '{source.text('path')}' is not rendered by Argo CD"
         source.problem(f"{message}, which applies its files as they are: remove {directory.name()}", "directory")
+
+
+def _names_below(source: Fields, folder: Path, repository: Repository) -> Sequence[str]:
+    """The members of a folder, sorted, and with ``recurse`` all below it."""
+    if not source.section("directory").flag("recurse"):
+        return repository.names(folder)
+    prefix = "" if folder == repository.root else repository.shown(folder) + "/"
+    try:
+        listed = repository.walk(hidden=True)
+    except SearchError as error:
+        source.problem(f"{source.name('path')}: {error}", "path")
+        return ()
+    return sorted(path.removeprefix(prefix) for path, _ in listed if path.startswith(prefix))

@@ -12,7 +12,7 @@ from kgate.regexp import PatternError
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import shown_url
+from kgate.sources.gitops.repository import SearchError, shown_url
 from kgate.sources.globs import doublestar
 from kgate.sources.requests import InlineValues, Release, ValuesFile
 from kgate.textfile import read_bytes
@@ -99,14 +99,18 @@ def _glob(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -
     prefix = "" if text.startswith("/") or base == repository.root else repository.shown(base) + "/"
     try:
         pattern = doublestar(posixpath.normpath(prefix + text.lstrip("/")))
+        paths = repository.walk(hidden=True)
     except PatternError as error:
         helm.problem(f"{helm.name(*where)}: '{text:.100}' is not a pattern: {error}", *where)
         return []
-    found = [path for path, is_folder in repository.walk(hidden=True) if not is_folder and pattern.matches(path)]
+    except SearchError as error:
+        helm.problem(f"{helm.name(*where)}: {error}", *where)
+        return []
+    found = [path for path, is_folder in paths if not is_folder and pattern.matches(path)]
     if not found and not helm.flag("ignoreMissingValueFiles"):
         helm.problem(f"{helm.name(*where)}: no file matches '{text}'; mend the pattern", *where)
-    paths = [helm.find(repository, "/" + path, *where) for path in sorted(found)]
-    return [path for path in paths if path is not None]
+    files = [helm.find(repository, "/" + path, *where) for path in sorted(found)]
+    return [file for file in files if file is not None]
 
 
 def _values(helm: Fields, deployment: Deployment) -> Iterator[InlineValues]:

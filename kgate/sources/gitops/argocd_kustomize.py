@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kgate.model import child_pointer
+from kgate.model import child_pointer, list_index
 from kgate.sources.gitops.additions import Additions, image_entry
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.fields import Fields
@@ -36,8 +36,8 @@ def kustomization(source: Fields, folder: Path, deployment: Deployment) -> Kusto
 def _add_replicas(fields: Fields, additions: Additions) -> None:
     for replica in fields.sections("replicas"):
         count = replica.body.get("count")
-        if isinstance(count, str) and count.isdecimal():
-            count = int(count)
+        if isinstance(count, str):
+            count = list_index(count)
         if isinstance(count, bool) or not isinstance(count, int):
             replica.problem(f"{replica.name('count')} must be a whole number", "count")
         elif name := replica.needed("name"):

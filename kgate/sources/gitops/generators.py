@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kgate import manifest
 from kgate.model import Json
@@ -17,12 +18,20 @@ from kgate.regexp import PatternError
 from kgate.sources import globs
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
-from kgate.sources.gitops.repository import OutsideError, Repository, shown_url
+from kgate.sources.gitops.repository import OutsideError, Repository, SearchError, shown_url
 from kgate.sources.gitops.selectors import matches
 from kgate.textfile import read_bytes
 
 MAX_PARAMETERS = 10_000
 """Sets of parameters that one ApplicationSet may have."""
+
+MAX_MADE = 100_000
+"""Sets of parameters that all its generators may make, also those that a selector or another generator drops."""
+
+
+class TooManyError(Exception):
+    """An ApplicationSet whose generators make too many sets of parameters."""
+
 
 NAMES = (
     "list",
@@ -44,11 +53,13 @@ class Generators:
 
     repository: Repository
     filler: Filler
+    _made: Counter[str] = field(default_factory=Counter)
 
     def resolve(self, generator: Fields, outer: Parameters | None = None) -> Sequence[Parameters]:
         """The parameters of each Application. ``outer`` are those of the generator before it in a matrix.
 
         A generator that needs more than the repository gives one set without its parameters, and a note.
+        Raises TooManyError.
         """
         names = [name for name in NAMES if generator.body.get(name) is not None]
         if len(names) != 1:
@@ -70,6 +81,9 @@ class Generators:
         else:
             generator.note(f"generator '{names[0]}' cannot be resolved from the repository", names[0])
             found = _UNKNOWN
+        self._made["sets"] += len(found) + 1
+        if self._made["sets"] > MAX_MADE:
+            raise TooManyError(f"makes more than {MAX_MADE:,} sets of parameters, so it is not judged")
         return self._selected(generator, found)
 
     def _interpolated(self, section: Fields, outer: Parameters) -> Fields | None:
@@ -137,12 +151,12 @@ class Generators:
         if not url or not any(self.repository.holds(url, prefix) for prefix in prefixes):
             section.note(f"{kind} of {shown_url(url)} cannot be resolved: it is not this repository", "repoURL")
             return _UNKNOWN
-        paths = self._matching(entries, kind)
+        paths = self._matching(section, entries, kind)
         found = self._of_folders(paths) if kind == "directories" else self._of_files(section, paths)
         prefix = section.text("pathParamPrefix")
         return [self._git_parameters(section, prefix, *one) for one in found]
 
-    def _matching(self, entries: Sequence[tuple[str, bool, Fields]], kind: str) -> list[str]:
+    def _matching(self, section: Fields, entries: Sequence[tuple[str, bool, Fields]], kind: str) -> list[str]:
         """The folders or files that a pattern takes and none leaves out, sorted."""
         compile_pattern = globs.path_match if kind == "directories" else globs.pathspec
         patterns = []
@@ -152,9 +166,12 @@ class Generators:
             except PatternError as error:
                 entry.problem(f"{entry.name('path')}: '{path:.100}' is not a pattern: {error}", "path")
         wants_folders = kind == "directories"
-        paths = (
-            path for path, is_folder in self.repository.walk(hidden=not wants_folders) if is_folder == wants_folders
-        )
+        try:
+            listed = self.repository.walk(hidden=not wants_folders, patterns=len(patterns))
+        except SearchError as error:
+            section.problem(f"{section.name(kind)}: {error}", kind)
+            return []
+        paths = (path for path, is_folder in listed if is_folder == wants_folders)
         found = []
         for path in paths:
             hits = {is_excluded for pattern, is_excluded in patterns if pattern.matches(path)}

@@ -99,17 +99,15 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
                 changed.add(request.folder)
             else:
                 plain.append(request)
-    raw = [one for one in plain if not any(_overlap(one.folder, folder) for folder in changed)]
+    above = {parent for folder in changed for parent in (folder, *folder.parents)}
+    raw = [one for one in plain if one.folder not in above and changed.isdisjoint(one.folder.parents)]
     log.raw.extend((one.folder, True) for one in raw)
-    yield from (request for request in requests if not any(request is one for one in raw))
+    dropped = {id(one) for one in raw}
+    yield from (request for request in requests if id(request) not in dropped)
 
 
 def _has_kustomization(build: KustomizationRequest, repository: Repository) -> bool:
     return templated.kustomization_name(repository.names(build.folder)) is not None
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:

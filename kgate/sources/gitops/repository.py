@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.textfile import read_bytes
 
 MAX_ENTRIES = 200_000
-"""Files and folders that a search through the repository looks at."""
+"""Files and folders that a repository may have for a search through it."""
+
+MAX_LOOKS = 20_000_000
+"""Files and folders that all searches of one scan may look at, counted once for each pattern."""
+
+
+class SearchError(ValueError):
+    """A search that would look at too much."""
 
 
 class OutsideError(ValueError):
@@ -24,6 +32,8 @@ class Repository:
 
     root: Path
     urls: tuple[str, ...] = ()
+    _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
+    _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
     def holds(self, url: str, path: str) -> bool:
         """Whether an object that names this URL and path means this repository.
@@ -71,20 +81,30 @@ class Repository:
         """The path from the root, with forward slashes; ``.`` for the root."""
         return path.relative_to(self.root).as_posix()
 
-    def walk(self, *, hidden: bool = False) -> Iterator[tuple[str, bool]]:
+    def walk(self, *, hidden: bool = False, patterns: int = 1) -> tuple[tuple[str, bool], ...]:
         """Every path below the root, sorted within its folder, and whether it is a folder; links are not followed.
 
-        Folders whose name starts with a dot count only if ``hidden``. Ends after MAX_ENTRIES.
+        Folders whose name starts with a dot count only if ``hidden``; ``patterns`` is how many the caller asks about
+        each path. Raises SearchError beyond MAX_ENTRIES and MAX_LOOKS.
         """
+        if hidden not in self._listings:
+            self._listings[hidden] = tuple(self._listed(hidden=hidden))
+        found = self._listings[hidden]
+        self._looks["looks"] += len(found) * patterns
+        if self._looks["looks"] > MAX_LOOKS:
+            raise SearchError(f"patterns and files are too many: more than {MAX_LOOKS:,} comparisons in all")
+        return found
+
+    def _listed(self, *, hidden: bool) -> Iterator[tuple[str, bool]]:
         count = 0
         for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(name for name in folders if name != ".git" and (hidden or not name.startswith(".")))
-            base = Path(folder)
+            base, inner = Path(folder), set(folders)
             for name in (*folders, *sorted(files)):
                 count += 1
                 if count > MAX_ENTRIES:
-                    return
-                yield self.shown(base / name), name in folders and not (base / name).is_symlink()
+                    raise SearchError(f"the repository has more than {MAX_ENTRIES:,} files and folders")
+                yield self.shown(base / name), name in inner and not (base / name).is_symlink()
 
     def _may_mean(self, path: str) -> bool:
         """Whether a path exists here, or leaves the repository, which its reader must be told."""

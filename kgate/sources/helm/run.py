@@ -229,7 +229,7 @@ def marked_text(dump: Dump, name: str, alphabet: Alphabet) -> MarkedText | None:
 
 # ----------------------------------------------------------------------------------- what Helm says
 
-_PLACE = re.compile(r"(?<![^\s:()\"'<])([^\s:()\"'<]++):(\d+)")
+_PLACE = re.compile(r"(?<![^\s:()\"'<])([^\s:()\"'<]++):([0-9]{1,9})(?![0-9])")
 
 
 def failing_templates(text: str, names: Names) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kgate import manifest
-from kgate.model import Json, Location, Pointer, Problem, Related, pointer_tokens
+from kgate.model import Json, Location, Pointer, Problem, Related, list_index, pointer_tokens
 from kgate.sources import gotemplate
 from kgate.sources.helm import gocontext
 from kgate.sources.helm.chart import Template, whole_file
@@ -113,8 +113,8 @@ class _Field:
             if node.fields is not None and token in node.fields:
                 key_start, _, node = node.fields[token]
                 key_line = key_start.line
-            elif node.items is not None and token.isdigit() and int(token) < len(node.items):
-                node = node.items[int(token)]
+            elif node.items is not None and (index := list_index(token)) is not None and index < len(node.items):
+                node = node.items[index]
                 key_line = node.start.line
             else:
                 break

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kgate import manifest
-from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path
+from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
 from kgate.sources.helm.gocontext import Step
 
 Key = tuple[str | int, ...]
@@ -214,8 +214,8 @@ def _at(value: Json, key: Iterable[str | int]) -> Json:
     for step in key:
         if isinstance(value, dict) and step in value:
             value = value[step]
-        elif isinstance(value, list) and str(step).isdigit() and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and (index := list_index(step)) is not None and index < len(value):
+            value = value[index]
         else:
             return _ABSENT
     return value

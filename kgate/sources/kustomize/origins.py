@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText, find_span
-from kgate.model import Json, Location, Pointer, child_pointer
+from kgate.model import Json, Location, Pointer, child_pointer, list_index
 from kgate.sources.kustomize import selectors, taint
 from kgate.sources.kustomize.graph import Graph
 from kgate.sources.kustomize.kustomization import Kustomization, Link, Patch
@@ -85,8 +85,9 @@ def child(node: Node, token: str) -> Node | None:
     if node.fields is not None:
         entry = node.fields.get(token)
         return entry[2] if entry else None
-    if node.items is not None and token.isdigit() and int(token) < len(node.items):
-        return node.items[int(token)]
+    index = list_index(token)
+    if node.items is not None and index is not None and index < len(node.items):
+        return node.items[index]
     return None
 
 

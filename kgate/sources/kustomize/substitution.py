@@ -11,6 +11,9 @@ _DEFAULTS = (":=", ":-", "=", "-")
 _DISABLED = re.compile(r"^ +kustomize\.toolkit\.fluxcd\.io/substitute: *[\"']?disabled", re.M)
 _MOST_NESTED = 20
 
+MAX_LENGTH = 32 * 1024 * 1024
+"""Letters that a text may have after the substitution."""
+
 
 class SubstitutionError(Exception):
     """An expression that is not understood."""
@@ -20,11 +23,18 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     """A text with ``${NAME}``, ``${NAME:=default}`` and its kin replaced, ``$${`` an escape; what has no value and
     no default is empty. An object that switches substitution off by a label or annotation is left as it is.
 
-    Raises SubstitutionError for functions of envsubst on strings.
+    Raises SubstitutionError for functions of envsubst on strings, and for a text that grows too long.
     """
     if "${" not in text or _DISABLED.search(text):
         return text
-    return "".join(_pieces(text, values, 0))
+    found: list[str] = []
+    length = 0
+    for piece in _pieces(text, values, 0):
+        found.append(piece)
+        length += len(piece)
+        if length > MAX_LENGTH:
+            raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
+    return "".join(found)
 
 
 def _pieces(text: str, values: Mapping[str, str], depth: int) -> Iterator[str]:

@@ -93,7 +93,12 @@ def _affixes(nodes: Sequence[Kustomization], name: str) -> list[str]:
 
 
 def _is_made_of(text: str, parts: Sequence[str]) -> bool:
-    return not text or any(text.startswith(part) and _is_made_of(text[len(part) :], parts) for part in parts)
+    """True if a text is parts in a row, each as often as it likes; every offset is looked at once."""
+    reached = {0}
+    for offset in range(len(text)):
+        if offset in reached:
+            reached |= {offset + len(part) for part in set(parts) if text.startswith(part, offset)}
+    return len(text) in reached
 
 
 def _value(mapping: Node | None, key: str) -> Json:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from kgate.sources.gitops import applicationset as applicationset_module
+from kgate.sources.gitops import generators, repository
 from kgate.sources.gitops.generators import flatten, normalise_name
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.requests import ChartRequest, Request
@@ -369,3 +372,65 @@ def test_parameters() -> None:
         "d": "x",
     }
     assert normalise_name("My_App.") == "my-app"
+
+
+HOSTILE = [
+    pytest.param(True, "{{ " + '"a" ' * 10_000, id="Go, strings without an end"),
+    pytest.param(True, "{{" * 20_000, id="Go, braces without an end"),
+    pytest.param(True, '{{ "' * 20_000, id="Go, quotes without an end"),
+    pytest.param(True, "{{ 9" + "9" * 5000 + " }}", id="Go, a number of many digits"),
+]
+
+
+@pytest.mark.parametrize(("is_go", "text"), HOSTILE)
+def test_hostile_templates_end(is_go: bool, text: str) -> None:
+    with pytest.raises(TemplateError):
+        Filler(is_go).fill_text(text, Parameters({}))
+
+
+def test_braces_without_an_end_stay_without_go() -> None:
+    text = "{{" * 50_000
+    assert Filler(is_go=False).fill_text(text, Parameters({})) == text
+
+
+@pytest.mark.parametrize(("is_go", "name"), [(True, ".x"), (False, "x")])
+def test_a_text_that_grows_too_long_is_not_filled_in(is_go: bool, name: str) -> None:
+    with pytest.raises(TemplateError, match="grows beyond"):
+        Filler(is_go).fill_text(f"{{{{{name}}}}}" * 20, Parameters({"x": "x" * 100_000}))
+
+
+BOUNDS = [
+    pytest.param(generators, "MAX_MADE", 10, "makes more than 10 sets of parameters", id="sets of parameters"),
+    pytest.param(generators, "MAX_PARAMETERS", 3, "gives more than 3 Applications", id="pairs of a matrix"),
+    pytest.param(applicationset_module, "MAX_LENGTH", 100, "more than 100 letters of Applications", id="letters"),
+    pytest.param(repository, "MAX_ENTRIES", 3, "more than 3 files and folders", id="files"),
+    pytest.param(repository, "MAX_LOOKS", 30, "more than 30 comparisons", id="comparisons"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "bound", "told_by"), BOUNDS)
+def test_bounds_are_problems(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, bound: int, told_by: str
+) -> None:
+    monkeypatch.setattr(module, name, bound)
+    elements = "- list: {elements: [{a: x}, {a: y}, {a: z}]}\n"
+    inner = elements.rstrip() + "\n  selector: {matchLabels: {a: none}}\n" if name == "MAX_MADE" else elements
+    planned = shop.plan(
+        applicationset(nested("matrix", elements, inner) + GIT + "    directories: [{path: 'apps/*'}]\n", "apps/one")
+        + "---\n"
+        + applicationset(GIT + "    directories: [{path: '*'}, {path: '*/*'}]\n", "{{path}}")
+    )
+    assert any(told_by in problem.message for problem in planned.problems), planned.problems
+
+
+MAGIC = [
+    pytest.param("files: [{path: ':(glob)config/**/config.json'}]", "begin with a colon", id="magic of git"),
+    pytest.param("files: [{path: 'config/*.json'}, {path: ':!x', exclude: true}]", "a colon", id="that excludes"),
+    pytest.param("directories: [{path: '[a'}]", "syntax error in pattern", id="a class without an end"),
+]
+
+
+@pytest.mark.parametrize(("section", "told_by"), MAGIC)
+def test_what_is_not_a_pattern_is_a_problem(shop: Shop, section: str, told_by: str) -> None:
+    planned = shop.plan(applicationset(GIT + f"    {section}\n", "{{path}}"))
+    assert any(told_by in problem.message for problem in planned.problems), planned.problems

@@ -309,9 +309,9 @@ TOLD = {
         "path: charts/web\nhelm: {valueFiles: ['[a*.yaml']}\n",
         ("problem apps.yaml:10: spec.source.helm.valueFiles[0]: '[a*.yaml' is not a pattern: syntax error in pattern"),
     ),
-    "a pattern of many stars": (
-        f"path: charts/web\nhelm: {{valueFiles: ['{'*a' * 40}.yaml']}}\n",
-        f"problem apps.yaml:10: spec.source.helm.valueFiles[0]: no file matches '{'*a' * 40}.yaml'; mend the pattern",
+    "replicas that are more digits than a number has": (
+        f"path: overlay\nkustomize: {{replicas: [{{name: web, count: '{'9' * 5000}'}}]}}\n",
+        "problem apps.yaml:10: spec.source.kustomize.replicas[0].count must be a whole number",
     ),
     "values are no YAML": (
         "path: charts/web\nhelm: {values: 'a: ['}\n",
@@ -392,3 +392,17 @@ def test_order_and_several_objects(shop: Shop) -> None:
     planned = shop.plan(one.replace("name: web", "name: b") + "---\n" + application("path: overlay\n"), one)
     assert [type(request) for request in planned.requests] == [ChartRequest, KustomizationRequest, ChartRequest]
     assert planned.claimed == {shop.root / "charts/web", shop.root / "overlay"}
+
+
+def test_a_pattern_of_many_stars_ends(shop: Shop) -> None:
+    shop.touch(f"charts/web/{'a' * 200}.yml")
+    source = f"path: charts/web\nhelm: {{valueFiles: ['{'*a' * 40}.yaml']}}\n"
+    (problem,) = told(shop.plan(application(source)))
+    assert "no file matches" in problem
+
+
+def test_a_pattern_may_lead_up(shop: Shop) -> None:
+    found = release(
+        shop.plan(application("path: charts/web\nhelm: {valueFiles: ['../../common/{values,none}*.yaml']}\n"))
+    )
+    assert [shop.path(one.path) for one in found.values if isinstance(one, ValuesFile)] == ["common/values.yaml"]

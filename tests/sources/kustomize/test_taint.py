@@ -136,6 +136,13 @@ def test_substitution(text: str, wanted: str) -> None:
     assert substitution.substitute(text, {"X": "1"}) == wanted
 
 
+def test_a_text_that_grows_too_long_is_not_substituted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(substitution, "MAX_LENGTH", 1000)
+    assert len(substitution.substitute("${X}" * 10, {"X": "x" * 100})) == 1000
+    with pytest.raises(SubstitutionError, match="longer than 1,000 letters"):
+        substitution.substitute("${X}" * 10 + "!", {"X": "x" * 100})
+
+
 @pytest.mark.parametrize("text", ["${X/a/b}", "${X^}", "${}", "${a.b}", "${X", "${#X}"])
 def test_what_substitution_does_not_evaluate(text: str) -> None:
     with pytest.raises(SubstitutionError):
