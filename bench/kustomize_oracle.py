@@ -27,7 +27,7 @@ from typing import cast
 
 from kgate import manifest
 from kgate.model import Json, Location, Resource, child_pointer, pointer_tokens
-from kgate.sources import files
+from kgate.repository import Repository, find_root
 from kgate.sources.kustomize import graph, kustomization
 from kgate.sources.kustomize.built import BuiltDocument, Claim
 from kgate.sources.kustomize.copy import Copy
@@ -358,8 +358,8 @@ def main() -> int:
         parser.error(f"{options.kubectl}: no such program")
     everything = Tally()
     for start in options.folders:
-        repository = files.find_root([start])
-        roots = kustomization.roots(kustomizations(Path(os.path.realpath(start))))
+        repository = find_root([start])
+        roots = kustomization.roots(kustomizations(Path(os.path.realpath(start))), Repository(repository))
         tally = Tally()
         with ProcessPoolExecutor(max_workers=2) as pool:
             futures = [pool.submit(examine, root, repository, kubectl, options.sample) for root in roots]

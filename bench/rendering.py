@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.measure import KGATE, measure
 from kgate.manifest import Contents
+from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.helm.render import render as render_chart
 from kgate.sources.kustomize import kustomization
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     listing = files.list_files([root], root)
     with Workspace(root) as workspace:
         _show("helm template", list(_charts(sorted(listing.charts), workspace, tools.helm)))
-        roots = kustomization.roots(listing.kustomizations)
+        roots = kustomization.roots(listing.kustomizations, Repository(root))
         _show("kustomize", list(_kustomizations(roots, workspace, tools.kustomize)))
     _whole(root, options)
 

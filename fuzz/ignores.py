@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fuzz.harness import PATTERNS, STRANGE, FuzzError, Ground, Target, main, mutated
 from kgate.regexp import PatternError
+from kgate.repository import Repository
 from kgate.sources import files, globs
 from kgate.sources.helm.ignore import remove_ignored
 from kgate.sources.ignores import Ignores
@@ -124,7 +125,7 @@ def _try_globs(text: str, paths: list[str]) -> None:
 
 def _left_out(root: Path) -> Iterator[str]:
     """What kgate leaves out, and all below it."""
-    ignores = Ignores(root)
+    ignores = Ignores(Repository(root))
     pending = [(path, False) for path in root.iterdir()]
     while pending:
         path, is_out = pending.pop()

@@ -18,10 +18,12 @@ import click
 
 from kgate import __version__, reports
 from kgate.errors import KgateError, OutputError
+from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 
 if TYPE_CHECKING:
     from kgate.config import Settings
     from kgate.model import Report, Rule
+    from kgate.repository import UntrustedFolders
 
 SEVERITIES = ("critical", "high", "medium", "low")
 EXIT_BUG = 4
@@ -218,6 +220,12 @@ def _job_link_base(environment: Mapping[str, str]) -> str:
     return f"{project}/-/blob/{commit}" if project and commit else ""
 
 
+def _limit_option(limit: Limit, metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that sets a limit, within its range."""
+    shown = f"{text}  [default: {limit.default}]"
+    return click.option(f"--{limit.key}", type=click.IntRange(limit.least, limit.most), metavar=metavar, help=shown)
+
+
 _RULE_IDS: dict[str, Any] = {
     "multiple": True,
     "metavar": "RULE",
@@ -288,8 +296,9 @@ Exit codes:
 @click.option("--helm-dependency-build", is_flag=True, help="Let helm fetch missing dependencies, in a copy.")
 @click.option("--helm-degraded", is_flag=True, default=None, help="Render what can be; what is dropped is a problem.")
 @click.option("--allow-remote", is_flag=True, help="Let kustomize fetch remote bases.")
-@click.option("--render-timeout", type=click.IntRange(1), metavar="SECONDS", help="For each process.  [default: 60]")
-@click.option("--render-memory", type=click.IntRange(64), metavar="MIB", help="For each process.  [default: 1024]")
+@_limit_option(TIMEOUT, "SECONDS", "For the whole run.")
+@_limit_option(RENDER_TIMEOUT, "SECONDS", "For each process that renders.")
+@_limit_option(RENDER_MEMORY, "MIB", "For each process that renders.")
 @click.option("--stdin-filename", metavar="PATH", help="What to call standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 1; other codes stay.")
 @click.option("--allow-empty", is_flag=True, default=None, help="It is no fault to find no Kubernetes object.")
@@ -324,7 +333,10 @@ Exit codes:
 )
 def scan(**flags: Any) -> int:
     """Judge the manifests at or below PATH (default: the current folder), or standard input (-)."""
-    settings = _settings(flags)
+    from kgate.repository import UntrustedFolders
+
+    untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
+    settings = _settings(flags, untrusted)
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 
@@ -343,15 +355,16 @@ _RENDER_FLAGS = (
     "helm_dependency_build",
     "helm_degraded",
     "allow_remote",
+    "timeout",
     "render_timeout",
     "render_memory",
 )
 
 
-def _settings(flags: dict[str, Any]) -> Settings:
+def _settings(flags: dict[str, Any], untrusted: UntrustedFolders) -> Settings:
     """The settings of a scan from flags, environment and configuration file."""
     from kgate import config
-    from kgate.sources.files import find_root
+    from kgate.repository import Repository, find_root
 
     paths = flags["paths"]
     if "" in paths:
@@ -370,9 +383,10 @@ def _settings(flags: dict[str, Any]) -> Settings:
         allow_empty=flags["allow_empty"],
         **{name: flags[name] for name in _RENDER_FLAGS},
     )
-    root = find_root([Path(path) for path in paths if path != "-"])
-    file = flags["config_path"] or config.find_config(paths, root)
-    return config.settle(options, config.read_config(file) if file else None)
+    repository = Repository(find_root([Path(path) for path in paths if path != "-"]))
+    named = flags["config_path"]
+    file = config.named_config(named, untrusted) if named else config.find_config(paths, repository.root)
+    return config.settle(options, config.read_config(file, repository) if file else None, untrusted)
 
 
 def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> None:
@@ -397,7 +411,7 @@ def _rendered(name: str, report: Report, flags: dict[str, Any]) -> str:
 
 
 def _root(settings: Settings) -> Path:
-    from kgate.sources.files import find_root
+    from kgate.repository import find_root
 
     return find_root([Path(path) for path in settings.paths if path != "-"])
 
@@ -526,9 +540,11 @@ def explain(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
 
 
 def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
-    from kgate.rules import load
+    from kgate.repository import UntrustedFolders
+    from kgate.rules import RuleFolder, load
 
-    return load([(Path(folder), folder) for folder in folders])
+    untrusted = UntrustedFolders.around(())
+    return load(RuleFolder.named(folder, untrusted) for folder in folders)
 
 
 def _find(rule_id: str, folders: tuple[str, ...]) -> Rule:
@@ -585,7 +601,7 @@ def doctor(format_name: str, **given: str | None) -> int:
 
     from kgate import process, sandbox
     from kgate.doctor import Machine, examine, is_ready, render_json, render_lines
-    from kgate.sources.files import find_root
+    from kgate.repository import find_root
     from kgate.sources.tools import Toolbox
 
     machine = Machine(

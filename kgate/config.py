@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kgate import manifest, pss
 from kgate.errors import ConfigError
-from kgate.model import Json, Rule, Severity
-from kgate.rules import find
-from kgate.sources.files import CONFIG_NAMES, find_root
-from kgate.sources.requests import DEFAULT_MEMORY, DEFAULT_SECONDS, ChartRequest, RenderOptions, RenderSettings
-from kgate.textfile import read_bytes
+from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
+from kgate.model import Json, Note, Rule, Severity
+from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders
+from kgate.rules import RuleFolder, find
+from kgate.sources.requests import ChartRequest, RenderOptions, RenderSettings
 
 DEFAULT_MIN_SCORE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a scan needs to know; paths are as given, rule folders come with the name to show."""
+    """What a scan needs to know; paths are as given, ``timeout`` is in seconds of the whole run, ``notes`` say what of
+    the configuration is not followed."""
 
     paths: tuple[str, ...] = (".",)
     stdin_filename: str = "<stdin>"
@@ -30,8 +31,10 @@ class Settings:
     minor: int = pss.NEWEST_MINOR
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    rule_folders: tuple[tuple[Path, str], ...] = ()
+    rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
+    timeout: float = TIMEOUT.default
+    notes: tuple[Note, ...] = ()
     rendering: RenderSettings = field(default_factory=RenderSettings)
 
 
@@ -54,59 +57,94 @@ class Options:
     helm_dependency_build: bool = False
     helm_degraded: bool | None = None
     allow_remote: bool = False
-    render_timeout: float | None = None
+    timeout: int | None = None
+    render_timeout: int | None = None
     render_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The fields of a kgate.yaml, checked, the folder that its paths start from, and its charts with releases."""
+    """The fields of a kgate.yaml, checked: ``shown`` is its name in reports, ``lines`` has the line of each field."""
 
-    folder: Path
+    shown: str
     values: Mapping[str, Json]
+    lines: Mapping[str, int]
     charts: tuple[ChartRequest, ...] = ()
+    rule_folders: tuple[RuleFolder, ...] = ()
 
 
 def find_config(paths: Sequence[str], root: Path) -> Path | None:
     """The configuration nearest to the first path: in its folder or one above, up to the root."""
-    first = Path(paths[0] if paths and paths[0] != "-" else ".").resolve()
+    first = Path(os.path.realpath(paths[0] if paths and paths[0] != "-" else "."))
     for folder in (first, *first.parents):
         for name in CONFIG_NAMES:
-            if (folder / name).is_file():
+            if (folder / name).is_file() or (folder / name).is_symlink():
                 return folder / name
         if folder == root:
             return None
     return None
 
 
-def read_config(path: Path) -> ConfigFile:
-    """The checked fields of a configuration file. Raises ConfigError with file and line."""
+def named_config(path: Path, untrusted: UntrustedFolders) -> Path:
+    """The real path of the configuration that the user names. Raises ConfigError if a link leads it astray."""
     try:
-        roots = list(manifest.compose(manifest.decode(read_bytes(path))))
+        return untrusted.resolve(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def read_config(path: Path, repository: Repository) -> ConfigFile:
+    """The checked fields of a configuration file, found in the scanned repository or named by the user.
+
+    What it names must lie in the repository, unless the file lies elsewhere, where no pull request changes it.
+    Raises ConfigError with file and line.
+    """
+    is_inside = path.is_relative_to(repository.root)
+    owner = repository if is_inside else Repository(Path(path.anchor))
+    shown = repository.shown(path) if is_inside else path.as_posix()
+    root = _root(path, owner)
+    if root is None:
+        return ConfigFile(shown, {}, {})
+    lines = {key: mark.line + 1 for key, (mark, _, _) in (root.fields or {}).items()}
+    charts: tuple[ChartRequest, ...] = ()
+    folders: tuple[RuleFolder, ...] = ()
+    for key, line in lines.items():
+        value = root.value.get(key)
+        try:
+            _check(key, value)
+            if key == "charts" and value is not None:
+                from kgate.sources.releases import parse_charts
+
+                charts = parse_charts(value, path.parent, repository)
+            if key == "rules":
+                folders = tuple(_rule_folder(name, path.parent, owner, repository) for name in value or ())
+        except (ValueError, OutsideError) as error:
+            raise ConfigError(f"{path}:{line}: {error}") from None
+    return ConfigFile(shown, root.value, lines, charts, folders)
+
+
+def _root(path: Path, owner: Repository) -> manifest.Node | None:
+    """The one mapping of a configuration file; None if it is empty. Raises ConfigError."""
+    try:
+        roots = list(manifest.compose(manifest.decode(owner.read_bytes(path))))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     except manifest.ManifestError as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
-    if not roots or roots[0].value is None:
-        return ConfigFile(path.parent, {})
-    root = roots[0]
-    if root.fields is None or len(roots) > 1:
+    if not roots or (len(roots) == 1 and roots[0].value is None):
+        return None
+    if roots[0].fields is None or len(roots) > 1:
         raise ConfigError(f"{path}: a configuration holds one mapping, such as 'min-score: 60'")
-    charts: tuple[ChartRequest, ...] = ()
-    for key, (mark, _, node) in root.fields.items():
-        problem = _complaint(key, node.value)
-        if not problem and key == "charts" and node.value is not None:
-            from kgate.sources.releases import parse_charts
+    return roots[0]
 
-            try:
-                charts = parse_charts(node.value, path.parent)
-            except ValueError as error:
-                problem = str(error)
-        if problem:
-            raise ConfigError(f"{path}:{mark.line + 1}: {problem}")
-    return ConfigFile(path.parent, root.value, charts)
+
+def _rule_folder(name: str, base: Path, owner: Repository, scanned: Repository) -> RuleFolder:
+    """A folder that a configuration names. Raises OutsideError if it leaves the repository of that configuration."""
+    found = owner.find(name, base)
+    place = found or base / name.replace("\0", "")
+    return RuleFolder(place, name, owner if owner is scanned else Repository(place))
 
 
 def _is_strings(value: Json) -> bool:
@@ -117,18 +155,12 @@ def _is_score(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
 
 
-def _is_positive(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _is_within(limit: Limit) -> Callable[[Json], bool]:
+    def holds(value: Json) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and limit.least <= value <= limit.most
 
+    return holds
 
-def _is_program(value: Json) -> bool:
-    """A pull request may change the configuration: it must not make kgate run a program of its own."""
-    if not isinstance(value, str):
-        return False
-    return value == os.path.basename(value) or os.path.isabs(value)
-
-
-_PROGRAM = "the name of a program on PATH, or an absolute path outside the repository"
 
 _FIELDS: dict[str, tuple[Callable[[Json], bool], str]] = {
     "min-score": (_is_score, "a whole number from 0 to 100"),
@@ -140,36 +172,43 @@ _FIELDS: dict[str, tuple[Callable[[Json], bool], str]] = {
     "allow-empty": (lambda v: isinstance(v, bool), "true or false"),
     "charts": (lambda v: isinstance(v, list), "a list of charts, each with a path and its releases"),
     "repositories": (_is_strings, "a list of URLs by which Argo CD and Flux name this repository"),
-    "helm-bin": (_is_program, _PROGRAM),
-    "kubectl-bin": (_is_program, _PROGRAM),
-    "kustomize-bin": (_is_program, _PROGRAM),
     "helm-degraded": (lambda v: isinstance(v, bool), "true or false"),
-    "render-timeout": (_is_positive, "a number of seconds"),
-    "render-memory": (_is_positive, "a number of MiB"),
+    **{
+        limit.key: (_is_within(limit), f"a whole number of {limit.unit} from {limit.least:,} to {limit.most:,}")
+        for limit in LIMITS
+    },
 }
 
+_PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
 
-def _complaint(key: str, value: Json) -> str | None:
+
+def _check(key: str, value: Json) -> None:
+    """Raises ValueError for an unknown field, for one that no file may set, and for a value that does not fit."""
+    if key in _PROGRAMS:
+        flag = f"--{key}, or with KGATE_SCAN_{key.upper().replace('-', '_')}"
+        raise ValueError(f"'{key}' is not taken from a file, which a pull request may change; name it with {flag}")
     if key not in _FIELDS:
         import difflib
 
         near = difflib.get_close_matches(key, list(_FIELDS), n=1)
-        return f"unknown field '{key}'" + (f"; did you mean '{near[0]}'?" if near else "")
+        raise ValueError(f"unknown field '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
     holds, wanted = _FIELDS[key]
-    return None if value is None or holds(value) else f"'{key}' must be {wanted}"
+    if value is not None and not holds(value):
+        raise ValueError(f"'{key}' must be {wanted}")
 
 
-def settle(options: Options, config: ConfigFile | None) -> Settings:
-    """Flags and environment win over the file, the file over the defaults. Raises ConfigError."""
+def settle(options: Options, config: ConfigFile | None, untrusted: UntrustedFolders) -> Settings:
+    """Flags and environment win over the file, the file over the defaults; but it may only lower limits.
+
+    Raises ConfigError.
+    """
     values: Mapping[str, Any] = config.values if config else {}
-    folder = config.folder if config else Path()
 
     def pick(given: Any, key: str, default: Any) -> Any:
         return values.get(key, default) if given in (None, ()) else given
 
     fail_on = pick(options.fail_on, "fail-on", None)
-    own_folders = [(Path(name), name) for name in options.rules]
-    file_folders = [(folder / name, name) for name in values.get("rules") or ()]
+    own_folders = tuple(RuleFolder.named(name, untrusted) for name in options.rules)
     return Settings(
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
@@ -178,39 +217,48 @@ def settle(options: Options, config: ConfigFile | None) -> Settings:
         minor=pss.parse_version(pick(options.kubernetes_version, "kubernetes-version", "latest")),
         select=tuple(pick(options.select, "select", ())),
         ignore=tuple(pick(options.ignore, "ignore", ())),
-        rule_folders=tuple(own_folders or file_folders),
+        rule_folders=own_folders or (config.rule_folders if config else ()),
         allow_empty=bool(pick(options.allow_empty, "allow-empty", False)),
+        timeout=_limited(TIMEOUT, options.timeout, values),
+        notes=tuple(_notes(options, config)) if config else (),
         rendering=_render_settings(options, config, pick),
     )
+
+
+def _limited(limit: Limit, given: int | None, values: Mapping[str, Any]) -> int:
+    """The limit by flag or environment, or its default, and less if the file says so."""
+    most = limit.default if given is None else given
+    return int(min(most, values.get(limit.key, most)))
+
+
+def _notes(options: Options, config: ConfigFile) -> Iterator[Note]:
+    """What the file asks for and does not get."""
+    given = {TIMEOUT: options.timeout, RENDER_TIMEOUT: options.render_timeout, RENDER_MEMORY: options.render_memory}
+    for limit, flag in given.items():
+        most = limit.default if flag is None else flag
+        asked = config.values.get(limit.key, most)
+        if asked > most:
+            message = f"'{limit.key}' stays at {most} {limit.unit}: a file may only lower it; --{limit.key} raises it"
+            yield Note(config.shown, config.lines[limit.key], message)
 
 
 def _render_settings(
     options: Options, config: ConfigFile | None, pick: Callable[[Any, str, Any], Any]
 ) -> RenderSettings:
-    """What steers rendering. What opens the network is taken from flags alone: a pull request may change the file."""
-    given = {"helm": options.helm_bin, "kubectl": options.kubectl_bin, "kustomize": options.kustomize_bin}
-    programs = {name: value or _own_program(f"{name}-bin", config) for name, value in given.items()}
+    """What steers rendering. Programs, and what opens the network, are taken from flags and environment alone: a pull
+    request may change the file."""
+    values: Mapping[str, Any] = config.values if config else {}
+    programs = {"helm": options.helm_bin, "kubectl": options.kubectl_bin, "kustomize": options.kustomize_bin}
     render_options = RenderOptions(
         helm_dependency_build=options.helm_dependency_build,
         helm_degraded=bool(pick(options.helm_degraded, "helm-degraded", False)),
         allow_remote=options.allow_remote,
-        seconds=pick(options.render_timeout, "render-timeout", DEFAULT_SECONDS),
-        memory=pick(options.render_memory, "render-memory", DEFAULT_MEMORY >> 20) << 20,
+        seconds=_limited(RENDER_TIMEOUT, options.render_timeout, values),
+        memory=_limited(RENDER_MEMORY, options.render_memory, values) << 20,
         kubernetes_version=pick(options.kubernetes_version, "kubernetes-version", None),
     )
-    if config is None:
-        return RenderSettings(render_options, programs)
-    return RenderSettings(render_options, programs, config.charts, tuple(config.values.get("repositories") or ()))
-
-
-def _own_program(key: str, config: ConfigFile | None) -> str | None:
-    """A program that the configuration names. Raises ConfigError if it lies in the repository."""
-    value = config.values.get(key) if config else None
-    if not isinstance(value, str) or config is None:
-        return None
-    if os.path.isabs(value) and Path(os.path.realpath(value)).is_relative_to(find_root([config.folder])):
-        raise ConfigError(f"{config.folder}: '{key}' must be {_PROGRAM}; name {value} with --{key} if you trust it")
-    return value
+    charts = config.charts if config else ()
+    return RenderSettings(render_options, programs, charts, tuple(values.get("repositories") or ()))
 
 
 def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:

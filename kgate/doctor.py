@@ -9,7 +9,7 @@ from typing import Literal
 
 from kgate import __version__
 from kgate.errors import ConfigError
-from kgate.sources.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, Tool, Toolbox
+from kgate.sources.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox
 
 State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
 
@@ -90,8 +90,8 @@ def _tool(subject: str, find: Callable[[], Tool | None], toolbox: Toolbox, insta
 def _missing(subject: str, toolbox: Toolbox, install: str) -> Row:
     for name in (subject, "kubectl") if subject == "kustomize" else (subject,):
         if path := toolbox.refused.get(name):
-            advice = f"name it with --{name}-bin if you trust it, or {install}"
-            return Row(subject, "missing", path=str(path), note="lies in the repository and is not run", advice=advice)
+            advice = f"name its path with --{name}-bin if you trust it, or {install}"
+            return Row(subject, "missing", path=str(path), note=REFUSAL, advice=advice)
     return Row(subject, "missing", advice=install)
 
 

@@ -22,6 +22,7 @@ from typing import IO, Literal
 from kgate import sandbox
 from kgate.deadline import NEVER, Deadline
 from kgate.sandbox import NOTHING, Reach
+from kgate.urls import shown_url
 
 Bound = Literal["", "seconds", "memory", "output", "errors", "file", "system"]
 
@@ -65,8 +66,8 @@ class Outcome:
 
     @property
     def error_text(self) -> str:
-        """What it wrote to standard error."""
-        return self.stderr.decode("utf-8", "replace").strip()
+        """What it wrote to standard error, without credentials."""
+        return shown_url(self.stderr.decode("utf-8", "replace")).strip()
 
 
 class CancelledError(Exception):

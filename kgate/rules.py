@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from kgate import cel, fieldpath
 from kgate.errors import RuleError
 from kgate.manifest import ManifestError, Node, compose
 from kgate.model import Example, Json, PssCheck, Reference, Rule, Severity, Versions
+from kgate.repository import Repository, UntrustedFolders
 from kgate.textfile import read_bytes
 
 TARGETS = ("container", "pod", "resource")
@@ -41,34 +44,54 @@ def builtin_folder() -> Path:
     return packaged if packaged.is_dir() else package.parent / "rules"
 
 
-def load(folders: Iterable[tuple[Path, str]] = (), *, builtin: bool = True) -> tuple[Rule, ...]:
-    """All rules, sorted by id: kgate's own and those of the given (folder, name to show) pairs.
+@dataclass(frozen=True, slots=True)
+class RuleFolder:
+    """A folder with rules of the user, the name to show for it, and what holds all files that are read."""
+
+    path: Path
+    shown: str
+    repository: Repository
+
+    @classmethod
+    def named(cls, name: str, untrusted: UntrustedFolders) -> RuleFolder:
+        """A folder that a flag names. Raises RuleError if a symbolic link of the repository leads out of it."""
+        try:
+            path = untrusted.resolve(Path(name))
+        except OSError as error:
+            raise RuleError(f"{name}: {error.strerror}") from None
+        return cls(path, name, Repository(path))
+
+
+def load(folders: Iterable[RuleFolder] = (), *, builtin: bool = True) -> tuple[Rule, ...]:
+    """All rules, sorted by id: kgate's own and those of the given folders.
 
     Raises RuleError with file and line for the first thing wrong.
     """
     rules: dict[str, Rule] = {}
-    own = [(builtin_folder(), "rules")] if builtin else []
-    for index, (folder, shown) in enumerate((*own, *folders)):
-        for path in _files(folder, shown):
-            rule = read_rule(
-                _read(path, f"{shown}/{path.name}"),
-                path.stem,
-                f"{shown}/{path.name}",
-                compiled=bool(own) and index == 0,
-            )
-            if rule.id in rules:
-                raise RuleError(f"{rule.path}: the id '{rule.id}' is taken by {rules[rule.id].path}; rename this rule")
-            rules[rule.id] = rule
+    found = [*(_own() if builtin else ()), *(rule for folder in folders for rule in _of_user(folder))]
+    for rule in found:
+        if rule.id in rules:
+            raise RuleError(f"{rule.path}: the id '{rule.id}' is taken by {rules[rule.id].path}; rename this rule")
+        rules[rule.id] = rule
     for rule in rules.values():
         _check_includes(rule, rules)
     return tuple(rules[name] for name in sorted(rules))
 
 
-def _read(path: Path, shown: str) -> bytes:
-    try:
-        return read_bytes(path)
-    except OSError as error:
-        raise RuleError(f"{shown}: cannot be read: {error.strerror}") from None
+def _own() -> Iterator[Rule]:
+    """kgate's own rules, which were checked when they were written."""
+    for path in _files(builtin_folder(), "rules"):
+        yield read_rule(read_bytes(path), path.stem, f"rules/{path.name}", compiled=True)
+
+
+def _of_user(folder: RuleFolder) -> Iterator[Rule]:
+    for path in _files(folder.path, folder.shown):
+        shown = f"{folder.shown}/{path.name}"
+        try:
+            data = folder.repository.read_bytes(path)
+        except OSError as error:
+            raise RuleError(f"{shown}: cannot be read: {error.strerror}") from None
+        yield read_rule(data, path.stem, shown)
 
 
 def find(rules: Iterable[Rule], wanted: str) -> Rule:
@@ -80,7 +103,7 @@ def find(rules: Iterable[Rule], wanted: str) -> Rule:
 
 
 def _files(folder: Path, shown: str) -> list[Path]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name that is too long
         raise RuleError(f"{shown}: no such folder of rules")
     files = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
     if not files:

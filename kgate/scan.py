@@ -13,8 +13,8 @@ from kgate.config import Settings, selected_ids
 from kgate.engine import Judge
 from kgate.merge import merged_assessments, merged_findings
 from kgate.model import Assessment, Counts, Finding, Note, Problem, Report, Resource, Score
+from kgate.repository import find_root
 from kgate.score import decide, score
-from kgate.sources import files
 from kgate.sources.collection import collect
 from kgate.sources.gitops.search import unfollowed
 from kgate.sources.progress import Progress
@@ -31,7 +31,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     findings: list[Finding] = []
     assessments: list[Assessment] = []
     problems: list[Problem] = []
-    notes: list[Note] = []
+    notes: list[Note] = [*settings.notes]
     counts = Counts()
     with closing(_read(settings, judge.kinds, progress)) as everything:
         for contents in everything:
@@ -90,5 +90,5 @@ def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Gen
         contents = manifest.read(settings.stdin_filename, data, kinds)
         yield replace(contents, notes=unfollowed(settings.stdin_filename, data, contents.resources))
     if paths:
-        root = files.find_root(paths)
+        root = find_root(paths)
         yield from collect(paths, root, settings.rendering, kinds, progress)

@@ -122,8 +122,8 @@ def test_a_program_of_the_repository_is_named_and_not_run(tmp_path: Path) -> Non
     assert not (tmp_path / "witness").exists()
     found = rows(result)["helm"]
     assert (found["state"], found["path"]) == ("missing", str(path))
-    assert found["note"] == "lies in the repository and is not run"
-    assert found["advice"].startswith("name it with --helm-bin if you trust it")
+    assert found["note"] == "lies where a pull request may have put it, and is not run"
+    assert found["advice"].startswith("name its path with --helm-bin if you trust it")
     assert result.code == 1
 
 

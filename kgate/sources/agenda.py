@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 
 from kgate.model import Note, Problem, Resource
+from kgate.repository import Repository
 from kgate.sources import files, releases
 from kgate.sources.files import Listing, SourceFile
 from kgate.sources.gitops import plan as gitops
-from kgate.sources.gitops.repository import Repository
 from kgate.sources.gitops.search import holds_deployment, peek
 from kgate.sources.kustomize import kustomization, overlay
 from kgate.sources.requests import (
@@ -87,7 +87,7 @@ class Agenda:
         pending = self.pending()
         self._rounds += 1
         if self._rounds < MAX_ROUNDS:
-            pending = [request for request in pending if _speaks_gitops(request)] or pending
+            pending = [request for request in pending if _speaks_gitops(request, self._repository)] or pending
         elif self._rounds > MAX_ROUNDS:
             return []
         self._taken |= {_key(request) for request in pending}
@@ -140,11 +140,12 @@ def _own_requests(listing: Listing, root: Path, settings: RenderSettings) -> Ite
 def _roots(listing: Listing, root: Path) -> set[Path]:
     """The kustomizations that no other one of the scan includes, and those of the repository that lead to a
     kustomization whose files are in the scan while it is not."""
-    found = set(kustomization.roots(listing.kustomizations))
+    found = set(kustomization.roots(listing.kustomizations, Repository(root)))
     lost = listing.touched - listing.kustomizations.keys()
     if lost:
         everywhere = files.find_kustomizations(root)
-        found |= {folder for folder in kustomization.roots(everywhere) if lost & _reach(folder, everywhere)}
+        roots = kustomization.roots(everywhere, Repository(root))
+        found |= {folder for folder in roots if lost & _reach(folder, everywhere)}
         found |= lost - everywhere.keys()  # named although it is ignored
     return found
 
@@ -161,12 +162,12 @@ def _reach(folder: Path, everywhere: dict[Path, kustomization.Kustomization]) ->
     return reached
 
 
-def _speaks_gitops(request: Request) -> bool:
+def _speaks_gitops(request: Request, repository: Repository) -> bool:
     """Whether the sources of a rendering may hold such objects."""
-    return any(holds_deployment(peek(path)) for path in _sources(request))
+    return any(holds_deployment(peek(path)) for path in _sources(request, repository) if repository.holds(path))
 
 
-def _sources(request: Request) -> Iterator[Path]:
+def _sources(request: Request, repository: Repository) -> Iterator[Path]:
     if isinstance(request, ChartRequest):
         yield from sorted(request.chart.glob("**/templates/**/*")) if request.chart.is_dir() else ()
         return
@@ -177,7 +178,7 @@ def _sources(request: Request) -> Iterator[Path]:
             continue
         seen.add(folder)
         try:
-            read = kustomization.read(folder)
+            read = kustomization.read(folder, repository)
         except kustomization.KustomizationError:
             continue
         pending += read.folders

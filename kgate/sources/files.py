@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kgate import manifest
 from kgate.model import Problem
+from kgate.repository import Repository
 from kgate.sources import templated
 from kgate.sources.ignores import Ignores
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """What a folder is searched for; a file that is named itself is read whatever it is called."""
-
-CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml")
-"""What kgate's own configuration may be called."""
 
 _ALWAYS_SKIPPED = (".git",)
 
@@ -45,19 +43,6 @@ class Listing:
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
-
-
-def find_root(paths: Sequence[Path]) -> Path:
-    """The repository that holds the paths: the nearest parent with ``.git``, else with a configuration
-    of kgate, else what they share."""
-    places = [Path(os.path.realpath(path)) for path in paths] or [Path.cwd()]
-    folders = [place if place.is_dir() else place.parent for place in places]
-    shared = Path(os.path.commonpath(folders))
-    for markers in ((".git",), CONFIG_NAMES):
-        for folder in (shared, *shared.parents):
-            if any((folder / marker).exists() for marker in markers):
-                return folder
-    return shared
 
 
 def shown_path(path: Path, root: Path) -> str:
@@ -104,7 +89,8 @@ class _Walk:
     def __init__(self, root: Path) -> None:
         self.listing = Listing()
         self._root = root
-        self._ignores = Ignores(root)
+        self._repository = Repository(root)
+        self._ignores = Ignores(self._repository)
         self._visited: set[Path] = set()
         self._above: dict[Path, Kustomization] = {}
         self._faulty: list[Path] = []
@@ -196,7 +182,7 @@ class _Walk:
         from kgate.sources.kustomize import kustomization
 
         try:
-            found = kustomization.read(folder)
+            found = kustomization.read(folder, self._repository)
         except kustomization.KustomizationError as error:
             self.listing.problems.add(Problem(shown_path(error.path, self._root), error.line, str(error)))
             self._faulty.append(error.path)
@@ -214,7 +200,7 @@ class _Walk:
             return None
         if entry.is_symlink():
             path = Path(os.path.realpath(path))
-            if not path.is_relative_to(self._root) or not path.exists():
+            if not self._repository.holds(path) or not path.exists():
                 self._problem(shown_path(Path(entry.path), self._root), _LINK_PROBLEM)
                 return None
             owner = self._chart_above(path)

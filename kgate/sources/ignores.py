@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from kgate.regexp import Pattern, PatternError, compile_go
+from kgate.repository import Repository
 from kgate.sources.globs import WILD, bytewise, literal, wildmatch
-from kgate.textfile import read_bytes
 
 FILES = (".gitignore", ".kgateignore")
 """Both have git's syntax and reach; the second is asked first."""
@@ -56,9 +56,10 @@ class Ignores:
     ``faults`` holds those that are too large to be followed, with what is wrong: they leave nothing out.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, repository: Repository) -> None:
         self.faults: dict[Path, str] = {}
-        self._root = root
+        self._repository = repository
+        self._root = repository.root
         self._files = cache(self._read)
 
     def covers(self, path: Path, is_dir: bool) -> bool:
@@ -80,7 +81,7 @@ class Ignores:
         found = []
         for name in reversed(FILES):
             try:
-                data = read_bytes(folder / name)
+                data = self._repository.read_bytes(folder / name)
             except OSError:
                 continue
             try:

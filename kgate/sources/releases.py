@@ -6,9 +6,11 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.model import Json
+from kgate.repository import OutsideError, Repository
 from kgate.sources.requests import ChartRequest, Release, ValuesFile
 
 _LONGEST_NAME = 53
@@ -34,29 +36,54 @@ def release_name(chart: Path) -> str:
     return ".".join(part for part in parts if part)[:_LONGEST_NAME].strip("-.") or "release"
 
 
-def parse_charts(value: Json, folder: Path) -> tuple[ChartRequest, ...]:
+def parse_charts(value: Json, folder: Path, repository: Repository) -> tuple[ChartRequest, ...]:
     """The requests of the field ``charts`` of a kgate.yaml that lies in a folder; without releases, the defaults.
 
-    Raises ValueError, with the path of the field, for what is wrong.
+    Raises ValueError, with the path of the field, for what is wrong, and OutsideError for what is not in the
+    repository.
     """
     charts = _list(value, "charts", "a list of charts, each with a path")
-    return tuple(_chart(item, f"charts[{index}]", folder) for index, item in enumerate(charts))
+    return tuple(_chart(item, f"charts[{index}]", _Base(folder, repository)) for index, item in enumerate(charts))
 
 
-def _chart(value: Json, where: str, folder: Path) -> ChartRequest:
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The folder of a kgate.yaml, where its paths start, and the repository that they must not leave."""
+
+    folder: Path
+    repository: Repository
+
+    def find(self, path: str) -> Path:
+        """The real path of what a path means. Raises OutsideError."""
+        if "\0" in path:
+            raise ValueError("a path cannot hold the character NUL")
+        real = Path(os.path.realpath(self.folder / path))
+        if not self.repository.holds(real):
+            raise OutsideError(path)
+        return real
+
+    def try_to_find(self, path: str) -> Path | None:
+        """The same, or None for what lies outside."""
+        try:
+            return self.find(path)
+        except OutsideError:
+            return None
+
+
+def _chart(value: Json, where: str, base: _Base) -> ChartRequest:
     fields = _mapping(value, where, _CHART_FIELDS)
     path = _text(fields, "path", where)
     if not path:
         raise ValueError(f"{where}.path is missing: name the folder of the chart, or its .tgz archive")
-    chart = _inside(folder, path)
-    if not (chart / "Chart.yaml").is_file() and not (chart.suffix == ".tgz" and chart.is_file()):
+    chart = base.find(path)
+    if not os.path.isfile(chart / "Chart.yaml") and not (chart.suffix == ".tgz" and os.path.isfile(chart)):
         raise ValueError(f"{where}.path: '{path}' is neither a folder with a Chart.yaml nor a .tgz archive")
     listed = _list(fields.get("releases"), f"{where}.releases", "a list of releases")
-    releases = [_release(item, f"{where}.releases[{index}]", folder, chart) for index, item in enumerate(listed)]
+    releases = [_release(item, f"{where}.releases[{index}]", base, chart) for index, item in enumerate(listed)]
     return ChartRequest(chart, tuple(releases) or default_releases(chart))
 
 
-def _release(value: Json, where: str, folder: Path, chart: Path) -> Release:
+def _release(value: Json, where: str, base: _Base, chart: Path) -> Release:
     fields = _mapping(value, where, _RELEASE_FIELDS)
     name = _text(fields, "name", where) or release_name(chart)
     if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
@@ -68,7 +95,7 @@ def _release(value: Json, where: str, folder: Path, chart: Path) -> Release:
     return Release(
         name=name,
         namespace=_argument(_text(fields, "namespace", where), f"{where}.namespace") or "default",
-        values=tuple(_values_files(fields, where, folder, chart)),
+        values=tuple(_values_files(fields, where, base, chart)),
         sets=tuple(_sets(fields, "set", where)),
         string_sets=tuple(_sets(fields, "set-string", where)),
         kubernetes_version=version or None,
@@ -78,20 +105,16 @@ def _release(value: Json, where: str, folder: Path, chart: Path) -> Release:
     )
 
 
-def _values_files(fields: dict[str, Json], where: str, folder: Path, chart: Path) -> Iterator[ValuesFile]:
+def _values_files(fields: dict[str, Json], where: str, base: _Base, chart: Path) -> Iterator[ValuesFile]:
+    bases = [base, _Base(chart, base.repository)] if chart.is_dir() else [base]
     for index, path in enumerate(_texts(fields, "values", where)):
-        places = [_inside(folder, path), *([_inside(chart, path)] if chart.is_dir() else [])]
-        found = next((place for place in places if place.is_file()), None)
+        places = [one.try_to_find(path) for one in bases]
+        found = next((place for place in places if place is not None and os.path.isfile(place)), None)
+        if found is None and None in places:
+            raise OutsideError(path)
         if found is None:
             raise ValueError(f"{where}.values[{index}]: there is no file '{path}' beside kgate.yaml or in the chart")
         yield ValuesFile(found)
-
-
-def _inside(folder: Path, path: str) -> Path:
-    """The real path of what a path means, from a folder."""
-    if "\0" in path:
-        raise ValueError("a path cannot hold the character NUL")
-    return Path(os.path.realpath(folder / path))
 
 
 def _sets(fields: dict[str, Json], name: str, where: str) -> Iterator[str]:

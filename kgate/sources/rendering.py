@@ -11,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 
 from kgate import manifest, process
-from kgate.model import Resource
+from kgate.model import Note, Resource
+from kgate.repository import open_repository
 from kgate.sources import files
 from kgate.sources.agenda import Agenda
 from kgate.sources.files import Listing
-from kgate.sources.gitops.repository import open_repository
 from kgate.sources.helm.render import render as render_chart
 from kgate.sources.kustomize.render import render as build_kustomization
 from kgate.sources.progress import Count, Progress
 from kgate.sources.requests import ChartRequest, RenderSettings, Request
-from kgate.sources.tools import Toolbox
+from kgate.sources.tools import REFUSAL, Toolbox
 from kgate.sources.workspace import Workspace
 
 _AHEAD = 4
@@ -43,31 +43,34 @@ def collect_rendered(
     count = Count(progress, len(plain) + len(agenda.pending()))
     yield from count.told(files.read_all(plain, kinds))
     options = replace(settings.options, asked_kinds=frozenset(kinds))
-    yield from count.told(_render(agenda, root, replace(settings, options=options)))
+    yield from count.told(_render(agenda, root, replace(settings, options=options), listing.starts))
     yield from files.read_all(agenda.elsewhere(), kinds)
     yield manifest.Contents(problems=agenda.problems, notes=agenda.notes, files=0)
 
 
-def _render(agenda: Agenda, root: Path, settings: RenderSettings) -> Iterator[manifest.Contents]:
+def _render(
+    agenda: Agenda, root: Path, settings: RenderSettings, scanned: Sequence[Path]
+) -> Iterator[manifest.Contents]:
     """Everything on the agenda, which grows by what is rendered."""
     requests = agenda.next_round()
     if not requests:
         return
-    with _Renderers(root, settings) as renderers:
+    with _Renderers(root, settings, scanned) as renderers:
         while requests:
             for contents in renderers.render(requests):
                 agenda.hear(contents.resources)
                 yield contents
             requests = agenda.next_round()
-    yield manifest.Contents(problems=tuple(agenda.leftover()), files=0)
+        refused = tuple(renderers.refused(root))
+    yield manifest.Contents(problems=tuple(agenda.leftover()), notes=refused, files=0)
 
 
 class _Renderers:
     """Threads that render, a workspace for them, and the programs that they run."""
 
-    def __init__(self, root: Path, settings: RenderSettings) -> None:
+    def __init__(self, root: Path, settings: RenderSettings, scanned: Sequence[Path]) -> None:
         self._options = settings.options
-        self._tools = Toolbox(root, settings.programs)
+        self._tools = Toolbox(root, settings.programs, scanned)
         self._workspace = Workspace(root)
         self._size = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="render")
@@ -94,6 +97,12 @@ class _Renderers:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+
+    def refused(self, root: Path) -> Iterator[Note]:
+        """A note for each program that was passed over, as a pull request may have put it there."""
+        for name, path in self._tools.refused.items():
+            message = f"this {name} {REFUSAL}; name its path with --{name}-bin if you trust it"
+            yield Note(files.shown_path(path, root), None, message)
 
     def _render(self, request: Request) -> manifest.Contents:
         if isinstance(request, ChartRequest):

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.deadline import NEVER, Deadline
+from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Json, Location, Pointer
 from kgate.process import Limits
-
-DEFAULT_SECONDS = 60
-DEFAULT_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,8 @@ class RenderOptions:
     helm_dependency_build: bool = False
     helm_degraded: bool = False
     allow_remote: bool = False
-    seconds: float = DEFAULT_SECONDS
-    memory: int = DEFAULT_MEMORY
+    seconds: float = RENDER_TIMEOUT.default
+    memory: int = RENDER_MEMORY.default << 20
     kubernetes_version: str | None = None
     asked_kinds: frozenset[str] = frozenset()
     deadline: Deadline = NEVER

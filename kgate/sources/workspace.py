@@ -7,12 +7,12 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from kgate import scratch
+from kgate.repository import Repository
 
 MAX_COPIED_BYTES = 256 << 20
 MAX_COPIED_FILES = 20_000
@@ -51,21 +51,20 @@ class Workspace:
         path.mkdir()
         return path
 
-    def copy(self, source: Path, target: Path, *, ignored_names: Collection[str] = (".git",)) -> None:
-        """Copies a file or a folder of the repository; the copies can be written.
+    def copy(self, source: Path, target: Path) -> None:
+        """Copies a file or a folder of the repository, without ``.git``; the copies can be written.
 
         What links inside the repository lead to is copied in their place. Raises CopyError for what leaves it, for
         anything else than files and folders, for what cannot be read, and beyond the MAX_COPIED_ numbers.
         """
-        _Copy(self.root, ignored_names).take(source, target)
+        _Copy(self.root).take(source, target)
 
 
 class _Copy:
     """One copy and what it may still hold."""
 
-    def __init__(self, root: Path, ignored_names: Collection[str]) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._ignored = ignored_names
         self._bytes = 0
         self._files = 0
         self._folders = 0
@@ -78,7 +77,7 @@ class _Copy:
                 real = self._resolve(source, above)
                 if real.is_dir():
                     target.mkdir(parents=True, exist_ok=True)
-                    names = sorted(set(os.listdir(real)) - set(self._ignored), reverse=True)
+                    names = sorted(set(os.listdir(real)) - {".git"}, reverse=True)
                     pending += ((real / name, target / name, (*above, real)) for name in names)
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +88,7 @@ class _Copy:
     def _resolve(self, source: Path, above: tuple[Path, ...]) -> Path:
         """The file or folder that a path leads to, if it may be copied. Raises CopyError and OSError."""
         real = Path(os.path.realpath(source))
-        if not real.is_relative_to(self._root):
+        if not Repository(self._root).holds(real):
             raise CopyError(source, self._departure(source))
         if real in above:
             raise CopyError(source, _circle(source))

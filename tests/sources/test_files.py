@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kgate.repository import find_root
 from kgate.sources import files
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n"
@@ -223,10 +224,10 @@ def test_a_broken_kustomization_is_a_problem(tmp_path: Path) -> None:
 def test_root(tmp_path: Path) -> None:
     tree(tmp_path, "repo/a/b/x.yaml", "repo/a/c/y.yaml")
     a = tmp_path / "repo/a"
-    assert files.find_root([a / "b", a / "c"]) == a.resolve()
-    assert files.find_root([a / "b/x.yaml"]) == (a / "b").resolve()
+    assert find_root([a / "b", a / "c"]) == a.resolve()
+    assert find_root([a / "b/x.yaml"]) == (a / "b").resolve()
     (tmp_path / "repo/.git").mkdir()
-    assert files.find_root([a / "b", a / "c"]) == (tmp_path / "repo").resolve()
+    assert find_root([a / "b", a / "c"]) == (tmp_path / "repo").resolve()
 
 
 def test_links_into_a_chart_lead_to_the_chart(tmp_path: Path) -> None:

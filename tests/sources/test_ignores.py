@@ -8,6 +8,7 @@ import pytest
 
 from fuzz.harness import Ground, ground
 from fuzz.ignores import Case, check
+from kgate.repository import Repository
 from kgate.sources.ignores import Ignores
 
 LINES = [
@@ -41,7 +42,7 @@ LINES = [
 
 
 def left_out(place: Ground, paths: list[str]) -> list[str]:
-    ignores = Ignores(place.repository)
+    ignores = Ignores(Repository(place.repository))
 
     def is_out(path: Path) -> bool:
         above = path.parent
@@ -63,4 +64,4 @@ def test_lines_mean_what_they_mean_to_git(text: str, out: list[str], kept: list[
 def test_many_stars_end(line: str) -> None:
     with ground() as place:
         place.write({".gitignore": line + "\n"})
-        assert not Ignores(place.repository).covers(place.repository / ("a" * 250), False)
+        assert not Ignores(Repository(place.repository)).covers(place.repository / ("a" * 250), False)

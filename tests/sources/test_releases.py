@@ -9,6 +9,7 @@ import pytest
 
 from kgate import manifest
 from kgate.model import Json
+from kgate.repository import Repository
 from kgate.sources.releases import default_releases, parse_charts, release_name
 from kgate.sources.requests import ChartRequest, Release, ValuesFile
 from tests.sources.gitops.objects import Shop, make_shop
@@ -51,7 +52,7 @@ def test_defaults(shop: Shop) -> None:
 
 def parsed(text: str, folder: Path) -> tuple[ChartRequest, ...]:
     value: Json = next(manifest.compose(text)).value
-    return parse_charts(value, folder)
+    return parse_charts(value, folder, Repository(folder))
 
 
 def test_all_fields(shop: Shop) -> None:
@@ -100,7 +101,8 @@ def test_an_archive(shop: Shop) -> None:
 
 
 def test_no_charts(shop: Shop) -> None:
-    assert parse_charts(None, shop.root) == parse_charts([], shop.root) == ()
+    assert parse_charts(None, shop.root, Repository(shop.root)) == ()
+    assert parse_charts([], shop.root, Repository(shop.root)) == ()
 
 
 WRONG = {

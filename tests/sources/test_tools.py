@@ -186,7 +186,14 @@ def link_out_of_the_repository(repository: Path, folder: Path, witness: Path) ->
     return str(repository)
 
 
-PLACES = [in_path, linked_file, linked_folder, relative, link_out_of_the_repository]
+def link_on_the_way(repository: Path, folder: Path, witness: Path) -> str:
+    """A link outside to a link in the repository to a program outside: the repository chooses which one."""
+    (repository / "helm").symlink_to(script(folder.parent / "elsewhere", HELM, witness=witness))
+    (folder / "helm").symlink_to(repository / "helm")
+    return str(folder)
+
+
+PLACES = [link_on_the_way, in_path, linked_file, linked_folder, relative, link_out_of_the_repository]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: str(place.__name__))
@@ -207,6 +214,94 @@ def test_a_program_of_the_repository_is_not_run(
     assert found is not None
     assert Toolbox(repository, {"helm": found}).helm is not None, "unless a flag names it"
     assert witness.exists()
+
+
+@pytest.mark.parametrize("marker", [".git/HEAD", ".git", "kgate.yaml"])
+def test_the_outermost_repository_counts(folders: tuple[Path, Path], marker: str) -> None:
+    """As where a submodule, or what calls itself one, is scanned; its own marker draws no border."""
+    repository, folder = folders
+    for place in (folder.parent / marker, repository / ".git"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("")
+    toolbox = Toolbox(repository)
+    path = script(folder / "helm", HELM)
+    assert toolbox.helm is None
+    assert toolbox.refused == {"helm": path}
+
+
+def test_the_working_folder_and_the_scanned_paths_count(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, folder = folders
+    path = script(folder / "helm", HELM)
+    assert Toolbox(repository, scanned=[folder]).helm is None
+    assert Toolbox(repository, scanned=[path]).helm is None
+    assert Toolbox(repository, scanned=[folder.parent / "elsewhere"]).helm == Tool("helm", path, HELM)
+    monkeypatch.chdir(folder)
+    assert Toolbox(repository).helm is None
+    monkeypatch.chdir("/")
+    assert Toolbox(repository, scanned=[Path("/")]).helm is not None, "the whole machine is no repository"
+
+
+@pytest.mark.parametrize("path", ["{}", ".:{}", ":{}", "{}:", "bin:{}", "./bin:{}"])
+def test_relative_and_empty_folders_of_path_are_left_out(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Even for a working folder that is not scanned and is no repository, such as that of a cron job."""
+    repository, folder = folders
+    witness = folder.parent / "witness"
+    script(folder.parent / "work/helm", HELM, witness=witness)
+    script(folder.parent / "work/bin/helm", HELM, witness=witness)
+    monkeypatch.chdir(folder.parent / "work")
+    monkeypatch.setenv("PATH", path.format(folder))
+    found = script(folder / "helm", HELM)
+    toolbox = Toolbox(repository)
+    assert toolbox.helm == Tool("helm", found, HELM)
+    assert toolbox.refused == {}
+    assert not witness.exists()
+
+
+def test_a_name_without_a_folder_means_path_but_not_the_repository(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, folder = folders
+    witness = folder.parent / "witness"
+    own = script(repository / "bin/helm-3", HELM, witness=witness)
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("PATH", f".:{own.parent}:{folder}")
+    with pytest.raises(ConfigError, match=f"helm-3: {own} lies where a pull request may have put it"):
+        _ = Toolbox(repository, {"helm": "helm-3"}).helm
+    other = script(folder / "helm-3", HELM)
+    assert Toolbox(repository, {"helm": "helm-3"}).helm == Tool("helm", other, HELM)
+    assert not witness.exists()
+    assert Toolbox(repository, {"helm": "./bin/helm-3"}).helm == Tool("helm", own, HELM), "a path is the user's choice"
+
+
+def test_what_lies_beside_a_python_of_the_repository_by_a_link_is_not_run(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, folder = folders
+    witness = folder.parent / "witness"
+    monkeypatch.setattr(sys, "prefix", str(repository / ".venv"))
+    monkeypatch.setattr(sys, "executable", str(repository / ".venv/bin/python"))
+    (repository / ".venv/bin").mkdir(parents=True)
+    (repository / ".venv/bin/helm").symlink_to(script(repository / "evil", HELM, witness=witness))
+    script(repository / ".venv/share/kubectl", KUBECTL, witness=witness)
+    monkeypatch.setenv("PATH", str(repository / ".venv/share"))
+    assert Toolbox(repository).helm is None
+    assert Toolbox(repository).kustomize is None
+    assert not witness.exists()
+
+
+def test_an_environment_of_the_repository_that_does_not_run_kgate_is_not_used(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, folder = folders
+    witness = folder.parent / "witness"
+    path = script(repository / ".venv/bin/kubectl", KUBECTL, witness=witness)
+    monkeypatch.setenv("PATH", str(path.parent))
+    assert Toolbox(repository).kustomize is None
+    assert not witness.exists()
 
 
 def test_a_python_inside_the_repository_keeps_its_kubectl(

@@ -131,13 +131,6 @@ def test_copies_can_be_written(repository: Path, space: Workspace) -> None:
     assert os.stat(space._folder).st_mode & 0o077 == 0, "nobody else looks in"
 
 
-def test_other_names_may_be_ignored(repository: Path, space: Workspace) -> None:
-    (repository / "chart/.git").mkdir()
-    (repository / "chart/.git/x").write_text("")
-    space.copy(repository / "chart", space.folder() / "copy", ignored_names=("Chart.yaml",))
-    assert tree(space._folder) == {"0/copy/.git/x": ""}
-
-
 # -------------------------------------------------------------------------------------- what is refused
 
 LEAVES = "leads out of the repository by a symbolic link, which is not followed"

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kgate.model import Json, child_pointer
+from kgate.repository import Repository
 from kgate.sources.gitops.argocd import sources_of
 from kgate.sources.gitops.fields import Fields, Log
 from kgate.sources.gitops.generators import NAMES, Generators, TooManyError, deep_merge
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
-from kgate.sources.gitops.repository import Repository
 
 _DECIDING = ("source", "sources", "sourceHydrator")
 """Fields of an Application's spec that decide what its manifests are."""
@@ -108,4 +108,4 @@ def _may_be_here(source: Fields, repository: Repository) -> bool:
     folder = path if before == path else before.rpartition("/")[0]
     if "{{" in url:
         return not folder or repository.has(folder)
-    return repository.holds(url, folder) or (not folder and not repository.urls)
+    return repository.is_meant(url, folder) or (not folder and not repository.urls)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.model import Json
+from kgate.repository import Repository, SearchError
 from kgate.sources import templated
 from kgate.sources.gitops.argocd_helm import helm_release
 from kgate.sources.gitops.argocd_kustomize import kustomization
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import Repository, SearchError, shown_url
 from kgate.sources.requests import ChartRequest, Request
+from kgate.urls import shown_url
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 
@@ -54,7 +55,7 @@ def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
         source.note(f"chart {chart} of {shown_url(url)} is not in this repository, so it is not judged", "chart")
     elif not source.needed("path"):
         return
-    elif not deployment.repository.holds(url, path):
+    elif not deployment.repository.is_meant(url, path):
         source.note(f"{path} of {shown_url(url)} is not in this repository, so it is not judged", "path")
     else:
         folder = source.find(deployment.repository, path, "path")

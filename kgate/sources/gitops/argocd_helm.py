@@ -9,13 +9,13 @@ from pathlib import Path
 
 from kgate.model import Location, Pointer
 from kgate.regexp import PatternError
+from kgate.repository import SearchError
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import SearchError, shown_url
 from kgate.sources.globs import doublestar
 from kgate.sources.requests import InlineValues, Release, ValuesFile
-from kgate.textfile import read_bytes
+from kgate.urls import shown_url
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_ARGUMENT = 100_000
@@ -66,7 +66,7 @@ def _resolve(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope
     if reference is not None:
         text = "/" + deployment.expand(text.partition("/")[2], source)
         url = reference.text("repoURL")
-        if not deployment.repository.holds(url, text):
+        if not deployment.repository.is_meant(url, text):
             message = f"the values of '{text.lstrip('/')}' in {shown_url(url)} are unknown: they are not here"
             helm.problem(f"{helm.name(*where)}: {message}", *where)
             return
@@ -154,7 +154,7 @@ def _file_parameters(helm: Fields, source: Fields, chart: Path, deployment: Depl
         where = ("fileParameters", index, "path")
         for file, _ in _resolve(helm, where, path, (source, chart, deployment)) if name and path else ():
             try:
-                text = read_bytes(file).decode("utf-8")
+                text = deployment.repository.read_bytes(file).decode("utf-8")
             except (OSError, UnicodeDecodeError):
                 text = None
             if text is None or len(text) > _MAX_ARGUMENT or "\0" in text:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kgate.repository import Repository
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import Repository
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 _UNKNOWN_REVISION = "0" * 40

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from kgate import manifest
 from kgate.model import Location, Pointer, Position
-from kgate.sources.gitops.repository import OutsideError, Repository
+from kgate.repository import Repository
 from kgate.sources.requests import InlineValues
-from kgate.textfile import read_bytes
 
 
 def read_values(text: str, place: Location, repository: Repository) -> InlineValues:
@@ -54,6 +52,6 @@ def _outward(
 def _lines(repository: Repository, path: str) -> list[str]:
     try:
         found = repository.find(path)
-        return manifest.decode(read_bytes(Path(found))).splitlines() if found else []
-    except (OSError, UnicodeDecodeError, OutsideError):
+        return manifest.decode(repository.read_bytes(found)).splitlines() if found else []
+    except (OSError, UnicodeDecodeError):
         return []

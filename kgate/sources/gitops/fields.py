@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.model import Json, Location, Note, Pointer, Problem, Resource, child_pointer, field_path
-from kgate.sources.gitops.repository import OutsideError, Repository
+from kgate.repository import OutsideError, Repository
 
 
 @dataclass(frozen=True, slots=True)

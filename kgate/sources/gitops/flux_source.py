@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kgate.model import Resource
+from kgate.repository import Repository
 from kgate.sources.gitops.catalogue import Catalogue
 from kgate.sources.gitops.fields import Fields
-from kgate.sources.gitops.repository import Repository, shown_url
+from kgate.urls import shown_url
 
 GROUP = "source.toolkit.fluxcd.io"
 GENERATOR = ("source.extensions.fluxcd.io", "ArtifactGenerator")
@@ -40,7 +41,7 @@ class Surroundings:
         if source is None:
             is_here = reference.text("name") == BOOTSTRAP_NAME or self.repository.has("./" + path)
         else:
-            is_here = self.repository.holds(self._url(source, reference), "./" + path)
+            is_here = self.repository.is_meant(self._url(source, reference), "./" + path)
         return "./" + path.removeprefix("./").lstrip("/") if is_here else None
 
     def shown(self, reference: Fields) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.model import Json, Location
+from kgate.repository import Repository
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.flux_source import Surroundings
 from kgate.sources.requests import InlineValues, ValuesFile
-from kgate.textfile import read_bytes
 
 
 def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> Iterator[ValuesFile | InlineValues]:
@@ -30,16 +30,16 @@ def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> I
     wanted = [(where, path) for where, path in entries if not is_lenient or repository.has("./" + path)]
     files = [found for where, path in wanted if (found := template.find(repository, "/" + path, *where))]
     if entries and chart / "values.yaml" not in files:
-        yield from _removal(template, chart)
+        yield from _removal(template, chart, repository)
     yield from (ValuesFile(file) for file in files)
 
 
-def _removal(template: Fields, chart: Path) -> Iterator[InlineValues]:
+def _removal(template: Fields, chart: Path, repository: Repository) -> Iterator[InlineValues]:
     """A null for every value of the chart's values.yaml, which takes it away (Helm, "Deleting a default key")."""
     if not (chart / "values.yaml").is_file():
         return
     try:
-        roots = list(manifest.compose(manifest.decode(read_bytes(chart / "values.yaml"))))
+        roots = list(manifest.compose(manifest.decode(repository.read_bytes(chart / "values.yaml"))))
     except (OSError, UnicodeDecodeError, manifest.ManifestError):
         return
     place = template.place("valuesFiles" if template.body.get("valuesFiles") else "valuesFile")

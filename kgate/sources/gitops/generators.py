@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from kgate import manifest
 from kgate.model import Json
 from kgate.regexp import PatternError
+from kgate.repository import Repository, SearchError
 from kgate.sources import globs
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
-from kgate.sources.gitops.repository import OutsideError, Repository, SearchError, shown_url
 from kgate.sources.gitops.selectors import matches
-from kgate.textfile import read_bytes
+from kgate.urls import shown_url
 
 MAX_PARAMETERS = 10_000
 """Sets of parameters that one ApplicationSet may have."""
@@ -148,7 +148,7 @@ class Generators:
             section.problem(f"{section.name()} must have directories or files")
             return ()
         prefixes = [_literal_prefix(path) for path, is_excluded, _ in entries if not is_excluded]
-        if not url or not any(self.repository.holds(url, prefix) for prefix in prefixes):
+        if not url or not any(self.repository.is_meant(url, prefix) for prefix in prefixes):
             section.note(f"{kind} of {shown_url(url)} cannot be resolved: it is not this repository", "repoURL")
             return _UNKNOWN
         paths = self._matching(section, entries, kind)
@@ -302,8 +302,8 @@ def _objects(section: Fields, repository: Repository, path: str) -> Iterator[dic
     """The object of a YAML or JSON file, or the objects of its list; faults are Problems at the generator."""
     try:
         found = repository.find("/" + path)
-        roots = list(manifest.compose(manifest.decode(read_bytes(found)))) if found else []
-    except (OSError, UnicodeDecodeError, OutsideError, manifest.ManifestError) as error:
+        roots = list(manifest.compose(manifest.decode(repository.read_bytes(found)))) if found else []
+    except (OSError, UnicodeDecodeError, manifest.ManifestError) as error:
         section.problem(f"{section.name('files')}: '{path}' cannot be read: {error}", "files")
         return
     value = roots[0].value if roots else None

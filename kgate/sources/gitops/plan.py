@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.model import Note, Problem, Resource
+from kgate.repository import Repository
 from kgate.sources import templated
 from kgate.sources.gitops import applicationset, argocd, flux, flux_helm
 from kgate.sources.gitops.catalogue import Catalogue, group
@@ -14,7 +15,6 @@ from kgate.sources.gitops.fields import Fields, Log, requester
 from kgate.sources.gitops.flux_source import GENERATOR as FLUX_GENERATOR
 from kgate.sources.gitops.flux_source import GROUP as FLUX_SOURCES
 from kgate.sources.gitops.flux_source import Surroundings
-from kgate.sources.gitops.repository import Repository
 from kgate.sources.requests import ChartRequest, KustomizationRequest, Request
 
 _DEPLOYING = frozenset(

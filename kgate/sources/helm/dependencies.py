@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kgate import process
 from kgate.model import Json, Location, Problem, child_pointer
+from kgate.repository import Repository
 from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
 from kgate.sources.helm import semver
@@ -111,7 +112,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def _is_chart(path: Path, name: str, root: Path) -> bool:
     """Whether a folder of the repository is the chart of that name."""
     chart = path / "Chart.yaml"
-    inside = Path(os.path.realpath(chart)).is_relative_to(root)
+    inside = Repository(root).holds(chart)
     return inside and chart.is_file() and YamlFile.read(chart, Mount("")).value.get("name") == name
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import Contents
 from kgate.model import Note, Problem, Rendering
+from kgate.repository import Repository
 from kgate.sources.files import shown_path
 from kgate.sources.helm import dependencies, schema
 from kgate.sources.helm.chart import (
@@ -45,7 +46,6 @@ from kgate.sources.helm.values import Layer, ReleaseValues, ValuesText, parse_se
 from kgate.sources.requests import ChartRequest, Release, RenderOptions, ValuesFile
 from kgate.sources.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.sources.workspace import CopyError, Workspace
-from kgate.textfile import read_bytes
 
 _VALUES_ADVICE = "; if it needs values, name them in kgate.yaml, under charts"
 _MOST_DROPPED = 20
@@ -345,10 +345,15 @@ class _Chart:
             layers.append(Layer(file.body, file.locate, depth))
         return ReleaseValues(line[-1].scope, tuple(layers), whole_file(self._chart_file))
 
+    def _bytes_of(self, path: Path) -> bytes:
+        """The bytes of a values file: of the copy, or else of the repository."""
+        own = Repository(self._copy.folder)
+        return (own if own.holds(path) else Repository(self._workspace.root)).read_bytes(path)
+
     def _values_file(self, path: Path, mount: Mount) -> ValuesText:
         if path not in self._values_files:
             try:
-                text = manifest.decode(read_bytes(path))
+                text = manifest.decode(self._bytes_of(path))
             except (OSError, UnicodeDecodeError):
                 text = ""
             archive = whole_file(mount.archive, is_approximate=True) if mount.archive else None

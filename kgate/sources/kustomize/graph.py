@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.model import Problem
+from kgate.repository import Repository
 from kgate.sources.files import shown_path
 from kgate.sources.kustomize import kustomization
 from kgate.sources.kustomize.kustomization import Kustomization, KustomizationError, Link
@@ -74,7 +75,7 @@ class _Walk:
         if folder in self.given:
             return self.given[folder]
         try:
-            return kustomization.read(folder)
+            return kustomization.read(folder, Repository(self.root))
         except KustomizationError as error:
             if error.path == folder:
                 self.bare.append(folder)
@@ -87,7 +88,7 @@ class _Walk:
         for link in sorted(node.links, key=lambda link: link.key == "components"):
             line = node.source.position(link.offset).line
             shown = shown_path(node.path, self.root)
-            if not (link.real.is_relative_to(self.root) and link.lexical.is_relative_to(self.root)):
+            if not (Repository(self.root).holds(link.real) and link.lexical.is_relative_to(self.root)):
                 message = f"{link.text} leads out of the repository, so what it builds is not judged"
                 self.problems.append(Problem(shown, line, message))
             elif link.is_folder and link.real in opened:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText
+from kgate.repository import OutsideError, Repository
 from kgate.sources.templated import KUSTOMIZATION_NAMES
-from kgate.textfile import read_bytes
 
 
 class KustomizationError(Exception):
@@ -128,23 +128,28 @@ def find(folder: Path) -> Path | None:
     return next((folder / name for name in KUSTOMIZATION_NAMES if (folder / name).is_file()), None)
 
 
-def read(folder: Path) -> Kustomization:
+def read(folder: Path, repository: Repository) -> Kustomization:
     """The kustomization of a folder. Raises KustomizationError if there is none or it cannot be read."""
     folder = Path(os.path.realpath(folder))
     path = find(folder)
     if path is None:
         raise KustomizationError(folder, None, "has no kustomization file")
     try:
-        text = manifest.decode(read_bytes(path))
+        text = manifest.decode(repository.read_bytes(path))
+    except OutsideError as error:
+        raise KustomizationError(path, None, f"{error.strerror}, so what it builds is not judged") from None
     except OSError as error:
         raise KustomizationError(path, None, f"cannot be read: {error.strerror}; mend its permissions") from None
     except UnicodeDecodeError:
         raise KustomizationError(path, None, "is not UTF-8 text; re-encode it") from None
-    return parse(folder, path, text)
+    return parse(folder, path, text, repository)
 
 
-def parse(folder: Path, path: Path, text: str) -> Kustomization:
-    """The kustomization that a text is, in a folder. Raises KustomizationError."""
+def parse(folder: Path, path: Path, text: str, repository: Repository) -> Kustomization:
+    """The kustomization that a text is, in a folder; what it names is read from the repository alone.
+
+    Raises KustomizationError.
+    """
     root = _root(path, text)
     links: list[Link] = []
     remotes: list[Remote] = []
@@ -156,9 +161,9 @@ def parse(folder: Path, path: Path, text: str) -> Kustomization:
         elif found is not None:
             links.append(found)
             if found.key in _PLUGINS and not found.is_folder:
-                text = _text(found.real)
-                option_likes += _options_of_plugins(text, reference.node)
-                inner = [_resolve(folder, other) for other in _plugin_references(text, reference.node)]
+                plugin = _text(found.real, repository)
+                option_likes += _options_of_plugins(plugin, reference.node)
+                inner = [_resolve(folder, other) for other in _plugin_references(plugin, reference.node)]
                 links += [other for other in inner if isinstance(other, Link)]
                 remotes += [other for other in inner if isinstance(other, Remote)]
     charts = tuple(_charts(folder, root))
@@ -166,7 +171,7 @@ def parse(folder: Path, path: Path, text: str) -> Kustomization:
     return Kustomization(folder, path, source, root, tuple(links), tuple(remotes), charts, tuple(option_likes))
 
 
-def roots(folders: Iterable[Path]) -> tuple[Path, ...]:
+def roots(folders: Iterable[Path], repository: Repository) -> tuple[Path, ...]:
     """The kustomizations that no other one includes, sorted; of a circle its first member.
 
     What cannot be read is a root, so that somebody hears of it.
@@ -174,7 +179,7 @@ def roots(folders: Iterable[Path]) -> tuple[Path, ...]:
     included: dict[Path, tuple[Path, ...]] = {}
     for folder in {Path(os.path.realpath(folder)) for folder in folders}:
         try:
-            included[folder] = read(folder).folders
+            included[folder] = read(folder, repository).folders
         except KustomizationError:
             included[folder] = ()
     inner = {member for folder, members in included.items() for member in members if member != folder}
@@ -327,10 +332,10 @@ def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
                 yield _Reference("files", node, reference.text)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, repository: Repository) -> str:
     """The text of a small file; empty if it cannot be read, which kustomize itself complains about."""
     try:
-        return manifest.decode(read_bytes(path))
+        return manifest.decode(repository.read_bytes(path))
     except (OSError, UnicodeDecodeError):
         return ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import SourceText
 from kgate.model import Json, Location, Pointer, Position, child_pointer
+from kgate.repository import Repository
 from kgate.sources.jsontext import json_text
 from kgate.sources.kustomize import edits, kustomization
 from kgate.sources.kustomize.copy import Copy
@@ -18,7 +19,6 @@ from kgate.sources.kustomize.origins import way_to
 from kgate.sources.requests import KustomizationRequest
 from kgate.sources.templated import KUSTOMIZATION_NAMES
 from kgate.sources.workspace import Workspace
-from kgate.textfile import read_bytes
 
 Reader = Callable[[Path], SourceText]
 """Gives the text of a source file with the path that reports show."""
@@ -119,7 +119,7 @@ def _changes(request: KustomizationRequest, copy: Copy, texts: dict[Path, Source
     path, text = folder / _NAME, json_text(content, indent=1)
     copy.add(path, text)
     texts[path] = _OverlayText(text, request)
-    return kustomization.parse(copy.folder, path, text)
+    return kustomization.parse(copy.folder, path, text, Repository(copy.top))
 
 
 def _take_patches(changes: Kustomization, copy: Copy, workspace: Workspace) -> None:
@@ -172,7 +172,7 @@ def _around(
     path, text = folder / _NAME, dump(content)
     copy.add(path, text)
     texts[path] = _OverlayText(text, request, child_pointer("", _METADATA))
-    return kustomization.parse(folder, path, text)
+    return kustomization.parse(folder, path, text, Repository(copy.top))
 
 
 def _patches_as_files(
@@ -249,7 +249,7 @@ class _PatchText(_OverlayText):
         key = self.requested(self._addition, start, end, pointer)
         inner = SourceText(key.path, self.text).location(start, end, pointer)
         line = key.start.line + inner.start.line
-        shift = _indentation(self._root / key.path, line, inner.snippet)
+        shift = _indentation(Repository(self._root), key.path, line, inner.snippet)
         if shift is None:
             return replace(key, is_approximate=True)
         begin = Position(line, inner.start.column + shift)
@@ -257,10 +257,10 @@ class _PatchText(_OverlayText):
         return replace(inner, start=begin, end=Position(line, inner.end.column + shift), snippet=snippet)
 
 
-def _indentation(file: Path, line: int, text: str) -> int | None:
+def _indentation(repository: Repository, file: str, line: int, text: str) -> int | None:
     """By how much a line of a file is further in than a text; None if it is not that text."""
     try:
-        lines = read_bytes(file).decode("utf-8").split("\n")
+        lines = repository.read_bytes(repository.root / file).decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         return None
     found = lines[line - 1].rstrip() if line <= len(lines) else ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from kgate import manifest, process
 from kgate.manifest import SourceText
 from kgate.model import Location, Note, Pointer, Problem, Rendering
+from kgate.repository import Repository
 from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
 from kgate.sources.kustomize import (
@@ -34,6 +35,7 @@ from kgate.sources.requests import KustomizationRequest, RenderOptions, advice
 from kgate.sources.templated import KUSTOMIZATION_NAMES
 from kgate.sources.tools import INSTALL_HELM, INSTALL_KUSTOMIZE, Tool
 from kgate.sources.workspace import CopyError, Workspace
+from kgate.urls import shown_url
 
 _LONGEST_MESSAGE = 800
 _LONGEST_OPTION = 60
@@ -114,7 +116,7 @@ def _generated(job: _Job) -> dict[Path, Kustomization]:
         raise KustomizationError(job.folder, None, "holds neither a kustomization nor manifests to build")
     text = overlay.dump({"resources": members})
     path = job.folder / KUSTOMIZATION_NAMES[0]
-    return {job.folder: kustomization.parse(job.folder, path, text)}
+    return {job.folder: kustomization.parse(job.folder, path, text, Repository(job.workspace.root))}
 
 
 def _components(job: _Job) -> tuple[Path, ...]:
@@ -159,7 +161,7 @@ def _selector_faults(job: _Job, nodes: Sequence[Kustomization], top: Sequence[Ku
 
 
 def _remote_message(text: str, shown: str) -> str:
-    return f"remote base {text} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
+    return f"remote base {shown_url(text)} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
 
 
 def _option_message(option: OptionLike) -> str:
@@ -346,6 +348,8 @@ class _GeneratedText(SourceText):
 def _reader(job: _Job, copy: Copy, texts: Mapping[Path, SourceText]) -> overlay.Reader:
     """What gives the text of a source file with the path that reports show, for as long as the scan lasts."""
 
+    repository = Repository(job.workspace.root)
+
     def read(file: Path) -> SourceText:
         if file in texts:
             return texts[file]
@@ -353,7 +357,7 @@ def _reader(job: _Job, copy: Copy, texts: Mapping[Path, SourceText]) -> overlay.
             return _GeneratedText(job.shown(file.parent), copy.given[file])
         text = ""
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            text = manifest.decode(file.read_bytes())
+            text = manifest.decode(repository.read_bytes(file, manifest.MAX_FILE_BYTES))
         return SourceText(job.shown(file), text)
 
     return read

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kgate import manifest
 from kgate.model import Resource
+from kgate.repository import Repository
 from kgate.sources.gitops.plan import Planned, plan
-from kgate.sources.gitops.repository import Repository
 from kgate.sources.requests import ChartRequest, KustomizationRequest, Release
 
 URL = "https://git.example.org/shop/deploy.git"

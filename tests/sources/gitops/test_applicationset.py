@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from kgate import repository
 from kgate.sources.gitops import applicationset as applicationset_module
-from kgate.sources.gitops import generators, repository
+from kgate.sources.gitops import generators
 from kgate.sources.gitops.generators import flatten, normalise_name
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.requests import ChartRequest, Request

@@ -120,8 +120,8 @@ def test_values_that_are_filled_in_stand_at_their_field(shop: Shop) -> None:
     text = application("path: charts/web\nhelm:\n  values: |\n    a: 1\n")
     resources = shop.resources(text)
     (shop.root / "apps.yaml").write_text("something else\n" * 20, encoding="utf-8")
+    from kgate.repository import Repository
     from kgate.sources.gitops.plan import plan
-    from kgate.sources.gitops.repository import Repository
 
     (values,) = release(plan(resources, Repository(shop.root, shop.urls))).values
     assert isinstance(values, InlineValues)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kgate.model import Json
+from kgate.repository import Repository
 from kgate.sources.gitops.plan import GITOPS_KINDS, deploys, is_relevant, plan
-from kgate.sources.gitops.repository import Repository
 from kgate.sources.requests import InlineValues, KustomizationRequest, ValuesFile
 from tests.sources.gitops.objects import URL, Shop, build, make_shop, release, told
 

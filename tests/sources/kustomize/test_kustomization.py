@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgate.model import Problem
+from kgate.repository import Repository
 from kgate.sources.kustomize import graph, kustomization
 from kgate.sources.kustomize.kustomization import KustomizationError, Remote
 
@@ -46,14 +47,14 @@ ROLES = {
 @pytest.mark.parametrize("text", ROLES.values(), ids=ROLES)
 def test_every_role_of_a_file(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": text.format("../b/file.yaml"), "b/file.yaml": "kind: A\n"})
-    found = kustomization.read(tmp_path / "a")
+    found = kustomization.read(tmp_path / "a", Repository(tmp_path))
     assert (found.files, found.folders, found.remotes) == ((tmp_path / "b" / "file.yaml",), (), ())
 
 
 @pytest.mark.parametrize("key", ["resources", "bases", "components", "transformers", "generators", "validators"])
 def test_every_role_of_a_folder(key: str, tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": f"{key}: [../b]\n", "b/kustomization.yaml": "{}\n"})
-    found = kustomization.read(tmp_path / "a")
+    found = kustomization.read(tmp_path / "a", Repository(tmp_path))
     assert (found.files, found.folders, found.remotes) == ((), (tmp_path / "b",), ())
 
 
@@ -87,25 +88,25 @@ LOCAL = [
 @pytest.mark.parametrize("text", FETCHED)
 def test_what_is_fetched(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": f"kind: Kustomization\nresources:\n  - {text}\n"})
-    assert kustomization.read(tmp_path).remotes == (Remote(3, text),)
+    assert kustomization.read(tmp_path, Repository(tmp_path)).remotes == (Remote(3, text),)
 
 
 @pytest.mark.parametrize("text", LOCAL[:-1])
 def test_what_is_local(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": f"resources: [{text}]\n", "b/kustomization.yaml": "{}\n"})
-    assert not kustomization.read(tmp_path / "a").remotes
+    assert not kustomization.read(tmp_path / "a", Repository(tmp_path)).remotes
 
 
 def test_a_local_folder_that_reads_like_a_repository_is_fetched_all_the_same(tmp_path: Path) -> None:
     write(
         tmp_path, {"kustomization.yaml": "resources: [github.com/a/b]\n", "github.com/a/b/kustomization.yaml": "{}\n"}
     )
-    assert kustomization.read(tmp_path).remotes == (Remote(1, "github.com/a/b"),)
+    assert kustomization.read(tmp_path, Repository(tmp_path)).remotes == (Remote(1, "github.com/a/b"),)
 
 
 def test_a_local_file_comes_before_a_repository(tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": "resources: [github.com/a.yaml]\n", "github.com/a.yaml": "kind: A\n"})
-    assert not kustomization.read(tmp_path).remotes
+    assert not kustomization.read(tmp_path, Repository(tmp_path)).remotes
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,12 @@ def test_a_local_file_comes_before_a_repository(tmp_path: Path) -> None:
 )
 def test_a_file_of_a_generator_that_is_fetched(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": f"configMapGenerator:\n  - name: a\n    files:\n      - {text}\n"})
-    assert kustomization.read(tmp_path).remotes[:1] == (Remote(4, text.removeprefix("key=")),)
+    assert kustomization.read(tmp_path, Repository(tmp_path)).remotes[:1] == (Remote(4, text.removeprefix("key=")),)
 
 
 def test_a_component_says_so(tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yml": "kind: Component\n", "b/Kustomization": "kind: Kustomization\n"})
-    assert [kustomization.read(tmp_path / name).is_component for name in "ab"] == [True, False]
+    assert [kustomization.read(tmp_path / name, Repository(tmp_path)).is_component for name in "ab"] == [True, False]
 
 
 UNREADABLE = {
@@ -133,7 +134,7 @@ UNREADABLE = {
 def test_what_cannot_be_read(text: str, line: int | None, told: str, tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": text})
     with pytest.raises(KustomizationError, match=told) as caught:
-        kustomization.read(tmp_path)
+        kustomization.read(tmp_path, Repository(tmp_path))
     assert (caught.value.path, caught.value.line) == (tmp_path / "kustomization.yaml", line)
 
 
@@ -150,12 +151,17 @@ ROOTS = {
 @pytest.mark.parametrize(("folders", "wanted"), ROOTS.values(), ids=ROOTS)
 def test_roots(folders: dict[str, list[str]], wanted: list[str], tmp_path: Path) -> None:
     write(tmp_path, {f"{name}/kustomization.yaml": f"resources: {list(of)}\n" for name, of in folders.items()})
-    assert kustomization.roots(tmp_path / name for name in folders) == tuple(tmp_path / name for name in wanted)
+    assert kustomization.roots((tmp_path / name for name in folders), Repository(tmp_path)) == tuple(
+        tmp_path / name for name in wanted
+    )
 
 
 def test_what_cannot_be_read_is_a_root(tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": "a: [", "b/kustomization.yaml": "resources: [../c]", "c/x": ""})
-    assert kustomization.roots([tmp_path / "a", tmp_path / "b"]) == (tmp_path / "a", tmp_path / "b")
+    assert kustomization.roots([tmp_path / "a", tmp_path / "b"], Repository(tmp_path)) == (
+        tmp_path / "a",
+        tmp_path / "b",
+    )
 
 
 def test_a_graph_lists_what_is_included_first(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kgate.repository import Repository
 from kgate.sources.kustomize.kustomization import parse
 from kgate.sources.kustomize.transformers import Field, names_agree
 
@@ -23,5 +24,5 @@ NAMES = [
 @pytest.mark.parametrize(("name", "agree"), NAMES)
 def test_names_agree(name: str, agree: bool) -> None:
     texts = [f"namePrefix: {prefix}\n" for prefix in ("a-", "aa-", "a", "aa")]
-    nodes = [parse(Path("x"), Path("x/kustomization.yaml"), text) for text in texts]
+    nodes = [parse(Path("x"), Path("x/kustomization.yaml"), text, Repository(Path("x"))) for text in texts]
     assert names_agree(nodes, "web", Field(("metadata", "name"), name, "Deployment", name)) is agree

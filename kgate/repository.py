@@ -1,15 +1,17 @@
-"""Tells whether a URL means the repository that is scanned, and finds what its objects name in it."""
+"""What is scanned: the root of a repository, the URLs that it is known by, and the one way to read what it holds."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.textfile import read_bytes
+from kgate import textfile
+from kgate.urls import normalise_url
 
 MAX_ENTRIES = 200_000
 """Files and folders that a repository may have for a search through it."""
@@ -17,25 +19,56 @@ MAX_ENTRIES = 200_000
 MAX_LOOKS = 20_000_000
 """Files and folders that all searches of one scan may look at, counted once for each pattern."""
 
+CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml")
+"""What kgate's own configuration may be called."""
+
+_GIT = ".git"
+_MOST_LINKS = 40
+
 
 class SearchError(ValueError):
     """A search that would look at too much."""
 
 
-class OutsideError(ValueError):
+class OutsideError(OSError):
     """A path that leaves the repository, by ``..`` or by a symbolic link."""
+
+    def __init__(self, path: str, advice: str = "") -> None:
+        super().__init__(errno.EXDEV, f"leads out of the repository, and is not followed{advice}", path)
+
+    def __str__(self) -> str:
+        return f"'{self.filename}' {self.strerror}"
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The scanned repository: its real root folder, and the URLs that it is known by."""
+    """The scanned repository: its real root folder, and the URLs that it is known by.
+
+    What git keeps in ``.git`` is no part of it: there lie the credentials of the checkout.
+    """
 
     root: Path
     urls: tuple[str, ...] = ()
     _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
-    def holds(self, url: str, path: str) -> bool:
+    def holds(self, path: Path) -> bool:
+        """Whether a path really lies in the repository, whatever links lead to it."""
+        real = Path(os.path.realpath(path))
+        return real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root))
+
+    def read_bytes(self, path: Path, most: int = textfile.MAX_BYTES) -> bytes:
+        """The bytes of a regular file that really lies in the repository.
+
+        Raises OutsideError for one that does not, OSError for anything else and for more than ``most``.
+        """
+        real = Path(os.path.realpath(path))
+        if not self.holds(real):
+            lexical = Path(os.path.abspath(path))
+            raise OutsideError(self.shown(lexical) if lexical.is_relative_to(self.root) else lexical.name)
+        return textfile.read_bytes(real, most)
+
+    def is_meant(self, url: str, path: str) -> bool:
         """Whether an object that names this URL and path means this repository.
 
         It does if the URL is one of ours; or if it ends in the name of ours or of the root folder and the path exists
@@ -66,8 +99,8 @@ class Repository:
             return None
         plain = Path(os.path.normpath(start / path.lstrip("/")))
         real = Path(os.path.realpath(plain))
-        if not plain.is_relative_to(self.root) or not real.is_relative_to(self.root):
-            raise OutsideError(f"'{path}' leads out of the repository, and is not followed")
+        if not plain.is_relative_to(self.root) or not self.holds(real):
+            raise OutsideError(path)
         return real if os.path.exists(real) else None  # unlike Path.exists, False for a name that is too long
 
     def names(self, folder: Path) -> list[str]:
@@ -123,7 +156,10 @@ def open_repository(root: Path, extra_urls: tuple[str, ...] = ()) -> Repository:
 
 
 def _config_file(git: Path) -> Path | None:
-    """The configuration file of a checkout, a worktree or a submodule (git, gitrepository-layout)."""
+    """The configuration file of a checkout, a worktree or a submodule (git, gitrepository-layout).
+
+    That of a worktree lies outside of it. Nothing is taken from it but URLs to compare with, and none is shown.
+    """
     if git.is_dir():
         return git / "config"
     link = re.match(r"gitdir:[ \t]*([^\0\n]+)", _text(git))
@@ -136,7 +172,7 @@ def _config_file(git: Path) -> Path | None:
 
 def _text(path: Path) -> str:
     try:
-        return read_bytes(path).decode("utf-8", "replace")
+        return textfile.read_bytes(path).decode("utf-8", "replace")
     except OSError:
         return ""
 
@@ -159,34 +195,6 @@ def _remotes(config: str) -> Iterator[str]:
             yield value
 
 
-_SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([^/:@]+):(?!//)(.+)")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^@/]*@)?([^/]*)(.*)", re.DOTALL)
-
-
-def normalise_url(url: str) -> str:
-    """``host/owner/name`` of a URL, however it is spelled; ``/path`` of a local one; empty if it says nothing.
-
-    Scheme, credentials, port, ``.git`` and the case of letters do not tell repositories apart (as Argo CD has it).
-    """
-    url = url.strip()
-    match = _SCHEME.fullmatch(url)
-    if match and match[1].lower() != "file":
-        host, path = match[2].partition(":")[0], match[3]
-    elif match:
-        host, path = "", match[3]
-    elif (scp := _SCP_LIKE.fullmatch(url)) and not url.startswith(("/", ".")):
-        host, path = scp[1], scp[2]
-    else:
-        host, path = "", url
-    path = path.partition("?")[0].strip("/").removesuffix(".git").strip("/")
-    return f"{host}/{path}".lower() if path else ""
-
-
-def shown_url(url: str) -> str:
-    """A URL without the credentials that it may carry."""
-    return re.sub(r"://[^@/\s]*@", "://", url)
-
-
 def _last_segment(normal: str) -> str:
     return normal.rpartition("/")[2]
 
@@ -198,3 +206,86 @@ def _can_be_a_path(path: str) -> bool:
 
 def _is_root(path: str) -> bool:
     return os.path.normpath("/" + path).strip("/") == ""
+
+
+def _is_of_git(relative: Path) -> bool:
+    return any(part.lower() == _GIT for part in relative.parts)
+
+
+# ----------------------------------------------------------------------------- where repositories begin
+
+
+def find_root(paths: Sequence[Path]) -> Path:
+    """The repository that holds the paths: the nearest parent with ``.git``, else with a configuration
+    of kgate, else what they share."""
+    places = [Path(os.path.realpath(path)) for path in paths] or [Path.cwd()]
+    folders = [place if place.is_dir() else place.parent for place in places]
+    shared = Path(os.path.commonpath(folders))
+    for markers in ((_GIT,), CONFIG_NAMES):
+        for folder in (shared, *shared.parents):
+            if _has_any(folder, markers):
+                return folder
+    return shared
+
+
+def _has_any(folder: Path, markers: Iterable[str]) -> bool:
+    return any(os.path.lexists(folder / marker) for marker in markers)
+
+
+@dataclass(frozen=True, slots=True)
+class UntrustedFolders:
+    """What a pull request may have filled: the working folder, the scanned paths, and the repositories that hold
+    them. The root of the file system is not among them. ``folders`` are real paths."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def around(cls, paths: Iterable[Path]) -> UntrustedFolders:
+        """Those of these paths and the working folder, up to the outermost repository."""
+        places = (Path(os.path.realpath(path)) for path in (Path.cwd(), *paths))
+        known = (folder for place in places for folder in (place, _outermost(place)))
+        return cls(tuple(dict.fromkeys(folder for folder in known if folder != folder.parent)))
+
+    def hold(self, place: Path) -> bool:
+        """Whether a real path lies in one of them."""
+        return any(place.is_relative_to(folder) for folder in self.folders)
+
+    def resolve(self, path: Path) -> Path:
+        """The real path of what the user names, which need not exist.
+
+        Raises OutsideError where a link of a repository or of one of these folders leads out of it, or to what git
+        keeps; links elsewhere are the user's own. Raises OSError for links in a circle.
+        """
+        pending = [*reversed((path if path.is_absolute() else Path.cwd() / path).parts)]
+        here = Path(pending.pop())
+        links = 0
+        while pending:
+            name = pending.pop()
+            place = here.parent if name == os.pardir else here / name
+            if name == os.pardir or not place.is_symlink():
+                here = place
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+            home = self._home(place)
+            if home is not None and not Repository(home).holds(place):
+                raise OutsideError(os.fspath(path), "; remove the symbolic link, or name the place that it leads to")
+            target = Path(os.readlink(place).removeprefix("\\\\?\\"))
+            pending += reversed(target.parts)
+            if target.is_absolute():
+                here = Path(pending.pop())
+        return here
+
+    def _home(self, link: Path) -> Path | None:
+        """The folder that a link must not lead out of, if it may be a stranger's: its repository, else one of these."""
+        for folder in link.parents:
+            if folder != folder.parent and _has_any(folder, (_GIT, *CONFIG_NAMES)):
+                return folder
+        return next((folder for folder in self.folders if link.is_relative_to(folder)), None)
+
+
+def _outermost(place: Path) -> Path:
+    """The topmost folder at or above a place that is marked as a repository; else the place itself."""
+    marked = [folder for folder in (place, *place.parents) if _has_any(folder, (_GIT, *CONFIG_NAMES))]
+    return marked[-1] if marked else place

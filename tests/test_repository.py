@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kgate.sources.gitops.repository import OutsideError, Repository, normalise_url, open_repository, shown_url
+from kgate.repository import OutsideError, Repository, open_repository
+from kgate.urls import normalise_url, shown_url
 
 SAME = {
     "https": "https://git.example.org/shop/deploy",
@@ -70,7 +71,7 @@ HELD = {
 def test_holds(tmp_path: Path, urls: tuple[str, ...], url: str, path: str, held: bool) -> None:
     root = tmp_path.resolve() / "clone"
     (root / "apps").mkdir(parents=True)
-    assert Repository(root, urls).holds(url, path) is held
+    assert Repository(root, urls).is_meant(url, path) is held
 
 
 def test_paths(tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""config.py and limits.py: what a file may set, which a pull request may change, and what flags alone may."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kgate.config import Options, Settings, read_config, settle
+from kgate.limits import LIMITS
+from kgate.repository import Repository, UntrustedFolders
+from tests.command import ROOT, kgate
+from tests.sources.test_tools import HELM, script
+
+GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
+
+
+def repository(folder: Path, config: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "a.yaml").write_text(GOOD, encoding="utf-8")
+    (folder / "kgate.yaml").write_text(config, encoding="utf-8")
+    return folder
+
+
+def settings(folder: Path, config: str, options: Options) -> Settings:
+    repository(folder, config)
+    file = read_config(folder / "kgate.yaml", Repository(folder))
+    return settle(options, file, UntrustedFolders.around([folder]))
+
+
+# ------------------------------------------------------------------------------------------- programs
+
+
+@pytest.mark.parametrize("name", ["helm", "kubectl", "kustomize"])
+@pytest.mark.parametrize("value", ["helm", "/abs/helm.sh", "bin/helm", "null"])
+def test_no_program_is_taken_from_a_file(tmp_path: Path, name: str, value: str) -> None:
+    result = kgate("scan", ".", cwd=repository(tmp_path, f"min-score: 0\n{name}-bin: {value}\n"))
+    assert result.code == 2, result
+    variable = f"KGATE_SCAN_{name.upper()}_BIN"
+    assert f"kgate.yaml:2: '{name}-bin' is not taken from a file" in result.err
+    assert f"name it with --{name}-bin, or with {variable}" in result.err
+
+
+MARKERS = {
+    "no .git": (),
+    ".git": (".git/HEAD",),
+    "a nested .git": (".git/HEAD", "k8s/.git/HEAD"),
+    "a nested .git file": ("k8s/.git",),
+    "a nested configuration": (".git/HEAD", "k8s/kgate.yml"),
+}
+
+
+@pytest.mark.parametrize("markers", MARKERS.values(), ids=MARKERS.keys())
+@pytest.mark.parametrize("start", [".", "k8s"])
+def test_a_program_of_the_checkout_on_path_does_not_run(tmp_path: Path, markers: tuple[str, ...], start: str) -> None:
+    """PATH holds bin/ of the checkout; a chart needs helm; the scan starts at its root or below, from either folder."""
+    shop = tmp_path / "shop"
+    witness = tmp_path / "witness"
+    script(shop / "bin/helm", HELM, witness=witness)
+    for name, text in {"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "templates/a.yaml": GOOD}.items():
+        (shop / "k8s" / name).parent.mkdir(parents=True, exist_ok=True)
+        (shop / "k8s" / name).write_text(text, encoding="utf-8")
+    for marker in markers:
+        (shop / marker).parent.mkdir(parents=True, exist_ok=True)
+        (shop / marker).write_text("min-score: 1\n" if marker.endswith("yml") else "gitdir: ../x\n", encoding="utf-8")
+    path = os.pathsep.join((str(shop / "bin"), "/usr/bin", "/bin"))
+    result = kgate("scan", start, "-f", "json", cwd=shop, env={"PATH": path})
+    assert result.code == 3, result
+    assert not witness.exists()
+    told = [note for note in json.loads(result.out).get("notes", []) if "helm" in note["path"]]
+    assert "and is not run; name its path with --helm-bin if you trust it" in told[0]["message"]
+
+
+# --------------------------------------------------------------------------------------------- limits
+
+CHOSEN: dict[str, tuple[str, dict[str, int], dict[str, float]]] = {
+    "nothing": ("{}", {}, {"timeout": 900, "render-timeout": 60, "render-memory": 1024}),
+    "a file lowers": ("{timeout: 10, render-timeout: 5, render-memory: 64}", {}, {"timeout": 10, "render-timeout": 5}),
+    "a file raises no default": (
+        "{timeout: 901, render-timeout: 61, render-memory: 8000}",
+        {},
+        {"render-memory": 1024},
+    ),
+    "a file raises no flag": ("{render-memory: 900}", {"render_memory": 512}, {"render-memory": 512}),
+    "a file lowers a flag": ("{render-memory: 900}", {"render_memory": 4096}, {"render-memory": 900}),
+    "a flag raises": ("{}", {"render_memory": 4096, "timeout": 86400}, {"render-memory": 4096, "timeout": 86400}),
+}
+
+
+@pytest.mark.parametrize(("config", "flags", "wanted"), CHOSEN.values(), ids=CHOSEN.keys())
+def test_a_file_may_only_lower_limits(
+    tmp_path: Path, config: str, flags: dict[str, int], wanted: dict[str, float]
+) -> None:
+    chosen = settings(tmp_path, config, Options(**flags))  # type: ignore[arg-type]
+    options = chosen.rendering.options
+    limits = {
+        "timeout": chosen.timeout,
+        "render-timeout": options.seconds,
+        "render-memory": options.memory >> 20,
+    }
+    assert {name: limits[name] for name in wanted} == wanted
+
+
+def test_what_a_file_asks_for_and_does_not_get_is_told(tmp_path: Path) -> None:
+    folder = repository(tmp_path, "timeout: 900\nrender-memory: 8000\n")
+    result = kgate("scan", ".", "-f", "json", cwd=folder)
+    assert result.code == 0, result
+    (note,) = json.loads(result.out)["notes"]
+    message = "'render-memory' stays at 1024 MiB: a file may only lower it; --render-memory raises it"
+    assert (note["path"], note["line"], note["message"]) == ("kgate.yaml", 2, message)
+
+
+LIMIT_VALUES = ["0", "-1", "99999999999999", "9223372036854775807", "1" * 5000, "1.5", "1e400", "true", "'60'", "[60]"]
+
+
+@pytest.mark.parametrize("value", LIMIT_VALUES, ids=lambda value: value[:20])
+@pytest.mark.parametrize("key", [limit.key for limit in LIMITS])
+def test_a_limit_out_of_its_range_is_refused_in_a_file(tmp_path: Path, key: str, value: str) -> None:
+    result = kgate("scan", ".", cwd=repository(tmp_path, f"# first\n{key}: {value}\n"))
+    assert result.code == 2, result
+    assert f"kgate.yaml:2: '{key}' must be a whole number of " in result.err
+
+
+@pytest.mark.parametrize("value", ["0", "99999999999999", "9223372036854775807", "1" * 5000, "much", "nan"])
+@pytest.mark.parametrize("key", [limit.key for limit in LIMITS])
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_a_limit_out_of_its_range_is_refused(tmp_path: Path, key: str, value: str, way: str) -> None:
+    folder = repository(tmp_path, "{}")
+    flags = [f"--{key}={value}"] if way == "flag" else []
+    env = {f"KGATE_SCAN_{key.upper().replace('-', '_')}": value} if way == "environment" else {}
+    result = kgate("scan", ".", *flags, cwd=folder, env=env)
+    assert (result.code, f"--{key}" in result.err) == (2, True), result
+
+
+# ----------------------------------------------------------------------------------- every other key
+
+ODD = {
+    "a list": "[x]",
+    "a mapping": "{a: b}",
+    "a deep list": "[" * 90 + "]" * 90,
+    "a list too deep": "[" * 5000 + "]" * 5000,
+    "a huge integer": "1" * 4500,
+    "a huge float": "1e999",
+    "infinity": ".inf",
+    "not a number": ".nan",
+    "a negative": "-1",
+    "NUL in a string": r'"a\0b"',
+    "NUL in a list": r'["a\0b"]',
+    "a lone surrogate": r'["\ud800"]',
+    "an emoji": '["\\U0001F600"]',
+    "a long name": f"[{'x' * 5000}]",
+    "an empty name": '[""]',
+    "a path above": "[../../../../../../../../etc]",
+    "a binary": "!!binary gIGC",
+    "a tag": "!!python/object:os.system ls",
+    "an alias of itself": "&a [*a]",
+    "an unknown alias": "*nope",
+    "many aliases": "[&a [x,x,x,x,x,x,x,x,x], &b [*a,*a,*a,*a,*a,*a], &c [*b,*b,*b,*b,*b], &d [*c,*c,*c,*c], [*d,*d]]",
+    "a date": "2026-11-29",
+    "a chart without end": r'[{path: "a\0b", releases: [{name: "\0", values: ["\0"]}]}]',
+    "a chart above": "[{path: ../../etc, releases: [{values: [../../passwd]}]}]",
+    "a chart of a long name": f"[{{path: {'x' * 5000}}}]",
+    "a chart of a surrogate": r'[{path: "\ud800"}]',
+}
+KEYS = [
+    "min-score",
+    "fail-on",
+    "kubernetes-version",
+    "select",
+    "ignore",
+    "rules",
+    "allow-empty",
+    "charts",
+    "repositories",
+    "helm-degraded",
+    *(limit.key for limit in LIMITS),
+]
+
+
+@pytest.mark.parametrize("value", ODD.values(), ids=ODD.keys())
+def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
+    """Each key in a run of its own would take minutes: the reader is asked for all, the command for some."""
+    from kgate.errors import KgateError
+    from kgate.rules import load
+
+    for key in KEYS:
+        try:
+            chosen = settings(tmp_path, f"{key}: {value}\n", Options())
+            load(chosen.rule_folders)
+        except KgateError:
+            continue
+    for key in ("rules", "charts", "repositories"):
+        result = kgate("scan", ".", cwd=repository(tmp_path, f"{key}: {value}\n"))
+        assert result.code in (0, 1, 2, 3), (key, result)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("min-score: 1\nmin-score: 2\n", "key 'min-score' stands here and in line 1", id="a key twice"),
+        pytest.param("<<: {min-score: 101}\n", "'min-score' must be a whole number", id="a merged key"),
+        pytest.param("? [a]\n: b\n", "a mapping key must be a string", id="a key that is a list"),
+        pytest.param("null: b\n", "a mapping key must be a string", id="a key that is null"),
+        pytest.param("--- {}\n--- {}\n", "a configuration holds one mapping", id="two documents"),
+        pytest.param("---\n---\nmin-score: 1\n", "a configuration holds one mapping", id="an empty document first"),
+        pytest.param("1: 2\n", "unknown field '1'", id="a key that is a number"),
+    ],
+)
+def test_odd_files(tmp_path: Path, text: str, words: str) -> None:
+    result = kgate("scan", ".", cwd=repository(tmp_path, text))
+    assert (result.code, words in result.err) == (2, True), result
