@@ -59,11 +59,11 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except _TerminatedError as error:
         code = 128 + error.signal
     except _ClosedPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into an exit code
         _show_bug(error, "--verbose" in arguments or "-v" in arguments)
         code = EXIT_BUG
+    _abandon_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -89,11 +89,24 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 
 
 def _prepare_streams() -> None:
-    """What the terminal's encoding lacks is shown as escapes. Raises OutputError for closed output."""
-    if sys.stdout is None or sys.stderr is None:
-        raise OutputError("standard output or standard error is closed; leave them open, or send them to /dev/null")
+    """What the terminal's encoding lacks is shown as escapes. Raises OutputError if standard error is closed.
+
+    For a closed standard output stands one that nobody can write to, so that the reports of -o are still written.
+    """
+    if sys.stderr is None:
+        raise OutputError("standard error is closed; leave it open, or send it to /dev/null")
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _abandon_output() -> None:
+    """Drops what standard output does not take, for which Python would end with an exit code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse_files_like_options(arguments: Sequence[str]) -> None:
@@ -247,7 +260,7 @@ Examples:
 Exit codes:
   0  everything was judged and the gate passed
   1  judged, and the gate failed
-  2  usage, configuration or a rule file is wrong
+  2  usage, configuration or a rule file is wrong, or a report could not be written
   3  incomplete: something could not be read, rendered or judged
   4  a bug in kgate
 """
@@ -341,11 +354,35 @@ def scan(**flags: Any) -> int:
         from kgate.scan import scan as run_scan
 
         report = replace(run_scan(settings, progress), link_base=flags["link_base"], category=flags["category"])
-    _print_report(report, settings, flags)
-    for name, file in flags["outputs"]:
-        write_atomically(file, _rendered(name, report, flags))
+    if not _deliver(report, settings, flags, untrusted):
+        return OutputError.exit_code
     code = report.verdict.exit_code
     return 0 if code == 1 and flags["exit_zero"] else code
+
+
+def _deliver(report: Report, settings: Settings, flags: dict[str, Any], untrusted: UntrustedFolders) -> bool:
+    """Prints the report and writes those of -o, each whatever became of the others; complains of every one that
+    cannot be written. Tells whether all went well. Raises _ClosedPipeError, after the rest was written."""
+    from kgate import outputs
+
+    failures: list[OutputError] = []
+    closed: _ClosedPipeError | None = None
+    try:
+        _print_report(report, settings, flags)
+    except OutputError as error:
+        failures.append(error)
+    except _ClosedPipeError as error:
+        closed = error
+    for name, file in flags["outputs"]:
+        try:
+            outputs.write(file, _rendered(name, report, flags), untrusted)
+        except OutputError as error:
+            failures.append(error)
+    for failure in failures:
+        _complain(str(failure))
+    if closed is not None and not failures:
+        raise closed
+    return not failures
 
 
 _RENDER_FLAGS = (
@@ -450,43 +487,6 @@ def _progress() -> Iterator[Any]:
             bar.update(done - bar.pos)
 
         yield show
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, through a symbolic link; to a device or pipe it just writes.
-
-    Raises OutputError.
-    """
-    data = text.encode("utf-8", "backslashreplace")
-    try:
-        path = Path(os.path.realpath(path))
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-        else:
-            _replace_file(path, data)
-    except OSError as error:
-        message = f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
-        raise OutputError(message) from None
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # ------------------------------------------------------------------------------------------- rules
