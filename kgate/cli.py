@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from kgate.repository import UntrustedFolders
 
 SEVERITIES = ("critical", "high", "medium", "low")
+EXIT_INCOMPLETE = 3
 EXIT_BUG = 4
 EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 _PIECE = 1 << 14
+_REPORTING_SECONDS = 120
+"""For what follows on a scan that was stopped: its reports, and the end of what it runs."""
 BUG_TRACKER = "https://github.com/kgate/kgate/issues"
 
 
@@ -58,6 +61,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         code = EXIT_INTERRUPTED
     except _TerminatedError as error:
         code = 128 + error.signal
+    except _OverdueError:
+        _complain("gave up long after --timeout, without a report; please report it with the command and the manifest")
+        code = EXIT_INCOMPLETE
     except _ClosedPipeError:
         code = EXIT_CLOSED_PIPE
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into an exit code
@@ -73,6 +79,21 @@ class _TerminatedError(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.signal = number
+
+
+class _OverdueError(BaseException):
+    """A scan that did not end by itself after its timeout."""
+
+
+def _give_up_after(seconds: float) -> None:
+    """Ends kgate should a scan not heed its timeout, where the system has such an alarm."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _give_up)
+        signal.setitimer(signal.ITIMER_REAL, seconds + _REPORTING_SECONDS, 1)
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> None:
+    raise _OverdueError
 
 
 def _heed_signals() -> None:
@@ -350,6 +371,7 @@ def scan(**flags: Any) -> int:
 
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
     settings = _settings(flags, untrusted)
+    _give_up_after(settings.timeout)
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from kgate import sandbox
-from kgate.deadline import NEVER, Deadline
+from kgate.lifetime import FOREVER, Lifetime
 from kgate.sandbox import NOTHING, Reach
 from kgate.urls import shown_url
 
@@ -40,13 +40,13 @@ _SYSTEM_PATH = os.pathsep.join(("/usr/bin", "/bin", "/run/current-system/sw/bin"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of wall time, bytes of memory that one process may hold, and bytes that it may print. ``deadline`` is
+    """Seconds of wall time, bytes of memory that one process may hold, and bytes that it may print. ``lifetime`` is
     that of the whole scan."""
 
     seconds: float = 60
     memory: int = 1 << 30
     output: int = 64 << 20
-    deadline: Deadline = NEVER
+    lifetime: Lifetime = FOREVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,6 @@ class Outcome:
         return shown_url(self.stderr.decode("utf-8", "replace")).strip()
 
 
-class CancelledError(Exception):
-    """The scan was given up while a process ran."""
-
-
-_running: set[subprocess.Popen[bytes]] = set()
-_lock = threading.Lock()
-_cancelled = threading.Event()
-
-
-def cancel_all() -> None:
-    """Kills every process that runs now, with all that it started, and lets no other one start."""
-    with _lock:
-        _cancelled.set()
-        for process in _running:
-            _kill_group(process)
-
-
-@contextlib.contextmanager
-def cancelled_on_error() -> Iterator[None]:
-    """Calls cancel_all() if its block ends with an exception, Ctrl-C among them.
-
-    It belongs inside the block of a pool, which at its end would wait for what the threads run.
-    """
-    try:
-        yield
-    except BaseException:
-        cancel_all()
-        raise
-
-
 def run(
     command: Sequence[str | os.PathLike[str]],
     folder: Path,
@@ -115,11 +85,9 @@ def run(
     empty PATH (so neither git nor plugins), no standard input, and a dead proxy. Where the system allows it, it gets
     no network, reads nothing but the folder, itself, the system's libraries and its ``reach``, changes nothing but
     its home and what ``reach`` says, and dies with kgate. A file that is no program may end with code 126 or 127
-    instead of OSError. Raises CancelledError after cancel_all(), and DeadlineError.
+    instead of OSError. Raises CancelledError and DeadlineError.
     """
-    if _cancelled.is_set():
-        raise CancelledError
-    limits.deadline.check()
+    limits.lifetime.check()
     program = Path(os.path.join(folder, command[0]))
     _check(program)
     prefix = death_signal()
@@ -134,7 +102,8 @@ def run(
             sandbox.started_confined(
                 lambda: _start([*prefix, *command], folder, variables), whole, with_network=with_network
             ) as process,
-            _registered(process),
+            _ended(process),
+            limits.lifetime.stopped_by(lambda: _kill_group(process)),
         ):
             return _watch(process, limits)
 
@@ -211,20 +180,14 @@ def _start(
 
 
 @contextlib.contextmanager
-def _registered(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Lets cancel_all() find a process, of whose group nothing is left afterwards.
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leaves nothing of the process's group behind.
 
     Only what leaves the group by a session of its own escapes; helm and kubectl, which find no program, start none.
     """
     try:
-        with _lock:
-            _running.add(process)
-        if _cancelled.is_set():
-            raise CancelledError
         yield
     finally:
-        with _lock:
-            _running.discard(process)
         _kill_group(process)
         process.wait()
 
@@ -283,7 +246,7 @@ def _limit(pid: int, limits: Limits) -> bool:
 
 def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
     """Reads what the process prints until it ends or meets a bound; then nothing of its group is left."""
-    end = min(time.monotonic() + limits.seconds, limits.deadline.end)
+    end = min(time.monotonic() + limits.seconds, limits.lifetime.end)
     assert process.stdout is not None
     assert process.stderr is not None
     output = _Reader(process.stdout, limits.output, process)
@@ -306,10 +269,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
     for reader in (output, errors):
         reader.join(_GRACE_SECONDS)
     code = process.wait()
-    if _cancelled.is_set():
-        raise CancelledError
-    if bound == "seconds":
-        limits.deadline.check()
+    limits.lifetime.check()
     bound = bound or _bound_met(code, output, errors)
     return Outcome(code, bytes(output.data), bytes(errors.data), _sentence(bound, limits), bound)
 

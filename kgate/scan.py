@@ -11,6 +11,7 @@ from pathlib import Path
 from kgate import __version__, manifest, pss, rules
 from kgate.config import Settings, selected_ids
 from kgate.engine import Judge
+from kgate.lifetime import DeadlineError, Lifetime
 from kgate.merge import merged_assessments, merged_findings
 from kgate.model import Assessment, Counts, Finding, Note, Problem, Report, Resource, Score
 from kgate.repository import find_root
@@ -33,16 +34,21 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     problems: list[Problem] = []
     notes: list[Note] = [*settings.notes]
     counts = Counts()
-    with closing(_read(settings, judge.kinds, progress)) as everything:
-        for contents in everything:
-            problems += contents.problems
-            notes += contents.notes
-            counts += contents.counts
-            for resource in contents.resources:
-                found, assessment, unclear = assess(judge, resource, settings.min_score)
-                findings += found
-                problems += unclear
-                assessments += [assessment] if assessment else []
+    lifetime = Lifetime(settings.timeout)
+    try:
+        with closing(_read(settings, lifetime, judge.kinds, progress)) as everything:
+            for contents in everything:
+                problems += contents.problems
+                notes += contents.notes
+                counts += contents.counts
+                for resource in contents.resources:
+                    lifetime.check()
+                    found, assessment, unclear = assess(judge, resource, settings.min_score)
+                    findings += found
+                    problems += unclear
+                    assessments += [assessment] if assessment else []
+    except DeadlineError:
+        problems.append(_overdue(settings))
     findings, assessments = merged_findings(findings), merged_assessments(assessments)
     verdict = decide(
         assessments,
@@ -66,6 +72,11 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     )
 
 
+def _overdue(settings: Settings) -> Problem:
+    message = f"the scan was stopped after {settings.timeout:g} seconds, so not everything was judged"
+    return Problem(".", None, f"{message}; scan less at once, or allow more with --timeout")
+
+
 def assess(
     judge: Judge, resource: Resource, threshold: int
 ) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
@@ -82,7 +93,9 @@ def assess(
     return judgement.findings, assessment, judgement.problems
 
 
-def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Generator[manifest.Contents]:
+def _read(
+    settings: Settings, lifetime: Lifetime, kinds: Collection[str], progress: Progress
+) -> Generator[manifest.Contents]:
     """The contents of standard input, of every file at or below the paths, and of what is rendered from them."""
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
@@ -90,5 +103,5 @@ def _read(settings: Settings, kinds: Collection[str], progress: Progress) -> Gen
         contents = manifest.read(settings.stdin_filename, data, kinds)
         yield replace(contents, notes=unfollowed(settings.stdin_filename, data, contents.resources))
     if paths:
-        root = find_root(paths)
-        yield from collect(paths, root, settings.rendering, kinds, progress)
+        options = replace(settings.rendering.options, lifetime=lifetime)
+        yield from collect(paths, find_root(paths), replace(settings.rendering, options=options), kinds, progress)

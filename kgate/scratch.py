@@ -40,8 +40,8 @@ def private_folder() -> Iterator[Path]:
 def remove_stale() -> None:
     """Removes the folders of runs of this user that were killed; nothing where the system has no such locks."""
     top = os.path.realpath(tempfile.gettempdir())
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(top):
+    with contextlib.suppress(OSError), os.scandir(top) as entries:
+        for entry in entries:
             if entry.name.startswith((_PREFIX, _NEW)) and _is_own_folder(entry):
                 _remove_if_unlocked(Path(entry.path))
 
@@ -50,7 +50,10 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     """True for a folder of this user that nobody else can write to; a new one has no lock yet."""
     if sys.platform == "win32":
         return False
-    found = entry.stat(follow_symlinks=False)
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except OSError:  # another run has just removed it
+        return False
     is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
     return is_ours and (entry.name.startswith(_PREFIX) or time.time() - found.st_mtime > _NEW_SECONDS)
 

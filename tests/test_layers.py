@@ -16,7 +16,7 @@ LAYERS = {
     "model": 0,
     "textfile": 0,
     "linehash": 0,
-    "deadline": 0,
+    "lifetime": 0,
     "sandbox": 0,
     "scratch": 0,
     "urls": 0,

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from kgate import process, sandbox
-from kgate.process import CancelledError, Limits, Outcome
+from kgate.lifetime import CancelledError, DeadlineError, Lifetime
+from kgate.process import Limits, Outcome
 from kgate.sandbox import Reach
 from tests.loopback import ends, loopback
 
@@ -364,53 +365,63 @@ def test_too_long_an_argument(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- given up
 
 
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_cancelled", threading.Event())
-
-
-def wait_for_runs(count: int) -> None:
+def wait_for_files(folder: Path, count: int) -> None:
+    """Until as many programs have begun as have left a file."""
     end = time.monotonic() + 10
-    while len(process._running) < count:
+    while len(list(folder.glob("ready-*"))) < count:
         assert time.monotonic() < end
         time.sleep(0.01)
-    time.sleep(0.2)
 
 
-@pytest.mark.usefixtures("fresh")
-def test_cancel_all_ends_runs_at_once(tmp_path: Path) -> None:
+BEGIN = "import os; open(f'ready-{os.getpid()}', 'w').close(); "
+
+
+def test_cancel_ends_runs_at_once(tmp_path: Path) -> None:
+    limits = Limits(lifetime=Lifetime())
     with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(python, SPAWN.format(child=DEAF) + "p.wait()", tmp_path) for _ in range(3)]
-        wait_for_runs(3)
+        code = BEGIN + SPAWN.format(child=DEAF) + "p.wait()"
+        runs = [pool.submit(python, code, tmp_path, limits) for _ in range(3)]
+        wait_for_files(tmp_path, 3)
         start = time.monotonic()
-        process.cancel_all()
+        limits.lifetime.cancel()
         for run in runs:
             with pytest.raises(CancelledError):
                 run.result(5)
         assert time.monotonic() - start < 1
     with pytest.raises(CancelledError):
-        sh("exit", tmp_path)
-    assert not process._running
+        sh("exit", tmp_path, limits)
+    assert sh("exit 7", tmp_path).code == 7, "other scans of this process do not notice"
 
 
-@pytest.mark.usefixtures("fresh")
 def test_an_error_in_a_pool_cancels_what_runs(tmp_path: Path) -> None:
+    lifetime = Lifetime()
     start = time.monotonic()
 
     def work() -> None:
-        with ThreadPoolExecutor(2) as pool, process.cancelled_on_error():
-            pool.submit(sh, "/bin/sleep 60", tmp_path)
-            wait_for_runs(1)
+        with ThreadPoolExecutor(2) as pool, lifetime.cancelled_on_error():
+            pool.submit(sh, ": > ready-0; /bin/sleep 60", tmp_path, Limits(lifetime=lifetime))
+            wait_for_files(tmp_path, 1)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         work()
     assert time.monotonic() - start < 5
-    assert process._cancelled.is_set()
+    with pytest.raises(CancelledError):
+        lifetime.check()
 
 
-@pytest.mark.usefixtures("fresh")
 def test_a_block_that_ends_well_cancels_nothing() -> None:
-    with process.cancelled_on_error():
+    lifetime = Lifetime()
+    with lifetime.cancelled_on_error():
         pass
-    assert not process._cancelled.is_set()
+    lifetime.check()
+
+
+def test_the_time_of_the_whole_scan_bounds_each_run(tmp_path: Path) -> None:
+    limits = Limits(60, lifetime=Lifetime(0.5))
+    start = time.monotonic()
+    with pytest.raises(DeadlineError):
+        sh("/bin/sleep 60", tmp_path, limits)
+    with pytest.raises(DeadlineError):
+        sh("exit", tmp_path, limits)
+    assert time.monotonic() - start < 5

@@ -18,11 +18,12 @@ def collect(
     """The contents of every plain manifest at or below the paths and of everything rendered from them.
 
     To be closed (contextlib.closing), so that programs and private copies do not outlive a scan that is given
-    up. Raises KgateError for a program that the user names and that does not work.
+    up. Raises KgateError for a program that the user names and that does not work, and DeadlineError.
     """
-    listing = files.list_files(paths, root)
+    lifetime = settings.options.lifetime
+    listing = files.list_files(paths, root, lifetime)
     yield manifest.Contents(problems=tuple(listing.problems), files=0)
-    objects = tuple(deployment_objects(listing.files.values()))
+    objects = tuple(deployment_objects(listing.files.values(), lifetime))
     if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
         from kgate.sources.rendering import collect_rendered  # takes as long to import as all the rest
 

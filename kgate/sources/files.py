@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgate import manifest
+from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Problem
 from kgate.repository import Repository
 from kgate.sources import templated
@@ -51,9 +52,9 @@ def shown_path(path: Path, root: Path) -> str:
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
-def list_files(paths: Sequence[Path], root: Path) -> Listing:
-    """Every plain manifest at or below the paths, each once, whatever way leads to it."""
-    walk = _Walk(root)
+def list_files(paths: Sequence[Path], root: Path, lifetime: Lifetime = FOREVER) -> Listing:
+    """Every plain manifest at or below the paths, each once, whatever way leads to it. Raises DeadlineError."""
+    walk = _Walk(root, lifetime)
     for path in paths:
         try:
             walk.start(path)
@@ -86,8 +87,9 @@ def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> manifest.C
 class _Walk:
     """One walk over a repository, which visits every real folder and file once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lifetime: Lifetime = FOREVER) -> None:
         self.listing = Listing()
+        self._lifetime = lifetime
         self._root = root
         self._repository = Repository(root)
         self._ignores = Ignores(self._repository)
@@ -150,6 +152,7 @@ class _Walk:
         """Everything below a folder, in sorted order, without recursion."""
         pending = [(start, chart)]
         while pending:
+            self._lifetime.check()
             folder, chart = pending.pop()
             if folder in self._visited:
                 continue

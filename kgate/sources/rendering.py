@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from kgate import manifest, process
+from kgate import manifest
 from kgate.model import Note, Resource
 from kgate.repository import open_repository
 from kgate.sources import files
@@ -83,7 +83,7 @@ class _Renderers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and not issubclass(kind, Exception):
-            process.cancel_all()
+            self._options.lifetime.cancel()
         self._pool.shutdown(cancel_futures=True)
         self._workspace.__exit__(kind, error, trace)
 

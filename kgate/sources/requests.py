@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.deadline import NEVER, Deadline
+from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Json, Location, Pointer
 from kgate.process import Limits
@@ -81,7 +81,7 @@ Request = ChartRequest | KustomizationRequest
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What the user allows and bounds: seconds of wall time and bytes of memory for each process. ``asked_kinds``
-    are the kinds that rules ask about (manifest.read), ``deadline`` is that of the whole scan."""
+    are the kinds that rules ask about (manifest.read), ``lifetime`` is that of the whole scan."""
 
     helm_dependency_build: bool = False
     helm_degraded: bool = False
@@ -90,11 +90,11 @@ class RenderOptions:
     memory: int = RENDER_MEMORY.default << 20
     kubernetes_version: str | None = None
     asked_kinds: frozenset[str] = frozenset()
-    deadline: Deadline = NEVER
+    lifetime: Lifetime = FOREVER
 
     def limits(self) -> Limits:
         """The limits of one process."""
-        return Limits(self.seconds, self.memory, deadline=self.deadline)
+        return Limits(self.seconds, self.memory, lifetime=self.lifetime)
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,16 +309,18 @@ from pathlib import Path
 import click
 
 from kgate import cli, process
+from kgate.lifetime import Lifetime
 from kgate.sandbox import Reach
 from kgate.sources.workspace import Workspace
 
+LIFETIME = Lifetime()
 SLEEP = ["/bin/sh", "-c", "echo $$ > pid-{}; : > ready-{}; /bin/sleep 60; echo"]
 
 
 def sleep(space, number):
     folder = space.folder()
     reach = Reach(writes=(folder,), programs=(Path("/bin"),))
-    process.run([part.format(number, number) for part in SLEEP], folder, reach=reach)
+    process.run([part.format(number, number) for part in SLEEP], folder, process.Limits(lifetime=LIFETIME), reach)
 
 
 @cli.main.command()
@@ -329,7 +331,7 @@ def wait(way):
         if way == "alone":
             sleep(space, 0)
         else:
-            with ThreadPoolExecutor(3) as pool, process.cancelled_on_error():
+            with ThreadPoolExecutor(3) as pool, LIFETIME.cancelled_on_error():
                 list(pool.map(lambda number: sleep(space, number), range(6)))
 
 

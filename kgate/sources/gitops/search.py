@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate import manifest
+from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Note, Resource
 from kgate.sources.files import SourceFile
 from kgate.textfile import read_bytes
@@ -19,12 +20,16 @@ _ESCAPED = re.compile(
 """Letters and dots that a string of YAML spells otherwise, or goes on with in its next line."""
 
 
-def deployment_objects(files: Iterable[SourceFile]) -> Iterator[Resource]:
-    """The objects of files that may say what is deployed, and the ConfigMaps that Flux may take values from."""
+def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Iterator[Resource]:
+    """The objects of files that may say what is deployed, and the ConfigMaps that Flux may take values from.
+
+    Raises DeadlineError.
+    """
     found: list[SourceFile] = []
     values: list[SourceFile] = []
     has_flux = False
     for file in files:
+        lifetime.check()
         text = peek(file.path)
         has_flux = has_flux or _FLUX in text
         if holds_deployment(text):
@@ -32,6 +37,7 @@ def deployment_objects(files: Iterable[SourceFile]) -> Iterator[Resource]:
         elif b"ConfigMap" in text:
             values.append(file)
     for file in [*found, *(values if has_flux else ())]:
+        lifetime.check()
         yield from manifest.read(file.shown, peek(file.path)).resources
 
 
