@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,13 +66,24 @@ class Ground:
         """A folder beside the repository; every file there holds the canary."""
         return self.folder / "outside"
 
-    def write(self, files: dict[str, str | bytes]) -> None:
+    def write(self, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
         """Writes a tree into the repository; a name that the file system refuses is left out."""
         for name, text in files.items():
             path = self.repository / name
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+            except (OSError, ValueError):
+                continue
+
+    def link(self, links: Mapping[str, str]) -> None:
+        """Makes symbolic links in the repository, where nothing of that name is in the way."""
+        for name, target in links.items():
+            path = self.repository / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)
+                path.symlink_to(target)
             except (OSError, ValueError):
                 continue
 
@@ -275,6 +286,19 @@ PATHS = (
     "oci://example.invalid/chart",
 )
 """Paths and addresses that lead out of a repository."""
+
+LINKS = True
+"""Whether inputs may hold symbolic links."""
+
+
+def links(numbers: random.Random, names: Sequence[str]) -> dict[str, str]:
+    """Now and then, a link of one of these names that leads out of the repository, with its target."""
+    if not LINKS or numbers.random() > 0.1:
+        return {}
+    name = numbers.choice(names)
+    up = "../" * (name.count("/") + 1)
+    return {name: up + "outside" + numbers.choice(("", *(f"/{file}" for file in _OUTSIDE)))}
+
 
 PATTERNS = (
     "(a+)+$",

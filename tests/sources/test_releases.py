@@ -109,6 +109,10 @@ WRONG = {
     "no list": ("{}", "charts must be a list of charts, each with a path"),
     "no mapping": ("[a]", "charts[0] must be a mapping with path, releases"),
     "no path": ("[{}]", "charts[0].path is missing: name the folder of the chart, or its .tgz archive"),
+    "path is too long for a name": (
+        f"[{{path: {'a' * 300}}}]",
+        f"charts[0].path: '{'a' * 300}' is neither a folder with a Chart.yaml nor a .tgz archive",
+    ),
     "path is no string": ("[{path: 1}]", "charts[0].path must be a string; put it in quotes"),
     "path is no chart": (
         "[{path: plain}]",

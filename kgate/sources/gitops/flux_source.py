@@ -60,8 +60,7 @@ class Surroundings:
         """Where the folder of an artifact comes from: whole folders that its generator copies."""
         name, copies = reference.text("name"), list(self._copies(reference))
         wanted = _folder(path)
-        above = ("", *(wanted[:end] for end, sign in enumerate(wanted + "/") if sign == "/"))
-        fitting = [(to, origin) for to, origin in copies if origin and to in above]
+        fitting = [(to, origin) for to, origin in copies if origin and (not to or f"{wanted}/".startswith(f"{to}/"))]
         if not copies:
             return None
         if not fitting:
