@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # comes with pre-commit
+import yaml
 
 from bench.by_hand_cases import CASES, Chart, Folder
 from kgate.model import Json, Problem, Rendering, child_pointer
@@ -44,7 +44,7 @@ class ByHandError(Exception):
 # ------------------------------------------------------------------------- reading, independent of kgate
 
 
-class _Loader(yaml.CSafeLoader):  # type: ignore[misc]
+class _Loader(yaml.CSafeLoader):
     """YAML as sigs.k8s.io/yaml reads it: 1.1, but for dates, numbers to base 60 and = (which stay texts)."""
 
 

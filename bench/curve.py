@@ -78,7 +78,7 @@ def timed(action: Callable[[], Result]) -> tuple[Result, float]:
 def profile(folder: Path) -> dict[str, float]:
     """Seconds of each stage over a folder, in one process."""
     listing, listed = timed(lambda: files.list_files([folder], folder))
-    contents, read = timed(lambda: list(files.read_all(listing.files.values())))
+    contents, read = timed(lambda: list(files.read_all(files.in_order(listing.files.values()))))
     known, loaded = timed(rules.load)
     judge = Judge(known, pss.NEWEST_MINOR)
     _, judged = timed(lambda: [judge.judge(r) for c in contents for r in c.resources])

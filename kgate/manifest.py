@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import hashlib
 import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
 
-import _ruamel_yaml as libyaml
+import yaml
+from yaml._yaml import CParser
 
+from kgate import spelling, streams
 from kgate.linehash import LineHashes
 from kgate.model import (
     Counts,
@@ -59,6 +63,9 @@ _INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LONGEST_INTEGER = 80
+_LONE_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, each of which Go replaces by itself."""
+
 _TAG = "tag:yaml.org,2002:"
 _TAG_TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
@@ -114,7 +121,7 @@ def _tagged(text: str, tag: str) -> Json:
     name = tag[len(_TAG) :]
     if name == "binary":
         try:
-            return base64.b64decode(text, validate=False).decode("utf-8", "replace")
+            return _LONE_BYTE.sub("\ufffd", base64.b64decode(text, validate=False).decode("utf-8", "surrogateescape"))
         except binascii.Error:
             raise ValueError("!!binary data is not base64") from None
     if name not in _TAG_TYPES:
@@ -174,50 +181,55 @@ def compose(text: str) -> Iterator[Node]:
 
     Marks count lines and columns from 0. Raises ManifestError, after the documents before the fault.
     """
-    count = 0
+    if _INNER_MARK.search(text) is not None:
+        raise ManifestError("a byte order mark inside the text; remove it", 1, is_syntax=True)
     try:
-        for root in _documents(_fast_parser(text)):
-            yield root
-            count += 1
-    except libyaml.YAMLError as error:
-        if getattr(error, "problem", None) != _UNKNOWN_TO_OLD_LIBYAML:
-            raise _syntax_error(error) from None
-        yield from itertools.islice(_compose_slowly(text), count, None)
+        yield from _documents(_events(text))
+    except yaml.YAMLError as error:
+        raise _syntax_error(error) from None
     except UnicodeEncodeError:
         raise ManifestError("the text holds a lone surrogate, which UTF-8 cannot carry", 1) from None
 
 
-# ruamel.yaml.clib holds libyaml 0.1.7, which refuses a colon inside a plain scalar of a flow collection
-# (`[--listen=:80]`); the API server takes it. Such documents go through ruamel.yaml's own parser.
-_UNKNOWN_TO_OLD_LIBYAML = "found unexpected ':'"
+_INNER_MARK = re.compile("[\n\r\x85\u2028\u2029]\ufeff")
+"""A byte order mark at the beginning of a line, which the API server passes over and libyaml takes for a letter."""
 
 
-def _fast_parser(text: str) -> Callable[[], Any]:
-    next_event: Callable[[], Any] = libyaml.CParser(text).get_event
-    return next_event
+def _events(text: str) -> Callable[[], Any]:
+    """What gives the next event of the parser."""
+    next_event: Callable[[], Any] = CParser(text).get_event
+    return next_event if "!" not in text else partial(_checked_event, next_event, text)
 
 
-def _compose_slowly(text: str) -> Iterator[Node]:
-    from ruamel.yaml import YAML
+_GLUED_TAG = re.compile(r"(?:&\S+\s+)?!(?:<[^>\s]*>|(?!<))[^\s,\[\]{}]*[,\[\]{}]")
 
-    try:
-        yield from _documents(iter(YAML(typ="safe", pure=True).parse(text)).__next__)
-    except libyaml.YAMLError as error:
-        raise _syntax_error(error) from None
+
+def _checked_event(next_event: Callable[[], Any], text: str) -> Any:
+    """The next event, unless it has a tag that ends at a comma or bracket: there the API server goes on with it
+    (``{a: !,b: {c: 1}}`` holds c below a), while libyaml has ended it since 0.2.5."""
+    event = next_event()
+    if getattr(event, "tag", None) is not None and _GLUED_TAG.match(text, event.start_mark.index):
+        raise ManifestError("a tag must end with a blank", event.start_mark.line + 1)
+    return event
 
 
 def _documents(next_event: Callable[[], Any]) -> Iterator[Node]:
     event = next_event()
-    while not isinstance(event, libyaml.StreamEndEvent):
-        if isinstance(event, libyaml.DocumentStartEvent):
+    while not isinstance(event, yaml.StreamEndEvent):
+        if isinstance(event, yaml.DocumentStartEvent):
             yield _compose_document(next_event)
         event = next_event()
 
 
-def _syntax_error(error: Any) -> ManifestError:
+def _syntax_error(error: yaml.YAMLError) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     message = getattr(error, "problem", None) or str(error).split("\n")[0]
+    if message == _LIBYAML_GIVES_UP:
+        return ManifestError(_TOO_DEEP, mark.line + 1 if mark else 1)
     return ManifestError(f"not valid YAML: {message}", mark.line + 1 if mark else 1, is_syntax=True)
+
+
+_LIBYAML_GIVES_UP = "exceeded maximum nesting depth"
 
 
 def _compose_document(next_event: Callable[[], Any]) -> Node:
@@ -227,22 +239,22 @@ def _compose_document(next_event: Callable[[], Any]) -> Node:
     while True:
         event = next_event()
         kind = type(event)
-        if kind is libyaml.ScalarEvent:
+        if kind is yaml.ScalarEvent:
             node = _scalar(event)
-        elif kind is libyaml.MappingStartEvent or kind is libyaml.SequenceStartEvent:
-            stack.append(_Frame(_open_collection(event, kind is libyaml.MappingStartEvent)))
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            stack.append(_Frame(_open_collection(event, kind is yaml.MappingStartEvent)))
             if len(stack) > MAX_DEPTH:
                 raise ManifestError(_TOO_DEEP, event.start_mark.line + 1)
             if event.anchor is not None:
                 anchors[event.anchor] = stack[-1].node
             continue
-        elif kind is libyaml.AliasEvent:
+        elif kind is yaml.AliasEvent:
             node = _dereference(anchors, event)
         else:
             node = stack.pop().node
             node.end = event.end_mark
             node.closed = True
-        if kind is libyaml.ScalarEvent and event.anchor is not None:
+        if kind is yaml.ScalarEvent and event.anchor is not None:
             anchors[event.anchor] = node
         if not stack:
             next_event()
@@ -304,7 +316,7 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
     """Takes a node as the key of the next field. Raises ManifestError where no such key may stand."""
     line = node.start.line + 1
-    if type(event) is libyaml.ScalarEvent and _is_merge(event):
+    if type(event) is yaml.ScalarEvent and _is_merge(event):
         frame.merging = True
         return
     try:
@@ -502,8 +514,8 @@ _REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What ``files`` files hold; ``ignored`` counts documents that are not Kubernetes objects,
-    ``skipped`` resources that were recognised without being parsed."""
+    """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
+    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -511,6 +523,7 @@ class Contents:
     skipped: int = 0
     files: int = 1
     notes: tuple[Note, ...] = ()
+    path: str = ""
 
     @property
     def counts(self) -> Counts:
@@ -518,31 +531,47 @@ class Contents:
         return Counts(self.files, len(self.resources) + self.skipped, self.ignored)
 
 
-_SEPARATOR = re.compile(r"\n(?=---(?:[ \t\r\n]|\Z))")
-_KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
-_KUBERNETES_SPELLED = re.compile(r"apiVersion|\bkind\b|\\|binary")
-"""What a text without it cannot be: an object of Kubernetes, however its keys are written."""
+_part = partial(Contents, files=0)
+"""What one document of a file holds."""
 
+_KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
 
 
 def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Contents:
-    """Everything that a file holds. Never raises for what the file holds: faults become Problems.
+    """Everything that a file holds, like ``stream``, at once."""
+    return _gather(stream(path, data, asked_kinds))
 
-    Documents of SKIPPABLE_KINDS are left unparsed, unless rules ask about their kind.
+
+def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterator[Contents]:
+    """Everything that a file holds, one object at a time; the first part counts the file.
+
+    Never raises for what the file holds: faults become Problems. Documents of SKIPPABLE_KINDS are left unparsed,
+    unless rules ask about their kind.
     """
+    yield Contents()
+    try:
+        source = _bounded_text(path, data)
+    except ManifestError as error:
+        yield _failed(path, None, str(error))
+    else:
+        for part in stream_text(source, asked_kinds):
+            yield replace(part, path=path)
+
+
+def _bounded_text(path: str, data: bytes) -> SourceText:
+    """The text of a file. Raises ManifestError for what is too large or no text."""
     if len(data) > MAX_FILE_BYTES:
         limit = MAX_FILE_BYTES // 1024 // 1024
-        return _failed(path, None, f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore")
+        raise ManifestError(f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore", 1)
     try:
         source = source_text(path, data)
     except UnicodeDecodeError:
-        return _failed(
-            path, None, "is not UTF-8 or UTF-16 text; re-encode it, or list it in .kgateignore if it is no manifest"
-        )
+        advice = "re-encode it, or list it in .kgateignore if it is no manifest"
+        raise ManifestError(f"is not UTF-8 or UTF-16 text; {advice}", 1) from None
     if "\0" in source.text:
-        return _failed(path, None, "is a binary file; list it in .kgateignore if it is no manifest")
-    return read_text(source, asked_kinds)
+        raise ManifestError("is a binary file; list it in .kgateignore if it is no manifest", 1)
+    return source
 
 
 def source_text(path: str, data: bytes) -> SourceText:
@@ -559,11 +588,31 @@ def source_text(path: str, data: bytes) -> SourceText:
 
 def read_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Contents:
     """Everything that a text holds; like ``read``, whose bounds on files the caller has seen to."""
-    text = source.text
-    objects, rest = _read_json(source) if text.lstrip()[:1] == "{" else ([], 0)
-    skippable = SKIPPABLE_KINDS.keys() - set(asked_kinds)
-    chunks = (_read_chunk(source, rest + start, rest + end, skippable) for start, end in _chunks(text[rest:]))
-    return _gather(itertools.chain(objects, chunks if rest < len(text) else ()))
+    return _gather(itertools.chain([Contents()], stream_text(source, asked_kinds)))
+
+
+def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterator[Contents]:
+    """The same, one object at a time and without counting a file.
+
+    What cannot be parsed and has no word of Kubernetes in it is decided at the end: it is somebody else's YAML
+    unless there are objects beside it, as kubectl, too, refuses such a file.
+    """
+    objects = unreadable = 0
+    doubts: list[Problem] = []
+    for part in _parts(source, SKIPPABLE_KINDS.keys() - set(asked_kinds)):
+        if isinstance(part, Contents):
+            objects += len(part.resources) + part.skipped
+            yield part
+        elif part.is_hinted:
+            yield _faulty(part.problem)
+        else:
+            unreadable += 1
+            doubts += [part.problem] if len(doubts) < _MAX_DOUBTS else ()
+    yield _part(problems=tuple(doubts)) if objects else _part(ignored=unreadable)
+
+
+_MAX_DOUBTS = 100
+"""How many documents of one file, unreadable and without a word of Kubernetes, are named beside its objects."""
 
 
 def decode(data: bytes) -> str:
@@ -588,7 +637,7 @@ def _failed(path: str, line: int | None, message: str) -> Contents:
 
 
 def _faulty(problem: Problem) -> Contents:
-    return Contents(problems=(problem,))
+    return _part(problems=(problem,))
 
 
 def _failed_at(document: Locator, pointer: Pointer, message: str) -> Contents:
@@ -596,56 +645,101 @@ def _failed_at(document: Locator, pointer: Pointer, message: str) -> Contents:
     return _failed(place.path, place.start.line, message)
 
 
-def _gather(parts: Iterator[Contents]) -> Contents:
+def _gather(parts: Iterable[Contents]) -> Contents:
     resources: list[Resource] = []
     problems: list[Problem] = []
-    ignored = skipped = 0
+    ignored = skipped = files = 0
     for part in parts:
         resources += part.resources
         problems += part.problems
         ignored += part.ignored
         skipped += part.skipped
-    return Contents(tuple(resources), tuple(problems), ignored, skipped)
+        files += part.files
+    return Contents(tuple(resources), tuple(problems), ignored, skipped, files)
 
 
-def _chunks(text: str) -> Iterator[tuple[int, int]]:
-    """Splits a stream where a line starts with a document marker.
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A document that cannot be read; ``is_hinted`` says that it has a word of Kubernetes in it."""
 
-    The parser ends a document there in every context: such a line is no content even inside a block
-    scalar or a flow collection, and an error inside quotes (YAML 1.2, 9.1.2 c-forbidden). So the
-    pieces are the parser's own documents, and a fault in one does not hide the next. A stream with
-    directives is left whole, since they belong to the document after the marker.
-    """
-    if text.startswith("%") or "\n%" in text:
-        yield 0, len(text)
+    problem: Problem
+    is_syntax: bool
+    is_hinted: bool
+
+
+_Part: TypeAlias = Contents | _Unreadable
+
+
+def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
+    """Every object of a text, and what cannot be read."""
+    rest = 0
+    if source.text.lstrip()[:1] == "{":
+        rest = yield from _read_json(source)
+    if rest == len(source.text):
         return
-    starts = [0, *(match.end() for match in _SEPARATOR.finditer(text))]
-    yield from itertools.pairwise((*starts, len(text)))
+    if streams.is_ambiguous(source.text, rest):
+        yield from _read_both_ways(source, rest)
+    else:
+        yield from _read_pieces(source, rest, skippable)
 
 
-def _read_chunk(source: SourceText, start: int, end: int, skippable: Collection[str]) -> Contents:
-    text = source.text[start:end]
-    if _proven_kind(text) in skippable:
-        return Contents(skipped=1)
-    return _gather(_read_documents(source, start, text))
+def _read_pieces(source: SourceText, start: int, skippable: Collection[str] = ()) -> Iterator[_Part]:
+    """The documents as kubectl splits them, each of which ends with a line break. A fault in one does not hide the
+    next."""
+    for begin, end in streams.pieces(source.text, start):
+        text = source.text[begin:end]
+        if _proven_kind(text) in skippable:
+            yield _part(skipped=1)
+        else:
+            yield from _read_documents(source, begin, text if text.endswith("\n") else f"{text}\n")
 
 
-def _read_documents(source: SourceText, start: int, text: str) -> Iterator[Contents]:
+def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
+    """The objects that a parser of plain YAML sees, and those that only kubectl sees.
+
+    A text that one of them can read has no fault in its syntax, whatever the other one makes of it.
+    """
+    known: set[bytes] = set()
+    fault: _Unreadable | None = None
+    for part in _read_documents(source, start, source.text[start:]):
+        if isinstance(part, _Unreadable) and part.is_syntax:
+            fault = part
+        else:
+            known |= _digests(part)
+            yield part
+    is_faulty = False
+    for part in _read_pieces(source, start):
+        if isinstance(part, _Unreadable) and part.is_syntax:
+            is_faulty = True
+            if fault is None:
+                continue
+        if isinstance(part, Contents) and (part.ignored or _digests(part) & known):
+            continue
+        yield part
+    if fault is not None and is_faulty:
+        yield fault
+
+
+def _digests(part: _Part) -> set[bytes]:
+    """What tells the objects of a part from others."""
+    bodies = [resource.body for resource in part.resources] if isinstance(part, Contents) else []
+    texts = (json.dumps(body, sort_keys=True).encode() for body in bodies)
+    return {hashlib.blake2b(text, digest_size=16).digest() for text in texts}
+
+
+def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part]:
     try:
         for root in compose(text):
-            yield _read_document(source.document(start, root), root.value)
+            yield from _read_document(source.document(start, root), root.value)
     except ManifestError as error:
         yield _unreadable(source, start, text, error)
 
 
-def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> Contents:
-    """A Problem if the text looks like Kubernetes, else somebody else's YAML."""
-    look = _KUBERNETES_WORDS if error.is_syntax else _KUBERNETES_SPELLED
-    if not look.search(text):
-        return Contents(ignored=1)
+def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
     line = source.position(start).line + error.line - 1
     hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
-    return _faulty(source.problem(line, f"{error}{hint}"))
+    problem = source.problem(line, f"{error}{hint}")
+    return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS))
 
 
 # A document is left unparsed only if its text alone proves its kind: each line that starts in the
@@ -682,27 +776,30 @@ def _proven_kind(text: str) -> str | None:
 # -------------------------------------------------------------------------------------------- JSON
 
 
-def _read_json(source: SourceText) -> tuple[list[Contents], int]:
-    """The objects of a JSON text, one or several in a row, and the offset of what is no JSON."""
+def _read_json(source: SourceText) -> Generator[Contents, None, int]:
+    """The objects of a JSON text, one or several in a row; returns the offset of what is no JSON."""
     decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
     text = source.text
-    parts: list[Contents] = []
     offset = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
     while offset < len(text):
         line = source.position(offset).line
         try:
             value, end = decoder.raw_decode(text, offset)
         except ManifestError as error:
-            return [*parts, _faulty(source.problem(line, str(error)))], len(text)
+            yield _faulty(source.problem(line, str(error)))
+            return len(text)
         except RecursionError:
-            return [*parts, _faulty(source.problem(line, _TOO_DEEP))], len(text)
+            yield _faulty(source.problem(line, _TOO_DEEP))
+            return len(text)
         except ValueError:
             break
-        document = source.document(offset, None, end - offset)
         problem = _bounds_problem(value)
-        parts.append(_faulty(source.problem(line, problem)) if problem else _read_document(document, value))
+        if problem:
+            yield _faulty(source.problem(line, problem))
+        else:
+            yield from _read_document(source.document(offset, None, end - offset), value)
         offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
-    return parts, offset
+    return offset
 
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -738,14 +835,13 @@ def _bounds_problem(value: Json) -> str | None:
 # --------------------------------------------------------------------------------------- resources
 
 
-def _read_document(document: Locator, value: Json) -> Contents:
-    if value is None:
-        return Contents()
+def _read_document(document: Locator, value: Json) -> Iterator[Contents]:
     if isinstance(value, list) and any(_is_identified(item) for item in value):
-        return _failed_at(document, "", "a list of objects; Kubernetes reads only objects: separate them by '---'")
-    if not isinstance(value, dict):
-        return Contents(ignored=1)
-    return _gather(_expand(document, value, "", ("", "")))
+        yield _failed_at(document, "", "a list of objects; Kubernetes reads only objects: separate them by '---'")
+    elif isinstance(value, dict):
+        yield from _expand(document, value, "", ("", ""))
+    elif value is not None:
+        yield _part(ignored=1)
 
 
 def _is_identified(value: Json) -> bool:
@@ -767,7 +863,7 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
         return
     members = _members_field(api_version, kind, body)
     if members is None or not _is_list_kind(kind, members):
-        yield Contents((_resource(document, api_version, kind, body, pointer),))
+        yield _part((_resource(document, api_version, kind, body, pointer),))
     if members is None:
         return
     if not isinstance(body.get(members, []), list):
@@ -804,7 +900,7 @@ def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) ->
     """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata."""
     has = [name for name in ("apiVersion", "kind") if body.get(name)]
     if pointer == "" and not (has and "metadata" in body):
-        return Contents(ignored=1)
+        return _part(ignored=1)
     missing = "apiVersion" if "apiVersion" not in has else "kind"
     message = f"the object has no {missing}; add it, as the API server refuses the object without"
     return _failed_at(document, pointer, message)

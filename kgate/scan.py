@@ -100,8 +100,8 @@ def _read(
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
-        contents = manifest.read(settings.stdin_filename, data, kinds)
-        yield replace(contents, notes=unfollowed(settings.stdin_filename, data, contents.resources))
+        for contents in manifest.stream(settings.stdin_filename, data, kinds):
+            yield replace(contents, notes=unfollowed(contents.resources))
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
         yield from collect(paths, find_root(paths), replace(settings.rendering, options=options), kinds, progress)

@@ -21,6 +21,8 @@ LAYERS = {
     "scratch": 0,
     "urls": 0,
     "limits": 0,
+    "spelling": 0,
+    "streams": 0,
     "fieldpath": 1,
     "manifest": 1,
     "workload": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate import manifest
+from kgate import manifest, streams
 from kgate.manifest import ManifestError, compose, read
 
 DATA = Path(__file__).parent / "data"
@@ -88,6 +89,20 @@ def test_colons_in_flow_scalars(text: str, wanted: Any) -> None:
     assert next(compose(text)).value == without_nulls(wanted)
 
 
+def test_colons_in_flow_scalars_are_read_fast() -> None:
+    text = POD + "spec: {containers: [{name: a, args: [--a=:80" + ", x" * 100_000 + "]}]}\n"
+    begin = time.monotonic()
+    assert len(next(compose(text)).value["spec"]["containers"][0]["args"]) == 100_001
+    assert time.monotonic() - begin < 5
+
+
+def test_marks_in_documents_with_colons_in_flow_scalars() -> None:
+    text = POD + "spec:\n  x: [😀, --a=:80]\n  hostPID: true\n"
+    (resource,) = read("a.yaml", text.encode()).resources
+    found = [resource.locate(pointer) for pointer in ("/spec/x/1", "/spec/hostPID")]
+    assert [(place.start.line, place.start.column) for place in found] == [(5, 10), (6, 3)]
+
+
 # ------------------------------------------------------------------------------- documents of a file
 
 
@@ -102,6 +117,7 @@ def pod(name: str) -> str:
     return POD.replace("name: a", f"name: {name}")
 
 
+CRD_SHORT = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: a\n"
 FLOW_POD = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "%s"}}'
 
 STREAMS: dict[str, str | bytes] = {
@@ -140,11 +156,130 @@ def test_no_document_is_lost(stream: str | bytes) -> None:
     assert names(stream) == ["a", "b"]
 
 
+JSON_POD = FLOW_POD % "b" + "\n"
+
+SPLIT_AS_KUBECTL_DOES = [
+    pytest.param("a: 1\n---#\n" + JSON_POD, ["b"], id="a comment without a blank before it"),
+    pytest.param("a: 1\n---# c\n" + pod("b"), ["b"], id="the same before a document in block style"),
+    pytest.param("a: 1\n---\u00a0\n" + JSON_POD, ["b"], id="a no-break space behind the mark"),
+    pytest.param("a: 1\n--- \u3000# c\n" + JSON_POD, ["b"], id="blanks of Unicode before a comment"),
+    pytest.param("a: 1\n---\x0c\n" + JSON_POD, ["b"], id="a form feed behind the mark"),
+    pytest.param("a: 1\n---#\r\n" + JSON_POD, ["b"], id="a comment and CRLF"),
+    pytest.param("a: 1\n--- # c\rx: 2\n" + pod("b"), ["b", "b"], id="a carriage return in the comment"),
+    pytest.param("a: 1\n---\n\ufeff" + pod("b"), ["b"], id="a byte order mark after the mark"),
+    pytest.param(pod("a") + "---\n\ufeff" + pod("b"), ["a", "b"], id="two files with byte order marks in one"),
+    pytest.param(FLOW_POD % "a" + "\n---#\n" + JSON_POD, ["a"], id="JSON, the mark, JSON: a fault to both"),
+    pytest.param(FLOW_POD % "a" + "\n---#\n" + pod("b"), ["a"], id="JSON, the mark, YAML: a fault to both"),
+    pytest.param('a: "\n%x"\n---#\n' + JSON_POD, ["b"], id="beside what looks like a directive"),
+    pytest.param("%YAML 1.1\n---\na: 1\n---#\n" + JSON_POD, ["b"], id="behind a directive: a fault to both"),
+    pytest.param("a: |\n  x\n---#\n" + JSON_POD, ["b"], id="after a block scalar"),
+    pytest.param("---#a: 1\n" + pod("b"), ["b"], id="at the beginning it is content"),
+    pytest.param("# c\n" + JSON_POD, ["b"], id="a comment before JSON"),
+    pytest.param("a: 1\n  ---#\n" + pod("b"), ["b"], id="an indented mark is none"),
+    pytest.param("a: |\n  ---\n  x\n---\n" + pod("b"), ["b"], id="a mark inside a block scalar is none"),
+    pytest.param("a: 1\n...\n" + pod("b"), [], id="an end mark, behind which kubectl sees nothing: a fault to YAML"),
+    pytest.param("a: 1\n--- " + JSON_POD, ["b"], id="a document behind the mark, which kubectl refuses"),
+    pytest.param("a: 1\r---\r" + pod("b"), ["b"], id="lone carriage returns"),
+    pytest.param("a: 1\u2028---\u2028" + pod("b"), ["b"], id="line separators of Unicode"),
+    pytest.param(("a: 1\n---#\n" + JSON_POD).encode("utf-16"), ["b"], id="UTF-16"),
+    pytest.param(pod("b") + "---#x: 1\nspec: {}\n", ["b", "b"], id="plain YAML sees one object, kubectl another"),
+]
+
+
+@pytest.mark.parametrize(("stream", "wanted"), SPLIT_AS_KUBECTL_DOES)
+def test_documents_of_kubectl_and_of_plain_yaml_are_judged(
+    stream: str | bytes, wanted: list[str], request: pytest.FixtureRequest
+) -> None:
+    contents = read("a.yaml", stream.encode() if isinstance(stream, str) else stream)
+    assert [resource.id.name for resource in contents.resources] == wanted
+    assert bool(contents.problems) == ("a fault to" in request.node.name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{{ if .x }}\n---#\n" + pod("a"), id="a template without a word of Kubernetes"),
+        pytest.param(pod("a") + "---\n{broken: [yaml\n", id="broken YAML after an object"),
+        pytest.param("{broken: [yaml\n---\n" + pod("a"), id="broken YAML before an object"),
+        pytest.param(pod("a") + "---\na: 1\na: 2\n", id="a key twice after an object"),
+        pytest.param(FLOW_POD % "a" + "{", id="half a document after JSON"),
+        pytest.param(CRD_SHORT + "---\n{broken: [yaml\n", id="beside a definition that is left unparsed"),
+    ],
+)
+def test_what_cannot_be_read_beside_objects_is_a_problem(text: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert len(contents.resources) + contents.skipped == 1
+    assert contents.problems
+    assert contents.ignored == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        pytest.param('"\\x61piVersion"', '"\\x6bind"', id="escapes of two digits"),
+        pytest.param('"\\u0061piVersion"', '"\\u006bind"', id="escapes of four digits"),
+        pytest.param('"\\U00000061piVersion"', '"\\U0000006bind"', id="escapes of eight digits"),
+        pytest.param('? "api\\\n   Version"\n', '? "ki\\\n   nd"\n', id="lines that go on"),
+        pytest.param('? "api\\\r\n\tVersion"\n', '? "ki\\\r\n\tnd"\n', id="lines that go on, CRLF and a tab"),
+        pytest.param("!!binary YXBpVmVyc2lvbg==", "!!binary a2luZA==", id="base64"),
+        pytest.param("!!bin%61ry YXBpVmVyc2lvbg==", "!!bin%61ry a2luZA==", id="base64 by a tag with escapes"),
+        pytest.param(
+            "!<tag:yaml.org,2002:binary> YXBpVmVyc2lvbg==", "!<tag:yaml.org,2002:binary> a2luZA==", id="a verbatim tag"
+        ),
+    ],
+)
+@pytest.mark.parametrize("fault", ["spec: [", "a: 1\na: 2", "spec: {{ .x }}"])
+def test_an_unreadable_document_with_any_spelling_of_a_kind_is_a_problem(key: str, other: str, fault: str) -> None:
+    contents = read("a.yaml", f"{key}: v1\n{other}: Pod\n{fault}\n".encode())
+    assert contents.problems
+    assert not contents.ignored
+
+
+def test_an_unreadable_document_with_named_tags_is_a_problem() -> None:
+    text = "%TAG !b! tag:yaml.org,2002:bin\n---\n!b!ary YXBpVmVyc2lvbg==: v1\n!b!ary a2luZA==: Pod\nspec: [\n"
+    assert read("a.yaml", text.encode()).problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("- hosts: all\n  tasks: [{{ tasks }}]\n  path: C:\\new\\x\n", id="Ansible with backslashes"),
+        pytest.param("services:\n  web: {image: !reset null, image: b}\n", id="compose with a tag and a key twice"),
+        pytest.param("{% for x in y %}\n- {{ x }}\n{% endfor %}\n", id="a template"),
+        pytest.param("a: !Sub 100% binary\na: 1\n", id="the word binary without its tag"),
+        pytest.param("x: '\n---#\n'\n", id="quotes around what ends a document for kubectl"),
+        pytest.param("%YAML 1.1\n---\na: [\n", id="a directive"),
+    ],
+)
+def test_broken_yaml_of_others_is_ignored(text: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert not contents.problems
+    assert not contents.resources
+
+
+SEEDS = [
+    pytest.param("apiVersion: v1\nkind: Pod\nx: |\n -", {"x": "-\n"}, id="kubectl ends the last line"),
+    pytest.param("apiVersion: v1\nkind: Pod\nx: !!binary Ywnull==", {"x": "c\t\ufffd\ufffd"}, id="base64 of no UTF-8"),
+    pytest.param("apiVersion: v1\nkind: Pod\ns: {e: !,y: [0]}\nd: a", None, id="a tag that ends at a comma"),
+    pytest.param("apiVersion: v1\nkind: Pod\n\ufeffspec: {}\n", None, id="a byte order mark inside a document"),
+]
+"""What ``python -m fuzz.manifests`` found, made small."""
+
+
+@pytest.mark.parametrize(("text", "wanted"), SEEDS)
+def test_what_the_fuzzer_found(text: str, wanted: dict[str, Any] | None) -> None:
+    contents = read("a.yaml", text.encode())
+    assert bool(contents.problems) == (wanted is None)
+    assert [{**resource.body} for resource in contents.resources] == (
+        [] if wanted is None else [{"apiVersion": "v1", "kind": "Pod", **wanted}]
+    )
+
+
 @given(st.lists(st.sampled_from(["a: 1\n", "- x\n", "a: |\n  b\n   ---\n", "'x\n  y'\n", "{a: [b,\n c]}\n", "# c\n"])))
 def test_pieces_are_the_documents_of_the_parser(documents: list[str]) -> None:
     text = "".join("---\n" + document for document in documents)
-    whole = [root.value for root in compose(text)]
-    pieces = [root.value for start, end in manifest._chunks(text) for root in compose(text[start:end])]
+    whole = [root.value for root in compose(text) if root.value is not None]
+    pieces = [root.value for start, end in streams.pieces(text) for root in compose(text[start:end]) if root.value]
     assert pieces == whole
 
 

@@ -29,4 +29,5 @@ def collect(
 
         yield from collect_rendered(listing, objects, root, settings, kinds, progress)
     else:
-        yield from Count(progress, len(listing.files)).told(files.read_all(listing.files.values(), kinds))
+        plain = files.in_order(listing.files.values())
+        yield from files.read_all(Count(progress, len(plain)).told(plain), kinds)

@@ -73,15 +73,16 @@ def find_kustomizations(root: Path) -> dict[Path, Kustomization]:
     return walk.listing.kustomizations
 
 
-def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> manifest.Contents:
-    """What a file holds; one that cannot be read is a Problem."""
+def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> Iterator[manifest.Contents]:
+    """What a file holds, one object at a time; one that cannot be read is a Problem."""
     try:
         with file.path.open("rb") as stream:
             data = stream.read(manifest.MAX_FILE_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}; mend its permissions or list it in .kgateignore"
-        return manifest.Contents(problems=(Problem(file.shown, None, message),))
-    return manifest.read(file.shown, data, asked_kinds)
+        yield manifest.Contents(problems=(Problem(file.shown, None, message),))
+        return
+    yield from manifest.stream(file.shown, data, asked_kinds)
 
 
 class _Walk:
@@ -239,7 +240,12 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
+def in_order(files: Iterable[SourceFile]) -> list[SourceFile]:
+    """Files in the order of the paths that reports show."""
+    return sorted(files, key=lambda file: file.shown)
+
+
 def read_all(files: Iterable[SourceFile], asked_kinds: Collection[str] = ()) -> Iterator[manifest.Contents]:
-    """The contents of files, in the order of the paths that reports show; see manifest.read."""
-    for file in sorted(files, key=lambda file: file.shown):
-        yield read_file(file, asked_kinds)
+    """The contents of files, one object at a time; see manifest.stream."""
+    for file in files:
+        yield from read_file(file, asked_kinds)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from kgate.manifest import Contents
+_T = TypeVar("_T")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told, after each file and each rendering, how many of how many are done."""
@@ -19,9 +19,9 @@ class Count:
         self._done = 0
         self._total = total
 
-    def told(self, contents: Iterable[Contents]) -> Iterator[Contents]:
-        """The same contents, each counted once it has been dealt with."""
-        for item in contents:
+    def told(self, items: Iterable[_T]) -> Iterator[_T]:
+        """The same files or renderings, each counted once it has been dealt with."""
+        for item in items:
             yield item
             self._done += 1
             self._progress(self._done, max(self._total, self._done))

@@ -39,12 +39,12 @@ def collect_rendered(
     plain manifests that may say what is deployed."""
     agenda = Agenda(listing, open_repository(root, settings.repositories), settings)
     agenda.hear(objects)
-    plain = agenda.uncovered()
+    plain = files.in_order(agenda.uncovered())
     count = Count(progress, len(plain) + len(agenda.pending()))
-    yield from count.told(files.read_all(plain, kinds))
+    yield from files.read_all(count.told(plain), kinds)
     options = replace(settings.options, asked_kinds=frozenset(kinds))
     yield from count.told(_render(agenda, root, replace(settings, options=options), listing.starts))
-    yield from files.read_all(agenda.elsewhere(), kinds)
+    yield from files.read_all(files.in_order(agenda.elsewhere()), kinds)
     yield manifest.Contents(problems=agenda.problems, notes=agenda.notes, files=0)
 
 

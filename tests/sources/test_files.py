@@ -110,7 +110,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     gone = files.SourceFile(tmp_path / "gone.yaml", "gone.yaml")
-    (problem,) = files.read_file(gone).problems
+    (contents,) = files.read_file(gone)
+    (problem,) = contents.problems
     assert "cannot be read: No such file" in problem.message
 
 

@@ -6,18 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kgate import manifest
+from kgate import manifest, spelling
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Note, Resource
 from kgate.sources.files import SourceFile
 from kgate.textfile import read_bytes
 
-_ARGO_CD, _FLUX = b"argoproj.io", b"fluxcd.io"
-_APPLICATION = re.compile(rb"\bApplication(Set)?\b")
-_ESCAPED = re.compile(
-    rb"\\(?:(?:x|u00|U000000)(?:2e|[46][1-9a-f]|[57][0-9a])|(?<=[\"\w.]\\)\r?\n[ \t]*[\w.])", re.IGNORECASE
-)
-"""Letters and dots that a string of YAML spells otherwise, or goes on with in its next line."""
+_ARGO_CD, _FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
+_APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
+_CONFIG_MAP = re.compile("ConfigMap")
 
 
 def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Iterator[Resource]:
@@ -31,38 +28,45 @@ def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER
     for file in files:
         lifetime.check()
         text = peek(file.path)
-        has_flux = has_flux or _FLUX in text
+        has_flux = has_flux or spelling.may_hold(text, _FLUX)
         if holds_deployment(text):
             found.append(file)
-        elif b"ConfigMap" in text:
+        elif spelling.may_hold(text, _CONFIG_MAP):
             values.append(file)
     for file in [*found, *(values if has_flux else ())]:
+        from kgate.sources.gitops.plan import is_relevant
+
         lifetime.check()
-        yield from manifest.read(file.shown, peek(file.path)).resources
+        for part in manifest.stream(file.shown, peek(file.path).encode()):
+            yield from filter(is_relevant, part.resources)
 
 
-def unfollowed(path: str, data: bytes, resources: Iterable[Resource]) -> tuple[Note, ...]:
+def unfollowed(resources: Iterable[Resource]) -> tuple[Note, ...]:
     """A note for each object of standard input that deploys something: there is no repository to follow it into."""
-    if not holds_deployment(data):
+    groups = [resource for resource in resources if _is_gitops_group(resource.id.api_version)]
+    if not groups:
         return ()
     from kgate.sources.gitops.plan import deploys
 
-    found = [resource for resource in resources if deploys(resource)]
     message = "is not followed from standard input; scan its repository to judge what it deploys"
-    return tuple(Note(path, one.locate("").start.line, f"{one.id} {message}") for one in found)
+    found = [(resource.locate(""), resource.id) for resource in groups if deploys(resource)]
+    return tuple(Note(place.path, place.start.line, f"{who} {message}") for place, who in found)
 
 
-def holds_deployment(text: bytes) -> bool:
+def _is_gitops_group(api_version: str) -> bool:
+    return _FLUX.search(api_version) is not None or _ARGO_CD.search(api_version) is not None
+
+
+def holds_deployment(text: str) -> bool:
     """Whether a text may hold an object of Argo CD or Flux that deploys something."""
-    if _FLUX in text or (_ARGO_CD in text and _APPLICATION.search(text) is not None):
+    if spelling.may_hold(text, _FLUX):
         return True
-    return b"\\" in text and _ESCAPED.search(text) is not None
+    return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
 
 
-def peek(path: Path) -> bytes:
-    """The text of a file in UTF-8, or none if it is not a readable regular file of bounded size."""
+def peek(path: Path) -> str:
+    """The text of a file, or none if it is not a readable regular file of bounded size."""
     try:
-        data = read_bytes(path, manifest.MAX_FILE_BYTES)
-        return data if data.isascii() else manifest.decode(data).encode()
+        return manifest.decode(read_bytes(path, manifest.MAX_FILE_BYTES))
     except (OSError, UnicodeDecodeError):
-        return b""
+        return ""

@@ -1,0 +1,54 @@
+"""Splits a stream of YAML documents where kubectl does, which is not always where YAML does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_MARKER = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
+_GO_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What Go's unicode.IsSpace takes for a blank."""
+
+_PLAIN_MARKER = re.compile(r"(?:[ \t]+#[^\r\x85\u2028\u2029]*|[ \t]*)\r?")
+"""What may follow ``---`` where YAML and kubectl both see nothing but the mark."""
+
+_BREAKS = " \t\r\x85\u2028\u2029"
+_DIRECTIVE = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])\ufeff?%")
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def pieces(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
+    """The regions of a text that kubectl takes for one document each, as offsets.
+
+    The rules are those of YAMLReader in k8s.io/apimachinery/pkg/util/yaml: a line that begins with ``---`` ends a
+    document if nothing but blanks or a comment follows, even without a blank before the ``#``, and belongs to no
+    document; at which nothing ends, it belongs to the next one. A mark that a document stands behind is a fault to
+    kubectl and begins a document for YAML: it begins one here. A byte order mark before a document is no part of it.
+    """
+    for match in _MARKER.finditer(text, start):
+        begin, rest = match.start(), match[1]
+        is_separator = _separates(rest)
+        if begin == start or not (is_separator or rest[:1] in _BREAKS):
+            continue
+        yield _content(text, start, begin)
+        start = match.end() if is_separator else begin
+    if start < len(text):
+        yield _content(text, start, len(text))
+
+
+def is_ambiguous(text: str, start: int = 0) -> bool:
+    """Whether a parser of plain YAML may see other documents than kubectl: there are directives, or marks that only
+    kubectl knows."""
+    if _DIRECTIVE.search(text, start) is not None:
+        return True
+    rests = (match[1] for match in _MARKER.finditer(text, start))
+    return any(_separates(rest) and _PLAIN_MARKER.fullmatch(rest) is None for rest in rests)
+
+
+def _separates(rest: str) -> bool:
+    """Whether ``---`` ends a document for kubectl with this behind it."""
+    return rest.lstrip(_GO_SPACES)[:1] in ("", "#")
+
+
+def _content(text: str, start: int, end: int) -> tuple[int, int]:
+    return start + text.startswith(BYTE_ORDER_MARK, start, end), end
