@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-import yaml
-from yaml._yaml import CParser
+import _ruamel_yaml as libyaml
 
 from kgate import spelling, streams
 from kgate.linehash import LineHashes
@@ -183,10 +182,15 @@ def compose(text: str) -> Iterator[Node]:
     """
     if _INNER_MARK.search(text) is not None:
         raise ManifestError("a byte order mark inside the text; remove it", 1, is_syntax=True)
+    count = 0
     try:
-        yield from _documents(_events(text))
-    except yaml.YAMLError as error:
-        raise _syntax_error(error) from None
+        for root in _documents(libyaml.CParser(text).get_event, libyaml):
+            yield root
+            count += 1
+    except libyaml.YAMLError as error:
+        if getattr(error, "problem", None) != _UNKNOWN_TO_OLD_LIBYAML:
+            raise _syntax_error(error) from None
+        yield from itertools.islice(_compose_with_newer(text), count, None)
     except UnicodeEncodeError:
         raise ManifestError("the text holds a lone surrogate, which UTF-8 cannot carry", 1) from None
 
@@ -195,10 +199,21 @@ _INNER_MARK = re.compile("[\n\r\x85\u2028\u2029]\ufeff")
 """A byte order mark at the beginning of a line, which the API server passes over and libyaml takes for a letter."""
 
 
-def _events(text: str) -> Callable[[], Any]:
-    """What gives the next event of the parser."""
+# ruamel.yaml.clib holds libyaml 0.1.7, of which go-yaml v2 is a port; but it refuses a colon inside a plain scalar of a
+# flow collection (`[--listen=:80]`), which go-yaml takes. Such documents go through PyYAML's libyaml 0.2, as fast.
+_UNKNOWN_TO_OLD_LIBYAML = "found unexpected ':'"
+
+
+def _compose_with_newer(text: str) -> Iterator[Node]:
+    """The same with libyaml 0.2."""
+    import yaml
+    from yaml._yaml import CParser
+
     next_event: Callable[[], Any] = CParser(text).get_event
-    return next_event if "!" not in text else partial(_checked_event, next_event, text)
+    try:
+        yield from _documents(next_event if "!" not in text else partial(_checked_event, next_event, text), yaml)
+    except yaml.YAMLError as error:
+        raise _syntax_error(error) from None
 
 
 _GLUED_TAG = re.compile(r"(?:&\S+\s+)?!(?:<[^>\s]*>|(?!<))[^\s,\[\]{}]*[,\[\]{}]")
@@ -213,15 +228,16 @@ def _checked_event(next_event: Callable[[], Any], text: str) -> Any:
     return event
 
 
-def _documents(next_event: Callable[[], Any]) -> Iterator[Node]:
+def _documents(next_event: Callable[[], Any], library: Any) -> Iterator[Node]:
+    """The documents of a parser; ``library`` holds the classes of its events."""
     event = next_event()
-    while not isinstance(event, yaml.StreamEndEvent):
-        if isinstance(event, yaml.DocumentStartEvent):
-            yield _compose_document(next_event)
+    while not isinstance(event, library.StreamEndEvent):
+        if isinstance(event, library.DocumentStartEvent):
+            yield _compose_document(next_event, library)
         event = next_event()
 
 
-def _syntax_error(error: yaml.YAMLError) -> ManifestError:
+def _syntax_error(error: Exception) -> ManifestError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     message = getattr(error, "problem", None) or str(error).split("\n")[0]
     if message == _LIBYAML_GIVES_UP:
@@ -232,29 +248,31 @@ def _syntax_error(error: yaml.YAMLError) -> ManifestError:
 _LIBYAML_GIVES_UP = "exceeded maximum nesting depth"
 
 
-def _compose_document(next_event: Callable[[], Any]) -> Node:
+def _compose_document(next_event: Callable[[], Any], library: Any) -> Node:
     """Builds one document from parser events, with bounds on depth and on alias expansion."""
+    scalar, mapping, sequence = library.ScalarEvent, library.MappingStartEvent, library.SequenceStartEvent
+    alias = library.AliasEvent
     anchors: dict[str, Node] = {}
     stack: list[_Frame] = []
     while True:
         event = next_event()
         kind = type(event)
-        if kind is yaml.ScalarEvent:
+        if kind is scalar:
             node = _scalar(event)
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            stack.append(_Frame(_open_collection(event, kind is yaml.MappingStartEvent)))
+        elif kind is mapping or kind is sequence:
+            stack.append(_Frame(_open_collection(event, kind is mapping)))
             if len(stack) > MAX_DEPTH:
                 raise ManifestError(_TOO_DEEP, event.start_mark.line + 1)
             if event.anchor is not None:
                 anchors[event.anchor] = stack[-1].node
             continue
-        elif kind is yaml.AliasEvent:
+        elif kind is alias:
             node = _dereference(anchors, event)
         else:
             node = stack.pop().node
             node.end = event.end_mark
             node.closed = True
-        if kind is yaml.ScalarEvent and event.anchor is not None:
+        if kind is scalar and event.anchor is not None:
             anchors[event.anchor] = node
         if not stack:
             next_event()
@@ -316,7 +334,7 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
     """Takes a node as the key of the next field. Raises ManifestError where no such key may stand."""
     line = node.start.line + 1
-    if type(event) is yaml.ScalarEvent and _is_merge(event):
+    if _is_merge(event):
         frame.merging = True
         return
     try:
@@ -330,8 +348,8 @@ def _set_key(frame: _Frame, node: Node, event: Any) -> None:
 
 
 def _is_merge(event: Any) -> bool:
-    """Whether a key is the merge key, as go-yaml v2 decides it (decode.go, ``isMerge``)."""
-    return bool(event.value == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
+    """Whether a key is the merge key, as go-yaml v2 decides it (decode.go, ``isMerge``); aliases have no value."""
+    return bool(getattr(event, "value", None) == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
 
 
 def _set_field(parent: Node, key: str, entry: tuple[Any, Any, Node]) -> None:

@@ -260,7 +260,10 @@ def test_broken_yaml_of_others_is_ignored(text: str) -> None:
 SEEDS = [
     pytest.param("apiVersion: v1\nkind: Pod\nx: |\n -", {"x": "-\n"}, id="kubectl ends the last line"),
     pytest.param("apiVersion: v1\nkind: Pod\nx: !!binary Ywnull==", {"x": "c\t\ufffd\ufffd"}, id="base64 of no UTF-8"),
-    pytest.param("apiVersion: v1\nkind: Pod\ns: {e: !,y: [0]}\nd: a", None, id="a tag that ends at a comma"),
+    pytest.param("apiVersion: v1\nkind: Pod\ns: {e: !,y: [0]}", {"s": {"e": [0]}}, id="a tag with a comma in it"),
+    pytest.param(
+        "apiVersion: v1\nkind: Pod\ns: {e: !,y: [0], f: [-a=:8]}", None, id="which libyaml 0.2 reads otherwise"
+    ),
     pytest.param("apiVersion: v1\nkind: Pod\n\ufeffspec: {}\n", None, id="a byte order mark inside a document"),
 ]
 """What ``python -m fuzz.manifests`` found, made small."""
