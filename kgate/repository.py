@@ -250,6 +250,11 @@ class UntrustedFolders:
         """Whether a real path lies in one of them."""
         return any(place.is_relative_to(folder) for folder in self.folders)
 
+    def others_of(self, search_path: str) -> tuple[Path, ...]:
+        """The absolute folders of a PATH that do not lie in one of them."""
+        folders = (Path(os.path.realpath(folder)) for folder in search_path.split(os.pathsep) if os.path.isabs(folder))
+        return tuple(dict.fromkeys(folder for folder in folders if not self.hold(folder)))
+
     def resolve(self, path: Path) -> Path:
         """The real path of what the user names, which need not exist.
 

@@ -270,3 +270,15 @@ def test_values_may_begin_with_a_dash(tmp_path: Path) -> None:
     entry = '{name: web, releaseName: web, valuesInline: {stolen: "-x", list: ["--log-level=debug"]}}'
     result = scan(tmp_path, {**CHART, "kustomization.yaml": f"helmCharts: [{entry}]"})
     assert "-x" in [found["name"] for found in report(result)["workloads"]], result
+
+
+def test_git_of_the_repository_does_not_fetch_remote_bases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PATH leads into the repository, which --allow-remote hands on."""
+    executable(tmp_path / "repository/bin/git", witness_script(tmp_path / "repository"))
+    (tmp_path / "repository/.git").mkdir()
+    (tmp_path / "repository/kustomization.yaml").write_text("resources: ['git::file:///nowhere/base.git']\n")
+    env = {"PATH": os.fspath(tmp_path / "repository/bin"), "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path)}
+    result = kgate("scan", ".", "--allow-remote", cwd=tmp_path / "repository", env=env, lacks="namespaces and Landlock")
+    assert result.code == 3
+    assert "git" in result.out
+    assert os.listdir(tmp_path) == ["repository"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from kgate import manifest, process
 from kgate.manifest import SourceText
 from kgate.model import Location, Note, Pointer, Problem, Rendering
-from kgate.repository import Repository
+from kgate.repository import Repository, UntrustedFolders
 from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
 from kgate.sources.kustomize import (
@@ -221,9 +221,9 @@ def _command(job: _Job, tool: Tool, copy: Copy) -> _Command:
     """The command for both copies; helm in it renders charts of these copies only."""
     command = _Command((os.fspath(tool.path), "kustomize" if tool.name == "kubectl" else "build"))
     if job.options.allow_remote:
-        path = os.environ.get("PATH", "")
-        programs = tuple(Path(folder) for folder in path.split(os.pathsep) if folder)
-        command = replace(command, programs=programs, environment={"PATH": path, "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS})
+        folders = UntrustedFolders.around((job.workspace.root,)).others_of(os.environ.get("PATH", ""))
+        environment = {"PATH": os.pathsep.join(map(str, folders)), "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS}
+        command = replace(command, programs=folders, environment=environment)
     if copy.has_charts and job.helm is not None:
         helm = (*process.death_signal(), os.fspath(job.helm.path))
         wrapper = helm_wrapper.write(job.workspace.folder(), copy.clean.parent, helm)
