@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from kgate import cel, fieldpath
 from kgate.model import (
@@ -35,12 +34,16 @@ MAX_WORKLOAD_VALUES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one resource came to; ``offended`` holds the ids of all rules, also those not selected."""
+    """What one resource came to. ``rules`` holds the selected rules that it offends, for each finding those that it
+    includes, too; ``unlisted`` those of findings that were not wanted; ``offended`` the ids of all rules, also those
+    not selected."""
 
     workload: Workload | None
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     offended: frozenset[str]
+    rules: tuple[Rule, ...] = ()
+    unlisted: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,36 @@ class Target:
         return child_pointer("", *tokens)
 
 
+@dataclass(slots=True)
+class _Offence:
+    """A rule that a target offends, and the field, by its tokens from the target, that is to blame."""
+
+    rule: Rule
+    target: Target
+    tokens: tuple[str | int, ...]
+
+    @property
+    def is_in_container(self) -> bool:
+        """Whether the field is one of the container itself, not of its pod."""
+        return self.target.container is not None and not (self.tokens and self.tokens[0] == "pod")
+
+    @property
+    def container(self) -> str | None:
+        """The name of the container, if the field is one of it."""
+        container = self.target.container
+        return container.name if container is not None and self.is_in_container else None
+
+    @property
+    def pointer(self) -> Pointer:
+        """Where the field stands in the resource."""
+        return self.target.pointer(self.tokens)
+
+
+def _everything(_: Rule) -> bool:
+    """Lists all findings."""
+    return True
+
+
 def _pod_pointer(pod: Pod, tokens: Sequence[str | int]) -> Pointer:
     if tokens and tokens[0] == "metadata":
         return child_pointer(pod.metadata_pointer, *tokens[1:])
@@ -92,6 +125,7 @@ class Judge:
         self._minor = minor
         self._selected = selected
         self._by_id = {rule.id: rule for rule in self.rules}
+        self._closures = {rule.id: self._closure(rule) for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
         named = sorted({kind for rule in self.rules for kind in rule.kinds})
         self._kind_panels = {
@@ -102,32 +136,51 @@ class Judge:
     def _asked(self, target: str) -> list[Rule]:
         return [rule for rule in self.rules if target in rule.targets]
 
-    def judge(self, resource: Resource) -> Judgement:
-        """All findings and problems of a resource, in the order of the file."""
+    def judge(self, resource: Resource, lists: Callable[[Rule], bool] = _everything) -> Judgement:
+        """All findings and problems of a resource, in the order of the file.
+
+        ``lists`` is asked for each finding whether it is wanted, or only that there is one: its place takes longer to
+        find than all else.
+        """
         workload = find_workload(resource)
-        findings: list[Finding] = []
+        offences: list[_Offence] = []
         problems = list(_gaps(workload)) if workload else []
+        for result in self._results(resource, workload):
+            if isinstance(result, Problem):
+                problems.append(result)
+            else:
+                offences.append(result)
+        kept = [o for o in offences if self._selected is None or o.rule.id in self._selected]
+        folded = tuple(self._fold(kept))
+        listed = tuple((offence, included) for offence, included in folded if lists(offence.rule))
+        taken = {id(offence) for offence, _ in listed}
+        return Judgement(
+            workload,
+            tuple(_findings(listed, resource)) if listed else (),
+            tuple(_first_of_each_place(problems)),
+            frozenset(offence.rule.id for offence in offences),
+            tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
+            tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
+        )
+
+    def _results(self, resource: Resource, workload: Workload | None) -> Iterator[_Offence | Problem]:
+        """What the rules say about a resource and its pods."""
         limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
             if _exceeds(resource.body, limit):
-                problems.append(_problem(resource, "", f"the object holds more than {limit:,} values"))
+                yield _problem(resource, "", f"the object holds more than {limit:,} values")
                 break
-            variables = self._variables(resource, {}, {})
-            _sort_out(panel.ask(Target("resource", resource, variables)), findings, problems)
+            yield from panel.ask(Target("resource", resource, self._variables(resource, {}, {})))
         pods = workload.pods if workload else ()
         if _exceeds([pod.spec for pod in pods], MAX_WORKLOAD_VALUES):
-            problems.append(_problem(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values"))
+            yield _problem(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
             pods = ()
         for pod in pods:
             for target in self._targets(resource, pod):
                 if isinstance(target, Problem):
-                    problems.append(target)
+                    yield target
                 else:
-                    _sort_out(self._panels[target.kind].ask(target), findings, problems)
-        offended = frozenset(finding.rule.id for finding in findings)
-        kept = [f for f in findings if self._selected is None or f.rule.id in self._selected]
-        folded = tuple(self._fold(kept, resource)) if kept else ()
-        return Judgement(workload, folded, tuple(_first_of_each_place(problems)), offended)
+                    yield from self._panels[target.kind].ask(target)
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """The rules about a kind in any group, and those about the kind in this group."""
@@ -159,20 +212,17 @@ class Judge:
             else:
                 yield _problem(resource, container.pointer, "a container must be a mapping")
 
-    def _fold(self, findings: Iterable[Finding], resource: Resource) -> Iterator[Finding]:
-        """One finding a place and offence: a rule takes in those that it includes; equal ones are one."""
-        told: dict[str, Any] = {"source": resource.locate("").path}
-        if resource.rendering is not None:
-            told |= {"renderings": (resource.rendering,), "known_as": _name_in_source(resource)}
-        places: dict[tuple[str | None, Pointer], dict[str, Finding]] = {}
-        for finding in findings:
-            places.setdefault((finding.container, finding.location.pointer), {}).setdefault(finding.rule.id, finding)
+    def _fold(self, offences: Iterable[_Offence]) -> Iterator[tuple[_Offence, tuple[Rule, ...]]]:
+        """One offence a place and rule, with the rules that it takes in: those that its own includes."""
+        places: dict[tuple[str | None, Pointer], dict[str, _Offence]] = {}
+        for offence in offences:
+            places.setdefault((offence.container, offence.pointer), {}).setdefault(offence.rule.id, offence)
         for here in places.values():
-            taken = {name: self._closure(finding.rule) & here.keys() for name, finding in here.items()}
-            hidden = set().union(*taken.values())
-            for name in sorted(here.keys() - hidden):
-                included = tuple(self._by_id[other] for other in sorted(taken[name]))
-                yield replace(here[name], includes=included, **told)
+            hidden = {other for name in here for other in self._closures[name]} if len(here) > 1 else ()
+            for name in sorted(here):
+                if name not in hidden:
+                    taken = sorted(self._closures[name] & here.keys())
+                    yield here[name], tuple(self._by_id[other] for other in taken)
 
     def _closure(self, rule: Rule) -> set[str]:
         """The ids of all rules that a rule includes, directly or not."""
@@ -209,7 +259,7 @@ class _Panel:
         expressions = [fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules]
         self._program = cel.Program(expressions) if expressions else None
 
-    def ask(self, target: Target) -> Iterator[Finding | Problem]:
+    def ask(self, target: Target) -> Iterator[_Offence | Problem]:
         """What the rules find in a target."""
         if self._program is None:
             return
@@ -217,14 +267,6 @@ class _Panel:
         for rule, answer in zip(self._rules, answers, strict=True):
             if answer is not True:
                 yield from _examine(rule, target, answer)
-
-
-def _sort_out(results: Iterable[Finding | Problem], findings: list[Finding], problems: list[Problem]) -> None:
-    for result in results:
-        if isinstance(result, Finding):
-            findings.append(result)
-        else:
-            problems.append(result)
 
 
 def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -249,7 +291,7 @@ def _problem(resource: Resource, pointer: Pointer, message: str) -> Problem:
 # ------------------------------------------------------------------------------- one rule, one target
 
 
-def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[Finding | Problem]:
+def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[_Offence | Problem]:
     """Asks a rule again, item by item, to tell where the offence or the fault is."""
     for item in fieldpath.items(target.kind, target.variables, rule.each):
         if isinstance(item, fieldpath.WrongType):
@@ -266,7 +308,7 @@ def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterato
             message = f"{field} cannot be judged by {rule.id}, it or a field around it has a wrong type ({verdict})"
             yield _problem(target.resource, pointer, message)
         elif not verdict and (_is_whole(target) or rule.each or _present_fields(rule, target, item)):
-            yield _finding(rule, target, _blamed_field(rule, target, item))
+            yield _Offence(rule, target, _blamed_field(rule, target, item))
 
 
 def _is_whole(target: Target) -> bool:
@@ -326,26 +368,38 @@ def _content_without(rule: Rule, target: Target, item: fieldpath.Item, field: st
     return cel.evaluate(rule.expression, variables) is True
 
 
-def _finding(rule: Rule, target: Target, tokens: tuple[str | int, ...]) -> Finding:
-    pointer = target.pointer(tokens)
-    in_container = target.container is not None and not (tokens and tokens[0] == "pod")
-    container = target.container.name if in_container and target.container is not None else None
-    anchor = _anchor(target, tokens, in_container)
-    location = target.resource.locate(pointer)
-    location = replace(location, pointer=target.resource.pointer + pointer)
-    return Finding(rule, target.resource.id, container, location, anchor, rule.message)
+def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
+    """The findings of a resource: offences with their places."""
+    source = resource.locate("").path
+    rendering = resource.rendering
+    renderings, known_as = ((), "") if rendering is None else ((rendering,), _name_in_source(resource))
+    for offence, included in offences:
+        location = resource.locate(offence.pointer)
+        yield Finding(
+            offence.rule,
+            resource.id,
+            offence.container,
+            replace(location, pointer=resource.pointer + offence.pointer),
+            _anchor(offence),
+            offence.rule.message,
+            includes=included,
+            source=source,
+            renderings=renderings,
+            known_as=known_as,
+        )
 
 
-def _anchor(target: Target, tokens: tuple[str | int, ...], in_container: bool) -> str:
+def _anchor(offence: _Offence) -> str:
     """The field from its container or pod on, with list items by name or value instead of index, and
     with the pod's own path in front: it stays the same when other containers or items come and go."""
-    if target.container is not None and not in_container:
+    target, tokens = offence.target, offence.tokens
+    if target.container is not None and not offence.is_in_container:
         body, tokens = target.variables["pod"], tokens[1:]
     else:
         body = target.body
     stable = "/".join(fieldpath.stable_tokens(body, tokens))
     prefix = target.pod.pointer if target.pod is not None else ""
-    place = f"{target.container.list}/" if target.container is not None and in_container else ""
+    place = f"{target.container.list}/" if target.container is not None and offence.is_in_container else ""
     return f"{_without_index(prefix)}#{place}{stable}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from kgate.model import Json
 
@@ -33,6 +34,7 @@ class WrongType:
     wanted: str
 
 
+@cache
 def tokens(path: str) -> tuple[str, ...]:
     """The names of a path without wildcards."""
     return tuple(path.split(".")) if path else ()

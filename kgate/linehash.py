@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from functools import cached_property
 from operator import mul
 
@@ -18,44 +19,53 @@ class LineHashes:
     """The hashes of the lines of one text, each worked out when it is first asked for.
 
     A line's hash covers the 100 UTF-16 code units that begin there, without spaces and tabs; a number tells
-    equal ones apart. Finding the lines and numbering them takes one pass over the text, a hash some
-    microseconds: so it is done where a file is read and for lines that are told of, and no report reads files.
+    equal ones apart. Numbering the lines takes one pass over the text as far as it is asked about, and some bytes for
+    each line; a hash takes microseconds: so it is done where a file is read and for lines that are told of, and no
+    report reads files.
     """
 
     def __init__(self, text: str | None) -> None:
-        self._text = text
+        self._source = text
         self._known: dict[int, str] = {}
+        self._starts = array("Q", [0])
+        self._numbers = array("Q")
+        self._seen: dict[int, int] = {}
 
     def __getitem__(self, line: int) -> str:
         """The hash of a line (from 1), as GitHub writes it; empty if there is no such line or no text."""
+        if self._source is None:
+            return ""
         if line not in self._known:
             self._known[line] = self._hash(line)
         return self._known[line]
 
     def _hash(self, line: int) -> str:
-        windows = self._windows
-        if line > len(windows):
+        self._number_lines(line)
+        if line > len(self._numbers):
             return ""
-        window, number = windows[line - 1]
-        return f"{sum(map(mul, map(ord, window), _POWERS)) % (1 << 64):x}:{number}"
+        start = self._starts[line - 1]
+        window = self._text[start : start + _WINDOW]
+        return f"{sum(map(mul, map(ord, window), _POWERS)) % (1 << 64):x}:{self._numbers[line - 1]}"
+
+    def _number_lines(self, last: int) -> None:
+        """Finds the lines up to one, and counts for each how many up to it cover the same."""
+        text, seen = self._text, self._seen
+        while len(self._numbers) < min(last, len(self._starts)):
+            start = self._starts[len(self._numbers)]
+            window = hash(text[start : start + _WINDOW])
+            number = seen[window] = seen.get(window, 0) + 1
+            self._numbers.append(number)
+            end = text.find("\n", start)
+            if end >= 0:
+                self._starts.append(end + 1)
 
     @cached_property
-    def _windows(self) -> list[tuple[str, int]]:
-        """What the hash of each line covers, and how many lines up to it cover the same."""
-        if self._text is None:
-            return []
-        text = _LINE_END.sub("\n", self._text) if "\r" in self._text else self._text
+    def _text(self) -> str:
+        """The text as GitHub hashes it, with a mark at its end."""
+        text = self._source or ""
+        text = _LINE_END.sub("\n", text) if "\r" in text else text
         text = text.replace(" ", "").replace("\t", "")
-        text = (text if text.isascii() else _ASTRAL.sub(_code_units, text)) + _END
-        seen: dict[str, int] = {}
-        found = []
-        start = 0
-        for line in text.split("\n"):
-            window = text[start : start + _WINDOW]
-            number = seen[window] = seen.get(window, 0) + 1
-            found.append((window, number))
-            start += len(line) + 1
-        return found
+        return (text if text.isascii() else _ASTRAL.sub(_code_units, text)) + _END
 
 
 def _code_units(match: re.Match[str]) -> str:

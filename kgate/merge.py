@@ -17,7 +17,7 @@ def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
     places: dict[Hashable, list[Finding]] = {}
     for finding in findings:
         if finding.renderings:
-            places.setdefault(_place(finding), []).append(finding)
+            places.setdefault(place(finding), []).append(finding)
         else:
             plain.append(finding)
     for here in places.values():
@@ -25,7 +25,8 @@ def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
     return plain
 
 
-def _place(finding: Finding) -> Hashable:
+def place(finding: Finding) -> Hashable:
+    """What one offence has in common in all renderings."""
     location = finding.location
     what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes, finding.waiver)
     return (*what, location.path, location.start, location.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -424,9 +425,30 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlisted:
+    """How much was found and is not listed, since one file holds so much of it: findings by severity, workloads by
+    score, and problems. The notes, which are also among those of the report, tell of which files."""
+
+    findings: Mapping[Severity, int] = field(default_factory=dict)
+    scores: Mapping[Score, int] = field(default_factory=dict)
+    problems: int = 0
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a scan found: what is listed of it, and how much is not."""
+
+    assessments: tuple[Assessment, ...]
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    unlisted: Unlisted = Unlisted()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that a report may see, sorted. ``link_base`` is the URL below which a server shows the scanned files,
-    ``category`` tells several scans of one commit apart in code scanning."""
+    ``category`` tells several scans of one commit apart in code scanning. Counts include what is ``unlisted``."""
 
     version: str
     kubernetes_version: str
@@ -440,3 +462,28 @@ class Report:
     notes: tuple[Note, ...] = ()
     link_base: str = ""
     category: str = "kgate"
+    unlisted: Unlisted = Unlisted()
+
+    @property
+    def severities(self) -> Mapping[Severity, int]:
+        """How many findings count, by severity, worst first."""
+        listed = Counter(finding.rule.severity for finding in self.findings if finding.waiver is None)
+        return {severity: listed[severity] + self.unlisted.findings.get(severity, 0) for severity in reversed(Severity)}
+
+    @property
+    def waived(self) -> int:
+        """How many findings are waived."""
+        return sum(finding.waiver is not None for finding in self.findings)
+
+    @property
+    def scores(self) -> Mapping[int, int]:
+        """How many workloads have each score."""
+        counts = Counter(assessment.score.value for assessment in self.assessments)
+        for score, count in self.unlisted.scores.items():
+            counts[score.value] += count
+        return counts
+
+    @property
+    def workloads(self) -> int:
+        """How many workloads were assessed."""
+        return len(self.assessments) + sum(self.unlisted.scores.values())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 
-from kgate.model import Assessment, Finding, Problem, Rule, Severity, Verdict
+from kgate.model import Found, Rule, Severity, Verdict
 
 BANDS = {
     Severity.CRITICAL: (0, 29),
@@ -30,27 +31,22 @@ def score(rules: Iterable[Rule]) -> int:
     return max(floor, ceiling - sum(rule.points for rule in ranked[1:]))
 
 
-def decide(
-    assessments: Sequence[Assessment],
-    findings: Sequence[Finding],
-    problems: Sequence[Problem],
-    *,
-    resources: int,
-    fail_on: Severity | None,
-    allow_empty: bool,
-) -> Verdict:
-    """The verdict of the gate, from what was found alone."""
-    below = [a for a in assessments if not a.score.passed]
-    severe = [f for f in findings if fail_on is not None and f.rule.severity >= fail_on and f.waiver is None]
+def decide(found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool) -> Verdict:
+    """The verdict of the gate, from what was found alone, listed or not."""
+    unlisted, problems = found.unlisted, len(found.problems) + found.unlisted.problems
+    below = Counter(a.score for a in found.assessments if not a.score.passed)
+    below += Counter({score: count for score, count in unlisted.scores.items() if not score.passed})
+    open_findings = Counter(f.rule.severity for f in found.findings if f.waiver is None) + Counter(unlisted.findings)
+    severe = sum(n for severity, n in open_findings.items() if fail_on is not None and severity >= fail_on)
     empty = resources == 0 and not allow_empty
     reasons = []
     if below:
-        lowest = min(a.score.value for a in below)
-        reasons.append(f"{_count(len(below), 'workload')} under the threshold, the lowest with score {lowest}")
+        lowest = min(score.value for score in below)
+        reasons.append(f"{_count(below.total(), 'workload')} under the threshold, the lowest with score {lowest}")
     if severe and fail_on is not None:
-        reasons.append(f"{_count(len(severe), 'finding')} of severity {fail_on.label} or above")
+        reasons.append(f"{_count(severe, 'finding')} of severity {fail_on.label} or above")
     if problems:
-        reasons.append(f"{_count(len(problems), 'problem')}: not everything could be judged")
+        reasons.append(f"{_count(problems, 'problem')}: not everything could be judged")
     if empty:
         reasons.append("no Kubernetes object was found; name other paths, or pass --allow-empty if that is right")
     return Verdict(not below and not severe, bool(problems) or empty, tuple(reasons))

@@ -9,9 +9,9 @@ import pytest
 
 from kgate import engine, pss, rules
 from kgate.engine import Judge, Judgement
+from kgate.ledger import assess
 from kgate.manifest import read
 from kgate.model import Finding
-from kgate.scan import assess
 
 RULES = rules.load()
 JUDGE = Judge(RULES, pss.NEWEST_MINOR)

@@ -41,6 +41,7 @@ LAYERS = {
     "baseline": 4,
     "score": 4,
     "merge": 4,
+    "ledger": 5,
     "reports": 5,
     "exports": 5,
     "scan": 6,

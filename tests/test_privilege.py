@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kgate import pss, rules
 from kgate.engine import Judge
-from kgate.scan import assess
+from kgate.ledger import assess
 from kgate.score import BANDS
 from tests.manifests import HARDENED_CONTAINER, HARDENED_POD, Body, resource
 

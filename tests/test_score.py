@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.model import Assessment, Finding, Location, Position, Problem, ResourceId, Rule, Score, Severity
+from kgate.model import Assessment, Finding, Found, Location, Position, Problem, ResourceId, Rule, Score, Severity
 from kgate.score import BANDS, decide, score
 
 NOWHERE = Location("a.yaml", Position(1, 1), Position(1, 1))
@@ -101,9 +101,7 @@ def test_verdict(
     code: int,
 ) -> None:
     verdict = decide(
-        [assessed(value) for value in assessments],
-        findings,
-        problems,
+        Found(tuple(map(assessed, assessments)), tuple(findings), tuple(problems)),
         resources=resources,
         fail_on=fail_on,
         allow_empty=allow_empty,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from kgate.model import Finding, Problem, Report, Severity
+from kgate.model import Finding, Note, Problem, Remark, Report, Severity
 from kgate.reports.safety import inert_json
 from kgate.reports.wording import acceptance, fingerprints, first_sentence, remark_sentence, shown, summary
 
@@ -22,6 +22,7 @@ _LIMIT = 2_000
 def render(report: Report) -> str:
     """A JSON array in ASCII, a Problem first, then each finding; GitLab reads up to the first that is not right."""
     entries = [_of_problem(problem) for problem in report.problems]
+    entries += [_of_note(note) for note in report.unlisted.notes]
     entries += [
         _of_finding(finding, fingerprint)
         for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
@@ -51,13 +52,22 @@ def _of_finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
 
 def _of_problem(problem: Problem) -> dict[str, Any]:
     """What could not be judged: nothing is worse to have in a merge request."""
+    return _of_remark(problem, f"Not judged: {remark_sentence(problem)}", "problem", "blocker")
+
+
+def _of_note(note: Note) -> dict[str, Any]:
+    """What of a file is not listed."""
+    return _of_remark(note, remark_sentence(note), "note", "info")
+
+
+def _of_remark(remark: Remark, text: str, name: str, severity: str) -> dict[str, Any]:
     return {
-        "description": shown(f"Not judged: {remark_sentence(problem)}", _LIMIT),
-        "check_name": "problem",
-        "fingerprint": hashlib.sha256(str(problem).encode("utf-8", "surrogatepass")).hexdigest()[:32],
-        "severity": "blocker",
+        "description": shown(text, _LIMIT),
+        "check_name": name,
+        "fingerprint": hashlib.sha256(str(remark).encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        "severity": severity,
         "categories": ["Security"],
-        "location": {"path": _path(problem.path), "lines": {"begin": problem.line or 1}},
+        "location": {"path": _path(remark.path), "lines": {"begin": remark.line or 1}},
     }
 
 

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Report, Rule, Score, Severity, field_path
+from kgate.model import Assessment, Finding, Location, Report, Rule, Score, field_path
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.safety import inert_json
 from kgate.reports.wording import acceptance, answer, fingerprints, origin, shown
@@ -32,10 +32,10 @@ def render(report: Report) -> str:
         report=report,
         answer=answer(report.verdict),
         state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
-        severities=_severities(report.findings),
-        waived=sum(finding.waiver is not None for finding in report.findings),
-        lowest=min((assessment.score.value for assessment in report.assessments), default=None),
-        bars=_bars(report.assessments),
+        severities=[(severity.label, count) for severity, count in report.severities.items()],
+        waived=report.waived,
+        lowest=min(report.scores, default=None),
+        bars=_bars(report.scores),
         thresholds=sorted({assessment.score.threshold for assessment in report.assessments}),
         home=HOME,
         style=_markup(style),
@@ -84,12 +84,6 @@ def _environment() -> Any:
 # --------------------------------------------------------------------------------------- figures
 
 
-def _severities(findings: Iterable[Finding]) -> list[tuple[str, int]]:
-    """How many findings count, for each severity, worst first."""
-    counts = Counter(finding.rule.severity for finding in findings if finding.waiver is None)
-    return [(severity.label, counts[severity]) for severity in reversed(Severity)]
-
-
 @dataclass(frozen=True, slots=True)
 class _Bar:
     """A bar of the plot: the scores it stands for, how many workloads have them, and its height."""
@@ -101,9 +95,11 @@ class _Bar:
     grade: str
 
 
-def _bars(assessments: Iterable[Assessment]) -> list[_Bar]:
+def _bars(scores: Mapping[int, int]) -> list[_Bar]:
     """The distribution of the scores in steps of ten; 100 belongs to the last."""
-    counts = Counter(min(assessment.score.value // _BIN, 9) for assessment in assessments)
+    counts: Counter[int] = Counter()
+    for score, count in scores.items():
+        counts[min(score // _BIN, 9)] += count
     most = max(counts.values(), default=1)
     bars = []
     for step in range(10):

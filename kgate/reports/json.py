@@ -15,7 +15,6 @@ from kgate.model import (
     Rendering,
     Report,
     ResourceId,
-    Severity,
     field_path,
 )
 from kgate.reports.safety import inert_json
@@ -143,17 +142,12 @@ def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
 
 
 def _summary(report: Report) -> dict[str, Any]:
-    open_findings = [finding for finding in report.findings if finding.waiver is None]
-    counts = {
-        severity.label: sum(finding.rule.severity is severity for finding in open_findings)
-        for severity in reversed(Severity)
-    }
     return {
         "files": report.counts.files,
         "resources": report.counts.resources,
         "ignored": report.counts.ignored,
-        "workloads": len(report.assessments),
-        "findings": counts,
-        "waived": len(report.findings) - len(open_findings),
-        "lowest_score": min((assessment.score.value for assessment in report.assessments), default=None),
+        "workloads": report.workloads,
+        "findings": {severity.label: count for severity, count in report.severities.items()},
+        "waived": report.waived,
+        "lowest_score": min(report.scores, default=None),
     }

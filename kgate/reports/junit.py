@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from kgate.model import Assessment, Finding, Problem, Report, ResourceId
+from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId
 from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown, summary
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
     yield from ((problem.path, _problem_case(problem)) for problem in report.problems)
     if report.verdict.incomplete and not report.problems:
         yield ".", _incomplete_case(report.verdict.reasons)
+    yield from ((note.path, _note_case(note)) for note in report.unlisted.notes)
     for assessment in report.assessments:
         if not assessment.score.passed:
             yield assessment.location.path, _score_case(assessment)
@@ -120,6 +121,13 @@ def _case(name: str, path: str, result: FinalResult | None = None, text: Sequenc
     if result is not None:
         result.text = "\n".join(_line(line) for line in text)
         case.result = result
+    return case
+
+
+def _note_case(note: Note) -> TestCase:
+    """What of a file is not listed: a passing case, since that alone fails nothing."""
+    case = _case("not listed", note.path)
+    case.system_out = _line(note.message)
     return case
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule, Severity
+from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule
 from kgate.reports.links import line_page, rule_page
 from kgate.reports.wording import acceptance, answer, chain, first_sentence, short_origin, shown
 
@@ -43,9 +44,10 @@ def render(report: Report) -> str:
 def render_for(report: Report, max_chars: int) -> str:
     """The report in at most so many characters (and bytes); a comment on GitHub takes 65,536."""
     macros = _macros(report.link_base)
-    page = partial(macros.page, report, answer(report.verdict), _severities(report.findings))
+    page = partial(macros.page, report, answer(report.verdict), _severities(report))
     room = max(0, min(max_chars, MAX_CHARS) - len(page(_NO_PARTS).encode()) - _SENTENCES)
     workloads = _fit(_lowest_first(report.assessments), macros.workload, room * _WORKLOADS_SHARE)
+    workloads = workloads[0], report.workloads - len(workloads[0])
     problems = _fit(report.problems, macros.problem, room * _PROBLEMS_SHARE)
     notes = _fit(report.notes, macros.problem, room * _NOTES_SHARE)
     rest = room - sum(len(row.encode()) for rows, _ in (workloads, problems, notes) for row in rows)
@@ -132,13 +134,10 @@ def _lowest_first(assessments: Iterable[Assessment]) -> list[Assessment]:
     return sorted(assessments, key=lambda a: (a.score.value, a.location, a.workload))
 
 
-def _severities(findings: Sequence[Finding]) -> list[tuple[str, int, int]]:
+def _severities(report: Report) -> list[tuple[str, int, int]]:
     """For each severity, worst first, the findings that count and those that are waived."""
-    rows = []
-    for severity in reversed(Severity):
-        waived = [finding.waiver is not None for finding in findings if finding.rule.severity is severity]
-        rows.append((severity.label, len(waived) - sum(waived), sum(waived)))
-    return rows
+    waived = Counter(finding.rule.severity for finding in report.findings if finding.waiver is not None)
+    return [(severity.label, count, waived[severity]) for severity, count in report.severities.items()]
 
 
 @dataclass(frozen=True, slots=True)

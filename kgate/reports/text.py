@@ -258,7 +258,8 @@ def _summary(report: Report, terminal: Terminal) -> Iterator[Line]:
     for assessment in ranked[:limit]:
         yield _score_line(assessment, width)
     if len(ranked) > limit:
-        yield _line(f"  … and {len(ranked) - limit} more workloads, none with a lower score (--verbose shows all)")
+        more = report.workloads - limit
+        yield _line(f"  … and {more} more workloads, none with a lower score (--verbose shows all)")
     yield _line(f"  {_totals(report)}")
     if report.findings:
         yield _line("  kgate explain RULE tells more about a rule")
@@ -281,17 +282,12 @@ def _score_line(assessment: Assessment, width: int) -> Line:
 
 
 def _totals(report: Report) -> str:
-    unwaived = [finding for finding in report.findings if finding.waiver is None]
-    counts = [
-        f"{count} {severity.label}"
-        for severity in reversed(Severity)
-        if (count := sum(finding.rule.severity is severity for finding in unwaived))
-    ]
-    waived = len(report.findings) - len(unwaived)
+    counts = [f"{count} {severity.label}" for severity, count in report.severities.items() if count]
+    waived = report.waived
     read = report.counts
     parts = (
         (
-            f"{_count(len(report.assessments), 'workload')} in {_count(read.resources, 'object')} "
+            f"{_count(report.workloads, 'workload')} in {_count(read.resources, 'object')} "
             f"of {_count(read.files, 'file')}"
         ),
         f"findings: {', '.join(counts) or 'none'}" + (f", {waived} waived" if waived else ""),

@@ -21,6 +21,7 @@ from kgate.model import (
     Rule,
     Score,
     Severity,
+    Unlisted,
     Verdict,
     Waiver,
 )
@@ -273,7 +274,15 @@ def _long_finding(rule: Rule, resource: ResourceId, index: int) -> Finding:
     return Finding(rule, resource, f"app-{index}", place, anchor, rule.message, source=place.path)
 
 
+def bounded() -> Report:
+    """One finding and one workload of very many in one file."""
+    note = Note("k8s/web.yaml", None, "not listed are findings of privileged-container (1,199)")
+    unlisted = Unlisted({PRIVILEGED.severity: 1_199}, {Score(19, 60): 2_399}, 0, (note,))
+    return replace(with_findings(), notes=(note,), unlisted=unlisted)
+
+
 SAMPLES = {
+    "bounded": bounded(),
     "with findings": with_findings(),
     "without findings": without_findings(),
     "empty": empty(),

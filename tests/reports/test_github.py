@@ -50,7 +50,7 @@ def read(text: str) -> list[Annotation]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 8
+    assert len(RENDERED) == 9
     assert len(read(RENDERED["with findings"])) == 5
 
 

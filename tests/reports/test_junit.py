@@ -33,7 +33,7 @@ def cases_of(text: str) -> dict[str, Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 8
+    assert len(RENDERED) == 9
     assert all(cases_of(text) for text in RENDERED.values())
 
 

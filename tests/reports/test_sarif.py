@@ -42,7 +42,7 @@ def results_of(text: str) -> list[Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 8
+    assert len(RENDERED) == 9
     assert {name for name, text in RENDERED.items() if not results_of(text)} == {"without findings", "empty"}
 
 
