@@ -1,0 +1,119 @@
+"""Looks for manifests of which kubectl applies an object that kgate neither judges nor reports as a problem.
+
+``python -m fuzz.manifests --seconds 300`` ends with 1 at the first such input, which it prints as small as it can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from fuzz.generate import manifest as generated
+from fuzz.oracle import Oracle, OracleError
+from kgate.manifest import SKIPPABLE_KINDS, read
+
+_NO_GO = 77
+"""The exit code of a check that was left out (as in automake)."""
+
+
+def fault(oracle: Oracle, data: bytes) -> str | None:
+    """What kgate overlooks in the bytes of a file, in words, or None."""
+    try:
+        contents = read("fuzz.yaml", data)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is what is looked for
+        return f"kgate ends with {error!r}"
+    if contents.problems:
+        return None
+    seen = [resource.body for resource in contents.resources]
+    for wanted in (body for document in oracle.ask(data).documents for body in objects(without_nulls(document))):
+        if contents.skipped and wanted["kind"] in SKIPPABLE_KINDS:
+            continue
+        if not any(same(wanted, body) for body in seen):
+            return f"kubectl applies what kgate does not see: {wanted!r}"
+    return None
+
+
+def objects(document: Any) -> Iterator[dict[str, Any]]:
+    """The objects that kubectl applies: the document itself, or the members of a list. No server knows the kind of a
+    list that has none."""
+    if not isinstance(document, dict) or (document.get("kind") == "List" and "items" not in document):
+        return
+    kind, items = document.get("kind"), document.get("items")
+    if isinstance(items, list) and document.get("apiVersion") and kind:
+        for item in items:
+            yield from objects(item)
+    elif isinstance(kind, str) and kind and isinstance(document.get("apiVersion"), str) and document["apiVersion"]:
+        yield document
+
+
+def without_nulls(value: Any) -> Any:
+    """A value without the members of mappings that are null, which mean that the field is absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
+    return [without_nulls(member) for member in value] if isinstance(value, list) else value
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON; a number is the same as a float, and True is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return one == other or float(one) == float(other)
+    return bool(one == other)
+
+
+def smallest(oracle: Oracle, data: bytes) -> bytes:
+    """The input with as many parts left out as it can be without: halves, quarters, … single bytes."""
+    size = len(data) // 2
+    while size:
+        start = 0
+        while start < len(data):
+            shorter = data[:start] + data[start + size :]
+            if fault(oracle, shorter):
+                data = shorter
+            else:
+                start += size
+        size //= 2
+    return data
+
+
+def run(oracle: Oracle, seed: int, seconds: float) -> int:
+    """Tries inputs for so many seconds; returns the exit code."""
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        data = generated(random.Random(f"{seed}/{count}"))
+        found = fault(oracle, data)
+        if found:
+            data = smallest(oracle, data)
+            print(f"seed {seed}, input {count}: {fault(oracle, data)}\n{data!r}")
+            return 1
+        count += 1
+    print(f"seed {seed}: {count:,} inputs, kgate overlooks nothing that kubectl applies")
+    return 0
+
+
+def main() -> int:
+    """Parses the command line and runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    options = parser.parse_args()
+    try:
+        with Oracle() as oracle:
+            return run(oracle, options.seed, options.seconds)
+    except OracleError as error:
+        print(f"fuzz.manifests did not run: {error}")
+        return _NO_GO
+
+
+if __name__ == "__main__":
+    sys.exit(main())
