@@ -14,7 +14,7 @@ _ESCAPE = re.compile(
 )
 """What a double-quoted string spells a letter with, and the end of a line that goes on in the next one."""
 
-_TAG_DIRECTIVE = re.compile(r"^\ufeff?%TAG\b", re.MULTILINE)
+_TAG_DIRECTIVE = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])\ufeff?%TAG\b")
 _BINARY_TAG = re.compile(r"!(?:!|<tag:yaml\.org,2002:)binary")
 _LAST_CODE_POINT = 0x10FFFF
 
@@ -34,7 +34,7 @@ def _is_encoded(text: str) -> bool:
     if "!" not in text:
         return False
     if "%" in text:
-        if _TAG_DIRECTIVE.search(text.replace("\r", "\n")) is not None:
+        if _TAG_DIRECTIVE.search(text) is not None:
             return True
         text = unquote(text)
     return "binary" in text and _BINARY_TAG.search(text) is not None

@@ -69,9 +69,11 @@ def test_an_application_is_found_however_its_kind_is_spelled(kind: str, tmp_path
     assert found.id.kind == "Application"
 
 
-def test_a_named_tag_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+def test_a_named_tag_is_seen(line_break: str, tmp_path: Path) -> None:
     path = tmp_path / "app.yaml"
-    path.write_text(f"%TAG !b! tag:yaml.org,2002:bin\n---\napiVersion: !b!ary {BASE64}\nkind: Application\n")
+    text = f"# c\n%TAG !b! tag:yaml.org,2002:bin\n---\napiVersion: !b!ary {BASE64}\nkind: Application\n"
+    path.write_bytes(text.replace("\n", line_break).encode())
     (found,) = deployment_objects([SourceFile(path, "app.yaml")])
     assert found.id.kind == "Application"
 
