@@ -1,4 +1,7 @@
-"""Installs the kgate of the action's own commit, with locked dependencies, into an environment of its own."""
+"""Installs the kgate of the folder above, with locked dependencies, into an environment of its own.
+
+Without an argument it is a step of the action; ``install.py FOLDER`` makes the environment FOLDER for other CI systems.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,28 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Writes the output ``python``: the interpreter of the environment. A second use in a job finds it ready."""
+    """Installs into the folder of the argument, or else where a second use of the action in a job finds it ready, and
+    writes the output ``python``: the interpreter of the environment."""
+    if sys.argv[1:]:
+        folder = Path(sys.argv[1]).absolute()
+        _make(folder, folder.with_name(f"{folder.name}-downloads"))
+        return
     temp = Path(os.environ["RUNNER_TEMP"])
     folder = temp / f"kgate-{hashlib.sha256(os.fspath(ROOT).encode()).hexdigest()[:12]}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "ready").exists():
-        _run(sys.executable, "-m", "venv", "--clear", os.fspath(folder))
-        _install(python, temp / "kgate-downloads")
+        _make(folder, temp / "kgate-downloads")
         (folder / "ready").touch()
     with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8", newline="\n") as outputs:
-        outputs.write(f"python={python.as_posix()}\n")
+        outputs.write(f"python={_python(folder).as_posix()}\n")
+
+
+def _python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _make(folder: Path, downloads: Path) -> None:
+    _run(sys.executable, "-m", "venv", "--clear", os.fspath(folder))
+    _install(_python(folder), downloads)
 
 
 def _install(python: Path, downloads: Path) -> None:
@@ -36,12 +51,15 @@ def _install(python: Path, downloads: Path) -> None:
 
 
 def _pip(python: Path, command: str, *arguments: str) -> None:
-    _run(os.fspath(python), "-m", "pip", command, "--quiet", "--disable-pip-version-check", *arguments)
+    """Without its cache: a variable may have put that into the checkout, where a pull request fills it."""
+    flags = ("--quiet", "--no-cache-dir", "--disable-pip-version-check")
+    _run(os.fspath(python), "-m", "pip", command, *flags, *arguments)
 
 
 def _run(python: str, *arguments: str) -> None:
-    """Python with -I: nothing in the scanned repository stands in for a module. Ends the program where that fails."""
-    code = subprocess.run((python, "-I", *arguments), check=False).returncode
+    """Python with -I, and not in the checkout: nothing there stands in for a module. Ends the program on failure."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # for what pip starts
+    code = subprocess.run((python, "-I", *arguments), cwd=ROOT, env=clean, check=False).returncode
     if code:
         sys.exit(code)
 

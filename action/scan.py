@@ -55,12 +55,14 @@ def main() -> None:
 
 
 def _report_folder(inputs: Mapping[str, str]) -> Path:
-    """The folder for reports, free of those of an earlier scan."""
+    """The folder for reports, free of those of an earlier scan; no link of the checkout leads out of it."""
     wanted = inputs.get("INPUT_REPORT_FOLDER", "")
     if not wanted:
         return Path(tempfile.mkdtemp(prefix="kgate-reports-", dir=inputs["RUNNER_TEMP"]))
-    folder = Path(wanted).absolute()
+    from kgate.repository import UntrustedFolders
+
     try:
+        folder = UntrustedFolders.around(()).resolve(Path(wanted))
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(f"::error::kgate: report-folder cannot be made: {error.strerror}; name another folder")

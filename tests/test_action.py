@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     temp.mkdir(exist_ok=True)
     with open(temp / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = Runner(ROOT, temp).use(paths="examples/shop/catalogue.yaml", cache="false")
+        done = Runner(workspace(temp / "checkout", {"a.yaml": GOOD}), temp).use(cache="false")
     assert done.code == 0, done.log
     return temp
 
@@ -186,6 +187,51 @@ def test_nothing_in_the_workspace_stands_in_for_a_module(tmp_path: Path) -> None
     kept = {file.name for file in Path(cache.inputs["path"]).iterdir()}
     assert len([name for name in kept if name.endswith(".whl")]) > 15
     assert re.fullmatch(r"kgate-\w+-\w+-3\.\d+-[0-9a-f]{20}", cache.inputs["key"])
+
+
+CHOOSER = """\
+#!/bin/sh
+# As asdf and pyenv do: a file in the working folder names the Python.
+if [ -f .tool-versions ]; then exec "$PWD/$(cut -d: -f2 .tool-versions)" "$@"; fi
+exec {python} "$@"
+"""
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_no_python_of_the_workspace_runs(runner: Runner, tmp_path: Path) -> None:
+    """Neither one whose folder is on PATH, by its name, a link or a relative one, nor one that a file there chooses."""
+    evil = f"#!/bin/sh\n: > '{tmp_path / 'marker'}'\n"
+    for name in ("bin/python3", "bin/python", "evil"):
+        program(runner.workspace / name, evil)
+    (runner.workspace / ".tool-versions").write_text("python path:evil\n", encoding="utf-8")
+    (tmp_path / "link").symlink_to(runner.workspace / "bin")
+    for name in ("python3", "python"):
+        program(tmp_path / "shims" / name, CHOOSER.format(python=sys.executable))
+    folders = (runner.workspace / "bin", tmp_path / "link", "bin", tmp_path / "shims", "/usr/bin", "/bin")
+    runner.variables = {**runner.variables, "PATH": os.pathsep.join(str(folder) for folder in folders)}
+    done = use(runner, {"b.yaml": BAD})
+    assert not (tmp_path / "marker").exists()
+    assert (done.code, done.outputs["exit-code"]) == (1, "1"), done.log
+
+
+@pytest.mark.parametrize("target", ["../outside", "../outside/new"])
+def test_a_report_folder_does_not_leave_through_a_link_of_the_workspace(
+    runner: Runner, tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/kgate.json").write_text("kept", encoding="utf-8")
+    (runner.workspace / "reports").symlink_to(target)
+    done = use(runner, {"b.yaml": BAD}, report_folder="reports")
+    assert done.code == 1
+    assert "::error::kgate: report-folder cannot be made: leads out of the repository" in done.log
+    assert [path.read_text(encoding="utf-8") for path in (tmp_path / "outside").iterdir()] == ["kept"]
+    assert done.outputs["exit-code"] == ""
 
 
 # ------------------------------------------------------------------------------------- what it leaves

@@ -5,14 +5,21 @@ A validator that is missing fails. Each is shown a fault first, so that none of 
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import http.server
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import threading
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +28,7 @@ from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
 from tests.command import ROOT, Result, kgate
+from tests.installable import locked_files, source_archive
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = (
@@ -198,12 +206,17 @@ def test_shellcheck_sees_a_fault(tmp_path: Path) -> None:
     assert tool("shellcheck", "--shell", "bash", str(tmp_path / "script")).code == 1
 
 
+@dataclass(frozen=True)
+class Packages:
+    """This kgate as an archive, and a folder with what it needs, for pip without an index."""
+
+    archive: Path
+    locked: Path
+
+
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This kgate and all that it needs, for pip without an index."""
-    folder = tmp_path_factory.mktemp("wheels")
-    subprocess.run((sys.executable, "-m", "pip", "wheel", "-q", "-w", os.fspath(folder), os.fspath(ROOT)), check=True)
-    return folder
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    return Packages(source_archive(tmp_path_factory.mktemp("source")), locked_files(tmp_path_factory.mktemp("locked")))
 
 
 def snippet(file: str) -> str:
@@ -218,29 +231,247 @@ SNIPPETS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("script", "reports"), SNIPPETS.values(), ids=SNIPPETS.keys())
-def test_snippet_gates_and_leaves_reports(wheels: Path, tmp_path: Path, script: str, reports: str) -> None:
-    """As the system runs it, with variables of its own, but for the package: this kgate."""
-    work = tmp_path / "work dir"
-    work.mkdir()
-    (work / "bad.yaml").write_text(BAD, encoding="utf-8")
-    script = script.replace("/tmp/reports", f'"{work}/out"').replace("/tmp/kgate", f"{tmp_path}/kgate")
-    variables = {
-        "PATH": os.pathsep.join((os.fspath(BIN), os.environ["PATH"])),
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": os.fspath(wheels),
-        "KGATE_PACKAGE": "kgate",
-        "KGATE_PATHS": ".",
-        "AGENT_TEMPDIRECTORY": os.fspath(tmp_path / "agent temp"),
-        "BUILD_ARTIFACTSTAGINGDIRECTORY": os.fspath(work / "out"),
-        "WORKSPACE_TMP": os.fspath(tmp_path / "agent temp"),
-        "CI_JOB_ID": "7",
-    }
-    done = subprocess.run(("bash", "-e", "-c", script), cwd=work, env=variables, capture_output=True, check=False)
+@dataclass
+class Job:
+    """A run of a snippet as its system runs it, with variables of its own, but for the package: this kgate."""
+
+    folder: Path
+    packages: Packages
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "work dir"
+
+    def put(self, name: str, text: str, mode: int = 0o644) -> Path:
+        """A file of the checkout."""
+        path = self.checkout / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(mode)
+        return path
+
+    def run(self, script: str) -> subprocess.CompletedProcess[bytes]:
+        script = script.replace("/tmp/reports", f'"{self.checkout}/out"')
+        (self.folder / "agent temp").mkdir(exist_ok=True)
+        variables = {
+            "PATH": os.pathsep.join((os.fspath(BIN), os.environ["PATH"])),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": os.fspath(self.packages.locked),
+            "KGATE_PACKAGE": self.packages.archive.as_uri(),
+            "KGATE_PACKAGE_SHA256": "",
+            "KGATE_PATHS": ".",
+            "AGENT_TEMPDIRECTORY": os.fspath(self.folder / "agent temp"),
+            "BUILD_ARTIFACTSTAGINGDIRECTORY": os.fspath(self.checkout / "out"),
+            "WORKSPACE_TMP": os.fspath(self.folder / "agent temp"),
+            "TMPDIR": os.fspath(self.folder / "agent temp"),
+            "CI_JOB_ID": "7",
+            **self.variables,
+        }
+        return subprocess.run(
+            ("bash", "-e", "-c", script), cwd=self.checkout, env=variables, capture_output=True, check=False
+        )
+
+
+@pytest.fixture
+def job(packages: Packages, tmp_path: Path) -> Job:
+    job = Job(tmp_path, packages)
+    job.put("bad.yaml", BAD)
+    return job
+
+
+every_snippet = pytest.mark.parametrize(("script", "reports"), SNIPPETS.values(), ids=SNIPPETS.keys())
+
+
+def assert_gated(done: subprocess.CompletedProcess[bytes]) -> None:
     assert done.returncode == 1, done
     assert b"1 workload under the threshold" in done.stdout
-    found = {path.name for path in (work / reports).iterdir()}
+
+
+@every_snippet
+def test_snippet_gates_and_leaves_reports(job: Job, script: str, reports: str) -> None:
+    job.variables["KGATE_PACKAGE_SHA256"] = hashlib.sha256(job.packages.archive.read_bytes()).hexdigest()
+    assert_gated(job.run(script))
+    found = {path.name for path in (job.checkout / reports).iterdir()}
     assert {"kgate.xml", "kgate.sarif", "kgate.md"} <= found
+
+
+@every_snippet
+def test_snippet_refuses_another_archive(job: Job, script: str, reports: str) -> None:
+    job.variables["KGATE_PACKAGE_SHA256"] = "0" * 64
+    done = job.run(script)
+    assert done.returncode not in (0, 1) or b"did NOT match" in done.stderr, done
+    assert b"workload" not in done.stdout
+
+
+def test_every_snippet_installs_in_the_same_way() -> None:
+    """So that the attacks below, on one of them, hold for all."""
+    texts = ["\n".join(line.strip() for line in script.splitlines()) for script, _ in SNIPPETS.values()]
+    blocks = {text[text.index("kgate=$(") : text.index("\n)\n")] for text in texts}
+    assert len(blocks) == 1
+    assert all(script.count('$kgate/env/bin/python" -I -m kgate scan') == 1 for script, _ in SNIPPETS.values())
+
+
+EVIL_BACKEND = """\
+import os, zipfile
+open(os.environ["WITNESS"], "w").close()
+def get_requires_for_build_wheel(config=None): return []
+def build_wheel(folder, config=None, metadata=None):
+    name = "kgate-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("evil.py", "def run(): print('1 workload under the threshold')")
+        wheel.writestr("kgate-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: kgate\\nVersion: 0.1.0\\n")
+        wheel.writestr("kgate-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("kgate-0.1.0.dist-info/entry_points.txt", "[console_scripts]\\nkgate = evil:run\\n")
+        wheel.writestr("kgate-0.1.0.dist-info/RECORD", "")
+    return name
+"""
+
+
+def evil_archive() -> bytes:
+    """A package of the attacker, which pip can build without fetching anything."""
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "evil_backend"\nbackend-path = ["."]\n',
+        "evil_backend.py": EVIL_BACKEND,
+    }
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"kgate-0.1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+@contextlib.contextmanager
+def served(body: list[bytes], asked: list[str]) -> Iterator[str]:
+    """A server whose answers, the last body each, may be kept for a day."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            for name, value in {"Cache-Control": "max-age=86400", "Content-Type": "application/gzip"}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body[-1])))
+            self.end_headers()
+            self.wfile.write(body[-1])
+
+        def log_message(self, *args: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/kgate.tar.gz"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_cache_in_the_checkout_is_not_installed_from(job: Job) -> None:
+    """A pull request commits what pip keeps of an evil package, under the address of the good one."""
+    body, asked = [evil_archive()], list[str]()
+    cache, witness = job.checkout / ".cache/pip", job.folder / "witness"
+    with served(body, asked) as address:
+        command = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", address)
+        environment = {"PATH": os.environ["PATH"], "PIP_CACHE_DIR": os.fspath(cache), "WITNESS": os.fspath(witness)}
+        environment |= {"PIP_TRUSTED_HOST": "127.0.0.1"}  # pip keeps nothing of a plain HTTP server otherwise
+        subprocess.run((*command, "-d", os.fspath(job.folder / "x")), env=environment, check=True)
+        assert witness.exists(), "the package runs its program where it is built"
+        assert any(body[0] in path.read_bytes() for path in cache.rglob("*") if path.is_file()), "it is kept"
+        witness.unlink()
+        asked.clear()
+        body.append(job.packages.archive.read_bytes())
+        job.variables |= {"KGATE_PACKAGE": address, "WITNESS": os.fspath(witness)}
+        job.variables |= {"PIP_CACHE_DIR": os.fspath(cache), "PIP_TRUSTED_HOST": "127.0.0.1"}
+        done = job.run(SNIPPETS["gitlab"][0])
+    assert not witness.exists()
+    assert_gated(done)
+    assert asked == ["/kgate.tar.gz"]
+
+
+def test_what_is_not_locked_is_not_installed(job: Job) -> None:
+    """An index, or a mirror, gives another file under the name and version of a dependency."""
+    other = job.folder / "other"
+    shutil.copytree(job.packages.locked, other)
+    (wheel,) = other.glob("click-*.whl")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("click/evil.py", "")
+    job.variables["PIP_FIND_LINKS"] = os.fspath(other)
+    done = job.run(SNIPPETS["gitlab"][0])
+    assert b"DO NOT MATCH THE HASHES" in done.stderr, done
+    assert b"workload" not in done.stdout
+
+
+CHOOSER = """\
+#!/bin/sh
+# As asdf and pyenv do: a file in the working folder or above it names the Python.
+folder=$PWD
+while [ "$folder" != / ]; do
+  if [ -f "$folder/.tool-versions" ]; then exec "$folder/$(cut -d: -f2 "$folder/.tool-versions")" "$@"; fi
+  folder=$(dirname "$folder")
+done
+exec {python} "$@"
+"""
+
+
+MODULES = ("venv", "pip", "kgate", "json", "tarfile", "urllib", "sitecustomize", "usercustomize", "click", "encodings")
+
+
+def test_nothing_of_the_checkout_runs(job: Job) -> None:
+    """Neither a Python that its files choose, nor a module or program of a name that the job uses, though variables
+    point there."""
+    witness = job.folder / "witness"
+    job.put(".tool-versions", "python path:evil\n")
+    for name in ("evil", "kgate", "tar", "mkdir"):
+        job.put(name, f"#!/bin/sh\n: > '{witness}'\n", 0o755)
+    for name in MODULES:
+        job.put(f"{name}.py", f"open({os.fspath(witness)!r}, 'w')\n")
+    job.put("pyproject.toml", '[build-system]\nrequires = []\nbuild-backend = "pip"\nbackend-path = ["."]\n')
+    job.put("pip.conf", "[global]\nindex-url = http://127.0.0.1:9\n")
+    for name in ("python3", "python"):
+        path = job.folder / "shims" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(CHOOSER.format(python=sys.executable), encoding="utf-8")
+        path.chmod(0o755)
+    job.variables |= {
+        "PATH": os.pathsep.join((os.fspath(job.folder / "shims"), os.environ["PATH"])),
+        "PYTHONPATH": os.fspath(job.checkout),
+    }
+    done = job.run(SNIPPETS["gitlab"][0])
+    assert not witness.exists()
+    assert_gated(done)
+
+
+@pytest.mark.parametrize("name", ["gitlab", "jenkins"])
+def test_a_report_folder_of_the_checkout_is_made_anew(job: Job, name: str) -> None:
+    """A link there would lead the reports elsewhere, or what it leads to into the artifacts."""
+    outside = job.folder / "outside"
+    outside.mkdir()
+    for file in ("kgate.xml", "secret"):
+        (outside / file).write_text("kept", encoding="utf-8")
+    (job.checkout / "kgate-reports").symlink_to("../outside")
+    assert_gated(job.run(SNIPPETS[name][0]))
+    assert not (job.checkout / "kgate-reports").is_symlink()
+    assert {path.read_text(encoding="utf-8") for path in outside.iterdir()} == {"kept"}
+    names = {path.name for path in (job.checkout / "kgate-reports").iterdir()}
+    assert "kgate.xml" in names
+    assert "secret" not in names
+
+
+def test_nothing_that_ci_keeps_lies_in_the_checkout() -> None:
+    """A cache there is filled by whoever commits to it, and an artifact takes what links there lead to."""
+    (include,) = documents(INCLUDE)
+    assert include["kgate"]["cache"] == []
+    assert not [value for value in include["kgate"]["variables"].values() if "CI_PROJECT_DIR" in value]
+    uploads = [
+        step["with"]["path"]
+        for file in WORKFLOWS
+        for job in documents(file)[0]["jobs"].values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact@")
+    ]
+    assert uploads
+    assert all(path.startswith("${{ runner.temp }}/") for path in uploads)
 
 
 # ------------------------------------------------------------------------------------------------ GitLab
@@ -258,7 +489,7 @@ def test_the_include_is_the_component_with_its_defaults() -> None:
 
 def test_every_input_is_described() -> None:
     inputs = documents(COMPONENT)[0]["spec"]["inputs"]
-    assert len(inputs) == 10
+    assert len(inputs) == 11
     assert all(given["description"].endswith(".") and "default" in given for given in inputs.values())
 
 

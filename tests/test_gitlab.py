@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import ROOT, Result
+from tests.installable import locked_files, source_archive
 
 pytestmark = pytest.mark.needs_npm
 
@@ -44,9 +45,9 @@ def gitlab(folder: Path, *arguments: str, **variables: str) -> Result:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This kgate and all that it needs, for pip without an index."""
-    folder = tmp_path_factory.mktemp("packages")
-    subprocess.run((sys.executable, "-m", "pip", "wheel", "-q", "-w", os.fspath(folder), os.fspath(ROOT)), check=True)
+    """What this kgate needs, for pip without an index, and this kgate."""
+    folder = locked_files(tmp_path_factory.mktemp("packages"))
+    source_archive(folder)
     return folder
 
 
@@ -70,7 +71,7 @@ def project(folder: Path, files: Mapping[str, str], include: Mapping[str, object
 
 def component(**inputs: object) -> dict[str, object]:
     given = {name.replace("_", "-"): value for name, value in inputs.items()}
-    return {"local": "templates/kgate.yml", "inputs": {"package": "kgate", **given}}
+    return {"local": "templates/kgate.yml", "inputs": given}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def test_job(packages: Path, tmp_path: Path, case: Case) -> None:
     folder = project(tmp_path / "shop", case.files, case.include)
     inputs = case.include.get("inputs")
     job = str(inputs.get("job-name", "kgate")) if isinstance(inputs, dict) else "kgate"
-    variables = ("--variable", "KGATE_PACKAGE=kgate")
+    variables = ("--variable", f"KGATE_PACKAGE={(packages / 'kgate.tar.gz').as_uri()}")
     result = gitlab(
         folder, "--force-shell-executor", *variables, job, PIP_NO_INDEX="1", PIP_FIND_LINKS=os.fspath(packages)
     )
