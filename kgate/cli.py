@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from kgate import __version__, reports
-from kgate.errors import KgateError, OutputError
+from kgate.errors import ConfigError, KgateError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 
 if TYPE_CHECKING:
@@ -442,10 +442,24 @@ def _settings(flags: dict[str, Any], untrusted: UntrustedFolders) -> Settings:
         allow_empty=flags["allow_empty"],
         **{name: flags[name] for name in _RENDER_FLAGS},
     )
+    for path in paths:
+        _refuse_link_out(path, untrusted)
     repository = Repository(find_root([Path(path) for path in paths if path != "-"]))
     named = flags["config_path"]
     file = config.named_config(named, untrusted) if named else config.find_config(paths, repository.root)
     return config.settle(options, config.read_config(file, repository) if file else None, untrusted)
+
+
+def _refuse_link_out(path: str, untrusted: UntrustedFolders) -> None:
+    """Raises ConfigError for a scanned path that a link of the repository leads out of it."""
+    from kgate.repository import OutsideError
+
+    try:
+        untrusted.resolve(Path(path))
+    except OutsideError as error:
+        raise ConfigError(str(error)) from None
+    except OSError:  # what does not exist is a Problem of the scan
+        return
 
 
 def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> None:

@@ -215,6 +215,21 @@ def test_a_flag_does_not_follow_a_link_of_the_repository(tmp_path: Path, flag: s
     assert "link.yaml: leads out of the repository" in result.err
 
 
+@pytest.mark.parametrize("path", ["k8s", "k8s/pod.yaml", "link/k8s", "../repository/k8s"])
+def test_a_scanned_path_does_not_follow_a_link_of_the_repository(tmp_path: Path, path: str) -> None:
+    """A pull request may turn the folder that a job scans into a link."""
+    repository, outside = tmp_path / "repository", tmp_path / "outside"
+    (repository / ".git").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "pod.yaml").write_text(GOOD.replace("catalogue", SECRET))
+    (repository / "k8s").symlink_to("../outside")
+    (repository / "link").symlink_to(".")
+    result = kgate("scan", path, cwd=repository)
+    assert (result.code, result.out) == (2, "")
+    assert "leads out of the repository, and is not followed" in result.err
+    assert SECRET not in result.err
+
+
 def test_a_rule_of_a_named_folder_that_leads_out_of_it_is_refused(tmp_path: Path) -> None:
     shop = tree(tmp_path, {"own/a.yaml": "-> ../../outside/secret.yaml", "a.yaml": GOOD})
     for folder in ("own", str(shop / "own")):

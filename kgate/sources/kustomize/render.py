@@ -301,12 +301,15 @@ def _read(
     """The objects of the clean build, with the marked one as the witness of their places."""
     problems: list[Problem] = []
     output = clean.stdout.decode("utf-8", "replace")
-    documents, faults = _substituted(built.documents(output), job.request.substitutions)
-    problems += [job.problem(f"{fault}, so it stays as it is") for fault in faults]
+    documents = built.documents(output)
     marked_documents: tuple[str, ...] = ()
     if not marked.code and not marked.exceeded:
         marked_documents = built.documents(marked.stdout.decode("utf-8", "replace"))
-        marked_documents, _ = _substituted(marked_documents, job.request.substitutions)
+    if job.request.substitutions is not None:
+        is_kept = [substitution.is_switched_off(document) for document in documents]
+        documents, faults = _substituted(documents, is_kept, job.request.substitutions)
+        problems += [job.problem(f"{fault}, so it stays as it is") for fault in faults]
+        marked_documents, _ = _substituted(marked_documents, is_kept, job.request.substitutions)
     has_marks = len(documents) == len(marked_documents) and tree.marks is not None
     shown = job.shown(job.title)
     build = built.Build(tree, job.folder, shown, marked_documents if has_marks else (), copy.source_of)
@@ -323,16 +326,17 @@ def _read(
     )
 
 
-def _substituted(documents: tuple[str, ...], values: Mapping[str, str] | None) -> tuple[tuple[str, ...], list[str]]:
-    """The documents with variables replaced, and what could not be."""
-    if values is None:
-        return documents, []
-    found, faults = [], []
-    for document in documents:
+def _substituted(
+    documents: Sequence[str], is_kept: Sequence[bool], values: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The documents with variables replaced, but for those that are kept, and what could not be."""
+    found, faults = list(documents), []
+    for index, document in enumerate(documents):
+        if index >= len(is_kept) or is_kept[index]:
+            continue
         try:
-            found.append(substitution.substitute(document, values))
+            found[index] = substitution.substitute(document, values)
         except substitution.SubstitutionError as error:
-            found.append(document)
             faults.append(str(error))
     return tuple(found), faults
 

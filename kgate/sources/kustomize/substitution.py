@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from kgate import manifest
+
 _EXPRESSION = re.compile(r"\$\$|\$\{")
 _NAME = re.compile(r"[A-Za-z_0-9]*")
 _DEFAULTS = (":=", ":-", "=", "-")
-_DISABLED = re.compile(r"^ +kustomize\.toolkit\.fluxcd\.io/substitute: *[\"']?disabled", re.M)
+_SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 _MOST_NESTED = 20
 
 MAX_LENGTH = 32 * 1024 * 1024
@@ -21,11 +23,11 @@ class SubstitutionError(Exception):
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
     """A text with ``${NAME}``, ``${NAME:=default}`` and its kin replaced, ``$${`` an escape; what has no value and
-    no default is empty. An object that switches substitution off by a label or annotation is left as it is.
+    no default is empty.
 
     Raises SubstitutionError for functions of envsubst on strings, and for a text that grows too long.
     """
-    if "${" not in text or _DISABLED.search(text):
+    if "${" not in text:
         return text
     found: list[str] = []
     length = 0
@@ -35,6 +37,20 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         if length > MAX_LENGTH:
             raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
     return "".join(found)
+
+
+def is_switched_off(text: str) -> bool:
+    """True for an object that keeps Flux from replacing variables in it, by a label or annotation of its own."""
+    if _SWITCH not in text:
+        return False
+    try:
+        root = next(manifest.compose(text), None)
+    except manifest.ManifestError:
+        return False
+    body = root.value if root is not None else None
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    fields = (metadata.get(name) for name in ("labels", "annotations")) if isinstance(metadata, dict) else ()
+    return any(isinstance(field, dict) and field.get(_SWITCH) == "disabled" for field in fields)
 
 
 def _pieces(text: str, values: Mapping[str, str], depth: int) -> Iterator[str]:

@@ -127,13 +127,29 @@ SUBSTITUTED = {
     "a default that is not needed": ("${X:=d}", "1"),
     "a default with a variable": ("${Y:=${X}2}", "12"),
     "an escape": ("$${X} $X $$", "${X} $X $$"),
-    "switched off": ("metadata:\n  labels:\n    kustomize.toolkit.fluxcd.io/substitute: disabled\na: ${X}",) * 2,
 }
 
 
 @pytest.mark.parametrize(("text", "wanted"), SUBSTITUTED.values(), ids=SUBSTITUTED)
 def test_substitution(text: str, wanted: str) -> None:
     assert substitution.substitute(text, {"X": "1"}) == wanted
+
+
+SWITCH = "kustomize.toolkit.fluxcd.io/substitute: disabled"
+SWITCHED_OFF = [
+    pytest.param(f"metadata:\n  labels:\n    {SWITCH}\n", True, id="a label"),
+    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}\n", True, id="an annotation"),
+    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}-not\n", False, id="another value"),
+    pytest.param(f"metadata:\n  annotations:\n    a: |\n      {SWITCH}\n", False, id="a text in an annotation"),
+    pytest.param(f"spec:\n  template:\n    metadata:\n      labels:\n        {SWITCH}\n", False, id="of the pods"),
+    pytest.param(f"data:\n  {SWITCH}\n", False, id="another field"),
+    pytest.param(f"metadata: [\n  {SWITCH}\n", False, id="broken"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), SWITCHED_OFF)
+def test_who_switches_substitution_off(text: str, wanted: bool) -> None:
+    assert substitution.is_switched_off(text) is wanted
 
 
 def test_a_text_that_grows_too_long_is_not_substituted(monkeypatch: pytest.MonkeyPatch) -> None:
