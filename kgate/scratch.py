@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PREFIX = "kgate-"
-_NEW = "kgate.new-"
+_PREFIX = "kgate-run-"
+_NEW = "kgate-new-"
 _NEW_SECONDS = 3600
 
 

@@ -79,14 +79,14 @@ STRANGE: dict[str, Callable[[Path], None]] = {"a link": a_link, "a file": a_file
 
 @pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE.keys())
 def test_what_others_may_have_put_there_stays(top: Path, make: Callable[[Path], None]) -> None:
-    make(top / "kgate-0123456789ab")
+    make(top / "kgate-run-0123456789ab")
     scratch.remove_stale()
-    assert os.path.lexists(top / "kgate-0123456789ab")
+    assert os.path.lexists(top / "kgate-run-0123456789ab")
 
 
 def test_a_new_folder_stays_for_an_hour(top: Path) -> None:
     """It has no lock yet."""
-    new = top / "kgate.new-abc"
+    new = top / "kgate-new-abc"
     new.mkdir(mode=0o700)
     scratch.remove_stale()
     assert new.exists()

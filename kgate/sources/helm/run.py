@@ -257,7 +257,7 @@ def message(failure: Failure, replacements: Mapping[str, str]) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
 
 
-_VALUES = re.compile(r"(?<!\S)\S*/kgate-\w+/\d+/values-\w+/\d+\.yaml")
+_VALUES = re.compile(r"(?<!\S)\S*/kgate-run-\w+/\d+/values-\w+/\d+\.yaml")
 _NOISE = re.compile(
     r"\s*(Use --debug flag|helm\.go:\d+|\S+\.go:\d+|runtime\.|main\.|github\.com/|helm\.sh/|\[debug\]|level=|time=)"
 )
