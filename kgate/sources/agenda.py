@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -37,7 +37,7 @@ class Agenda:
         self._objects: list[Resource] = []
         self._taken: set[Hashable] = set()
         self._rounds = 0
-        self._plan = gitops.Planned()
+        self._planned: gitops.Planned | None = None
         self._own = list(_own_requests(listing, repository.root, settings))
         self._files = listing.files
         self._starts = tuple(listing.starts)
@@ -48,7 +48,14 @@ class Agenda:
         heard = [resource for resource in resources if gitops.is_relevant(resource)]
         if heard:
             self._objects += heard
-            self._plan = gitops.plan(self._objects, self._repository)
+            self._planned = None
+
+    @property
+    def _plan(self) -> gitops.Planned:
+        """What all objects ask for, planned when it is asked for and not with each file that holds some."""
+        if self._planned is None:
+            self._planned = gitops.plan(self._objects, self._repository)
+        return self._planned
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -91,7 +98,11 @@ class Agenda:
         elif self._rounds > MAX_ROUNDS:
             return []
         self._taken |= {_key(request) for request in pending}
-        crds = [path for path in self._files if "crds" in path.parts]
+        crds: dict[Path, set[Path]] = {}
+        for path in self._files:
+            for folder in path.parents:
+                if folder.name == "crds":
+                    crds.setdefault(folder, set()).add(path)
         return [_without_plain(request, crds) for request in pending]
 
     def leftover(self) -> Iterator[Problem]:
@@ -102,11 +113,11 @@ class Agenda:
             yield Problem(shown, None, message)
 
 
-def _without_plain(request: Request, files: Iterable[Path]) -> Request:
-    """A request for what is not among these files, which are judged as they are, besides."""
+def _without_plain(request: Request, crds: Mapping[Path, Set[Path]]) -> Request:
+    """A request for what is not among the files of these folders, which are judged as they are, besides."""
     if not isinstance(request, ChartRequest):
         return request
-    return replace(request, plain=frozenset(path for path in files if path.is_relative_to(request.chart / "crds")))
+    return replace(request, plain=frozenset(crds.get(request.chart / "crds", ())))
 
 
 def _key(request: Request) -> Hashable:

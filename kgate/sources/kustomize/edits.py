@@ -61,7 +61,10 @@ def _labels(own: Sequence[Json], added: Sequence[Json]) -> list[Json]:
         if place is None:
             found.append(entry)
         else:
-            found[place] = {**found[place], "pairs": {**(found[place].get("pairs") or {}), **entry["pairs"]}}
+            found[place] = {
+                **found[place],
+                "pairs": {**(found[place].get("pairs") or {}), **(entry.get("pairs") or {})},
+            }
     return found
 
 

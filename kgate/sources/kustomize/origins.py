@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText, find_span
@@ -222,6 +225,9 @@ class SourceTree:
         self.marked = {(mark.file, mark.start) for mark in marks or ()}
         self._read = read
         self._sources: dict[Path, SourceText] = {}
+        self._fragments: dict[Path, tuple[Fragment, ...]] = {}
+        self._named: dict[Path, _Named] = {}
+        self._spots: dict[int, Spot | None] = {}
 
     def source(self, file: Path) -> SourceText:
         """The text of a file with the path that reports show."""
@@ -231,31 +237,36 @@ class SourceTree:
 
     def documents(self, file: Path) -> tuple[Fragment, ...]:
         """The documents of a file that can be read."""
-        source = self.source(file)
-        return tuple(Fragment(source, offset, root) for offset, root in _documents(source.text))
+        if file not in self._fragments:
+            source = self.source(file)
+            self._fragments[file] = tuple(Fragment(source, offset, root) for offset, root in _documents(source.text))
+        return self._fragments[file]
 
     def document_of(self, file: Path, kind: str, name: str, namespace: str) -> Fragment | None:
         """The document of that kind whose name is the longest that the built name contains; of several, the one
         in that namespace."""
-        best: tuple[tuple[int, bool], Fragment] | None = None
-        for fragment in self.documents(file):
-            for root_tokens in _objects(fragment.root):
-                body = descend(fragment.root, root_tokens)
-                own = str(_metadata(body.value).get("name") or "") if body is not None else ""
-                is_it = body is not None and body.value.get("kind") == kind and own in name
-                if not is_it or body is None:
-                    continue
-                rank = len(own), _metadata(body.value).get("namespace") == namespace
-                if best is None or rank > best[0]:
-                    best = rank, Fragment(fragment.source, fragment.offset, body)
-        return best[1] if best else None
+        if file not in self._named:
+            self._named[file] = _by_name(self.documents(file))
+        named, name = self._named[file], name[:_LONGEST_NAME]
+        for length in range(len(name), -1, -1):
+            owns = {name[start : start + length] for start in range(len(name) - length + 1)}
+            found = sorted((one for own in owns for one in named.get((kind, own), ())), key=lambda one: one[0])
+            if found:
+                return next((one[2] for one in found if one[1] == namespace), found[0][2])
+        return None
 
     def spot(self, number: int) -> Spot | None:
         """The scalar that a number stands for."""
+        if number not in self._spots:
+            self._spots[number] = self._spot(number)
+        return self._spots[number]
+
+    def _spot(self, number: int) -> Spot | None:
         if self.marks is None or number >= len(self.marks):
             return None
         mark = self.marks[number]
-        for fragment in self._inline(mark.file, mark.inline) if mark.inline else self.documents(mark.file):
+        fragments = self._inline(mark.file, mark.inline) if mark.inline else self.documents(mark.file)
+        for fragment in _around(fragments, mark.start):
             tokens = way_to(fragment.root, mark.start - fragment.offset)
             if tokens is not None:
                 return Spot(fragment, tokens)
@@ -316,6 +327,36 @@ class SourceTree:
             roots = _documents(str(patch.node.value))
             fragments = tuple(Fragment(source, 0, root, region) for _, root in roots)
         return AppliedPatch(fragments, target, node.folder)
+
+
+_Named: TypeAlias = dict[tuple[Json, str], list[tuple[int, Json, Fragment]]]
+"""Objects by kind and name: the order in which they stand, the namespace, the object."""
+
+_LONGEST_NAME = 253
+"""Letters of a built name that are looked at: as many as Kubernetes takes."""
+
+
+def _around(fragments: Sequence[Fragment], start: int) -> Sequence[Fragment]:
+    """The documents, which are in the order of the text, of the piece of text that holds an offset."""
+    after = bisect_right(fragments, start, key=_offset)
+    return fragments[bisect_left(fragments, fragments[after - 1].offset, key=_offset) : after] if after else ()
+
+
+def _offset(fragment: Fragment) -> int:
+    return fragment.offset
+
+
+def _by_name(fragments: Iterable[Fragment]) -> _Named:
+    named: _Named = {}
+    order = count()
+    for fragment in fragments:
+        for tokens in _objects(fragment.root):
+            body = descend(fragment.root, tokens)
+            if body is not None and isinstance(body.value.get("kind"), str):
+                metadata = _metadata(body.value)
+                entry = (next(order), metadata.get("namespace"), Fragment(fragment.source, fragment.offset, body))
+                named.setdefault((body.value["kind"], str(metadata.get("name") or "")), []).append(entry)
+    return named
 
 
 def _objects(root: Node) -> Iterator[Tokens]:

@@ -14,7 +14,7 @@ from kgate.repository import Repository
 from kgate.sources.jsontext import json_text
 from kgate.sources.kustomize import edits, kustomization
 from kgate.sources.kustomize.copy import Copy
-from kgate.sources.kustomize.kustomization import Kustomization, compose_first
+from kgate.sources.kustomize.kustomization import Kustomization, KustomizationError, compose_first
 from kgate.sources.kustomize.origins import way_to
 from kgate.sources.requests import KustomizationRequest
 from kgate.sources.templated import KUSTOMIZATION_NAMES
@@ -69,9 +69,14 @@ def autodetect(folder: Path) -> list[str]:
 
 
 def component_folders(request: KustomizationRequest, folder: Path) -> tuple[Path, ...]:
-    """The local components that the additions name, relative to the folder."""
+    """The local components that the additions name, relative to the folder. Raises KustomizationError."""
     texts = (text for text in _components(request) if not _is_remote(text))
-    return tuple(Path(os.path.realpath(folder / text)) for text in texts)
+    try:
+        return tuple(Path(os.path.realpath(folder / text)) for text in texts)
+    except ValueError:  # NUL, or half of a pair of surrogates
+        raise KustomizationError(
+            kustomization.find(folder) or folder, None, "a component put on top of it is not a path"
+        ) from None
 
 
 def remote_components(request: KustomizationRequest) -> tuple[str, ...]:

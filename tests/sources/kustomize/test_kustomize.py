@@ -771,6 +771,12 @@ def test_labels_without_pairs_are_left_for_kustomize_to_complain_about(tmp_path:
     assert [problem.path for problem in contents.problems] == ["overlay/kustomization.yaml"]
 
 
+def test_added_labels_without_pairs_add_none(tmp_path: Path) -> None:
+    files = based("labels: [{pairs: {a: own}}]\n")
+    contents = render(tmp_path, "overlay", files, additions={"labels": [{"includeSelectors": False}]})
+    assert find(contents, "Deployment/web").body["metadata"]["labels"] == {"a": "own"}
+
+
 def test_metadata_comes_after_the_build(tmp_path: Path) -> None:
     own = {"name": "any", "labels": {"a": "asked"}, "annotations": {"b": "\U0001f680"}}
     metadata = {"apiVersion": "any/v1", "kind": "Any", "metadata": own}
@@ -789,6 +795,7 @@ def test_a_patch_file_that_an_addition_names_is_located(tmp_path: Path) -> None:
 UNBUILDABLE = {
     "fields that nobody knows": ({"resources": ["https://example.org"]}, "is not built with resources put on top"),
     "a component outside": ({"components": ["../../outside"]}, "leads out of the repository"),
+    "a component that is not a path": ({"components": ["\0://"]}, "a component put on top of it is not a path"),
     "a remote component": ({"components": ["https://example.org/a/b"]}, "remote base https://example.org/a/b"),
 }
 
