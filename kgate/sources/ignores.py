@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -60,35 +59,44 @@ class Ignores:
         self.faults: dict[Path, str] = {}
         self._repository = repository
         self._root = repository.root
-        self._files = cache(self._read)
+        self._chains: dict[Path, tuple[tuple[Path, IgnoreFile], ...]] = {}
 
     def covers(self, path: Path, is_dir: bool) -> bool:
         """Whether a path below the root is left out; the nearest ignore file with an opinion decides.
 
         The caller asks about folders before their members, as git does.
         """
-        folder = path.parent
-        while True:
-            for file in self._files(folder):
-                opinion = file.opinion(path.relative_to(folder).as_posix(), is_dir)
-                if opinion is not None:
-                    return opinion
-            if folder in (self._root, folder.parent):
-                return False
-            folder = folder.parent
+        for folder, file in self._above(path.parent):
+            opinion = file.opinion(path.relative_to(folder).as_posix(), is_dir)
+            if opinion is not None:
+                return opinion
+        return False
 
-    def _read(self, folder: Path) -> tuple[IgnoreFile, ...]:
-        found = []
+    def _above(self, folder: Path) -> tuple[tuple[Path, IgnoreFile], ...]:
+        """The ignore files of a folder and of those above it, with their folders, the nearest first."""
+        pending = []
+        here = folder
+        while here not in self._chains:
+            pending.append(here)
+            if here in (self._root, here.parent):
+                break
+            here = here.parent
+        chain = self._chains.get(here, ())
+        for one in reversed(pending):
+            chain = (*((one, file) for file in self._read(one)), *chain)
+            self._chains[one] = chain
+        return chain
+
+    def _read(self, folder: Path) -> Iterator[IgnoreFile]:
         for name in reversed(FILES):
             try:
                 data = self._repository.read_bytes(folder / name)
             except OSError:
                 continue
             try:
-                found.append(parse(data))
+                yield parse(data)
             except PatternError as error:
                 self.faults[folder / name] = str(error)
-        return tuple(found)
 
 
 def parse(data: bytes) -> IgnoreFile:

@@ -275,6 +275,13 @@ def test_artifacts(shop: Shop, name: str, path: str, folders: list[str], message
     assert told(planned) == messages
 
 
+def test_an_artifact_at_a_path_of_many_folders_takes_little_memory(shop: Shop) -> None:
+    path = "all/" + "a/" * 100_000
+    planned = shop.plan(kustomization(f"path: {path}\n", "{kind: ExternalArtifact, name: web}"), GENERATOR)
+    (problem,) = planned.problems
+    assert "there is no" in problem.message
+
+
 # ------------------------------------------------------------------------------------ HelmRelease
 
 
