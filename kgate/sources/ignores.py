@@ -17,6 +17,9 @@ FILES = (".gitignore", ".kgateignore")
 MAX_BYTES = 64 * 1024
 """Bytes of one ignore file. Each path is matched in time linear in them, at most some 0.2 s."""
 
+MAX_TOTAL = 1024 * 1024
+"""Bytes of all ignore files of a repository together; compiled they take up to 160 times as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -59,6 +62,7 @@ class Ignores:
         self.faults: dict[Path, str] = {}
         self._repository = repository
         self._root = repository.root
+        self._total = 0
         self._chains: dict[Path, tuple[tuple[Path, IgnoreFile], ...]] = {}
 
     def covers(self, path: Path, is_dir: bool) -> bool:
@@ -92,6 +96,10 @@ class Ignores:
             try:
                 data = self._repository.read_bytes(folder / name)
             except OSError:
+                continue
+            self._total += len(data)
+            if self._total > MAX_TOTAL:
+                self.faults[folder / name] = f"with those before it larger than {MAX_TOTAL // 1024:,} KiB"
                 continue
             try:
                 yield parse(data)

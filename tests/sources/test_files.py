@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgate.repository import find_root
-from kgate.sources import files
+from kgate.sources import files, ignores
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n"
 
@@ -61,6 +61,14 @@ def test_an_ignore_file_that_is_too_large_is_a_problem_and_leaves_nothing_out(tm
     shown, problems = walk(tmp_path)
     assert shown == ["a.yaml"]
     assert problems == {".gitignore": "larger than 64 KiB, so it leaves nothing out; shorten it"}
+
+
+def test_ignore_files_that_are_too_large_together_are_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ignores, "MAX_TOTAL", 15)
+    tree(tmp_path, "a/a.yaml", "b/a.yaml", a__DOTgitignore="a.yaml\n", b__DOTgitignore="/a.yaml #\n")
+    shown, problems = walk(tmp_path)
+    assert shown == ["b/a.yaml"]
+    assert list(problems) == ["b/.gitignore"]
 
 
 def test_a_named_folder_is_read_though_it_is_ignored(tmp_path: Path) -> None:
