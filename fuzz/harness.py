@@ -190,6 +190,18 @@ def bounds(seconds: float) -> Iterator[None]:
     """Raises FuzzError for what takes more CPU than the bound, or much more memory than the process had before."""
     before = _greatest_size()
     faulthandler.dump_traceback_later(seconds * _HANG_FACTOR, exit=True)
+    try:
+        with cpu_bound(seconds):
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    if _greatest_size() - before > MOST_MEMORY:
+        raise FuzzError(f"the process grew by more than {MOST_MEMORY >> 20} MiB")
+
+
+@contextmanager
+def cpu_bound(seconds: float) -> Iterator[None]:
+    """Raises FuzzError in what takes more CPU, as soon as Python (or its module re) looks at signals."""
     previous = signal.signal(signal.SIGPROF, _too_slow)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
@@ -197,9 +209,6 @@ def bounds(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, previous)
-        faulthandler.cancel_dump_traceback_later()
-    if _greatest_size() - before > MOST_MEMORY:
-        raise FuzzError(f"the process grew by more than {MOST_MEMORY >> 20} MiB")
 
 
 def _too_slow(_signal: int, _frame: FrameType | None) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice, product
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 
 import kgate
+from fuzz.harness import FuzzError, cpu_bound
 
 PACKAGE = Path(kgate.__file__).parent
 METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")
@@ -233,22 +232,6 @@ def cost(run: Callable[[], object]) -> float:
     return least
 
 
-@contextmanager
-def ended(seconds: float) -> Iterator[None]:
-    """Ends what takes longer, which the module re allows."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError
-
-    previous = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, previous)
-
-
 def slow_text(use: Use, longest: int = LENGTH) -> str | None:
     """The beginning of a text for which the time of a pattern grows faster than it does, or None."""
     pattern: Any = re.compile(use.pattern.encode("latin-1") if use.is_bytes else use.pattern, use.flags)
@@ -259,9 +242,9 @@ def slow_text(use: Use, longest: int = LENGTH) -> str | None:
 
     for make in texts(use.pattern, use.flags):
         try:
-            with ended(3):
+            with cpu_bound(3):
                 is_slow = cost(lambda make=make: ask(make(longest))) > SUSPICIOUS and _grows(ask, make, longest)  # type: ignore[misc]
-        except TimeoutError:
+        except FuzzError:
             is_slow = True
         if is_slow:
             return make(40)

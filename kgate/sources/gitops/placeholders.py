@@ -90,6 +90,7 @@ def _joined(parts: Sequence[str]) -> str:
 # ---------------------------------------------------------------------------------------- Go templates
 
 _WORD = r"""(?:\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?[0-9]{1,18})"""
+_WORDS = re.compile(gotemplate.OPEN_STRINGS + r"|[^\s\"`']+", re.DOTALL)
 _PIPE = re.compile(rf"(index\s+)?({_WORD}(?:\s+{_WORD})*)((?:\s*\|\s*\w+)*)")
 
 
@@ -118,7 +119,7 @@ _BLANKS = " \t\r\n"
 def _go_value(expression: str, parameters: Parameters) -> Json:
     """The value of an expression: a reference, or ``index`` with plain arguments, and simple filters."""
     match = _PIPE.fullmatch(expression)
-    words = re.findall(_WORD, match[2]) if match else []
+    words = _WORDS.findall(match[2]) if match else []
     if match is None or (len(words) > 1) != bool(match[1]):
         raise TemplateError(f"{{{{{expression}}}}}")
     value, *keys = (_go_word(word, parameters, expression) for word in words)
