@@ -31,6 +31,7 @@ from kgate.model import (
     Resource,
     ResourceId,
     child_pointer,
+    list_index,
     pointer_tokens,
 )
 
@@ -469,8 +470,8 @@ def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
             key_start, key_end, node = node.fields[token]
             begin = key_start.index
             end = node.end.index if _is_inline(node, key_start.line) else key_end.index
-        elif node.items is not None and token.isdigit() and int(token) < len(node.items):
-            node = node.items[int(token)]
+        elif node.items is not None and (index := list_index(token)) is not None and index < len(node.items):
+            node = node.items[index]
             begin, end = node.start.index, _tight_end(node)
         else:
             break

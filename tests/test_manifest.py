@@ -575,3 +575,10 @@ def test_a_long_line_is_cut_around_the_field() -> None:
     location = resource.locate("/spec/hostPID")
     assert '"hostPID": true' in location.snippet
     assert len(location.snippet) <= manifest.SNIPPET_LENGTH
+
+
+@pytest.mark.parametrize("token", ["0", "\u00b2", "9" * 5000, "-1", "x"])
+def test_a_span_of_what_may_be_no_index(token: str) -> None:
+    """What is no member of a list is at the list."""
+    root = next(compose("a: [b]"))
+    assert manifest.find_span(root, f"/a/{token}").begin == (4 if token == "0" else 0)
