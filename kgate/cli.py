@@ -443,19 +443,20 @@ def _settings(flags: dict[str, Any], untrusted: UntrustedFolders) -> Settings:
         **{name: flags[name] for name in _RENDER_FLAGS},
     )
     for path in paths:
-        _refuse_link_out(path, untrusted)
+        _refuse_link_out(path)
     repository = Repository(find_root([Path(path) for path in paths if path != "-"]))
     named = flags["config_path"]
     file = config.named_config(named, untrusted) if named else config.find_config(paths, repository.root)
     return config.settle(options, config.read_config(file, repository) if file else None, untrusted)
 
 
-def _refuse_link_out(path: str, untrusted: UntrustedFolders) -> None:
-    """Raises ConfigError for a scanned path that a link of the repository leads out of it."""
-    from kgate.repository import OutsideError
+def _refuse_link_out(path: str) -> None:
+    """Raises ConfigError for a scanned path that a link of a repository leads out of it; links elsewhere are the
+    user's own."""
+    from kgate.repository import OutsideError, UntrustedFolders
 
     try:
-        untrusted.resolve(Path(path))
+        UntrustedFolders(()).resolve(Path(path))
     except OutsideError as error:
         raise ConfigError(str(error)) from None
     except OSError:  # what does not exist is a Problem of the scan
