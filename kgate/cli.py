@@ -87,7 +87,7 @@ class _OverdueError(BaseException):
 
 def _give_up_after(seconds: float) -> None:
     """Ends kgate should a scan not heed its timeout, where the system has such an alarm."""
-    if hasattr(signal, "setitimer"):
+    if sys.platform != "win32":
         signal.signal(signal.SIGALRM, _give_up)
         signal.setitimer(signal.ITIMER_REAL, seconds + _REPORTING_SECONDS, 1)
 

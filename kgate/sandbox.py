@@ -223,6 +223,8 @@ def _interpreter(program: Path) -> str:
 
 def _allow(ruleset: int, path: str | Path, rights: int) -> None:
     """Adds a rule for what is there; what is not there cannot be touched anyway."""
+    if sys.platform != "linux":
+        return
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError as error:
