@@ -534,7 +534,8 @@ _REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
-    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest."""
+    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest, and
+    ``values`` counts the scalars and collections that were parsed."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -543,6 +544,7 @@ class Contents:
     files: int = 1
     notes: tuple[Note, ...] = ()
     path: str = ""
+    values: int = 0
 
     @property
     def counts(self) -> Counts:
@@ -605,9 +607,24 @@ def source_text(path: str, data: bytes) -> SourceText:
     return SourceText(path, text, LineHashes(text if is_utf8 else None))
 
 
-def read_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Contents:
-    """Everything that a text holds; like ``read``, whose bounds on files the caller has seen to."""
-    return _gather(itertools.chain([Contents()], stream_text(source, asked_kinds)))
+def read_text(source: SourceText, asked_kinds: Collection[str] = (), most: int = MAX_EXPANDED_NODES) -> Contents:
+    """Everything that a text holds, at once; like ``read``, whose bounds on files the caller has seen to.
+
+    What stands behind ``most`` values is not read, which is a Problem.
+    """
+    return _gather(itertools.chain([Contents()], _up_to(most, stream_text(source, asked_kinds), source)))
+
+
+def _up_to(most: int, parts: Iterable[Contents], source: SourceText) -> Iterator[Contents]:
+    for part in parts:
+        most -= part.values
+        if most < 0:
+            yield _faulty(Problem(source.path, None, f"{TOO_MANY_IN_ALL}, so not all of it is judged"))
+            return
+        yield part
+
+
+TOO_MANY_IN_ALL = f"holds more than {MAX_EXPANDED_NODES:,} values in all"
 
 
 def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterator[Contents]:
@@ -667,14 +684,15 @@ def _failed_at(document: Locator, pointer: Pointer, message: str) -> Contents:
 def _gather(parts: Iterable[Contents]) -> Contents:
     resources: list[Resource] = []
     problems: list[Problem] = []
-    ignored = skipped = files = 0
+    ignored = skipped = files = values = 0
     for part in parts:
         resources += part.resources
         problems += part.problems
         ignored += part.ignored
         skipped += part.skipped
         files += part.files
-    return Contents(tuple(resources), tuple(problems), ignored, skipped, files)
+        values += part.values
+    return Contents(tuple(resources), tuple(problems), ignored, skipped, files, values=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -749,6 +767,7 @@ def _digests(part: _Part) -> set[bytes]:
 def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part]:
     try:
         for root in compose(text):
+            yield _part(values=root.weight)
             yield from _read_document(source.document(start, root), root.value)
     except ManifestError as error:
         yield _unreadable(source, start, text, error)
@@ -812,9 +831,10 @@ def _read_json(source: SourceText) -> Generator[Contents, None, int]:
             return len(text)
         except ValueError:
             break
-        problem = _bounds_problem(value)
-        if problem:
-            yield _faulty(source.problem(line, problem))
+        try:
+            yield _part(values=_count(value))
+        except ManifestError as error:
+            yield _faulty(source.problem(line, str(error)))
         else:
             yield from _read_document(source.document(offset, None, end - offset), value)
         offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
@@ -837,18 +857,18 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _bounds_problem(value: Json) -> str | None:
-    """What is wrong with the depth or the number of values, or None."""
+def _count(value: Json) -> int:
+    """How many values there are in one. Raises ManifestError beyond the bounds on depth and number."""
     level, depth, count = [value], 0, 0
     while level:
         depth += 1
         count += len(level)
         if depth > MAX_DEPTH + 1:
-            return _TOO_DEEP
+            raise ManifestError(_TOO_DEEP, 1)
         if count > MAX_EXPANDED_NODES:
-            return _TOO_MANY
+            raise ManifestError(_TOO_MANY, 1)
         level = [c for v in level for c in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ())]
-    return None
+    return count
 
 
 # --------------------------------------------------------------------------------------- resources

@@ -397,6 +397,22 @@ def test_many_values_in_json_are_a_problem() -> None:
     assert "1,000,000 values" in problem.message
 
 
+JSON_POD = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})
+
+
+@pytest.mark.parametrize("text", ["---\n".join(map(pod, "abc")), JSON_POD * 3], ids=["YAML", "JSON"])
+def test_what_stands_behind_so_many_values_is_a_problem(text: str) -> None:
+    source = manifest.source_text("a", text.encode())
+    everything = manifest.read_text(source)
+    assert (len(everything.resources), everything.problems) == (3, ())
+    assert len(manifest.read_text(source, most=everything.values).resources) == 3
+    part = manifest.read_text(source, most=everything.values - 1)
+    assert len(part.resources) == 2
+    assert [problem.message for problem in part.problems] == [
+        "holds more than 1,000,000 values in all, so not all of it is judged"
+    ]
+
+
 @pytest.mark.parametrize("text", [text for text, line, _ in FAULTS.values() if line and text.startswith("api")])
 def test_a_fault_leaves_the_next_document(text: str) -> None:
     contents = read("a.yaml", (text + "\n---\n" + pod("b")).encode())

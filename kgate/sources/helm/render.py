@@ -96,6 +96,7 @@ class _Chart:
         self._metadata = Metadata(self._copy.folder, self._copy.mount(self._copy.folder))
         self._clones = Clones(Alphabet(ALPHABETS[0]))
         self._values_files: dict[Path, ValuesText] = {}
+        self._values_left = manifest.MAX_EXPANDED_NODES
 
     def render(self) -> Contents:
         """All releases."""
@@ -109,7 +110,7 @@ class _Chart:
         problems = self._build_missing() if self._missing and self._options.helm_dependency_build else []
         notes = schema.remove_foreign(self._copy)
         self._clones.write(self._templates)
-        found = [self._release(release) for release in self._request.releases]
+        found = list(self._releases())
         contents = [part for release in found for part in release.resources]
         problems += [problem for release in found for problem in release.problems]
         return Contents(
@@ -120,6 +121,13 @@ class _Chart:
             max(1, len(self._templates)),
             tuple(notes),
         )
+
+    def _releases(self) -> Iterator[_Part]:
+        """What each release comes to, up to so many values in all: they are held until the chart is judged."""
+        for release in self._request.releases:
+            yield self._release(release)
+            if self._values_left < 0:
+                return
 
     def _build_missing(self) -> list[Problem]:
         wanted = [item for item in self._missing if not self._is_off_for_all(item)]
@@ -185,7 +193,13 @@ class _Chart:
             advice = "" if release.values or release.requested_by else _VALUES_ADVICE
             part.problems.append(replace(failure, message=failure.message + advice))
             return part
-        part.resources = [_rendered(contents, self._rendering(release)) for contents in self._read(dump, release)]
+        for contents in self._read(dump, release):
+            part.resources.append(_rendered(contents, self._rendering(release)))
+            self._values_left -= contents.values
+            if self._values_left < 0:
+                text = f"what it renders to {manifest.TOO_MANY_IN_ALL}, so not all of it is judged"
+                part.problems.append(Problem(self._chart_file, None, text))
+                break
         return part
 
     def _rendering(self, release: Release) -> Rendering:

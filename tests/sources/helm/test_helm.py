@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from kgate import manifest
 from kgate.manifest import Contents
 from kgate.model import Location, Position, Related, Resource
 from kgate.sources.helm.render import render as render_chart
@@ -782,6 +783,17 @@ def test_an_endless_template_is_stopped(tmp_path: Path) -> None:
     write(tmp_path, {NET: "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"})
     (problem,) = render(tmp_path, options=RenderOptions(seconds=1)).problems
     assert str(problem).startswith("charts/web/Chart.yaml: helm template ran longer than 1 seconds, so")
+
+
+def test_a_chart_of_too_many_values_is_judged_in_part(tmp_path: Path) -> None:
+    write(tmp_path, {NET: "\n---\n".join(pod("  hostPID: true", f"web-{n}") for n in range(4))})
+    whole = render(tmp_path, Release("a"), Release("b"))
+    assert (len(whole.resources), whole.problems) == (8, ())
+    with mock.patch.object(manifest, "MAX_EXPANDED_NODES", 4 * 11):
+        contents = render(tmp_path, Release("a"), Release("b"))
+    assert 4 <= len(contents.resources) < 8
+    (problem,) = contents.problems
+    assert str(problem).startswith("charts/web/Chart.yaml: what it renders to holds more than")
 
 
 def test_too_many_aliases_are_refused(tmp_path: Path) -> None:
