@@ -179,8 +179,8 @@ def _body(rng: random.Random) -> dict[str, Any]:
         "metadata": {"name": rng.choice("abc")},
         "spec": {"containers": [container]},
     }
-    if rng.random() < 0.1:
-        body = {"apiVersion": "v1", "kind": rng.choice(("List", "PodList", "ConfigMap")), "items": [body]}
+    if rng.random() < 0.25:
+        body = _list(rng, body)
     if rng.random() < 0.2:
         body["data"] = {
             "k": rng.choice(
@@ -188,6 +188,29 @@ def _body(rng: random.Random) -> dict[str, Any]:
             )
         }
     return body
+
+
+def _list(rng: random.Random, pod: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A list around a Pod, as kubectl knows lists: any object with items, and a member may lack what the list says."""
+    members: list[Any] = []
+    for _ in range(rng.randint(1, 3)):
+        kind = rng.random()
+        member = {key: value for key, value in pod.items() if rng.random() < 0.8 or key not in ("apiVersion", "kind")}
+        if kind < 0.3 and depth < 3:
+            member = _list(rng, pod, depth + 1)
+        elif kind < 0.5:
+            member = {"metadata": pod["metadata"], "spec": pod["spec"]}
+        members.append(member if kind < 0.95 else rng.choice((None, 1, "x", [], {}, [pod])))
+    body: dict[str, Any] = {
+        "apiVersion": rng.choice(("v1",) * 7 + ("", None, 1)),
+        "kind": rng.choice(("List", "List", "PodList", "Pod", "ConfigMap", "Template", "PodListList", "", None, 1)),
+        rng.choice(("items",) * 8 + ("Items", "objects")): members if rng.random() < 0.95 else {"a": pod},
+    }
+    if rng.random() < 0.3:
+        body |= {"metadata": {"name": "d"}, "spec": pod["spec"]}
+    if rng.random() < 0.1:
+        body["objects"] = [pod]
+    return {key: value for key, value in body.items() if rng.random() < 0.9}
 
 
 def _block(rng: random.Random, value: Any, indent: int = 0) -> list[str]:

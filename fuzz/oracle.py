@@ -21,9 +21,9 @@ class OracleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The documents that kubectl gets from a file before the error, if there is one."""
+    """The objects that kubectl would apply of a file, and what ended the file before its end, if anything did."""
 
-    documents: tuple[Any, ...]
+    objects: tuple[dict[str, Any], ...]
     error: str
 
 
@@ -53,7 +53,7 @@ class Oracle:
         if not line:
             raise OracleError("the oracle has ended")
         answer = json.loads(line)
-        return Answer(tuple(answer["documents"]), answer["error"])
+        return Answer(tuple(answer["objects"]), answer["error"])
 
 
 def build() -> Path:

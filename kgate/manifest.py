@@ -892,53 +892,81 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
 
     ``default`` is the apiVersion and kind of members that do not say it (typed lists).
     """
-    api_version, kind = body.get("apiVersion", default[0]), body.get("kind", default[1])
+    api_version, kind = body.get("apiVersion") or default[0], body.get("kind") or default[1]
     if not api_version or not kind:
-        yield _unidentified(document, body, pointer)
+        if _is_unidentified_list(body, pointer):
+            yield from _members(document, body, pointer, ("items",))
+        else:
+            yield _unidentified(document, body, pointer)
         return
     if not isinstance(api_version, str) or not isinstance(kind, str):
         field = "apiVersion" if not isinstance(api_version, str) else "kind"
         yield _failed_at(document, child_pointer(pointer, field), f"{field} must be a string; put it in quotes")
         return
-    members = _members_field(api_version, kind, body)
-    if members is None or not _is_list_kind(kind, members):
-        yield _part((_resource(document, api_version, kind, body, pointer),))
-    if members is None:
-        return
-    if not isinstance(body.get(members, []), list):
-        yield _failed_at(document, child_pointer(pointer, members), f"{kind}.{members} must be a list")
-        return
-    member_default = (api_version, kind[:-4]) if kind != "List" and kind.endswith("List") else ("", "")
-    for index, member in enumerate(body.get(members) or ()):
-        where = child_pointer(pointer, members, index)
-        if isinstance(member, dict):
-            yield from _expand(document, member, where, member_default)
-        else:
-            yield _failed_at(document, where, f"{kind}.{members}[{index}] must be an object")
+    fields = _member_fields(api_version, kind, body)
+    if not fields or not (kind.endswith("List") or "objects" in fields):
+        own = {key: value for key, value in body.items() if key not in fields} if fields else body
+        yield _part((_resource(document, api_version, kind, own, pointer),))
+    member_default = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")
+    yield from _members(document, body, pointer, fields, member_default)
 
 
-def _members_field(api_version: str, kind: str, body: dict[str, Json]) -> str | None:
-    """The field that holds other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
+def _members(
+    document: Locator,
+    body: dict[str, Json],
+    pointer: Pointer,
+    fields: Iterable[str],
+    default: tuple[str, str] = ("", ""),
+) -> Iterator[Contents]:
+    """The members of a list or Template, which may be lists themselves."""
+    kind = body.get("kind")
+    for field in fields:
+        name = f"{kind}.{field}" if kind and isinstance(kind, str) else field
+        members = body.get(field, [])
+        if not isinstance(members, list):
+            yield _failed_at(document, child_pointer(pointer, field), f"{name} must be a list")
+            continue
+        for index, member in enumerate(members):
+            where = child_pointer(pointer, field, index)
+            if isinstance(member, dict):
+                yield from _expand(document, member, where, default)
+            else:
+                yield _failed_at(document, where, f"{name}[{index}] must be an object")
 
-    kubectl takes any object with ``items`` for a list (apimachinery, unstructured.IsList).
+
+def _member_fields(api_version: str, kind: str, body: dict[str, Json]) -> tuple[str, ...]:
+    """The fields that hold other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
+
+    To kubectl, helm, Argo CD and Flux any object with ``items`` is a list, whatever its kind (apimachinery,
+    unstructured/helpers.go, ``decode``); they refuse it if no member is an object.
     """
-    if kind == "Template" and api_version in ("v1", "template.openshift.io/v1") and "objects" in body:
-        return "objects"
     items = body.get("items")
-    if kind == "List" or (kind.endswith("List") and isinstance(items, list)):
-        return "items"
-    return "items" if isinstance(items, list) and any(_is_identified(item) for item in items) else None
+    is_list = isinstance(items, list) and (kind.endswith("List") or any(isinstance(item, dict) for item in items))
+    fields = ("items",) if is_list or kind == "List" else ()
+    is_template = kind == "Template" and api_version in ("v1", "template.openshift.io/v1") and "objects" in body
+    return (*fields, "objects") if is_template else fields
 
 
-def _is_list_kind(kind: str, members: str) -> bool:
-    """Whether an object with members is nothing but their list."""
-    return members == "objects" or kind.endswith("List")
+def _is_unidentified_list(body: dict[str, Json], pointer: Pointer) -> bool:
+    """Whether something without apiVersion or kind is a list of objects: kubectl and kustomize ask it for a kind alone.
+
+    Whoever reads on, a list in a list is not asked for more.
+    """
+    return (
+        isinstance(body.get("items"), list) if pointer else isinstance(body.get("kind"), str) and _lists_objects(body)
+    )
+
+
+def _lists_objects(body: dict[str, Json]) -> bool:
+    items = body.get("items")
+    members = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return any(_is_identified(member) or _lists_objects(member) for member in members)
 
 
 def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Contents:
-    """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata."""
+    """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata or objects."""
     has = [name for name in ("apiVersion", "kind") if body.get(name)]
-    if pointer == "" and not (has and "metadata" in body):
+    if pointer == "" and not (has and ("metadata" in body or _lists_objects(body))):
         return _part(ignored=1)
     missing = "apiVersion" if "apiVersion" not in has else "kind"
     message = f"the object has no {missing}; add it, as the API server refuses the object without"
@@ -946,6 +974,8 @@ def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) ->
 
 
 def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:
+    if body.get("apiVersion") != api_version or body.get("kind") != kind:
+        body = {**body, "apiVersion": api_version, "kind": kind}
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     name = metadata.get("name") or metadata.get("generateName") or ""

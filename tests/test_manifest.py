@@ -369,9 +369,64 @@ def test_what_go_takes_for_a_plain_key(key: str) -> None:
     assert next(compose(f"a:\n  {key}: {{b: 1}}\n")).value != {"a": {"b": 1}}
 
 
-def test_any_object_with_items_is_a_list_to_kubectl() -> None:
-    item = "{apiVersion: v1, kind: Pod, metadata: {name: b}}"
-    assert names(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\nitems: [{item}]\n") == ["a", "b"]
+ITEM = "- {apiVersion: v1, kind: Pod, metadata: {name: a}}\n"
+BARE = "- {metadata: {name: a}, spec: {}}\n"
+
+LISTS = [
+    pytest.param(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\nitems:\n" + ITEM, "ConfigMap/m Pod/a", id="kind"
+    ),
+    pytest.param("apiVersion: v1\nkind: Pod\nspec: {}\nitems:\n" + BARE, "Pod/ Pod/a", id="items beside a spec"),
+    pytest.param("apiVersion: v1\nkind: Pod\nitems:\n" + BARE + BARE, "Pod/ Pod/a Pod/a", id="any kind is handed on"),
+    pytest.param("apiVersion: v1\nkind: PodList\nitems:\n" + BARE, "Pod/a", id="a typed list"),
+    pytest.param(
+        "apiVersion: v1\nkind: PodList\nitems:\n- {apiVersion: '', kind: '', metadata: {name: a}}\n",
+        "Pod/a",
+        id="empty",
+    ),
+    pytest.param("kind: List\nitems:\n" + ITEM, "Pod/a", id="no apiVersion"),
+    pytest.param("kind: Pod\nspec: {}\nitems:\n" + ITEM, "Pod/a", id="no apiVersion and another kind"),
+    pytest.param("kind: List\nitems:\n- kind: List\n  items:\n  " + ITEM, "Pod/a", id="the same in the same"),
+    pytest.param("kind: List\nitems:\n- items:\n  " + ITEM, "Pod/a", id="no kind in a list"),
+    pytest.param("apiVersion: v1\nkind: Template\nobjects:\n" + ITEM + "items:\n" + ITEM, "Pod/a Pod/a", id="Template"),
+    pytest.param("apiVersion: v1\nkind: Pod\nItems:\n" + BARE, "Pod/", id="Items is no list"),
+    pytest.param("apiVersion: v1\nkind: Pod\nitems: [a, b]\n", "Pod/", id="items of something else"),
+    pytest.param("apiVersion: v1\nkind: Pod\nitems: {a: b}\n", "Pod/", id="items that are a mapping"),
+    pytest.param("kind: menu\nitems:\n- {kind: dish}\n- {name: a, items: [{}]}\n", "", id="not of Kubernetes"),
+    pytest.param("items:\n" + ITEM, "", id="values with objects, which no tool applies"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), LISTS)
+def test_any_object_with_items_is_a_list_to_kubectl(text: str, wanted: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert not contents.problems
+    assert " ".join(f"{resource.id.kind}/{resource.id.name}" for resource in contents.resources) == wanted
+    assert [resource.body["kind"] for resource in contents.resources] == [r.id.kind for r in contents.resources]
+    places = [resource.locate("/metadata/name").start for resource in contents.resources if resource.id.name == "a"]
+    assert [text.split("\n")[place.line - 1][place.column - 1 :][:7] for place in places] == ["name: a"] * len(places)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        pytest.param("apiVersion: v1\nkind: List\nitems:\n" + BARE, 4, "no apiVersion", id="a List has no kind to hand on"),
+        pytest.param("kind: PodList\nitems:\n" + ITEM + BARE, 4, "no apiVersion", id="no apiVersion to hand on"),
+        pytest.param("apiVersion: v1\nitems:\n" + ITEM, 1, "no kind", id="a list without a kind"),
+        pytest.param("apiVersion: v1\nkind: Pod\nitems:\n" + BARE + "- 1\n", 5, "an object", id="a number in a list"),
+        pytest.param("apiVersion: v1\nkind: PodList\nitems:\n- {kind: 1, spec: {}}\n", 4, "a string", id="a kind of 1"),
+    ],
+)
+def test_members_that_nobody_can_identify_are_problems(text: str, line: int, message: str) -> None:
+    (problem,) = read("a.yaml", text.encode()).problems
+    assert problem.line == line
+    assert message in problem.message
+
+
+def test_lists_in_objects_are_judged_once() -> None:
+    """A body that held its members as well would be searched as often as it is deep."""
+    text = POD.replace("{name: a}", "{name: b}") + "items:\n- apiVersion: v1\n  kind: Pod\n  items:\n  " + ITEM
+    assert not any("items" in resource.body for resource in read("a.yaml", text.encode()).resources)
 
 
 def test_a_template_of_another_group_is_no_list() -> None:
