@@ -817,7 +817,7 @@ def _proven_kind(text: str) -> str | None:
 def _read_json(source: SourceText) -> Generator[Contents, None, int]:
     """The objects of a JSON text, one or several in a row; returns the offset of what is no JSON."""
     decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
-    text = source.text
+    text = _ESCAPED.sub(_replaced_if_lone, source.text) if _SURROGATE.search(source.text) else source.text
     offset = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
     while offset < len(text):
         line = source.position(offset).line
@@ -842,6 +842,12 @@ def _read_json(source: SourceText) -> Generator[Contents, None, int]:
 
 
 _BLANK = re.compile(r"[ \t\r\n]*")
+_ESCAPED = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F]..)|.)")
+
+
+def _replaced_if_lone(escape: re.Match[str]) -> str:
+    """Half of a surrogate pair as Go reads it, in as many characters; any other escape as it is."""
+    return "\\ufffd" if escape[1] else escape[0]
 
 
 def _json_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

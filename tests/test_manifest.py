@@ -265,6 +265,11 @@ SEEDS = [
         "apiVersion: v1\nkind: Pod\ns: {e: !,y: [0], f: [-a=:8]}", None, id="which libyaml 0.2 reads otherwise"
     ),
     pytest.param("apiVersion: v1\nkind: Pod\n\ufeffspec: {}\n", None, id="a byte order mark inside a document"),
+    pytest.param(
+        '{"apiVersion": "v1", "kind": "Pod", "x": "\\ude00\\ud83d\\ud83d\\uDE00\\\\ude00"}',
+        {"x": "\ufffd\ufffd😀\\ude00"},
+        id="half a surrogate pair",
+    ),
 ]
 """What ``python -m fuzz.manifests`` found, made small."""
 
@@ -410,7 +415,9 @@ def test_any_object_with_items_is_a_list_to_kubectl(text: str, wanted: str) -> N
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        pytest.param("apiVersion: v1\nkind: List\nitems:\n" + BARE, 4, "no apiVersion", id="a List has no kind to hand on"),
+        pytest.param(
+            "apiVersion: v1\nkind: List\nitems:\n" + BARE, 4, "no apiVersion", id="a List has no kind to hand on"
+        ),
         pytest.param("kind: PodList\nitems:\n" + ITEM + BARE, 4, "no apiVersion", id="no apiVersion to hand on"),
         pytest.param("apiVersion: v1\nitems:\n" + ITEM, 1, "no kind", id="a list without a kind"),
         pytest.param("apiVersion: v1\nkind: Pod\nitems:\n" + BARE + "- 1\n", 5, "an object", id="a number in a list"),
