@@ -179,8 +179,9 @@ def _show_bug(error: Exception, with_traceback: bool) -> None:
 
 def _inert(text: str) -> str:
     from kgate.reports.safety import one_line
+    from kgate.urls import shown_text
 
-    return one_line(text)
+    return one_line(shown_text(text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

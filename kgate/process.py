@@ -22,7 +22,7 @@ from typing import IO, Literal
 from kgate import sandbox
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.sandbox import NOTHING, Reach
-from kgate.urls import shown_url
+from kgate.urls import shown_text
 
 Bound = Literal["", "seconds", "memory", "output", "errors", "file", "system"]
 
@@ -67,7 +67,7 @@ class Outcome:
     @property
     def error_text(self) -> str:
         """What it wrote to standard error, without credentials."""
-        return shown_url(self.stderr.decode("utf-8", "replace")).strip()
+        return shown_text(self.stderr.decode("utf-8", "replace")).strip()
 
 
 def run(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from kgate import __version__, manifest, rules
 from kgate.config import Settings, selected_ids
@@ -19,6 +20,7 @@ from kgate.score import decide
 from kgate.sources.collection import collect
 from kgate.sources.gitops.search import unfollowed
 from kgate.sources.progress import Progress
+from kgate.urls import shown_text
 
 
 def _silent(done: int, total: int) -> None:
@@ -54,13 +56,22 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         rules=known_rules,
         assessments=tuple(sorted(found.assessments, key=lambda a: (a.location, a.workload, a.renderings))),
         findings=tuple(sorted(found.findings, key=lambda f: (f.location, f.rule.id, f.resource, f.container or ""))),
-        problems=tuple(sorted(set(found.problems), key=lambda p: (p.path, p.line or 0, p.message))),
-        notes=tuple(sorted(set(notes), key=lambda n: (n.path, n.line or 0, n.message))),
+        problems=_shown(found.problems),
+        notes=_shown(notes),
         counts=counts,
         verdict=verdict,
         fail_on=settings.fail_on,
         unlisted=found.unlisted,
     )
+
+
+_Told = TypeVar("_Told", Problem, Note)
+
+
+def _shown(remarks: Iterable[_Told]) -> tuple[_Told, ...]:
+    """Remarks in order, each once; whatever they quote, they show no credentials of a URL."""
+    told = {replace(remark, message=shown_text(remark.message)) for remark in remarks}
+    return tuple(sorted(told, key=lambda remark: (remark.path, remark.line or 0, remark.message)))
 
 
 def _overdue(settings: Settings) -> Problem:

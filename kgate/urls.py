@@ -27,19 +27,107 @@ def normalise_url(url: str) -> str:
     return f"{host}/{path}".lower() if path else ""
 
 
-_USER_OF_URL = re.compile(r"(?<=[A-Za-z0-9]:)(/{1,3})[^/\s'\"?#]*@")  # kustomize writes https:/ in messages
-_USER_OF_SCP = re.compile(r"(?<![\w.+/:-])[\w.+-]+:[^\s/@:'\"]+@(?=[\w.-]+:)")
+# ------------------------------------------------------------------------------- without credentials
+
+_START = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]{1,30}:{1,2})?[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+)")
+"""Where a URL begins, up to its host; kustomize writes ``https:/`` in messages, and browsers take backslashes."""
+
+_BARE_START = re.compile(r"(?:https?:|[/\\]{2})", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
+_SURE_HOST = re.compile(r"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
+"""A host that nobody could take for the beginning of a password with a slash in it."""
+
+_HARMLESS = ("ref", "version", "timeout", "submodules", "depth")
+"""Parameters of kustomize and of git-getters that are shown."""
+
+_RANDOM = re.compile(
+    r"(?:[0-9A-Fa-f]{32,}|(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=.*[A-Za-z][0-9]+[A-Za-z])[\w+=-]{16,})(?:\.[a-z]{1,5})?"
+)
+"""A segment of a path that may be a token: hexadecimal, or letters of both cases with digits among them."""
+
+_TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_|gl[a-z]{2,5}-|hf_|npm_|dckr_[a-z]{3}_|xox[a-z]-|eyJ)[\w.-]{8,}")
+"""Tokens that tell what they are: of GitHub, GitLab, Hugging Face, npm, Docker, Slack, and JSON Web Tokens."""
+
+
+def shown_url(url: str) -> str:
+    """A URL, in whatever spelling a tool may take, without what may be secret.
+
+    Scheme, host, port and path are shown, of the parameters those that are known to be harmless; never a user
+    (but the ``git@`` of SSH), and no segment of a path that looks like a token.
+    """
+    text = "".join(letter for letter in url if letter.isprintable()).strip()
+    first, *pairs = _START.split(text)
+    if not pairs and (start := _BARE_START.match(text)):
+        first, pairs = "", [start[0], text[start.end() :]]
+    shown = [_shown_bare(first)]
+    shown += (f"{start}{_shown_rest(rest)}" for start, rest in zip(pairs[::2], pairs[1::2], strict=True))
+    return _TOKEN.sub("…", "".join(shown))
+
+
+def _shown_rest(rest: str) -> str:
+    """What follows ``https://``."""
+    host, tail = _split(rest)
+    while "@" in host or ("@" in tail and not _SURE_HOST.fullmatch(host)):
+        host, tail = _split(host.rpartition("@")[2] + tail if "@" in host else tail.rpartition("@")[2])
+    return (host if _HOST.fullmatch(host) else "…") + _shown_tail(tail)
+
+
+def _split(rest: str) -> tuple[str, str]:
+    end = re.search(r"[/\\?#]", rest)
+    return (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+
+
+def _shown_bare(text: str) -> str:
+    """A repository without a scheme: as scp and kustomize have it, or a path."""
+    host, _ = _split(text.removeprefix("git@").replace(":", "/"))
+    if text.startswith("git@") and _SURE_HOST.fullmatch(host):
+        return _shown_tail(text)
+    user, at, rest = text.rpartition("@")
+    if at and user != "git" and (":" in user or "%" in user or not re.search(r"[/\\]", user)):
+        text = rest
+    host, _ = _split(text)
+    return "…" if "%40" in host.partition(":")[2] else _shown_tail(text)
+
+
+def _shown_tail(tail: str) -> str:
+    """A path and its parameters."""
+    path, mark, rest = re.match(r"([^?#;]*)([?#;]?)(.*)", tail, re.DOTALL).groups()  # type: ignore[union-attr]
+    path = "".join(map(_shown_segment, re.split(r"([/\\])", path)))
+    parts = rest.replace("#", "&#").split("&") if mark == "?" else [rest] if mark else []
+    harmless = [part for part in parts if part.partition("=")[0] in _HARMLESS and mark == "?" and "@" not in part]
+    return path + mark + "&".join([*harmless, *(["…"] if len(harmless) < len(parts) else [])])
+
+
+def _shown_segment(segment: str) -> str:
+    """A part of a path; in that of a proxy another URL may begin, with its user."""
+    user, at, rest = segment.rpartition("@")
+    segment = rest if at and ":" in user else segment
+    return "…" if _RANDOM.fullmatch(segment) else segment
+
+
+_WORD = re.compile(r"[^\s'\"`<>]+")
+_END_OF_WORD = re.compile(r"[.,:;!)]*$")
+_USER_OF_URL = re.compile(r"(?<=[A-Za-z0-9]:)([/\\]+)[^/\\\s?#]*@")
+_USER_OF_SCP = re.compile(
+    r"(?<![\w.+:-])(?:[\w.+-]+:[^\s/\\@'\"]+(?:@(?!sha\d+:)|%40)(?=[\w.-]+(?:[:/\\]|$))"
+    r"|(?!git@)[\w.+-]+@(?=[\w-]+\.[\w.-]+:[\w~./]))"
+)
 _PARAMETER = re.compile(r"(?<=[?&])([\w.-]+)=[^&\s#'\"]+")
 _HEADER = re.compile(
     r"(?i)(?<![\w-])((?:proxy-)?authorization|[\w-]{0,40}token)(['\"]?: ?)(?:(?:bearer|basic|token) )?[^\s'\",]+"
 )
-_HARMLESS = ("ref", "version", "timeout", "submodules", "depth")
 
 
-def shown_url(text: str) -> str:
-    """A URL, or any text with URLs in it, without user information, and without the values of parameters and
-    headers that may be secrets."""
+def shown_text(text: str) -> str:
+    """A text with its URLs as ``shown_url`` has them, and without the values of headers that may be secrets."""
     text = _USER_OF_URL.sub(r"\1", text)
-    text = _USER_OF_SCP.sub("", text)
-    text = _PARAMETER.sub(lambda found: found[0] if found[1] in _HARMLESS else f"{found[1]}=…", text)
-    return _HEADER.sub(r"\1\2…", text)
+    text = _WORD.sub(_shown_word, _USER_OF_SCP.sub("", text))
+    return _TOKEN.sub("…", _HEADER.sub(r"\1\2…", text))
+
+
+def _shown_word(word: re.Match[str]) -> str:
+    start = _START.search(word[0])
+    if start is None:
+        return _PARAMETER.sub(lambda found: found[0] if found[1] in _HARMLESS else f"{found[1]}=…", word[0])
+    end = _END_OF_WORD.search(word[0]).start()  # type: ignore[union-attr]
+    return word[0][: start.start()] + shown_url(word[0][start.start() : end]) + word[0][end:]

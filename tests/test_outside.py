@@ -299,10 +299,45 @@ URLS = {
         "charts/web/Chart.yaml": CHART
         + f"dependencies: [{{name: a, version: 1.0.0, repository: 'https://x:{SECRET}@charts.example.org?t={SECRET}'}}]\n",
     },
+    "a remote base with a nameless parameter": {
+        "k/kustomization.yaml": f"resources: ['https://git.example.org/a?{SECRET}', 'https://git.example.org/b#{SECRET}']"
+    },
+    "a remote base as scp has it": {
+        "k/kustomization.yaml": f"resources: ['bot:{SECRET}@git.example.org:a/b', '{SECRET}@git.example.org:a/b']"
+    },
+    "a remote base with a slash in the password": {
+        "k/kustomization.yaml": f"resources: ['https://bot:a/{SECRET}@git.example.org/a?ref=x']"
+    },
+    "a chart of a kustomization": {
+        "k/kustomization.yaml": "helmCharts: [{name: a, version: 1.0.0, "
+        f"repo: 'https://x:{SECRET}@charts.example.org/{SECRET}?{SECRET}'}}]"
+    },
+    "a path of Argo CD": {
+        "app.yaml": application("{}").replace("charts/web", f"https:x:{SECRET}@git.example.org/nowhere")
+    },
+    "a chart of Argo CD": {
+        "app.yaml": application("{}").replace("path: charts/web", f"chart: 'oci://x:{SECRET}@git.example.org/a'")
+    },
+    "a chart of Flux": {
+        "app.yaml": RELEASE.replace("charts/web", f"https://x:{SECRET}@git.example.org/nowhere"),
+    },
+    "values of Argo CD that are not there": {
+        **WEB,
+        "kgate.yaml": DECLARED,
+        "app.yaml": application(f"{{valueFiles: ['x:{SECRET}@git.example.org/nowhere.yaml']}}"),
+    },
     "an unknown source of Flux": {
         "app.yaml": RELEASE.replace("https://git", f"https://x:{SECRET}@git").replace("charts/web", "nowhere"),
     },
 }
+
+
+@pytest.mark.parametrize("text", ["rules: [{}]", "select: [{}]", "charts: [{{path: {}}}]"])
+def test_an_error_in_the_configuration_shows_no_credentials(tmp_path: Path, text: str) -> None:
+    url = f"'https://x:{SECRET}@git.example.org/a'"
+    shop = tree(tmp_path, {"a.yaml": GOOD, "kgate.yaml": text.format(url) + "\n"})
+    result = scanned(shop)
+    assert (result.code, "git.example.org" in result.err, SECRET in shown(shop, result)) == (2, True, False), result
 
 
 @pytest.mark.parametrize("flags", [(), ("--allow-remote", "--helm-dependency-build")], ids=["offline", "remote"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kgate.repository import OutsideError, Repository, open_repository
-from kgate.urls import normalise_url, shown_url
+from kgate.urls import normalise_url
 
 SAME = {
     "https": "https://git.example.org/shop/deploy",
@@ -45,10 +45,6 @@ def test_spellings_of_one_url(url: str) -> None:
 @pytest.mark.parametrize(("url", "wanted"), OTHER.values(), ids=OTHER)
 def test_other_urls(url: str, wanted: str) -> None:
     assert normalise_url(url) == wanted
-
-
-def test_credentials_are_not_shown() -> None:
-    assert shown_url("https://bot:secret@example.org/a.git") == "https://example.org/a.git"
 
 
 OURS = ("https://git.example.org/shop/deploy.git",)
