@@ -305,6 +305,15 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
         ["charts/web/charts/sub/templates/pod.yaml:6:3", "value other.p charts/web/values.yaml:1:9"],
     ),
     (
+        "a list without an apiVersion",
+        {
+            NET: "kind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  spec:\n    hostPID: {{ .Values.p }}\n",
+            "values.yaml": "p: true\n",
+        },
+        "/spec/hostPID",
+        ["charts/web/templates/pod.yaml:6:5", "value p charts/web/values.yaml:1:1"],
+    ),
+    (
         "a packed sub-chart",
         {"charts/sub-1.0.0.tgz": packed({"Chart.yaml": SUB, NET: pod("  hostPID: true\n")})},
         "/spec/hostPID",

@@ -417,6 +417,12 @@ def test_the_clean_build_is_judged(tmp_path: Path) -> None:
     assert contents.files == 4
 
 
+def test_an_object_with_items_is_a_list_to_whoever_applies_it(tmp_path: Path) -> None:
+    pods = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nitems:\n- metadata: {name: b}\n  spec: {hostPID: true}\n"
+    contents = render(tmp_path, "k", {"k/kustomization.yaml": "resources: [pod.yaml]\n", "k/pod.yaml": pods})
+    assert shown(find(contents, "Pod/b").locate("/spec/hostPID")) == "k/pod.yaml:6:10"
+
+
 def test_a_place_tells_its_snippet_and_who_includes_it(tmp_path: Path) -> None:
     contents = render(tmp_path, "overlay", based(""))
     place = find(contents, "Deployment/web").locate(f"{APP}/securityContext/privileged")
