@@ -131,17 +131,27 @@ class _Reader:
 
 
 def _go(pattern: str) -> Iterator[str]:
-    """Go's path.Match and filepath.Match as a regular expression (path/match.go)."""
+    """Go's path.Match and filepath.Match as a regular expression (path/match.go).
+
+    Raises PatternError for a class between stars that may be a slash: Go takes the first letter that the class
+    matches, and does not try another where the next star then meets the slash.
+    """
     reader = _Reader(pattern)
+    is_behind_star = may_be_slash = False
     while reader.letter:
         letter = reader.next()
         if letter == "*":
+            if may_be_slash:
+                raise PatternError("a class between stars may match a slash; name what it matches")
+            is_behind_star = True
             yield "[^/]*"
         elif letter == "?":
             yield "[^/]"
         elif letter == "[":
             is_negated = reader.take("^")
-            yield _class(_go_ranges(reader), is_negated=is_negated)
+            ranges = _go_ranges(reader)
+            may_be_slash |= is_behind_star and is_negated != any(low <= "/" <= high for low, high in ranges)
+            yield _class(ranges, is_negated=is_negated)
         else:
             yield literal(reader.next() if letter == "\\" else letter)
 
