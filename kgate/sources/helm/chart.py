@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import posixpath
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +11,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.model import Json, Location, Position, Problem
 from kgate.sources.files import shown_path
-from kgate.sources.helm import semver
-from kgate.sources.helm.ignore import remove_ignored
+from kgate.sources.helm import archive, ignore, semver
 from kgate.sources.workspace import CopyError, Workspace
 from kgate.textfile import read_bytes
 
@@ -80,6 +76,15 @@ class ChartCopy:
     files_left: int = MAX_UNPACKED_FILES
     bytes_left: int = MAX_UNPACKED_BYTES
 
+    def admit(self, size: int) -> None:
+        """Counts one more member of an archive. Raises ArchiveError beyond the bounds."""
+        self.files_left -= 1
+        self.bytes_left -= size
+        if self.files_left < 0:
+            raise archive.ArchiveError(f"it holds more than {MAX_UNPACKED_FILES:,} files")
+        if self.bytes_left < 0:
+            raise archive.ArchiveError(f"it holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
+
     def mount(self, path: Path) -> Mount:
         """What a path of the copy is called in the repository."""
         for folder in (path, *path.parents):
@@ -108,23 +113,18 @@ def copy_chart(chart: Path, workspace: Workspace) -> ChartCopy:
         message = f"cannot be copied: {error.strerror}; mend its permissions"
         raise ChartError(Problem(shown, None, message)) from None
     if chart.is_dir():
-        remove_ignored(copy.folder)
-    else:
-        _show_hidden(copy.folder, shown)
+        remove_ignored(copy, copy.folder)
     unpack_below(copy, copy.folder)
     return copy
 
 
-def _show_hidden(folder: Path, shown: str) -> None:
-    """Takes away what would hide files of an unpacked chart: nothing is hidden in an archive. Raises ChartError for
-    templates that Helm never takes from a folder (ignore/rules.go, ``AddDefaults``), nor packs."""
-    hidden = next(iter(sorted((folder / "templates").glob(".?*"))), None)
-    if hidden is not None:
-        text = (
-            f"holds templates/{hidden.name}, which no folder can stand for, so it is not judged; pack it: helm package"
-        )
-        raise ChartError(Problem(shown, None, text))
-    (folder / ".helmignore").unlink(missing_ok=True)
+def remove_ignored(copy: ChartCopy, folder: Path) -> None:
+    """Removes what Helm does not load of a chart that is a folder in the repository. Raises ChartError."""
+    try:
+        ignore.remove_ignored(folder)
+    except ignore.IgnoreError as error:
+        text = f"is not certain to hide the same from Helm, so the chart is not judged: {error}"
+        raise ChartError(Problem(copy.mount(folder).child(ignore.NAME).shown, error.line, text)) from None
 
 
 def unpack_below(copy: ChartCopy, folder: Path, depth: int = 0) -> None:
@@ -132,61 +132,48 @@ def unpack_below(copy: ChartCopy, folder: Path, depth: int = 0) -> None:
     charts = folder / "charts"
     if not charts.is_dir():
         return
-    for archive in sorted(charts.glob("*.tgz")):
-        if not archive.is_file() or archive.name.startswith(("_", ".")):
+    for packed in sorted(charts.glob("*.tgz")):
+        if not packed.is_file() or packed.name.startswith(("_", ".")):
             continue
-        mount = copy.mount(archive)
+        mount = copy.mount(packed)
         shown = mount.archive or mount.shown
-        target = charts / archive.stem
+        target = charts / packed.stem
         while target.exists():
             target = target.with_name(target.name + "-packed")
-        unpack(archive, target, copy, shown)
-        archive.unlink()
+        unpack(packed, target, copy, shown)
+        _refuse_provenance(target, shown)
+        packed.unlink()
         copy.mounts[target] = Mount(shown, shown, mount.inside)
     if depth < MAX_NESTING:
         for child in subchart_folders(folder):
             unpack_below(copy, child, depth + 1)
 
 
-def unpack(archive: Path, target: Path, copy: ChartCopy, shown: str) -> None:
-    """Unpacks the folder that a packed chart holds: regular files inside it only, within bounds. Raises ChartError."""
+def unpack(packed: Path, target: Path, copy: ChartCopy, shown: str) -> None:
+    """Unpacks the folder that a packed chart holds, within bounds. Raises ChartError."""
     scratch = target.with_name(target.name + ".unpacking")
     scratch.mkdir(parents=True)
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                _extract(tar, member, scratch, copy)
-    except tarfile.FilterError as error:
-        name = error.tarinfo.name
-        message = f"cannot be unpacked: its member '{name}' would leave the folder; pack it again: helm package"
-        raise ChartError(Problem(shown, None, message)) from None
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise ChartError(Problem(shown, None, f"cannot be unpacked: {error}; pack it again: helm package")) from None
+        for name, data in archive.read(packed, copy.admit):
+            path = scratch / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(data)
+    except (archive.ArchiveError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        advice = "unpack it, or pack it again: helm package"
+        raise ChartError(Problem(shown, None, f"cannot be unpacked: {reason}; {advice}")) from None
     if not (scratch / "Chart.yaml").is_file():
         raise ChartError(Problem(shown, None, "holds no chart (no Chart.yaml in a folder); pack it: helm package"))
     scratch.rename(target)
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, copy: ChartCopy) -> None:
-    """Unpacks one member, if it is a file. Raises ValueError beyond the bounds, TarError where it leaves the folder."""
-    copy.files_left -= 1
-    copy.bytes_left -= member.size
-    if copy.files_left < 0:
-        raise ValueError(f"holds more than {MAX_UNPACKED_FILES:,} files")
-    if copy.bytes_left < 0:
-        raise ValueError(f"holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
-    if member.isreg():
-        tar.extract(member.replace(name=_inner_name(member.name), deep=False), target, set_attrs=False, filter="data")
-
-
-def _inner_name(name: str) -> str:
-    """What Helm calls a member: its path without the first folder, whichever that is (loader/archive.go). Raises
-    ValueError for what Helm refuses."""
-    parts = name.split("\\" if "\\" in name else "/")
-    inner = posixpath.normpath("/".join(parts[1:]))
-    if inner == "." or inner.startswith(("/", "..")):
-        raise ValueError(f"its member '{name}' lies in no folder of the chart")
-    return inner
+def _refuse_provenance(folder: Path, shown: str) -> None:
+    """Raises ChartError for files of an unpacked sub-chart that Helm would take for the parent's (loader/load.go)."""
+    found = next((path.relative_to(folder).as_posix() for path in _files(folder) if path.name.endswith(".prov")), None)
+    if found is not None:
+        text = f"cannot be unpacked: its member '{found}' would be none of the chart; leave it out"
+        raise ChartError(Problem(shown, None, text))
 
 
 def subchart_folders(folder: Path) -> list[Path]:
@@ -308,15 +295,14 @@ class Template:
 
 
 def read_templates(copy: ChartCopy, nodes: list[ChartNode]) -> dict[str, Template]:
-    """The templates of all charts by key, without NOTES.txt, which is no manifest, and those of the top chart that
-    Helm hides (ignore/rules.go, ``AddDefaults``; it asks for no others). Raises ChartError."""
+    """The templates of all charts by key, without NOTES.txt, which is no manifest. Raises ChartError."""
     found: dict[str, Template] = {}
     for folder in dict.fromkeys(node.folder for node in nodes):
         mount = copy.mount(folder)
         for path in sorted(_files(folder / "templates")):
             key = path.relative_to(copy.folder).as_posix()
             relative = path.relative_to(folder).as_posix()
-            if path.name.endswith("NOTES.txt") or key.startswith("templates/."):
+            if path.name.endswith("NOTES.txt"):
                 continue
             if "\n" in key:  # Helm prints the names of templates, a line each
                 raise ChartError(

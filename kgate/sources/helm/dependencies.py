@@ -22,6 +22,7 @@ from kgate.sources.helm.chart import (
     Metadata,
     Mount,
     YamlFile,
+    remove_ignored,
     subchart_folders,
     unpack_below,
 )
@@ -70,6 +71,7 @@ def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> lis
         except CopyError as error:
             raise ChartError(Problem(shown_path(error.path, copy.workspace.root), None, str(error))) from None
         copy.mounts[target] = Mount(shown_path(source, copy.workspace.root), real=source)
+        remove_ignored(copy, target)
         unpack_below(copy, target, depth + 1)
         if _vendor(copy, target, source, depth + 1):
             copy.incomplete.append(target)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from kgate.regexp import PatternError
 from kgate.sources.globs import Glob, path_match
+
+NAME = ".helmignore"
+
+
+class IgnoreError(ValueError):
+    """A line that Helm refuses, or whose meaning for this chart is not certain."""
+
+    def __init__(self, line: int | None, message: str) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class _Rule(NamedTuple):
@@ -17,40 +28,41 @@ class _Rule(NamedTuple):
     is_negated: bool
     needs_folder: bool
     on_name: bool
+    line: int
+    counts_bytes: bool
 
 
 def remove_ignored(folder: Path) -> None:
-    """Removes what .helmignore hides from the copy of a chart, and the file itself: what is unpacked into the
-    copy afterwards is hidden by nothing. A file that Helm refuses is left for it to say so."""
-    path = folder / ".helmignore"
-    if not path.is_file():
-        return
-    try:
-        rules = tuple(_rules(path.read_bytes().decode("utf-8", "replace")))
-    except PatternError:
-        return
-    for found in list(_hidden(folder, rules)):
+    """Removes what Helm does not load of a chart that is a folder. Raises IgnoreError.
+
+    The file itself stays, as templates can read it: Helm obeys it in folders only, and is given an archive.
+    """
+    path = folder / NAME
+    rules = _rules(path.read_bytes()) if path.is_file() else []
+    for found in list(_hidden(folder, [*rules, _HIDDEN_TEMPLATES])):
         if found.is_dir():
             shutil.rmtree(found)
         else:
             found.unlink()
-    path.unlink(missing_ok=True)
 
 
-def _hidden(folder: Path, rules: tuple[_Rule, ...]) -> Iterator[Path]:
+def _hidden(folder: Path, rules: Sequence[_Rule]) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)
-            if is_ignored(path.relative_to(folder).as_posix(), path.is_dir(), rules):
+            if _is_ignored(path.relative_to(folder).as_posix(), name in folders, rules):
                 yield path
                 if name in folders:
                     folders.remove(name)
 
 
-def is_ignored(name: str, is_folder: bool, rules: tuple[_Rule, ...]) -> bool:
+def _is_ignored(path: str, is_folder: bool, rules: Sequence[_Rule]) -> bool:
     """Whether rules hide a path of the chart (ignore/rules.go, ``Rules.Ignore``)."""
     for rule in rules:
-        matches = rule.pattern.matches(name.rpartition("/")[2] if rule.on_name else name)
+        name = path.rpartition("/")[2] if rule.on_name else path
+        if rule.counts_bytes and not name.isascii():
+            raise IgnoreError(rule.line, f"? and [ behind a star count bytes in '{_shown(name)}'; write the rule out")
+        matches = rule.pattern.matches(name)
         if rule.is_negated:
             if (rule.needs_folder and not is_folder) or not matches:
                 return True
@@ -59,17 +71,51 @@ def is_ignored(name: str, is_folder: bool, rules: tuple[_Rule, ...]) -> bool:
     return False
 
 
-def _rules(text: str) -> Iterator[_Rule]:
-    """The rules of a file. Raises PatternError for what Helm refuses."""
-    for line in text.removeprefix("\ufeff").split("\n"):
-        rule = line.strip()
-        if not rule or rule.startswith("#"):
-            continue
-        if "**" in rule:
-            raise PatternError("double stars are refused by Helm")
-        negated = rule.startswith("!")
-        rule = rule.removeprefix("!")
-        needs_folder = rule.endswith("/")
-        rule = rule.removesuffix("/")
-        on_name = "/" not in rule
-        yield _Rule(path_match(rule.removeprefix("/")), negated, needs_folder, on_name)
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _rules(data: bytes) -> list[_Rule]:
+    """The rules of a file. Raises IgnoreError."""
+    rules = []
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        if len(line) >= _LONGEST_LINE:
+            raise IgnoreError(number, "longer than Helm reads")
+        try:
+            text = line.decode("utf-8").strip(_SPACE)
+            if text and not text.startswith("#"):
+                rules.append(_rule(text, number))
+        except UnicodeDecodeError:
+            raise IgnoreError(number, "not UTF-8") from None
+        except PatternError as error:
+            raise IgnoreError(number, str(error)) from None
+    return rules
+
+
+_LONGEST_LINE = 64 << 10
+"""What Go's bufio.Scanner takes."""
+
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+"""What Go's strings.TrimSpace removes, and no more: Python's str.strip also removes U+001C to U+001F."""
+
+
+def _rule(text: str, line: int) -> _Rule:
+    """One rule. Raises PatternError for what Helm refuses, and for what its versions read differently."""
+    if "**" in text:
+        raise PatternError("double stars are refused by Helm")
+    path_match(text)  # as Helm checks it: before it takes the signs off
+    rule = text.removeprefix("!")
+    needs_folder = rule.endswith("/")
+    rule = rule.removesuffix("/")
+    if rule.startswith("//"):
+        raise PatternError("two slashes at the beginning, which Helm 3 and Helm 4 read differently")
+    pattern = path_match(rule.removeprefix("/"))
+    return _Rule(pattern, text.startswith("!"), needs_folder, "/" not in rule, line, bool(_COUNTING.search(rule)))
+
+
+_COUNTING = re.compile(r"\*.*[?\[]|\ufffd", re.DOTALL)
+"""Go's star takes bytes, and what follows may begin inside a letter (path/filepath/match.go); a replacement
+character is also what Go and kgate read for a byte that is not UTF-8."""
+
+_HIDDEN_TEMPLATES = _rule("templates/.?*", 0)
+"""What Helm adds to the rules of every chart in a folder (ignore/rules.go, ``AddDefaults``)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kgate import process
 from kgate.sources import gotemplate
+from kgate.sources.helm.archive import ArchiveError, pack
 from kgate.sources.helm.chart import ChartCopy, ChartNode, Template
 from kgate.sources.helm.marks import Alphabet, Cloner, MarkedText, Origin
 from kgate.sources.jsontext import json_text
@@ -152,7 +153,12 @@ class Runner:
         version = release.kubernetes_version or self.options.kubernetes_version
         found += [f"--kube-version={version}"] if version else []
         found += [f"--api-versions={name}" for name in release.api_versions]
-        return [*found, "--", release.name, os.fspath(self.copy.folder)]
+        return [*found, "--", release.name, os.fspath(self._packed)]
+
+    @property
+    def _packed(self) -> Path:
+        """Where the chart is packed for Helm."""
+        return self.copy.folder.with_suffix(".tgz")
 
     def dump(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
         """Renders originals and clones at once. A file that is no YAML makes Helm print what each template printed
@@ -160,6 +166,10 @@ class Runner:
         proof = self.copy.folder / "templates" / clones.folder / "zz-raw.yaml"
         proof.parent.mkdir(parents=True, exist_ok=True)
         proof.write_text(_NOT_YAML, encoding="utf-8")
+        try:
+            pack(self.copy.folder, self._packed)
+        except (ArchiveError, OSError) as error:
+            return Failure(f"it cannot be packed: {error}")
         command = [os.fspath(self.helm.path), "template", "--debug", *arguments]
         outcome = process.run(command, self.folder, self.options.limits())
         if outcome.exceeded:

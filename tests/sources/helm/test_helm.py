@@ -668,6 +668,7 @@ PACKED_BY_HAND: list[tuple[str, Files]] = [
         "an ignore file, which Helm reads in folders only",
         {"web/Chart.yaml": CHART, f"web/{NET}": _WEAK, "web/.helmignore": "pod.yaml"},
     ),
+    ("a hidden template", {"web/Chart.yaml": CHART, "web/templates/.pod.yaml": _WEAK}),
 ]
 
 
@@ -677,10 +678,60 @@ def test_archives_are_unpacked_as_helm_does(tmp_path: Path, files: Files) -> Non
     assert only(render(tmp_path, chart="web.tgz")).body["spec"]["hostPID"] is True
 
 
-def test_a_hidden_template_of_an_archive_is_a_problem(tmp_path: Path) -> None:
-    write(tmp_path, {"/web.tgz": packed({"Chart.yaml": CHART, "templates/.pod.yaml": _WEAK})})
-    (problem,) = render(tmp_path, chart="web.tgz").problems
-    assert problem.message.startswith("holds templates/.pod.yaml")
+IGNORED: list[tuple[str, Files]] = [
+    ("a letter that only Python takes for a blank", {".helmignore": "pod.yaml\x1c\n", NET: _WEAK}),
+    (
+        "a template that reads the ignore file",
+        {".helmignore": "x\n", NET: f'{{{{ if .Files.Get ".helmignore" }}}}{_WEAK}{{{{ end }}}}'},
+    ),
+]
+
+
+@pytest.mark.parametrize("files", [row[1] for row in IGNORED], ids=[row[0] for row in IGNORED])
+def test_an_ignore_file_hides_no_more_than_from_helm(tmp_path: Path, files: Files) -> None:
+    write(tmp_path, files)
+    assert only(render(tmp_path)).body["spec"]["hostPID"] is True
+
+
+UNCERTAIN: list[tuple[str, Files, str, str]] = [
+    (
+        "a class between stars, where Go gives up at a slash",
+        {".helmignore": "x\n/t*[^x]*d.yaml\n", NET: _WEAK},
+        ".helmignore:2",
+        "a class between stars",
+    ),
+    (
+        "a pattern that Go refuses without its slash alone",
+        {".helmignore": "x\\/\ncharts/sub\n", "charts/sub.tgz": packed({"Chart.yaml": SUB, NET: _WEAK})},
+        ".helmignore:1",
+        "syntax error",
+    ),
+    ("stars and letters of several bytes", {".helmignore": "!*[^é]", "templates/xé": _WEAK}, ".helmignore:1", "bytes"),
+    ("two slashes", {".helmignore": "!//templates\n", NET: _WEAK}, ".helmignore:1", "Helm 3 and Helm 4"),
+    ("an ignore file that is not UTF-8", {".helmignore": b"x\n!*\xff\n", NET: _WEAK}, ".helmignore:2", "not UTF-8"),
+    (
+        "a provenance file, which Helm takes for a template in an archive alone",
+        {"charts/sub.tgz": packed({"Chart.yaml": SUB, "templates/pod.prov": _WEAK})},
+        "charts/sub.tgz",
+        "'templates/pod.prov' would be none of the chart",
+    ),
+    (
+        "two files of one name, both of which Helm installs",
+        {"charts/sub.tgz": packed({"sub/Chart.yaml": SUB, "sub/crds/a.yaml": _WEAK, "b/crds/a.yaml": ""}, "")},
+        "charts/sub.tgz",
+        "it holds 'crds/a.yaml' twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("files", "place", "message"), [row[1:] for row in UNCERTAIN], ids=[row[0] for row in UNCERTAIN]
+)
+def test_what_helm_may_read_differently_is_a_problem(tmp_path: Path, files: Files, place: str, message: str) -> None:
+    write(tmp_path, files)
+    (problem,) = render(tmp_path).problems
+    assert str(problem).startswith(f"charts/web/{place}: ")
+    assert message in problem.message
 
 
 def test_sub_charts_below_too_many_others_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,195 @@
+"""Packed charts: reads those alone that every reader of tar takes for the same files, and packs folders."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import posixpath
+import re
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = 512
+_MOST_PADDING = 1 << 20
+"""Bytes of nothing that may follow the last member."""
+_LONGEST_EXTENSION = 1 << 20
+"""Bytes of an extended header, as many as Go takes (archive/tar, ``maxSpecialFileSize``)."""
+
+
+class ArchiveError(ValueError):
+    """An archive that is refused, and why."""
+
+
+def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
+    """The files of a packed chart by what Helm calls them: the path without the first folder (loader/archive.go).
+
+    ``admit`` is told the size of each member before that is read, and raises ArchiveError if it is too large. So does
+    this function for what readers take differently: links, sparse files, members of one name, unusual headers.
+    """
+    seen = set()
+    try:
+        with gzip.open(path) as stream:
+            for member, data in _members(stream, admit):
+                name = _inner_name(member)
+                if name in seen:
+                    raise ArchiveError(f"it holds '{name}' twice")
+                seen.add(name)
+                yield name, data
+    except (OSError, EOFError, zlib.error) as error:
+        raise ArchiveError(str(error)) from None
+
+
+def _members(stream: gzip.GzipFile, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
+    """The regular files; folders are passed over."""
+    given: bytes | None = None
+    while any(block := stream.read(_BLOCK)):
+        header = _Header.parse(block)
+        admit(header.size)
+        if header.kind in b"gxL":
+            if given is not None or header.size > _LONGEST_EXTENSION:
+                raise ArchiveError(f"the header of '{_shown(header.name)}' is not a plain one")
+            given = _extension(header.kind, _data(stream, header.size))
+            continue
+        data = _data(stream, header.size)
+        if header.kind in b"0\0":
+            yield _text(given or header.name), data
+        given = None
+    if given is not None or any(stream.read(_MOST_PADDING)) or stream.read(1):
+        raise ArchiveError("there is more behind its end")
+
+
+def _data(stream: gzip.GzipFile, size: int) -> bytes:
+    """The bytes of a member, without what fills up its last block."""
+    whole = stream.read(size + -size % _BLOCK)
+    if len(whole) != size + -size % _BLOCK:
+        raise ArchiveError("it ends within a file")
+    return whole[:size]
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a header block says of a member; ``kind`` is its type flag (pax(1), "ustar Interchange Format")."""
+
+    name: bytes
+    size: int
+    kind: bytes
+
+    @classmethod
+    def parse(cls, block: bytes) -> _Header:
+        """Raises ArchiveError for all that GNU tar, bsdtar and Helm do not write of files and folders."""
+        if len(block) != _BLOCK:
+            raise ArchiveError("it ends within a header")
+        name, mode, size, checksum, kind, magic, prefix, rest = _FIELDS.unpack(block)
+        name, prefix = name.rstrip(b"\0"), prefix.rstrip(b"\0")
+        shown = _shown(name)
+        if _octal(checksum) != sum(block) - sum(checksum) + 8 * 32:
+            raise ArchiveError(f"the checksum of '{shown}' is wrong")
+        if magic == b"ustar\x0000" and not rest.endswith(b"tar\0"):
+            name = prefix + b"/" + name if prefix else name
+        elif magic != b"ustar  \0" or prefix or any(rest):
+            raise ArchiveError(f"the header of '{shown}' is not a plain one")
+        if kind not in (b"0", b"\0", b"5", b"g", b"x", b"L"):
+            raise ArchiveError(f"'{shown}' is neither a file nor a folder")
+        kinds_of_mode = (0, 0o100000) if kind in b"0\0" else range(1 << 21)
+        if _octal(mode) & ~0o7777 not in kinds_of_mode or (kind == b"5" and _octal(size)):
+            raise ArchiveError(f"'{shown}' is a file and a folder at once")
+        return cls(name, _octal(size), kind)
+
+
+_FIELDS = struct.Struct("100s8s16x12s12x8sc100x8s80x155s12s")
+
+
+def _octal(field: bytes) -> int:
+    found = _OCTAL.fullmatch(field)
+    if found is None:
+        raise ArchiveError("a header holds a number in an unusual form")
+    return int(found[1] or b"0", 8)
+
+
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
+
+
+def _text(data: bytes) -> str:
+    """The text of a field. Raises ArchiveError for what is none."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ArchiveError("it holds a name that is not UTF-8") from None
+    if "\0" in text:
+        raise ArchiveError("it holds a name with a null byte")
+    return text
+
+
+def _extension(kind: bytes, data: bytes) -> bytes | None:
+    """The name that an extended header gives to the next member; empty if it gives none, None if it is for no single
+    one."""
+    if kind == b"L":
+        return data.rstrip(b"\0")
+    records = _records(data)
+    if kind == b"g":
+        if set(records) - {"comment"}:
+            raise ArchiveError("it holds a header for all of its members")
+        return None
+    odd = next((key for key in records if key not in _PLAIN_KEYS and not key.startswith(_PLAIN_PREFIXES)), None)
+    if odd is not None:
+        raise ArchiveError(f"it holds a header with {odd}")
+    return records.get("path", b"")
+
+
+_PLAIN_KEYS = ("path", "mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment")
+_PLAIN_PREFIXES = ("SCHILY.", "LIBARCHIVE.")
+
+
+def _records(data: bytes) -> dict[str, bytes]:
+    """The records of an extended header: ``25 path=web/Chart.yaml\\n``."""
+    records: dict[str, bytes] = {}
+    while data:
+        length = _LENGTH.match(data)
+        size = int(length[1]) if length else 0
+        key, sign, value = data[length.end() if length else 0 : size - 1].partition(b"=")
+        if not sign or _text(key) in records or data[size - 1 : size] != b"\n":
+            raise ArchiveError("it holds an extended header that is not a plain one")
+        records[_text(key)] = value
+        data = data[size:]
+    return records
+
+
+_LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
+
+
+def _inner_name(name: str) -> str:
+    """What Helm calls a member. Raises ArchiveError for what is refused, by Helm or as it is unusual."""
+    first, *parts = name.split("\\" if "\\" in name else "/")
+    inner = "/".join(parts)
+    if not inner or inner != posixpath.normpath(inner) or inner.startswith(("/", "..")) or first == "Chart.yaml":
+        raise ArchiveError(f"its member '{name}' lies in no folder of the chart")
+    if re.match("[a-zA-Z]:/", inner):
+        raise ArchiveError(f"its member '{name}' has the name of a drive")
+    return inner
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Packs a chart for Helm. Unlike of a folder, it takes every file of an archive, whatever .helmignore says.
+
+    Raises ArchiveError for names that mean something else in an archive.
+    """
+    with tarfile.open(target, "w:gz", compresslevel=0, format=tarfile.GNU_FORMAT) as tar:
+        for place, folders, names in os.walk(folder):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(place, name)
+                inner = path.relative_to(folder).as_posix()
+                if "\\" in inner:
+                    raise ArchiveError(f"the name of '{inner}' holds a backslash")
+                member = tarfile.TarInfo(f"chart/{inner}")
+                member.size = path.stat().st_size
+                with path.open("rb") as file:
+                    tar.addfile(member, file)
