@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate import manifest
-from kgate.model import Json, Location, Position, Problem
+from kgate.model import Json, Location, Position, Problem, child_pointer
 from kgate.sources.files import shown_path
 from kgate.sources.helm import archive, ignore, semver
 from kgate.sources.workspace import CopyError, Workspace
@@ -193,10 +193,9 @@ class Metadata:
         self.mount = mount
         self.chart = YamlFile.read(folder / "Chart.yaml", mount.child("Chart.yaml"))
         older = folder / "requirements.yaml"
+        self.older = YamlFile.read(older, mount.child("requirements.yaml")) if older.is_file() else None
         own = self.chart.value.get("dependencies")
-        self.source = (
-            YamlFile.read(older, mount.child("requirements.yaml")) if own is None and older.is_file() else None
-        )
+        self.source = self.older if own is None else None
         listed = (self.source or self.chart).value.get("dependencies")
         self.dependencies = [d if isinstance(d, dict) else {} for d in listed] if isinstance(listed, list) else []
 
@@ -206,9 +205,50 @@ class Metadata:
         return str(self.chart.value.get("name", ""))
 
     @property
+    def is_library(self) -> bool:
+        """Whether the chart is there for others alone."""
+        return self.chart.value.get("type") == "library"
+
+    @property
     def listing(self) -> YamlFile:
         """The file that lists the dependencies."""
         return self.source or self.chart
+
+    def refuse_unclear(self) -> None:
+        """Raises ChartError for what kgate may read differently than Helm, which takes keys of any case and reads
+        requirements.yaml into the same object as Chart.yaml (loader/load.go, ``LoadFiles``)."""
+        for file in filter(None, (self.chart, self.older)):
+            if file.error:
+                text = f"cannot be read, so the chart is not judged: {file.error}"
+                raise ChartError(Problem(file.source.path, None, text))
+            _refuse_other_case(file, "", file.value, _CHART_KEYS)
+            for index, entry in enumerate(self.dependencies if file is self.listing else ()):
+                _refuse_other_case(file, child_pointer("", "dependencies", index), entry, _DEPENDENCY_KEYS)
+        if self.older is None:
+            return
+        for key in self.older.value:
+            own = self.chart.value.get(key)
+            is_list_alone = key == "dependencies" and own is None
+            if key in _CHART_KEYS and not is_list_alone and own != self.older.value[key]:
+                text = f"overwrites '{key}' of Chart.yaml, so the chart is not judged; keep one of them"
+                raise _unclear(self.older, child_pointer("", key), text)
+
+
+_CHART_KEYS = ("name", "version", "type", "dependencies")
+_DEPENDENCY_KEYS = ("name", "version", "repository", "condition", "tags", "alias")
+
+
+def _refuse_other_case(file: YamlFile, pointer: str, value: Mapping[str, Json], keys: Sequence[str]) -> None:
+    for key in value:
+        meant = str(key).casefold()
+        if key not in keys and meant in keys:
+            text = f"key '{key}' is '{meant}' for Helm, so the chart is not judged; write '{meant}'"
+            raise _unclear(file, child_pointer(pointer, key), text)
+
+
+def _unclear(file: YamlFile, pointer: str, text: str) -> ChartError:
+    place = file.locate(pointer)
+    return ChartError(Problem(place.path, None if place.is_approximate else place.start.line, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +303,9 @@ def _with_children(copy: ChartCopy, node: ChartNode) -> Iterator[ChartNode]:
     dependencies = Metadata(node.folder, node.mount).dependencies if folders else []
     for folder in folders:
         mount = copy.mount(folder)
-        for alias in _aliases(Metadata(folder, mount), dependencies):
+        metadata = Metadata(folder, mount)
+        metadata.refuse_unclear()
+        for alias in _aliases(metadata, dependencies):
             child = ChartNode(folder, f"{node.name}/charts/{alias}", (*node.scope, alias), mount, node)
             yield from _with_children(copy, child)
 

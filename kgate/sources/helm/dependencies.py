@@ -118,21 +118,53 @@ def _is_chart(path: Path, name: str, root: Path) -> bool:
     return inside and chart.is_file() and YamlFile.read(chart, Mount("")).value.get("name") == name
 
 
-def is_switched_off(entry: Dependency, values: Json) -> bool:
-    """Whether values switch a dependency off, by Helm's rules (chartutil/dependencies.go): the first path of
-    ``condition`` that leads to a boolean decides, else its tags, of which one that is true is enough."""
-    for path in str(entry.get("condition") or "").split(","):
+def is_switched_off(metadata: Metadata, entry: Dependency, values: Json, *, is_top: bool) -> bool:
+    """True if the values of a chart, without those of its sub-charts, surely switch off a dependency.
+
+    The first path of ``condition`` that leads to a boolean decides, else its tags, of which one that is true is enough
+    (chartutil/dependencies.go). A path may also lead into values of a sub-chart, which are not known here. Below the
+    top chart, Helm takes tags from the top chart's values and the chart's own together, so they prove nothing.
+    """
+    condition, tags = str(entry.get("condition") or ""), entry.get("tags")
+    if not _PLAIN.fullmatch(condition):  # Helm removes letters that cannot be printed
+        return False
+    subcharts = {item.get("alias") or item.get("name") for item in metadata.dependencies}
+    for path in filter(None, condition.strip(" ").split(",")):
         value = values
-        for key in path.strip().split("."):
+        for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if isinstance(value, bool):
             return not value
-    tags = values.get("tags") if isinstance(values, dict) else None
-    named = entry.get("tags")
-    if not isinstance(tags, dict) or not isinstance(named, list):
+        if path.partition(".")[0] in subcharts:
+            return False
+    given = values.get("tags") if is_top and isinstance(values, dict) else None
+    if not isinstance(given, dict) or not isinstance(tags, list) or not all(map(_is_plain, tags)):
         return False
-    states = [tags.get(tag) for tag in named if isinstance(tag, str)]
+    states = [given.get(tag) for tag in tags]
     return False in states and True not in states
+
+
+_PLAIN = re.compile(r"[ -~]*")
+
+
+def _is_plain(value: Json) -> bool:
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def stand_in(folder: Path, missing: Missing) -> Path | None:
+    """Writes a chart in place of a dependency that is switched off, so that Helm proves it: a template of it is
+    rendered if it is not. Gives its folder, None for a name that no folder can have."""
+    name, ranges = missing.entry.get("name"), str(missing.entry.get("version") or "")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    target = folder / "charts" / name
+    while target.exists():
+        target = target.with_name(target.name + "-absent")
+    (target / "templates").mkdir(parents=True)
+    chart = {"apiVersion": "v2", "name": name, "version": semver.lowest(ranges)}
+    (target / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")
+    (target / "templates/on.yaml").write_text("is: rendered\n", encoding="utf-8")
+    return target
 
 
 def problem(missing: Missing, metadata: Metadata) -> Problem:

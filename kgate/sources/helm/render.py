@@ -97,13 +97,14 @@ class _Chart:
         self._clones = Clones(Alphabet(ALPHABETS[0]))
         self._values_files: dict[Path, ValuesText] = {}
         self._values_left = manifest.MAX_EXPANDED_NODES
+        self._stand_ins: list[Path] = []
 
     def render(self) -> Contents:
         """All releases."""
-        if self._metadata.chart.error or not self._metadata.name:
-            reason = self._metadata.chart.error or "it names no chart"
-            return _failed(self._chart_file, f"cannot be read, so the chart is not judged: {reason}")
-        if self._metadata.chart.value.get("type") == "library":
+        self._metadata.refuse_unclear()
+        if not self._metadata.name:
+            return _failed(self._chart_file, "cannot be read, so the chart is not judged: it names no chart")
+        if self._metadata.is_library:
             note = Note(self._chart_file, None, "library chart, judged through the charts that use it")
             return Contents(notes=(note,))
         self._missing = dependencies.vendor(self._copy)
@@ -140,9 +141,16 @@ class _Chart:
         return [Problem(place.path, place.start.line, f"helm dependency build failed: {error}")]
 
     def _is_off_for_all(self, item: Missing) -> bool:
+        return all(self._is_off(item, release, self._top_only) for release in self._request.releases)
+
+    def _is_off(self, item: Missing, release: Release, node: ChartNode) -> bool:
+        """True if values surely switch off a dependency of a chart."""
+        return self._switches_off(node, release, [item.entry])
+
+    def _switches_off(self, node: ChartNode, release: Release, entries: Sequence[dependencies.Dependency]) -> bool:
+        values, metadata = self._values(release, _line_of(node)).body(), Metadata(node.folder, node.mount)
         return all(
-            dependencies.is_switched_off(item.entry, self._values(release, (self._top_only,)).body())
-            for release in self._request.releases
+            dependencies.is_switched_off(metadata, entry, values, is_top=node.parent is None) for entry in entries
         )
 
     # -------------------------------------------------------------------------------- prepared once
@@ -161,7 +169,7 @@ class _Chart:
 
     @cached_property
     def _runner(self) -> Runner:
-        return Runner(self._helm, self._options, self._workspace, self._copy, self._metadata.name, self._names)
+        return Runner(self._helm, self._options, self._workspace, self._copy, self._nodes, self._names)
 
     @cached_property
     def _names(self) -> Names:
@@ -219,23 +227,26 @@ class _Chart:
         another one is, or notes it, if the user allows to render without."""
         if not self._missing:
             return None
-        values = self._values(release, (self._top_only,)).body()
-        wanted = [item for item in self._missing if not dependencies.is_switched_off(item.entry, values)]
+        for stand_in in self._stand_ins:
+            shutil.rmtree(stand_in)
+        off = [item for item in self._missing if self._is_off(item, release, self._top_only)]
+        self._stand_ins = [path for item in off if (path := dependencies.stand_in(self._copy.folder, item))]
+        wanted = [item for item in self._missing if item not in off]
         if wanted and not self._options.helm_degraded:
             part.problems += [dependencies.problem(item, self._metadata) for item in wanted[1:]]
             return dependencies.problem(wanted[0], self._metadata)
         part.problems += [dependencies.dropped_problem(item) for item in wanted]
-        dependencies.write_without(self._metadata, self._missing)
+        dependencies.write_without(self._metadata, wanted)
         return None
 
     def _nested_missing(self, release: Release) -> Iterator[Problem]:
         """What sub-charts lack that were taken from the repository; Helm renders without asking for it."""
         for node in self._nodes if self._copy.incomplete else ():
             if node.folder in self._copy.incomplete and self._is_on(node, release):
-                values = self._values(release, _line_of(node)).body()
                 missing = dependencies.find_missing(Metadata(node.folder, node.mount))
-                wanted = [item for item in missing if not dependencies.is_switched_off(item.entry, values)]
-                yield from map(dependencies.dropped_problem, wanted)
+                yield from (
+                    dependencies.dropped_problem(item) for item in missing if not self._is_off(item, release, node)
+                )
 
     def _dump(self, arguments: Sequence[str]) -> Dump | Failure:
         """Renders originals and clones. Where only the clones are at fault, it goes on with fewer, or none; where the
@@ -312,36 +323,35 @@ class _Chart:
                 rendered = RenderedText(self._templates[key], text, marked, chart, values[node.name])
                 yield _read_text(rendered, self._options.asked_kinds)
         if release.with_crds:
-            yield from self._crds(release)
+            yield from self._crds(dump)
 
     def _sort_key(self, item: tuple[str, tuple[ChartNode, str]]) -> tuple[str, str, str]:
         name, (_, key) = item
         mount = self._templates[key].mount
         return mount.shown, mount.inside, name
 
-    def _crds(self, release: Release) -> Iterator[Contents]:
+    def _crds(self, dump: Dump) -> Iterator[Contents]:
         """The files that Helm installs as they are, of all charts that are switched on."""
         seen: set[Path] = set()
         for node in self._nodes:
-            files = sorted(path for path in (node.folder / "crds").rglob("*") if path.is_file())
-            if not files or node.folder in seen or not self._is_on(node, release):
+            if node.folder in seen or not (node.name in dump.charts or Metadata(node.folder, node.mount).is_library):
                 continue
             seen.add(node.folder)
-            for path in files:
+            for path in sorted(path for path in (node.folder / "crds").rglob("*") if path.is_file()):
                 if self._request.chart / path.relative_to(self._copy.folder) in self._request.plain:
                     continue
-                if path.suffix.lower() in (".yaml", ".yml", ".json"):
+                if path.name.casefold().endswith((".yaml", ".yml", ".json")):
                     mount = node.mount.child(path.relative_to(node.folder).as_posix())
                     yield _read_file(path, mount, self._options.asked_kinds)
 
     def _is_on(self, node: ChartNode, release: Release) -> bool:
+        """True unless values surely switch off a sub-chart."""
         if node.parent is None:
             return True
-        values = self._values(release, _line_of(node.parent)).body()
         alias = node.scope[-1]
         entries = Metadata(node.parent.folder, node.parent.mount).dependencies
         own = [entry for entry in entries if alias == (entry.get("alias") or entry.get("name"))]
-        is_off = bool(own) and all(dependencies.is_switched_off(entry, values) for entry in own)
+        is_off = bool(own) and self._switches_off(node.parent, release, own)
         return not is_off and self._is_on(node.parent, release)
 
     def _values(self, release: Release, line: Sequence[ChartNode]) -> ReleaseValues:

@@ -21,6 +21,7 @@ from kgate.sources.tools import Tool
 from kgate.sources.workspace import Workspace
 
 _NOT_YAML = "kgate: [\n"
+_PROOF = "zz-raw.yaml"
 _HEADER = re.compile(r"\n---\n# Source: ([^\n]+)(?=\n)")
 
 
@@ -89,10 +90,12 @@ def _templates_depth(parts: Sequence[str]) -> int:
 @dataclass(frozen=True, slots=True)
 class Dump:
     """What each template printed: by the name that Helm has for it. Texts are joined where a name came several
-    times, since one of them is a template's own text that begins like Helm's."""
+    times, since one of them is a template's own text that begins like Helm's. ``charts`` names the charts that were
+    rendered: all but libraries and those that are switched off."""
 
     texts: Mapping[str, str]
     clones: Mapping[str, str]
+    charts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Runner:
     options: RenderOptions
     workspace: Workspace
     copy: ChartCopy
-    chart_name: str
+    nodes: Sequence[ChartNode]
     names: Names
 
     @property
@@ -162,10 +165,12 @@ class Runner:
 
     def dump(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
         """Renders originals and clones at once. A file that is no YAML makes Helm print what each template printed
-        instead of parsing it; that this file is in the output is the proof that all templates were rendered."""
-        proof = self.copy.folder / "templates" / clones.folder / "zz-raw.yaml"
-        proof.parent.mkdir(parents=True, exist_ok=True)
-        proof.write_text(_NOT_YAML, encoding="utf-8")
+        instead of parsing it; that this file is in the output is the proof that all templates were rendered. Every
+        chart gets one, which tells whether it is switched on."""
+        for folder in {node.folder for node in self.nodes}:
+            proof = folder / "templates" / clones.folder / _PROOF
+            proof.parent.mkdir(parents=True, exist_ok=True)
+            proof.write_text(_NOT_YAML, encoding="utf-8")
         try:
             pack(self.copy.folder, self._packed)
         except (ArchiveError, OSError) as error:
@@ -178,38 +183,39 @@ class Runner:
         stranger = self._stranger(text)
         if stranger:
             return Failure(f"it renders {stranger}, a sub-chart that is not found in the chart")
-        proof_name = f"{self.chart_name}/templates/{clones.folder}/zz-raw.yaml"
-        found = self._split(text, proof_name, clones)
+        found = self._split(text, clones)
         return found if found is not None else Failure(outcome.error_text)
 
     def _stranger(self, text: str) -> str:
         """A sub-chart that Helm names and that is none of ours, whose text nothing could be said of; or nothing."""
-        known = {node.name for node, _ in self.names.values()}
+        known = {node.name for node in self.nodes}
         charts = dict.fromkeys(head[1].partition("/templates/")[0] for head in _HEADER.finditer(text))
         return next(
-            (chart for chart in charts if chart not in known and chart.startswith(f"{self.chart_name}/charts/")), ""
+            (chart for chart in charts if chart not in known and chart.startswith(f"{self.nodes[0].name}/charts/")), ""
         )
 
-    def _split(self, text: str, proof: str, clones: Clones) -> Dump | None:
-        """The dump by names. Only names of templates in the copy begin a text; None if the proof is not there."""
+    def _split(self, text: str, clones: Clones) -> Dump | None:
+        """The dump by names. Only names of templates in the copy begin a text; None if the top chart's proof is not
+        there."""
         part = f"/templates/{clones.folder}/"
+        proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.nodes}
         heads = [
             head
             for head in _HEADER.finditer(text)
-            if head[1] == proof or head[1].replace(part, "/templates/", 1) in self.names
+            if head[1] in proofs or head[1].replace(part, "/templates/", 1) in self.names
         ]
         texts: dict[str, list[str]] = {}
-        is_complete = False
         ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
         for head, end in zip(heads, ends, strict=True):
-            is_complete = is_complete or head[1] == proof
             texts.setdefault(head[1], []).append(text[head.end() + 1 : end + 1])
-        if not is_complete:
+        charts = frozenset(proofs[name] for name in texts if name in proofs)
+        if self.nodes[0].name not in charts:
             return None
-        joined = {name: _joined(parts) for name, parts in texts.items() if name != proof}
+        joined = {name: _joined(parts) for name, parts in texts.items() if name not in proofs}
         return Dump(
             {name: text for name, text in joined.items() if part not in name},
             {name.replace(part, "/templates/", 1): text for name, text in joined.items() if part in name},
+            charts,
         )
 
 

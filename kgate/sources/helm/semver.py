@@ -27,6 +27,14 @@ def satisfies(version: str, ranges: str) -> bool:
     return any(_holds(numbers, early, part.strip()) for part in (ranges or "*").split("||"))
 
 
+def lowest(ranges: str) -> str:
+    """A version of a range, or 0.0.0 if none is found: one that the range names, or the next beyond it."""
+    named = [_numbers(term) for term in _TERM.finditer(ranges[:_LONGEST])]
+    found = (version for low, given in named for version in (low, _next(low, given)))
+    texts = (".".join(map(str, version)) for version in found)
+    return next((text for text in texts if satisfies(text, ranges)), "0.0.0")
+
+
 def _holds(version: Version, early: bool, ranges: str) -> bool:
     ranges = _HYPHEN.sub(r">=\1 <=\2", ranges or "*")
     terms = list(_TERM.finditer(ranges))
@@ -40,9 +48,8 @@ def _holds(version: Version, early: bool, ranges: str) -> bool:
 
 def _fits(version: Version, term: re.Match[str]) -> bool:
     operator = term[1] or "="
-    given = [int(part) for part in term.group(2, 3, 4) if part and part.isdigit()]
-    low: Version = (given[0] if given else 0, given[1] if len(given) > 1 else 0, given[2] if len(given) > 2 else 0)
-    above = _next(low, len(given))
+    low, given = _numbers(term)
+    above = _next(low, given)
     checks = {
         "=": low <= version < above,
         "!=": not low <= version < above,
@@ -50,10 +57,17 @@ def _fits(version: Version, term: re.Match[str]) -> bool:
         ">=": version >= low,
         "<": version < low,
         "<=": version < above,
-        "~": low <= version < _next(low, min(len(given), 2)),
-        "^": low <= version < _next_breaking(low, len(given)),
+        "~": low <= version < _next(low, min(given, 2)),
+        "^": low <= version < _next_breaking(low, given),
     }
     return checks[{"=>": ">=", "=<": "<=", "~>": "~"}.get(operator, operator)]
+
+
+def _numbers(term: re.Match[str]) -> tuple[Version, int]:
+    """The version that a term names, and how many numbers of it."""
+    given = [int(part) for part in term.group(2, 3, 4) if part and part.isdigit()]
+    low = (*given, 0, 0, 0)
+    return (low[0], low[1], low[2]), len(given)
 
 
 def _next(low: Version, given: int) -> Version:

@@ -436,6 +436,23 @@ def test_a_missing_dependency_that_is_switched_off(tmp_path: Path) -> None:
     assert ["db 1.x is not in charts/" in problem.message for problem in contents.problems] == [True]
 
 
+UNSURE: list[tuple[str, str, str]] = [
+    ("a path with a blank, which Helm does not remove", "condition: 'a.on, b.on'", "b: {'on': false}"),
+    ("a path into values that the dependency may set", "condition: 'db.x,b.on'", "b: {'on': false}"),
+    ("a letter that Helm removes", 'condition: "\\u200Ba.on,b.on"', "a: {'on': true}\nb: {'on': false}"),
+    ("tags where the dependency may set its condition", "condition: db.x, tags: [t]", "tags: {t: false}"),
+    ("a tag with a letter that Helm removes", 'tags: [t, "\\u200Bu"]', "tags: {t: false, u: true}"),
+]
+
+
+@pytest.mark.parametrize(("entry", "values"), [row[1:] for row in UNSURE], ids=[row[0] for row in UNSURE])
+def test_a_missing_dependency_that_is_perhaps_on_is_a_problem(tmp_path: Path, entry: str, values: str) -> None:
+    dependency = f"dependencies:\n- {{name: db, version: 1.x, repository: 'https://example.org', {entry}}}\n"
+    write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": values, NET: pod("  hostPID: true")})
+    (problem,) = render(tmp_path).problems
+    assert "db 1.x is not in charts/" in problem.message
+
+
 def test_a_degraded_rendering_names_what_it_leaves_out(tmp_path: Path) -> None:
     dependency = "dependencies:\n- {name: db, version: 1.x, repository: 'https://example.org'}\n"
     files = {
@@ -567,6 +584,13 @@ def test_crds_are_read_as_they_are(tmp_path: Path) -> None:
     assert not render(tmp_path, Release("rel", with_crds=False)).resources
 
 
+def test_crds_of_a_chart_that_is_switched_off_are_not_read(tmp_path: Path) -> None:
+    dependency = "dependencies: [{name: sub, version: 1.x, condition: sub.enabled}]\n"
+    write(tmp_path, {"Chart.yaml": CHART + dependency, "charts/sub/Chart.yaml": SUB, "charts/sub/crds/a.yaml": _WEAK})
+    off, on = (Release("rel", sets=(f"sub.enabled={flag}",)) for flag in ("false", "true"))
+    assert [len(render(tmp_path, release).resources) for release in (off, on)] == [0, 1]
+
+
 def test_values_of_releases(tmp_path: Path) -> None:
     write(
         tmp_path, {NET: pod("  hostPID: {{ .Values.p }}\n  hostname: {{ .Release.Name }}\n"), "values.yaml": "p: false"}
@@ -644,9 +668,27 @@ def test_a_chart_that_is_an_archive(tmp_path: Path) -> None:
 _SUB = {"charts/sub/Chart.yaml": SUB}
 _WEAK = pod("  hostPID: true\n")
 _ELSEWHERE = CHART + "dependencies: [{name: sub, version: '>=2', alias: other}]\n"
+_TAGGED = SUB + "dependencies: [{name: db, version: 1.0.0, tags: [x]}]\n"
 FOUND_BY_HELM: list[tuple[str, Files, str]] = [
     ("a hidden template of a sub-chart", {**_SUB, "charts/sub/templates/.pod.yaml": _WEAK}, "/templates/.pod.yaml:6:3"),
     ("a CRD file in capitals", {**_SUB, "charts/sub/crds/pod.YAML": _WEAK}, "/crds/pod.YAML:6:3"),
+    ("a CRD file with no name but its end", {**_SUB, "charts/sub/crds/.yaml": _WEAK}, "/crds/.yaml:6:3"),
+    ("a CRD file with a long s", {**_SUB, "charts/sub/crds/a.j\u017fon": _WEAK}, "/crds/a.j\u017fon:6:3"),
+    (
+        "a CRD file of a library",
+        {"charts/sub/Chart.yaml": SUB + "type: library\n", "charts/sub/crds/a.yaml": _WEAK},
+        "/crds/a.yaml:6:3",
+    ),
+    (
+        "a CRD file of a sub-chart that tags below its parent do not switch off",
+        {
+            "values.yaml": "sub: {tags: {x: false}}\n",
+            "charts/sub/Chart.yaml": _TAGGED,
+            "charts/sub/charts/db/Chart.yaml": SUB.replace("sub", "db"),
+            "charts/sub/charts/db/crds/a.yaml": _WEAK,
+        },
+        "/charts/db/crds/a.yaml:6:3",
+    ),
     (
         "a sub-chart of a version that its alias is not for",
         {"Chart.yaml": _ELSEWHERE, **_SUB, f"charts/sub/{NET}": _WEAK},
@@ -694,6 +736,31 @@ def test_an_ignore_file_hides_no_more_than_from_helm(tmp_path: Path, files: File
 
 
 UNCERTAIN: list[tuple[str, Files, str, str]] = [
+    (
+        "a type that requirements.yaml overwrites",
+        {"Chart.yaml": CHART + "type: library\n", "requirements.yaml": "type: application\n", NET: _WEAK},
+        "requirements.yaml:1",
+        "overwrites 'type' of Chart.yaml",
+    ),
+    (
+        "dependencies that requirements.yaml overwrites",
+        {"Chart.yaml": CHART + "dependencies: []\n", "requirements.yaml": "\ndependencies: [{name: a}]\n"},
+        "requirements.yaml:2",
+        "overwrites 'dependencies'",
+    ),
+    ("requirements.yaml that cannot be read", {"requirements.yaml": "a: 1\na: 2\n"}, "requirements.yaml", "keep one"),
+    (
+        "a key in capitals",
+        {"Chart.yaml": CHART + "dependencies:\n- {name: sub, Condition: a}\n"},
+        "Chart.yaml:5",
+        "key 'Condition' is 'condition' for Helm",
+    ),
+    (
+        "a key of a sub-chart with a long s",
+        {"charts/sub/Chart.yaml": SUB + "ver\u017fion: 2.0.0\n"},
+        "charts/sub/Chart.yaml:4",
+        "is 'version' for Helm",
+    ),
     (
         "a class between stars, where Go gives up at a slash",
         {".helmignore": "x\n/t*[^x]*d.yaml\n", NET: _WEAK},
@@ -745,10 +812,20 @@ def test_sub_charts_below_too_many_others_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_sub_chart_that_only_helm_knows_is_a_problem(tmp_path: Path) -> None:
-    chart = CHART + "Dependencies: [{name: sub, version: 1.0.0, alias: other}]\n"
-    write(tmp_path, {"Chart.yaml": chart, **_SUB, f"charts/sub/{NET}": _WEAK})
+    sub = SUB.replace("name: sub", 'name: "su\\u200Bb"')
+    write(tmp_path, {"charts/sub/Chart.yaml": sub, f"charts/sub/{NET}": _WEAK})
     (problem,) = render(tmp_path).problems
-    assert "web/charts/other, a sub-chart that is not found" in problem.message
+    assert "web/charts/sub, a sub-chart that is not found" in problem.message
+
+
+def test_a_missing_dependency_that_only_helm_knows_to_be_on_is_a_problem(tmp_path: Path) -> None:
+    dependency = "dependencies:\n- {name: db, version: '>1.2', alias: a, condition: a.enabled}\n"
+    off, on = "a: {enabled: false}\n", "---\na: {enabled: true}\n"
+    write(tmp_path, {"Chart.yaml": CHART + dependency, NET: _WEAK, "values.yaml": off})
+    assert only(render(tmp_path))
+    write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": off + on})
+    (problem,) = render(tmp_path, tool="4.3").problems  # which merges the documents of a values file
+    assert "web/charts/a, a sub-chart that is not found" in problem.message
 
 
 def test_a_line_break_in_the_name_of_a_template_is_refused(tmp_path: Path) -> None:
