@@ -124,11 +124,8 @@ class Copy:
         shutil.copyfile(target, other)
 
     def _copy_chart(self, workspace: Workspace, chart: Path) -> None:
-        """Copies a chart without its schemas: helm follows their references to any file and address."""
         target = self.place(self.clean, chart)
         workspace.copy(chart, target)
-        for schema in target.rglob("values.schema.json"):
-            schema.unlink()
         shutil.copytree(target, self.place(self.marked, chart), dirs_exist_ok=True)
 
     def _link(self, graph: Graph) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from kgate.sources.kustomize import helm_wrapper
 from tests.hostile import SECRET, write
+from tests.loopback import loopback
 from tests.real_tools import LAYERS, helm_tool
 
 
@@ -47,6 +49,21 @@ def test_what_kustomize_asks(copy: Path, version: str) -> None:
     flags = ("--include-crds", "--skip-tests", "--no-hooks", "--debug")
     done = run(copy, "template", "web", "COPY/web", *options, *flags, version=version)
     assert "name: web\nspace: a b\nx: 1\n" in done.stdout, done
+
+
+@pytest.mark.parametrize("version", LAYERS)
+def test_a_schema_is_not_followed(copy: Path, version: str) -> None:
+    with loopback() as server:
+        schema = f'{{"$ref": "{server.url}/schema.json"}}'
+        files = {"sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n", "sub/values.schema.json": schema}
+        write(copy.parent, files)
+        (copy / "web/charts").mkdir()
+        with tarfile.open(copy / "web/charts/sub.tgz", "w:gz") as packed:
+            packed.add(copy.parent / "sub", "sub")
+        write(copy, {"web/values.schema.json": schema})
+        done = run(copy, "template", "web", "COPY/web", version=version)
+    assert "name: web\n" in done.stdout, done
+    assert server.seen == []
 
 
 def test_a_generated_name(copy: Path) -> None:
