@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate import manifest
-from kgate.model import Json, Location, Position, Problem, child_pointer
+from kgate.model import Json, Location, Note, Position, Problem, child_pointer
 from kgate.sources.files import shown_path
 from kgate.sources.helm import archive, ignore, semver
 from kgate.sources.workspace import CopyError, Workspace
@@ -66,13 +66,15 @@ class ChartNode:
 
 @dataclass(slots=True)
 class ChartCopy:
-    """A chart in the workspace. ``folder`` holds it, ``mounts`` says where parts of it came from, and
-    ``incomplete`` names sub-charts taken from the repository that lack dependencies."""
+    """A chart in the workspace. ``folder`` holds it, ``mounts`` says where parts of it came from,
+    ``incomplete`` names sub-charts taken from the repository that lack dependencies, and ``notes`` tells of those taken
+    in place of others."""
 
     folder: Path
     workspace: Workspace
     mounts: dict[Path, Mount] = field(default_factory=dict)
     incomplete: list[Path] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     files_left: int = MAX_UNPACKED_FILES
     bytes_left: int = MAX_UNPACKED_BYTES
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgate import process
-from kgate.model import Json, Location, Problem, child_pointer
+from kgate.model import Json, Location, Note, Problem, child_pointer
 from kgate.repository import Repository
 from kgate.sandbox import Reach
 from kgate.sources.files import shown_path
@@ -29,6 +29,7 @@ from kgate.sources.helm.chart import (
 from kgate.sources.jsontext import json_text
 from kgate.sources.tools import Tool
 from kgate.sources.workspace import CopyError
+from kgate.urls import shown_url
 
 Dependency = Mapping[str, Json]
 
@@ -72,10 +73,21 @@ def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> lis
             raise ChartError(Problem(shown_path(error.path, copy.workspace.root), None, str(error))) from None
         copy.mounts[target] = Mount(shown_path(source, copy.workspace.root), real=source)
         remove_ignored(copy, target)
+        copy.notes += _replacement(item, copy.mounts[target].shown)
         unpack_below(copy, target, depth + 1)
         if _vendor(copy, target, source, depth + 1):
             copy.incomplete.append(target)
     return find_missing(metadata)
+
+
+def _replacement(item: Missing, shown: str) -> list[Note]:
+    """What to tell of a chart of the repository that is judged although another place is named, if it is."""
+    repository = str(item.entry.get("repository") or "")
+    if repository.startswith("file://"):
+        return []
+    place = f"from {shown_url(repository)} " if repository else ""
+    text = f"dependency {item.label} {place}is not in charts/; {shown} is judged in its place"
+    return [Note(item.location.path, item.location.start.line, text)]
 
 
 def find_missing(metadata: Metadata) -> list[Missing]:

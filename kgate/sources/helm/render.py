@@ -109,7 +109,7 @@ class _Chart:
             return Contents(notes=(note,))
         self._missing = dependencies.vendor(self._copy)
         problems = self._build_missing() if self._missing and self._options.helm_dependency_build else []
-        notes = schema.remove_foreign(self._copy)
+        notes = [*self._copy.notes, *schema.remove_foreign(self._copy)]
         self._clones.write(self._templates)
         found = list(self._releases())
         contents = [part for release in found for part in release.resources]

@@ -492,6 +492,9 @@ def test_dependencies_in_the_repository(
     assert len(contents.problems) == (not is_found)
     for resource in contents.resources:
         assert said(resource.locate("/spec/hostPID")) == [f"{folder}/{NET}:6:3"]
+    note = f"dependency sub {version} from {repository} is not in charts/; {folder} is judged in its place"
+    is_noted = is_found and not repository.startswith("file://")
+    assert [str(note) for note in contents.notes] == [f"charts/web/Chart.yaml:5: {note}"] * is_noted
 
 
 def test_a_library_chart_is_a_note(tmp_path: Path) -> None:
