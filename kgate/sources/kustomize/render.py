@@ -331,11 +331,13 @@ def _substituted(
 ) -> tuple[tuple[str, ...], list[str]]:
     """The documents with variables replaced, but for those that are kept, and what could not be."""
     found, faults = list(documents), []
+    room = substitution.MAX_LENGTH
     for index, document in enumerate(documents):
         if index >= len(is_kept) or is_kept[index]:
             continue
         try:
-            found[index] = substitution.substitute(document, values)
+            found[index] = substitution.substitute(document, values, room)
+            room -= len(found[index])
         except substitution.SubstitutionError as error:
             faults.append(str(error))
     return tuple(found), faults

@@ -1,42 +1,43 @@
-"""Replaces variables in what was built, as Flux does after the build (drone/envsubst, not strict)."""
+"""Replaces variables in what was built, as Flux does after the build (fluxcd/pkg, envsubst, not strict)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from kgate import manifest
 
-_EXPRESSION = re.compile(r"\$\$|\$\{")
-_NAME = re.compile(r"[A-Za-z_0-9]*")
-_DEFAULTS = (":=", ":-", "=", "-")
+_SPECIAL = re.compile(r"\$\$|\$\{")
+_IN_DEFAULT = re.compile(r"\$\{|\}")
+_NAME = re.compile(r"[A-Za-z_0-9]+")
+_DEFAULT = re.compile(r":[=?+-]|=")
+_LINE_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 _MOST_NESTED = 20
+_LONGEST_SHOWN = 40
 
 MAX_LENGTH = 32 * 1024 * 1024
-"""Letters that a text may have after the substitution."""
+"""Letters that all texts of a build may have after the substitution."""
 
 
 class SubstitutionError(Exception):
-    """An expression that is not understood."""
+    """What is not replaced as Flux would replace it."""
 
 
-def substitute(text: str, values: Mapping[str, str]) -> str:
-    """A text with ``${NAME}``, ``${NAME:=default}`` and its kin replaced, ``$${`` an escape; what has no value and
-    no default is empty.
+def substitute(text: str, values: Mapping[str, str], most: int = MAX_LENGTH) -> str:
+    """The text of one object with ``${NAME}``, ``${NAME:=default}`` and its kin replaced; what has no value and no
+    default is empty. ``$$`` is a dollar sign, and line feeds of values are left out, as Flux does.
 
-    Raises SubstitutionError for functions of envsubst on strings, and for a text that grows too long.
+    Raises SubstitutionError for functions of envsubst on strings, for a text that grows longer than ``most``, and
+    for one that is no longer one document, of which Flux would take the first.
     """
-    if "${" not in text:
+    if "$" not in text:
         return text
-    found: list[str] = []
-    length = 0
-    for piece in _pieces(text, values, 0):
-        found.append(piece)
-        length += len(piece)
-        if length > MAX_LENGTH:
-            raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
-    return "".join(found)
+    found = "".join(_Reader(text, values, most).pieces())
+    if found != text and not _is_one_document(found):
+        raise SubstitutionError("with its variables replaced, an object is no longer one YAML document")
+    return found
 
 
 def is_switched_off(text: str) -> bool:
@@ -53,43 +54,69 @@ def is_switched_off(text: str) -> bool:
     return any(isinstance(field, dict) and field.get(_SWITCH) == "disabled" for field in fields)
 
 
-def _pieces(text: str, values: Mapping[str, str], depth: int) -> Iterator[str]:
-    position = 0
-    while match := _EXPRESSION.search(text, position):
-        yield text[position : match.start()]
-        if match[0] == "$$":
-            is_escape = text.startswith("{", match.end())
-            yield "$" if is_escape else "$$"
-            position = match.end()
-            continue
-        end = _closing(text, match.end())
-        yield _value(text[match.end() : end], values, depth)
-        position = end + 1
-    yield text[position:]
+def _is_one_document(text: str) -> bool:
+    try:
+        return sum(1 for _ in manifest.compose(text)) == 1
+    except manifest.ManifestError as error:
+        raise SubstitutionError(f"with its variables replaced, an object cannot be read: {error}") from None
 
 
-def _closing(text: str, start: int) -> int:
-    """The offset of the brace that closes an expression."""
-    level = 1
-    for offset in range(start, len(text)):
-        if text.startswith("${", offset):
-            level += 1
-        elif text[offset] == "}":
-            level -= 1
-            if level == 0:
-                return offset
-        elif text[offset] == "\n":
-            break
-    raise SubstitutionError(f"${{{text[start : start + 40].splitlines()[0]} is not closed")
+@dataclass(slots=True)
+class _Reader:
+    """Reads a text once, from left to right (envsubst, parse/parse.go); ``room`` is for so many more letters."""
 
+    text: str
+    values: Mapping[str, str]
+    room: int
+    position: int = 0
 
-def _value(expression: str, values: Mapping[str, str], depth: int) -> str:
-    name = _NAME.match(expression)[0]  # type: ignore[index]
-    rest = expression[len(name) :]
-    default = next((rest[len(sign) :] for sign in _DEFAULTS if rest.startswith(sign)), None)
-    if not name or (rest and default is None) or depth > _MOST_NESTED:
-        raise SubstitutionError(f"${{{expression}}} is an expression that kgate does not evaluate")
-    found = values.get(name, "")
-    if found or default is None:
-        return found
-    return "".join(_pieces(default, values, depth + 1))
+    def pieces(self) -> Iterator[str]:
+        """The text with its expressions replaced."""
+        while match := _SPECIAL.search(self.text, self.position):
+            yield self._counted(self.text[self.position : match.start()])
+            self.position = match.end()
+            yield self._counted("$") if match[0] == "$$" else self._value(match.start(), 0)
+        yield self._counted(self.text[self.position :])
+
+    def _value(self, start: int, depth: int) -> str:
+        """The value of the expression that begins at ``start`` and whose name is next."""
+        name = _NAME.match(self.text, self.position)
+        if name is None or depth > _MOST_NESTED:
+            raise self._error(start)
+        self.position = name.end()
+        sign = _DEFAULT.match(self.text, self.position)
+        default = ""
+        if sign is not None:
+            self.position = sign.end()
+            default = "".join(self._default(start, depth))
+        if not self.text.startswith("}", self.position):
+            raise self._error(start)
+        self.position += 1
+        return self._counted(self._of(name[0])) or default
+
+    def _default(self, start: int, depth: int) -> Iterator[str]:
+        """The pieces up to the brace that closes the expression; there is no escape in a default."""
+        while match := _IN_DEFAULT.search(self.text, self.position):
+            yield self._counted(self.text[self.position : match.start()])
+            self.position = match.start()
+            if match[0] == "}":
+                return
+            self.position = match.end()
+            yield self._value(match.start(), depth + 1)
+        raise self._error(start)
+
+    def _of(self, name: str) -> str:
+        value = self.values.get(name, "").replace("\n", "")
+        if _LINE_BREAK.search(value):
+            raise SubstitutionError(f"the value of ${{{name}}} holds a line break other than a line feed")
+        return value
+
+    def _counted(self, piece: str) -> str:
+        self.room -= len(piece)
+        if self.room < 0:
+            raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
+        return piece
+
+    def _error(self, start: int) -> SubstitutionError:
+        shown = self.text[start : start + _LONGEST_SHOWN].splitlines()[0]
+        return SubstitutionError(f"{shown} is an expression that kgate does not evaluate")

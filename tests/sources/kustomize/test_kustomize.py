@@ -828,6 +828,13 @@ def test_substitutions_follow_the_build(tmp_path: Path) -> None:
     assert container["securityContext"]["runAsUser"] == 0
 
 
+def test_line_feeds_in_values_are_left_out_as_flux_does(tmp_path: Path) -> None:
+    text = BASE.replace("containers:", "securityContext: ${CONTEXT}\n      containers:")
+    values = {"CONTEXT": "{? 'runAs\nUser' : 0}"}
+    contents = render(tmp_path, "base", {**based(""), "base/web.yaml": text}, substitutions=values)
+    assert find(contents, "Deployment/web").body["spec"]["template"]["spec"]["securityContext"] == {"runAsUser": 0}
+
+
 def test_a_local_chart_is_rendered_without_network(tmp_path: Path) -> None:
     if helm_tool().minor >= (4, 0) and kustomize_tool().minor < (5, 8):
         pytest.skip("this kustomize calls Helm with a flag that Helm 4 no longer has")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from kgate.manifest import compose
 from kgate.model import Json
-from kgate.sources.kustomize import substitution, taint
-from kgate.sources.kustomize.substitution import SubstitutionError
+from kgate.sources.kustomize import taint
 
 
 def marked(text: str, *overridden: str) -> str:
@@ -118,48 +117,3 @@ SAME: dict[str, tuple[Json, Json, bool]] = {
 @pytest.mark.parametrize(("clean", "tainted", "wanted"), SAME.values(), ids=SAME)
 def test_what_is_the_same(clean: Json, tainted: Json, wanted: bool) -> None:
     assert taint.is_same(clean, tainted) is wanted
-
-
-SUBSTITUTED = {
-    "a value": ("a ${X} b", "a 1 b"),
-    "no value": ("a ${Y} b", "a  b"),
-    "a default": ("${Y:=d} ${Y:-e} ${Y=f} ${Y-g}", "d e f g"),
-    "a default that is not needed": ("${X:=d}", "1"),
-    "a default with a variable": ("${Y:=${X}2}", "12"),
-    "an escape": ("$${X} $X $$", "${X} $X $$"),
-}
-
-
-@pytest.mark.parametrize(("text", "wanted"), SUBSTITUTED.values(), ids=SUBSTITUTED)
-def test_substitution(text: str, wanted: str) -> None:
-    assert substitution.substitute(text, {"X": "1"}) == wanted
-
-
-SWITCH = "kustomize.toolkit.fluxcd.io/substitute: disabled"
-SWITCHED_OFF = [
-    pytest.param(f"metadata:\n  labels:\n    {SWITCH}\n", True, id="a label"),
-    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}\n", True, id="an annotation"),
-    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}-not\n", False, id="another value"),
-    pytest.param(f"metadata:\n  annotations:\n    a: |\n      {SWITCH}\n", False, id="a text in an annotation"),
-    pytest.param(f"spec:\n  template:\n    metadata:\n      labels:\n        {SWITCH}\n", False, id="of the pods"),
-    pytest.param(f"data:\n  {SWITCH}\n", False, id="another field"),
-    pytest.param(f"metadata: [\n  {SWITCH}\n", False, id="broken"),
-]
-
-
-@pytest.mark.parametrize(("text", "wanted"), SWITCHED_OFF)
-def test_who_switches_substitution_off(text: str, wanted: bool) -> None:
-    assert substitution.is_switched_off(text) is wanted
-
-
-def test_a_text_that_grows_too_long_is_not_substituted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(substitution, "MAX_LENGTH", 1000)
-    assert len(substitution.substitute("${X}" * 10, {"X": "x" * 100})) == 1000
-    with pytest.raises(SubstitutionError, match="longer than 1,000 letters"):
-        substitution.substitute("${X}" * 10 + "!", {"X": "x" * 100})
-
-
-@pytest.mark.parametrize("text", ["${X/a/b}", "${X^}", "${}", "${a.b}", "${X", "${#X}"])
-def test_what_substitution_does_not_evaluate(text: str) -> None:
-    with pytest.raises(SubstitutionError):
-        substitution.substitute(text, {"X": "1"})
