@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kgate.model import Json, Location, Pointer, Resource, child_pointer
@@ -38,6 +38,19 @@ class Additions:
             return resource.locate(origins[above] + pointer[len(above) :] if above in origins else "")
 
         return locate
+
+
+_SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
+
+
+def patch_entry(body: Mapping[str, Json], fields: Sequence[str]) -> dict[str, Json]:
+    """The ``patches`` entry of a kustomization for a patch of an object, with those of its fields and of its target
+    that the API server keeps; it knows them by their exact spelling, unlike kustomize."""
+    entry = {name: body[name] for name in fields if name in body}
+    target = entry.get("target")
+    if isinstance(target, dict):
+        entry["target"] = {name: target[name] for name in _SELECTOR if name in target}
+    return entry
 
 
 def image_entry(text: str) -> dict[str, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from kgate.model import child_pointer, list_index
-from kgate.sources.gitops.additions import Additions, image_entry
+from kgate.sources.gitops.additions import Additions, image_entry, patch_entry
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.requests import KustomizationRequest
+
+_PATCH = ("path", "patch", "target", "options")
 
 
 def kustomization(source: Fields, folder: Path, deployment: Deployment) -> KustomizationRequest:
@@ -63,7 +65,7 @@ def _add_patches(fields: Fields, additions: Additions, folder: Path, deployment:
     for patch in fields.sections("patches"):
         path = patch.text("path")
         if not path or patch.find(deployment.repository, path, "path", base=folder):
-            additions.append("patches", dict(patch.body), patch.pointer)
+            additions.append("patches", patch_entry(patch.body, _PATCH), patch.pointer)
 
 
 def _add_components(fields: Fields, additions: Additions, folder: Path, deployment: Deployment) -> None:

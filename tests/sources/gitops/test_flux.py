@@ -113,6 +113,50 @@ def test_everything_on_top(shop: Shop) -> None:
     assert {pointer: found.locate(pointer).start.line for pointer in places} == places
 
 
+def test_fields_that_the_api_server_drops_are_not_put_on_top(shop: Shop) -> None:
+    spec = """\
+    path: overlay
+    images: [{name: web, newTag: "1", NewName: evil}]
+    patches:
+    - {patch: x, path: web.yaml, options: {allowKindChange: true}, target: {kind: A, Kind: B, Name: c}}
+    commonMetadata: {labels: {kustomize.toolkit.fluxcd.io/substitute: disabled}}
+    """
+    assert build(shop.plan(kustomization(spec), source())).additions == {
+        "images": [{"name": "web", "newTag": "1"}],
+        "patches": [{"patch": "x", "target": {"kind": "A"}}],
+    }
+
+
+OLD_PATCHES = {
+    "v1": ("so it is not applied", [{}]),
+    "v1beta2": ("so it is judged with and without it", [{}, {"patchesStrategicMerge": [{"a": "b"}]}]),
+}
+
+
+@pytest.mark.parametrize("version", OLD_PATCHES)
+def test_patches_of_old_may_be_dropped_by_the_api_server(shop: Shop, version: str) -> None:
+    message, additions = OLD_PATCHES[version]
+    spec = "path: overlay\npatchesStrategicMerge: [{a: b}]\n"
+    planned = shop.plan(kustomization(spec, version=version), source())
+    assert [one.additions for one in planned.requests if isinstance(one, KustomizationRequest)] == additions
+    field = "spec.patchesStrategicMerge is not in v1 of Flux' Kustomization"
+    assert told(planned) == [f"note apps.yaml:7: {field}, {message}; write it as patches"]
+
+
+SUBSTITUTES = {
+    "none": ("{}", None),
+    "none, always": ("{substituteStrategy: Always}", {}),
+    "none, with variables": ("{substituteStrategy: WithVariables, substitute: {}}", None),
+    "one": ("{substitute: {a: b}}", {"a": "b"}),
+}
+
+
+@pytest.mark.parametrize(("post_build", "expected"), SUBSTITUTES.values(), ids=SUBSTITUTES)
+def test_without_variables_nothing_is_substituted(shop: Shop, post_build: str, expected: Json) -> None:
+    planned = shop.plan(kustomization(f"path: overlay\npostBuild: {post_build}\n"), source())
+    assert build(planned).substitutions == expected
+
+
 def test_substitutions(shop: Shop) -> None:
     spec = """\
     path: overlay
