@@ -23,6 +23,7 @@ LAYERS = {
     "limits": 0,
     "spelling": 0,
     "streams": 0,
+    "gojson": 0,
     "fieldpath": 1,
     "manifest": 1,
     "workload": 1,

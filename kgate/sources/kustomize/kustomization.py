@@ -12,6 +12,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText
 from kgate.repository import OutsideError, Repository
+from kgate.sources.kustomize import names
 from kgate.sources.templated import KUSTOMIZATION_NAMES
 
 
@@ -212,6 +213,9 @@ def _root(path: Path, text: str) -> Node:
         raise KustomizationError(path, None, "is empty, so what it builds is not judged")
     if not isinstance(root.value, dict):
         raise KustomizationError(path, root.start.line + 1, "must be a mapping, so what it builds is not judged")
+    for line, key, name in sorted(names.misspelt(root)):
+        message = f"kustomize takes '{key}' for {name}, so what it builds is not judged; write {name}"
+        raise KustomizationError(path, line, message)
     return root
 
 

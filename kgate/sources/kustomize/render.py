@@ -93,6 +93,8 @@ def render(
         return _failed(problems, len(reached.files))
     try:
         return _build(job, tool, reached)
+    except KustomizationError as error:  # what a GitOps object puts on top of it
+        return _failed([job.problem(str(error))])
     except CopyError as error:
         return _failed([Problem(job.shown(error.path), None, f"{error}; so what uses it is not judged")])
     except OSError as error:

@@ -138,6 +138,46 @@ def test_what_cannot_be_read(text: str, line: int | None, told: str, tmp_path: P
     assert (caught.value.path, caught.value.line) == (tmp_path / "kustomization.yaml", line)
 
 
+MISSPELT = [  # kubectl builds each of them
+    pytest.param("Resources: [pod.yaml]", "Resources", "resources", id="a capital"),
+    pytest.param("resources: []\nRESOURCES: [pod.yaml]", "RESOURCES", "resources", id="beside the name"),
+    pytest.param("re\u017fources: [pod.yaml]", "re\u017fources", "resources", id="a long s"),
+    pytest.param("\u212aind: Component", "\u212aind", "kind", id="a Kelvin sign"),
+    pytest.param("helmcharts: [{name: a}]", "helmcharts", "helmCharts", id="a small letter"),
+    pytest.param("helmCharts: [{name: a, valuesfile: a}]", "valuesfile", "valuesFile", id="of a chart"),
+    pytest.param("patches: [{Path: a}]", "Path", "path", id="of a patch"),
+    pytest.param("patches: [{path: a, target: {Kind: A}}]", "Kind", "kind", id="of a target"),
+    pytest.param("labels: [{Pairs: {a: b}}]", "Pairs", "pairs", id="of labels"),
+    pytest.param("secretGenerator: [{name: a, FILES: [a]}]", "FILES", "files", id="of a generator"),
+    pytest.param("a: &a {Path: a}\npatches: [*a, *a]", "Path", "path", id="of an alias"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "name"), MISSPELT)
+def test_what_kustomize_takes_for_a_field(text: str, key: str, name: str, tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": text})
+    with pytest.raises(KustomizationError, match=f"kustomize takes '{key}' for {name}, so .*; write {name}$"):
+        kustomization.read(tmp_path, Repository(tmp_path))
+
+
+FREE = [
+    "commonLabels: {Name: a, Version: b}",
+    "commonAnnotations: {Kind: a}",
+    "labels: [{pairs: {Namespace: a}}]",
+    "configMapGenerator: [{name: a, options: {labels: {Name: a}, annotations: {Path: b}}}]",
+    "generatorOptions: {labels: {Name: a}}",
+    "helmCharts: [{name: a, valuesInline: {Image: {Name: a}}}]",
+    "metadata: {name: a, labels: {Name: a}, annotations: {Path: a}}",
+    "unknown: {Name: a}",
+]
+
+
+@pytest.mark.parametrize("text", FREE)
+def test_keys_of_the_user_may_be_anything(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"kustomization.yaml": text})
+    assert kustomization.read(tmp_path, Repository(tmp_path)).root.value
+
+
 ROOTS = {
     "an overlay over a base": ({"base": [], "overlay": ["../base"]}, ["overlay"]),
     "two overlays over a base": ({"base": [], "one": ["../base"], "two": ["../base"]}, ["one", "two"]),

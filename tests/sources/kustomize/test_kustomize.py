@@ -799,6 +799,10 @@ def test_a_patch_file_that_an_addition_names_is_located(tmp_path: Path) -> None:
 
 
 UNBUILDABLE = {
+    "a field in another case": (
+        {"patchesJson6902": [{"target": {"Kind": "Deployment"}, "patch": "x"}]},
+        "kustomize takes 'Kind' for kind",
+    ),
     "fields that nobody knows": ({"resources": ["https://example.org"]}, "is not built with resources put on top"),
     "a component outside": ({"components": ["../../outside"]}, "leads out of the repository"),
     "a component that is not a path": ({"components": ["\0://"]}, "a component put on top of it is not a path"),
