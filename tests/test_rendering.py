@@ -389,6 +389,25 @@ _FOUND_LATER = {
     "apps/app.yaml": _ON.partition("    helm:")[0].replace("path: web", "path: production"),
     "kgate.yaml": _HERE,
 }
+
+
+def _applied(path: str, source: str = "{}", more: str = "") -> str:
+    """An Application that deploys a folder of the repository, with fields of its source and of its spec."""
+    name = path.replace("/", "-")
+    fields = json.dumps({"repoURL": "https://git.example.com/us/here", "path": path})
+    return (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n"
+        f"  destination: {{namespace: shop}}\n  project: default\n  source: {fields[:-1]}, {source[1:]}\n{more}"
+    )
+
+
+_CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+_HARDENED_BASE = {
+    "base/kustomization.yaml": "resources: [deployment.yaml]\npatches: [{path: harden.yaml}]\n",
+    "base/deployment.yaml": WEAK_DEPLOYMENT,
+    "base/harden.yaml": HARDENING,
+    "kgate.yaml": _HERE,
+}
 LOUD: list[tuple[str, dict[str, str], list[str]]] = [
     ("a manifest beside the values of a chart's tests", {**CHART, **_OFF, "web/ci/weak.yaml": WEAK_DEPLOYMENT}, ["."]),
     (
@@ -428,6 +447,78 @@ LOUD: list[tuple[str, dict[str, str], list[str]]] = [
             **_OFF,
             "kgate.yaml": _HERE,
             "app.yaml": _ON.replace("argoproj.io/v1alpha1", r'"argoproj\x2eio/v1alpha1"'),
+        },
+        ["."],
+    ),
+    (
+        "a manifest that an Application applies without the kustomization that hardens it",
+        {**_HARDENED_BASE, "app.yaml": _applied("base", "{directory: {include: deployment.*}}")},
+        ["."],
+    ),
+    (
+        "the same where only the kustomization is excluded",
+        {**_HARDENED_BASE, "app.yaml": _applied("base", "{directory: {exclude: '{kustom*,harden.yaml}'}}")},
+        ["."],
+    ),
+    (
+        "a manifest below a folder that an Application applies, left out by an ignore file",
+        {
+            "all/apps/weak.yaml": WEAK_DEPLOYMENT,
+            "all/.gitignore": "apps/\n",
+            "kgate.yaml": _HERE,
+            "app.yaml": _applied("all", "{directory: {recurse: true}}"),
+        },
+        ["."],
+    ),
+    (
+        "an Application in what another one applies, left out by an ignore file",
+        {
+            "all/app.yaml": _applied("apps"),
+            "apps/weak.yaml": WEAK_DEPLOYMENT,
+            ".kgateignore": "/all\n/apps\n",
+            "kgate.yaml": _HERE,
+            "app.yaml": _applied("all"),
+        },
+        ["."],
+    ),
+    (
+        "a manifest that Flux applies, left out by an ignore file",
+        {"base/weak.yaml": WEAK_DEPLOYMENT, ".kgateignore": "weak.yaml\n", "flux.yaml": _AS_IT_IS},
+        ["."],
+    ),
+    (
+        "a kustomization that Flux applies, left out by an ignore file",
+        {
+            "base/a.yaml": _CONFIG_MAP,
+            "base/more/kustomization.yaml": "resources: [weak.yaml]\n",
+            "base/more/weak.yaml": WEAK_DEPLOYMENT,
+            ".kgateignore": "more\n",
+            "flux.yaml": _AS_IT_IS,
+        },
+        ["."],
+    ),
+    (
+        "a kustomization beside a chart, which Argo CD takes first",
+        {
+            **CHART,
+            **_OFF,
+            "web/kustomization.yaml": "resources: [weak.yaml]\n",
+            "web/weak.yaml": WEAK_DEPLOYMENT,
+            "kgate.yaml": _HERE,
+            "app.yaml": _applied("web"),
+        },
+        ["."],
+    ),
+    (
+        "a dry source, which Argo CD takes before the source",
+        {
+            **_HARDENED_BASE,
+            "weak/weak.yaml": WEAK_DEPLOYMENT,
+            ".kgateignore": "weak\n",
+            "app.yaml": _applied(
+                "base",
+                more="  sourceHydrator: {drySource: {repoURL: https://git.example.com/us/here, path: weak}}\n",
+            ),
         },
         ["."],
     ),

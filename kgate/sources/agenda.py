@@ -40,7 +40,7 @@ class Agenda:
         self._planned: gitops.Planned | None = None
         self._own = list(_own_requests(listing, repository.root, settings))
         self._files = listing.files
-        self._starts = tuple(listing.starts)
+        self._read: set[Path] = set()
         self._declared = {Path(os.path.realpath(request.chart)) for request in settings.charts}
 
     def hear(self, resources: Iterable[Resource]) -> None:
@@ -70,16 +70,16 @@ class Agenda:
     def uncovered(self) -> list[SourceFile]:
         """The plain manifests that are not judged as part of a rendering."""
         covered = {folder / name for folder in self._plan.covered for name in overlay.autodetect(folder)}
-        return [file for path, file in self._files.items() if path not in covered]
+        found = {path: file for path, file in self._files.items() if path not in covered}
+        self._read.update(found)
+        return list(found.values())
 
-    def elsewhere(self) -> list[SourceFile]:
-        """The manifests beyond the scanned paths that GitOps objects apply as they are written."""
-        found: dict[Path, SourceFile] = {}
-        for folder, is_deep in sorted(self._plan.raw):
-            if not any(folder.is_relative_to(start) for start in self._starts):
-                listed = files.list_files([folder], self._repository.root).files
-                found |= {path: file for path, file in listed.items() if is_deep or path.parent == folder}
-        return [file for path, file in found.items() if path not in self._files]
+    def named(self) -> list[SourceFile]:
+        """The files that GitOps objects apply as they are written and that are not judged so yet: those beyond the
+        scanned paths, those that an ignore file leaves out, and those that a chart or kustomization uses."""
+        found = [path for path in sorted(self._plan.raw) if path not in self._read]
+        self._read.update(found)
+        return [SourceFile(path, files.shown_path(path, self._repository.root)) for path in found]
 
     def pending(self) -> list[Request]:
         """What is not rendered yet. A chart or kustomization that a GitOps object deploys is rendered as that says,

@@ -42,10 +42,18 @@ def collect_rendered(
     plain = files.in_order(agenda.uncovered())
     count = Count(progress, len(plain) + len(agenda.pending()))
     yield from files.read_all(count.told(plain), kinds)
+    yield from _named(agenda, kinds)
     options = replace(settings.options, asked_kinds=frozenset(kinds))
     yield from count.told(_render(agenda, root, replace(settings, options=options), listing.starts))
-    yield from files.read_all(files.in_order(agenda.elsewhere()), kinds)
     yield manifest.Contents(problems=agenda.problems, notes=agenda.notes, files=0)
+
+
+def _named(agenda: Agenda, kinds: Collection[str]) -> Iterator[manifest.Contents]:
+    """What the files hold that GitOps objects apply as they are written, and that may name further ones."""
+    while found := agenda.named():
+        for contents in files.read_all(files.in_order(found), kinds):
+            agenda.hear(contents.resources)
+            yield contents
 
 
 def _render(
@@ -60,6 +68,7 @@ def _render(
             for contents in renderers.render(requests):
                 agenda.hear(contents.resources)
                 yield contents
+            yield from _named(agenda, settings.options.asked_kinds)
             requests = agenda.next_round()
         refused = tuple(renderers.refused(root))
     yield manifest.Contents(problems=tuple(agenda.leftover()), notes=refused, files=0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from kgate.model import Json
-from kgate.repository import Repository, SearchError
+from kgate.repository import Repository
 from kgate.sources import templated
+from kgate.sources.gitops.argocd_directory import plan_directory
 from kgate.sources.gitops.argocd_helm import helm_release
 from kgate.sources.gitops.argocd_kustomize import kustomization
 from kgate.sources.gitops.deployment import Deployment
@@ -37,14 +39,14 @@ def plan_application(application: Fields, repository: Repository, requested_by: 
 
 
 def sources_of(spec: Fields) -> list[Fields]:
-    """The sources of an Application: ``sources`` before ``source``, as Argo CD has it, or the dry source."""
-    several = list(spec.sections("sources"))
-    if several:
-        return several
-    if spec.body.get("source") is not None:
-        return [spec.section("source")]
+    """The sources of an Application: the dry source before ``sources`` before ``source``, as Argo CD has it."""
     hydrator = spec.section("sourceHydrator")
-    return [hydrator.section("drySource")] if hydrator.body.get("drySource") is not None else []
+    if hydrator.body.get("drySource") is not None:
+        return [hydrator.section("drySource")]
+    several = list(spec.sections("sources"))
+    if several or spec.body.get("source") is None:
+        return several
+    return [spec.section("source")]
 
 
 def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
@@ -67,9 +69,8 @@ def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
 
 def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterator[Request]:
     names = deployment.repository.names(folder)
-    for name in (".argocd-source.yaml", f".argocd-source-{deployment.name}.yaml"):
-        if name in names:
-            source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
+    for name in filter(partial(_overrides, deployment.name), names):
+        source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
     tool = _tool(source, names)
     if tool == "helm" and "Chart.yaml" in names:
         yield ChartRequest(folder, (helm_release(source, folder, deployment),))
@@ -82,10 +83,15 @@ def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterat
     elif tool == "plugin":
         source.problem("a config management plugin makes the manifests, so they cannot be judged", "plugin")
     elif tool == "directory":
-        source.log.raw.append((folder, source.section("directory").flag("recurse")))
-        below = _names_below(source, folder, deployment.repository)
-        _complain_of_jsonnet(source, below)
-        _complain_of_raw(source, below)
+        source.log.raw.extend(plan_directory(source, folder, deployment.repository))
+
+
+def _overrides(application: str, name: str) -> bool:
+    """Whether a file changes the source of an Application; outside of Argo CD's namespace its name begins with one."""
+    prefix, suffix = ".argocd-source", f"{application}.yaml"
+    return name in (f"{prefix}.yaml", f"{prefix}-{suffix}") or (
+        name.startswith(f"{prefix}-") and name.endswith(f"_{suffix}")
+    )
 
 
 def _tool(source: Fields, names: list[str]) -> str:
@@ -96,46 +102,15 @@ def _tool(source: Fields, names: list[str]) -> str:
         return ""
     if explicit:
         return explicit[0]
-    if "Chart.yaml" in names:
-        return "helm"
-    return "kustomize" if templated.kustomization_name(names) else "directory"
+    found = "directory"
+    for name in sorted(names):  # the last one counts (util/app/discovery/discovery.go)
+        if name.endswith("Chart.yaml"):
+            found = "helm"
+        elif name in templated.KUSTOMIZATION_NAMES:
+            found = "kustomize"
+    return found
 
 
 def _is_set(value: Json) -> bool:
     """Whether a mapping says anything (an empty one does not: ApplicationSource*.IsZero)."""
     return isinstance(value, dict) and any(member not in (None, "", [], {}, False) for member in value.values())
-
-
-def _complain_of_jsonnet(source: Fields, names: Sequence[str]) -> None:
-    found = next((name for name in names if name.endswith(".jsonnet")), None)
-    if found is not None:
-        message = f"{found} in '{source.text('path')}' is Jsonnet, which is not judged"
-        source.problem(f"{message}; commit what it evaluates to", "path")
-
-
-def _complain_of_raw(source: Fields, names: Sequence[str]) -> None:
-    """Tells of charts and kustomizations whose files Argo CD takes as they are written, while they are judged as they
-    render; patterns may keep it from that."""
-    directory = source.section("directory")
-    if directory.body.get("include"):
-        return
-    if directory.body.get("exclude"):
-        names = [name for name in names if "/" not in name]
-    wanted = ("Chart.yaml", *templated.KUSTOMIZATION_NAMES)
-    found = next((name for one in wanted for name in names if name.rpartition("/")[2] == one), None)
-    if found is not None:
-        message = f"{found} in '{source.text('path')}' is not rendered by Argo CD"
-        source.problem(f"{message}, which applies its files as they are: remove {directory.name()}", "directory")
-
-
-def _names_below(source: Fields, folder: Path, repository: Repository) -> Sequence[str]:
-    """The members of a folder, sorted, and with ``recurse`` all below it."""
-    if not source.section("directory").flag("recurse"):
-        return repository.names(folder)
-    prefix = "" if folder == repository.root else repository.shown(folder) + "/"
-    try:
-        listed = repository.walk(hidden=True)
-    except SearchError as error:
-        source.problem(f"{source.name('path')}: {error}", "path")
-        return ()
-    return sorted(path.removeprefix(prefix) for path, _ in listed if path.startswith(prefix))

@@ -16,8 +16,8 @@ class Log:
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    raw: list[tuple[Path, bool]] = field(default_factory=list)
-    """Folders whose manifests are applied as they are written, and whether those below are, too."""
+    raw: list[Path] = field(default_factory=list)
+    """Files that are applied as they are written (real paths)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from kgate.sources.gitops.fields import Fields, Log, requester
 from kgate.sources.gitops.flux_source import GENERATOR as FLUX_GENERATOR
 from kgate.sources.gitops.flux_source import GROUP as FLUX_SOURCES
 from kgate.sources.gitops.flux_source import Surroundings
+from kgate.sources.kustomize import overlay
 from kgate.sources.requests import ChartRequest, KustomizationRequest, Request
 
 _DEPLOYING = frozenset(
@@ -42,7 +44,8 @@ class Planned:
 
     ``claimed`` holds the charts and kustomization folders that they deploy (real paths): these are not rendered with
     their defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
-    that Flux lists (overlay.autodetect) are not judged as they are written.
+    that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are applied
+    as they are written, whatever else uses or ignores them (real paths).
     """
 
     requests: tuple[Request, ...] = ()
@@ -50,7 +53,7 @@ class Planned:
     problems: tuple[Problem, ...] = ()
     claimed: frozenset[Path] = frozenset()
     covered: frozenset[Path] = frozenset()
-    raw: frozenset[tuple[Path, bool]] = frozenset()
+    raw: frozenset[Path] = frozenset()
 
 
 def is_relevant(resource: Resource) -> bool:
@@ -89,8 +92,8 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
 
 
 def _without_plain(requests: Sequence[Request], repository: Repository, log: Log) -> Iterator[Request]:
-    """The requests but for those of plain manifests that nothing changes, which are judged as they are written; unless
-    another request changes some of them, so that they are not."""
+    """The requests but for those of plain manifests that nothing changes, which are judged as they are written, and
+    instead of each the kustomizations below it; unless another request changes some of them, so that they are not."""
     changed: set[Path] = set()
     plain: list[KustomizationRequest] = []
     for request in requests:
@@ -101,9 +104,15 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
                 plain.append(request)
     above = {parent for folder in changed for parent in (folder, *folder.parents)}
     raw = [one for one in plain if one.folder not in above and changed.isdisjoint(one.folder.parents)]
-    log.raw.extend((one.folder, True) for one in raw)
     dropped = {id(one) for one in raw}
     yield from (request for request in requests if id(request) not in dropped)
+    for folder in sorted({one.folder for one in raw}):
+        for member in overlay.autodetect(folder):
+            real = Path(os.path.realpath(folder / member))
+            if repository.holds(real) and real.is_dir():
+                yield KustomizationRequest(real)
+            elif repository.holds(real) and real.is_file():
+                log.raw.append(real)
 
 
 def _has_kustomization(build: KustomizationRequest, repository: Repository) -> bool:

@@ -234,6 +234,28 @@ def test_labels_without_selectors(shop: Shop) -> None:
     assert found.locate("/labels/0/pairs/app").start.line == 12
 
 
+TOOLS = {
+    "a chart": (["Chart.yaml"], "charts"),
+    "a kustomization": (["kustomization.yml"], "folders"),
+    "both, of which the last by name counts": (["Chart.yaml", "Kustomization"], "folders"),
+    "what ends like a chart, after it": (["Chart.yaml", "kustomization.yaml", "zChart.yaml"], "charts"),
+}
+
+
+@pytest.mark.parametrize(("names", "wanted"), TOOLS.values(), ids=TOOLS)
+def test_what_a_folder_is_rendered_with(shop: Shop, names: list[str], wanted: str) -> None:
+    shop.touch(*(f"both/{name}" for name in names))
+    (request,) = shop.plan(application("path: both\n")).requests
+    assert isinstance(request, ChartRequest if wanted == "charts" else KustomizationRequest)
+
+
+@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-web.yaml", ".argocd-source-team_web.yaml"])
+def test_files_that_override_a_source(shop: Shop, name: str) -> None:
+    shop.touch(f"overlay/{name}", "overlay/.argocd-source-other.yaml")
+    (message,) = told(shop.plan(application("path: overlay\n")))
+    assert message == f"problem apps.yaml:9: {name} in 'overlay' overrides this source, which kgate does not do"
+
+
 def test_plain_manifests_are_judged_as_they_are(shop: Shop) -> None:
     planned = shop.plan(application("path: plain\ndirectory: {recurse: true}\n"))
     assert (planned.requests, planned.claimed, told(planned)) == ((), frozenset(), [])
