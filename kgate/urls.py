@@ -106,12 +106,10 @@ def _shown_segment(segment: str) -> str:
 
 
 _WORD = re.compile(r"[^\s'\"`<>]+")
-_END_OF_WORD = re.compile(r"[.,:;!)]*$")
 _USER_OF_URL = re.compile(r"(?<=[A-Za-z0-9]:)([/\\]+)[^/\\\s?#]*@")
-_USER_OF_SCP = re.compile(
-    r"(?<![\w.+:-])(?:[\w.+-]+:[^\s/\\@'\"]+(?:@(?!sha\d+:)|%40)(?=[\w.-]+(?:[:/\\]|$))"
-    r"|(?!git@)[\w.+-]+@(?=[\w-]+\.[\w.-]+:[\w~./]))"
-)
+_PIECE = re.compile(r"[^\s/\\'\"`<>]+")
+_SCP_HOST = re.compile(r"[\w-]+\.[\w.-]+:[\w~./]")
+_DIGEST = re.compile(r"sha\d{1,3}:")
 _PARAMETER = re.compile(r"(?<=[?&])([\w.-]+)=[^&\s#'\"]+")
 _HEADER = re.compile(
     r"(?i)(?<![\w-])((?:proxy-)?authorization|[\w-]{0,40}token)(['\"]?: ?)(?:(?:bearer|basic|token) )?[^\s'\",]+"
@@ -121,13 +119,24 @@ _HEADER = re.compile(
 def shown_text(text: str) -> str:
     """A text with its URLs as ``shown_url`` has them, and without the values of headers that may be secrets."""
     text = _USER_OF_URL.sub(r"\1", text)
-    text = _WORD.sub(_shown_word, _USER_OF_SCP.sub("", text))
+    text = _WORD.sub(_shown_word, _PIECE.sub(_without_user, text))
     return _TOKEN.sub("…", _HEADER.sub(r"\1\2…", text))
+
+
+def _without_user(piece: re.Match[str]) -> str:
+    """What stands between blanks, slashes and quotes, without a user before a host, as scp has it."""
+    user, at, host = piece[0].rpartition("@")
+    if not at:
+        user, at, host = piece[0].rpartition("%40")
+    if not at or not host[:1].isalnum() or _DIGEST.match(host):
+        return piece[0]
+    with_path = host + piece.string[piece.end() : piece.end() + 1]
+    return host if ":" in user or (user != "git" and _SCP_HOST.match(with_path)) else piece[0]
 
 
 def _shown_word(word: re.Match[str]) -> str:
     start = _START.search(word[0])
     if start is None:
         return _PARAMETER.sub(lambda found: found[0] if found[1] in _HARMLESS else f"{found[1]}=…", word[0])
-    end = _END_OF_WORD.search(word[0]).start()  # type: ignore[union-attr]
-    return word[0][: start.start()] + shown_url(word[0][start.start() : end]) + word[0][end:]
+    text = word[0].rstrip(".,:;!)")
+    return word[0][: start.start()] + shown_url(text[start.start() :]) + word[0][len(text) :]

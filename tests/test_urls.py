@@ -83,6 +83,7 @@ TEXTS = {
     "a quote in the password": ("at https://bot:x's3cret@git.example.org/a.", "at https://git.example.org/a."),
     "as scp has it": ("no bot:s3cret@git.example.org:a/b here", "no git.example.org:a/b here"),
     "as scp has it, a token alone": ("no s3cret@git.example.org:a/b here", "no git.example.org:a/b here"),
+    "as scp has it, a token and a root": ("no s3cret@git.example.org:/a/b here", "no git.example.org:/a/b here"),
     "no slashes": ("'https:bot:s3cret@git.example.org/a'", "'git.example.org/a'"),
     "slashes alone": ("'//bot:s3cret@git.example.org/a'", "'//git.example.org/a'"),
     "an at by its number": ("'bot:s3cret%40git.example.org/a'", "'git.example.org/a'"),
@@ -124,7 +125,23 @@ def test_a_text_without_credentials(text: str, shown: str) -> None:
 @pytest.mark.parametrize("show", [shown_url, shown_text])
 @pytest.mark.parametrize(
     "piece",
-    ["://", "a@", "a:b", "?a=", "token: ", "://a:", "://@", "-token", "aa://", ":", "a:%40", "aA1", "a.", "ghp_"],
+    [
+        "://",
+        "a@",
+        "a:b",
+        "?a=",
+        "token: ",
+        "://a:",
+        "://@",
+        "-token",
+        "aa://",
+        ":",
+        "a:%40",
+        "a:a%",
+        "aA1",
+        "a.",
+        "ghp_",
+    ],
 )
 def test_long_texts_take_no_time(show: Callable[[str], str], piece: str) -> None:
     """A quadratic pattern would take minutes."""
