@@ -400,6 +400,11 @@ class SourceText:
         self._checkpoints: list[int] | None = None
         self._line_hashes = line_hashes or LineHashes(text)
 
+    def pieces(self) -> Iterator[tuple[int, int]] | None:
+        """The regions that hold one document each; None for a text that kubectl splits, which may also hold JSON
+        values one behind another."""
+        return None
+
     def position(self, offset: int) -> Position:
         """Line and column, from 1, of a character offset."""
         if self._checkpoints is None:
@@ -709,6 +714,10 @@ _Part: TypeAlias = Contents | _Unreadable
 
 def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
     """Every object of a text, and what cannot be read."""
+    pieces = source.pieces()
+    if pieces is not None:
+        yield from _read_pieces(source, pieces, skippable)
+        return
     rest = 0
     if source.text.lstrip()[:1] == "{":
         rest = yield from _read_json(source)
@@ -717,13 +726,14 @@ def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
     if streams.is_ambiguous(source.text, rest):
         yield from _read_both_ways(source, rest)
     else:
-        yield from _read_pieces(source, rest, skippable)
+        yield from _read_pieces(source, streams.pieces(source.text, rest), skippable)
 
 
-def _read_pieces(source: SourceText, start: int, skippable: Collection[str] = ()) -> Iterator[_Part]:
-    """The documents as kubectl splits them, each of which ends with a line break. A fault in one does not hide the
-    next."""
-    for begin, end in streams.pieces(source.text, start):
+def _read_pieces(
+    source: SourceText, pieces: Iterable[tuple[int, int]], skippable: Collection[str] = ()
+) -> Iterator[_Part]:
+    """The documents of these regions, each of which ends with a line break. A fault in one does not hide the next."""
+    for begin, end in pieces:
         text = source.text[begin:end]
         if _proven_kind(text) in skippable:
             yield _part(skipped=1)
@@ -745,7 +755,7 @@ def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
             known |= _digests(part)
             yield part
     is_faulty = False
-    for part in _read_pieces(source, start):
+    for part in _read_pieces(source, streams.pieces(source.text, start)):
         if isinstance(part, _Unreadable) and part.is_syntax:
             is_faulty = True
             if fault is None:

@@ -1,4 +1,4 @@
-"""Splits a stream of YAML documents where kubectl does, which is not always where YAML does."""
+"""Splits streams of YAML documents where kubectl and Helm do, which is not always where YAML does."""
 
 from __future__ import annotations
 
@@ -43,6 +43,26 @@ def is_ambiguous(text: str, start: int = 0) -> bool:
         return True
     rests = (match[1] for match in _MARKER.finditer(text, start))
     return any(_separates(rest) and _PLAIN_MARKER.fullmatch(rest) is None for rest in rests)
+
+
+_HELM_MARKER = re.compile(r"(?:\A|\n)---[\t\n\f\r ]*")
+
+
+def helm_pieces(text: str) -> Iterator[tuple[int, int]]:
+    """The regions of what a template printed that Helm takes for one document each, without the blanks around them.
+
+    The rules are those of SplitManifests in helm.sh/helm/v3/pkg/releaseutil: ``---`` at the beginning of a line
+    ends a document whatever follows it, which begins the next one.
+    """
+    whole = text.strip(_GO_SPACES)
+    shift = len(text) - len(text.lstrip(_GO_SPACES))
+    start = 0
+    for begin, end in [*(match.span() for match in _HELM_MARKER.finditer(whole)), (len(whole), len(whole))]:
+        piece = whole[start:begin]
+        if content := piece.strip(_GO_SPACES):
+            first = shift + start + len(piece) - len(piece.lstrip(_GO_SPACES))
+            yield _content(text, first, first + len(content))
+        start = end
 
 
 def _separates(rest: str) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kgate.sources import gotemplate
 from kgate.sources.gotemplate import TemplateError, Token, tokens
-from kgate.sources.helm.marks import ALPHABETS, Alphabet, Cloner, MarkedText, Origin
+from kgate.sources.helm.marks import ALPHABETS, MAX_ORIGINS, Alphabet, Cloner, MarkedText, Origin
 
 PIECES = [
     ("plain text", "a: 1\n", ["a: 1\n"]),
@@ -117,7 +117,7 @@ CLONES = [
 @pytest.mark.parametrize("text", [row[1] for row in CLONES], ids=[row[0] for row in CLONES])
 def test_marks_of_text_stand_before_visible_characters(text: str) -> None:
     cloner = Cloner(READABLE, gotemplate.defined_names(tokens(text)))
-    marked = MarkedText(cloner.clone("f", text, tokens(text)), READABLE)
+    marked = MarkedText(cloner.clone("f", text, tokens(text)), READABLE, len(cloner.origins))
     assert marked.clean == text.replace('"h"', '"h.zzkg"')
     assert all(not text[origin.start].isspace() for origin in cloner.origins)
     expected = 1 if "define" not in text else text.count(": ")
@@ -179,7 +179,7 @@ def test_marks_tell_where_a_character_came_from() -> None:
     one, two, three = (alphabet.write(n) for n in (1, 2, 5000))
     opening, closing = alphabet.opening, alphabet.closing
     text = f"\n{alphabet.text}{one}key: {opening}{two}v{opening}{three}w{closing}{closing}"
-    marked = MarkedText(text, alphabet)
+    marked = MarkedText(text, alphabet, MAX_ORIGINS)
     assert marked.clean == "\nkey: vw"
     assert marked.trace(0) is None
     traces = [marked.trace(offset) for offset in (1, 4, 6, 7)]

@@ -9,7 +9,7 @@ import re
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,8 +176,9 @@ def _inner_name(name: str) -> str:
     return inner
 
 
-def pack(folder: Path, target: Path) -> None:
-    """Packs a chart for Helm. Unlike of a folder, it takes every file of an archive, whatever .helmignore says.
+def pack(folder: Path, target: Path, without: Collection[Path] = ()) -> None:
+    """Packs a chart for Helm, but for some of its files. Unlike of a folder, Helm takes every file of an archive,
+    whatever .helmignore says.
 
     Raises ArchiveError for names that mean something else in an archive.
     """
@@ -186,6 +187,8 @@ def pack(folder: Path, target: Path) -> None:
             folders.sort()
             for name in sorted(names):
                 path = Path(place, name)
+                if path in without:
+                    continue
                 inner = path.relative_to(folder).as_posix()
                 if "\\" in inner:
                     raise ArchiveError(f"the name of '{inner}' holds a backslash")

@@ -177,9 +177,11 @@ class Trace(NamedTuple):
 
 
 class MarkedText:
-    """What a clone printed: ``clean`` is the text without marks; the marks are read when first asked about."""
+    """What a clone printed: ``clean`` is the text without marks; the marks are read when first asked about. A template
+    can print some of its own, so numbers from ``count`` on are passed over."""
 
-    def __init__(self, marked: str, alphabet: Alphabet) -> None:
+    def __init__(self, marked: str, alphabet: Alphabet, count: int) -> None:
+        self._count = count
         self.clean = alphabet.strip(marked)
         self._marked = marked
         self._alphabet = alphabet
@@ -213,6 +215,8 @@ class MarkedText:
             length += found.start() - position
             position = found.end()
             number = self._alphabet.read(found[2]) if found[2] else -1
+            if number >= self._count or (number < 0 and found[1] != closing):
+                continue
             if found[1] == opening:
                 depth += 1
                 stack = (*stack, number) if depth <= _DEEPEST else stack

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from kgate.sources.helm.chart import (
     whole_file,
 )
 from kgate.sources.helm.dependencies import Missing
-from kgate.sources.helm.marks import ALPHABETS, Alphabet
+from kgate.sources.helm.marks import ALPHABETS, Alphabet, MarkedText
 from kgate.sources.helm.run import (
     Clones,
     Dump,
@@ -37,7 +37,6 @@ from kgate.sources.helm.run import (
     Names,
     Runner,
     failing_templates,
-    marked_text,
     message,
     template_names,
 )
@@ -201,7 +200,7 @@ class _Chart:
             advice = "" if release.values or release.requested_by else _VALUES_ADVICE
             part.problems.append(replace(failure, message=failure.message + advice))
             return part
-        for contents in self._read(dump, release):
+        for contents in self._read(dump, self._marked(arguments, dump), release):
             part.resources.append(_rendered(contents, self._rendering(release)))
             self._values_left -= contents.values
             if self._values_left < 0:
@@ -249,34 +248,30 @@ class _Chart:
                 )
 
     def _dump(self, arguments: Sequence[str]) -> Dump | Failure:
-        """Renders originals and clones. Where only the clones are at fault, it goes on with fewer, or none; where the
-        chart prints the code points of the marks, with others."""
-        for _ in range(_MOST_ATTEMPTS):
-            found = self._runner.dump(arguments, self._clones)
-            if isinstance(found, Dump):
-                if not self._is_ambiguous(found):
-                    return found
-                self._change_alphabet(found)
-            elif found.exceeded or not self._clones.files:
-                return found
-            else:
-                with _parked(self._clones.files.values(), self._workspace):
-                    plain = self._runner.dump(arguments, self._clones)
-                if isinstance(plain, Failure) or not self._clones.remove_named(found.text):
-                    return plain
-        self._clones.remove()
         return self._runner.dump(arguments, self._clones)
 
-    def _is_ambiguous(self, dump: Dump) -> bool:
-        return bool(self._clones.files) and any(self._clones.alphabet.occurs_in(text) for text in dump.texts.values())
+    def _marked(self, arguments: Sequence[str], dump: Dump) -> Mapping[str, MarkedText]:
+        """What the clones print. Clones that Helm cannot render are left out, all of them if it does not say which."""
+        if any(self._clones.alphabet.occurs_in(text) for text in dump.texts.values()):
+            self._change_alphabet(dump)
+        for _ in range(_MOST_ATTEMPTS if self._clones.files else 0):
+            found = self._runner.dump_clones(arguments, self._clones)
+            if isinstance(found, Dump):
+                alphabet, count = self._clones.alphabet, len(self._clones.origins)
+                return {name: MarkedText(text, alphabet, count) for name, text in found.texts.items()}
+            if found.exceeded or not self._clones.remove_named(found.text):
+                break
+        return {}
 
     def _change_alphabet(self, dump: Dump) -> None:
         """Marks the chart anew with code points that it does not print."""
         self._clones.remove()
         alphabets = (Alphabet(first) for first in ALPHABETS)
         free = (a for a in alphabets if not any(a.occurs_in(text) for text in dump.texts.values()))
-        self._clones.alphabet = next(free, self._clones.alphabet)
-        self._clones.write(self._templates)
+        alphabet = next(free, None)
+        if alphabet is not None:
+            self._clones.alphabet = alphabet
+            self._clones.write(self._templates)
 
     def _dump_degraded(self, arguments: Sequence[str], part: _Part) -> Dump | Failure:
         """Renders without the templates that fail, each of which is a Problem."""
@@ -313,14 +308,13 @@ class _Chart:
 
     # ------------------------------------------------------------------------------ reading what came
 
-    def _read(self, dump: Dump, release: Release) -> Iterator[Contents]:
+    def _read(self, dump: Dump, marked: Mapping[str, MarkedText], release: Release) -> Iterator[Contents]:
         chart = ChartMap(self._templates, self._clones.origins)
         values = {node.name: self._values(release, _line_of(node)) for node in self._nodes}
         for name, (node, key) in sorted(self._names.items(), key=self._sort_key):
             text = dump.texts.get(name, "")
             if text.strip():
-                marked = marked_text(dump, name, self._clones.alphabet)
-                rendered = RenderedText(self._templates[key], text, marked, chart, values[node.name])
+                rendered = RenderedText(self._templates[key], text, marked.get(name), chart, values[node.name])
                 yield _read_text(rendered, self._options.asked_kinds)
         if release.with_crds:
             yield from self._crds(dump)

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate import process
+from kgate import process, streams
 from kgate.sources import gotemplate
 from kgate.sources.helm.archive import ArchiveError, pack
 from kgate.sources.helm.chart import ChartCopy, ChartNode, Template
-from kgate.sources.helm.marks import Alphabet, Cloner, MarkedText, Origin
+from kgate.sources.helm.marks import Alphabet, Cloner, Origin
 from kgate.sources.jsontext import json_text
 from kgate.sources.requests import Release, RenderOptions, ValuesFile, advice
 from kgate.sources.tools import Tool
@@ -28,8 +28,7 @@ _HEADER = re.compile(r"\n---\n# Source: ([^\n]+)(?=\n)")
 @dataclass(slots=True)
 class Clones:
     """The marked clones in the copy of a chart. All lie one folder deeper than their originals, so that templates
-    of one name win over each other as the originals do; the folder's name cannot be guessed, so that no template
-    can print text in their name."""
+    of one name win over each other as the originals do."""
 
     alphabet: Alphabet
     folder: str = field(default_factory=lambda: f"zz-kgate-{secrets.token_hex(8)}")
@@ -89,12 +88,11 @@ def _templates_depth(parts: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What each template printed: by the name that Helm has for it. Texts are joined where a name came several
-    times, since one of them is a template's own text that begins like Helm's. ``charts`` names the charts that were
-    rendered: all but libraries and those that are switched off."""
+    """What each template printed, or its clone: by the name that Helm has for the template. Texts are joined where a
+    name came several times, since one of them is a template's own text that begins like Helm's. ``charts`` names the
+    charts that were rendered: all but libraries and those that are switched off."""
 
     texts: Mapping[str, str]
-    clones: Mapping[str, str]
     charts: frozenset[str]
 
 
@@ -164,15 +162,25 @@ class Runner:
         return self.copy.folder.with_suffix(".tgz")
 
     def dump(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
-        """Renders originals and clones at once. A file that is no YAML makes Helm print what each template printed
-        instead of parsing it; that this file is in the output is the proof that all templates were rendered. Every
-        chart gets one, which tells whether it is switched on."""
+        """What the templates print. No clone is there: a template can change ``.Values`` for those after it, and
+        would see its clone do it."""
+        return self._dump(arguments, clones, clones.files.values(), "/templates/")
+
+    def dump_clones(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
+        """What the clones print, in a rendering of both."""
+        return self._dump(arguments, clones, (), f"/templates/{clones.folder}/")
+
+    def _dump(self, arguments: Sequence[str], clones: Clones, without: Collection[Path], wanted: str) -> Dump | Failure:
+        """What is printed by templates in the folder ``wanted``. A file that is no YAML makes Helm print what each
+        template printed instead of parsing it; that this file is in the output is the proof that all templates were
+        rendered. Every chart gets one, which tells whether it is switched on. No template can print text in its name,
+        which is not known to any."""
         for folder in {node.folder for node in self.nodes}:
             proof = folder / "templates" / clones.folder / _PROOF
             proof.parent.mkdir(parents=True, exist_ok=True)
             proof.write_text(_NOT_YAML, encoding="utf-8")
         try:
-            pack(self.copy.folder, self._packed)
+            pack(self.copy.folder, self._packed, frozenset(without))
         except (ArchiveError, OSError) as error:
             return Failure(f"it cannot be packed: {error}")
         command = [os.fspath(self.helm.path), "template", "--debug", *arguments]
@@ -183,7 +191,7 @@ class Runner:
         stranger = self._stranger(text)
         if stranger:
             return Failure(f"it renders {stranger}, a sub-chart that is not found in the chart")
-        found = self._split(text, clones)
+        found = self._split(text, clones, wanted)
         return found if found is not None else Failure(outcome.error_text)
 
     def _stranger(self, text: str) -> str:
@@ -194,16 +202,15 @@ class Runner:
             (chart for chart in charts if chart not in known and chart.startswith(f"{self.nodes[0].name}/charts/")), ""
         )
 
-    def _split(self, text: str, clones: Clones) -> Dump | None:
+    def _split(self, text: str, clones: Clones, wanted: str) -> Dump | None:
         """The dump by names. Only names of templates in the copy begin a text; None if the top chart's proof is not
         there."""
         part = f"/templates/{clones.folder}/"
         proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.nodes}
-        heads = [
-            head
-            for head in _HEADER.finditer(text)
-            if head[1] in proofs or head[1].replace(part, "/templates/", 1) in self.names
-        ]
+        known = {
+            name.replace("/templates/", folder, 1): name for name in self.names for folder in {wanted, "/templates/"}
+        }
+        heads = [head for head in _HEADER.finditer(text) if head[1] in proofs or head[1] in known]
         texts: dict[str, list[str]] = {}
         ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
         for head, end in zip(heads, ends, strict=True):
@@ -211,12 +218,8 @@ class Runner:
         charts = frozenset(proofs[name] for name in texts if name in proofs)
         if self.nodes[0].name not in charts:
             return None
-        joined = {name: _joined(parts) for name, parts in texts.items() if name not in proofs}
-        return Dump(
-            {name: text for name, text in joined.items() if part not in name},
-            {name.replace(part, "/templates/", 1): text for name, text in joined.items() if part in name},
-            charts,
-        )
+        own = {name: parts for name, parts in texts.items() if name in known and wanted in name}
+        return Dump({known[name]: _joined(parts) for name, parts in own.items()}, charts)
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -227,20 +230,11 @@ def _joined(parts: Sequence[str]) -> str:
     kept: list[str] = []
     documents: set[str] = set()
     for part in sorted(parts, key=lambda text: (-len(text), text)):
-        own = {document.strip() for document in _DOCUMENT_END.split(part)} - {""}
+        own = {part[start:end] for start, end in streams.helm_pieces(part)}
         if not kept or not own <= documents:
             kept.append(part)
             documents |= own
-    return "---\n".join(kept)
-
-
-_DOCUMENT_END = re.compile(r"(?:\A|\n)---")
-
-
-def marked_text(dump: Dump, name: str, alphabet: Alphabet) -> MarkedText | None:
-    """What the clone of a template printed."""
-    text = dump.clones.get(name)
-    return MarkedText(text, alphabet) if text is not None else None
+    return "\n---\n".join(kept)
 
 
 # ----------------------------------------------------------------------------------- what Helm says

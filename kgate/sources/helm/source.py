@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from kgate import manifest
+from kgate import manifest, streams
 from kgate.model import Json, Location, Pointer, Problem, Related, list_index, pointer_tokens
 from kgate.sources import gotemplate
 from kgate.sources.helm import gocontext
@@ -49,8 +49,10 @@ class ChartMap:
     def region(self, trace: Trace) -> Region:
         """What printed a character: literal text from there on, or the outermost action."""
         if trace.text is not None:
-            origin = self.origins[trace.text[0]]
-            return Region(origin.file, origin.start + trace.text[1], origin.start + trace.text[1] + 1)
+            number, offset = trace.text
+            origin = self.origins[number]
+            start = min(origin.start + offset, len(self.templates[origin.file].text))
+            return Region(origin.file, start, start + 1)
         return self.frame_region(trace.frames[0])
 
     def frame_region(self, frame: int) -> Region:
@@ -140,6 +142,10 @@ class RenderedText(manifest.SourceText):
         self._marked = marked
         self._chart = chart
         self._values = values
+
+    def pieces(self) -> Iterator[tuple[int, int]]:
+        """The documents as Helm splits them."""
+        return streams.helm_pieces(self.text)
 
     def document(self, start: int, root: manifest.Node | None, length: int = 0) -> manifest.Document:
         """What locates the fields of a rendered document in the sources."""

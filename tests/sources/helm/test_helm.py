@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import os
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -941,3 +942,66 @@ def test_too_many_aliases_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"Chart.yaml": CHART + many, "charts/sub/Chart.yaml": SUB})
     (problem,) = render(tmp_path).problems
     assert "more than 500 sub-charts" in problem.message
+
+
+JSON_POD = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"hostPID":true}}'
+ONCE = pod("  hostPID: true\n")
+
+SPLIT_BY_HELM = {
+    "JSON behind the mark": f"---{JSON_POD}",
+    "a no-break space before it": f"\xa0{JSON_POD}",
+    "a no-break space behind the mark": f"--- \xa0{JSON_POD}",
+    "an ideographic space, JSON over two lines": "---\u3000" + JSON_POD.replace(",", ",\n "),
+    "behind a document that is no object": f"null\n---{JSON_POD}",
+    "CRLF": f"a: b\r\n---\xa0{JSON_POD}\r\n",
+    "a key behind the mark": f"a: b\n---{ONCE}",
+    "printed by an action": f"---{{{{ `{JSON_POD}` }}}}",
+    "a hook": "---" + JSON_POD.replace('"name"', '"annotations":{"helm.sh/hook":"pre-install"},"name"'),
+    "in the name of another template": f"#\n---\n# Source: web/templates/other.yaml\n#\n---{JSON_POD}",
+}
+
+
+@pytest.mark.parametrize("tool", ["3.17", "4.3"])
+@pytest.mark.parametrize("text", SPLIT_BY_HELM.values(), ids=SPLIT_BY_HELM)
+def test_documents_are_those_of_helm(tmp_path: Path, tool: str, text: str) -> None:
+    write(tmp_path, {NET: text, "templates/other.yaml": JSON_POD.replace("web", "other")})
+    printed = subprocess.run(
+        [helm_tool(tool).path, "template", "x", tmp_path / "charts/web"], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.count("Pod") == 2
+    names = sorted(resource.id.name for resource in render(tmp_path, tool=tool).resources)
+    assert names == ["other", "web"]
+
+
+CHANGING = {
+    "printed once": '{{ if not .Values.done }}{{ $_ := set .Values "done" true }}\n' + ONCE + "{{ end }}",
+    "printed once for a release": '{{ if not .Release.x }}{{ $_ := set .Release "x" true }}\n' + ONCE + "{{ end }}",
+    "counted": pod("  hostPID: {{ not .Values.n }}\n") + '{{ $_ := set .Values "n" 1 }}',
+    "sorted in place": pod('  hostPID: {{ eq (first .Chart.Keywords) "b" }}\n')
+    + "{{ $_ := sortAlpha .Chart.Keywords }}",
+    "the name of a clone": (
+        '{{ if contains "zz-" .Template.Name }}{{ $_ := set .Values "leak" .Template.Name }}{{ end }}\n'
+        "{{ with .Values.leak }}---\n# Source: {{ . }}\n{{ end }}" + ONCE
+    ),
+    "the name of a clone, forged by the original": (
+        '{{ if contains "zz-" .Template.Name }}{{ $_ := set .Values "leak" .Template.Name }}{{ end }}a: b\n'
+        '---\n# Source: {{ .Values.leak | default "web/templates/net.yaml" }}\n' + ONCE
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", ["3.17", "4.3"])
+@pytest.mark.parametrize("text", CHANGING.values(), ids=CHANGING)
+def test_a_template_is_judged_as_it_prints_without_its_clone(tmp_path: Path, tool: str, text: str) -> None:
+    write(tmp_path, {NET: text, "Chart.yaml": f"{CHART}keywords: [b, a]\n"})
+    assert only(render(tmp_path, tool=tool)).body["spec"] == {"hostPID": True}
+
+
+@pytest.mark.parametrize("sign", "\ue000\ue001\ue002")
+@pytest.mark.parametrize("number", ["\uf002\uf002", "\ue003\ue003", "\ue003\ue004", ""])
+def test_marks_that_only_the_clone_prints_lead_nowhere(tmp_path: Path, sign: str, number: str) -> None:
+    forged = f'(ternary "{sign}{number}" "" (contains "zz-" .Template.Name))'
+    long = '{{ repeat 20000 "#" }}\n'
+    write(tmp_path, {NET: f"{{{{ {forged} }}}}{long}" + pod(f'  hostPID: {{{{ printf "%strue" {forged} }}}}\n')})
+    place = only(render(tmp_path)).locate("/spec/hostPID")
+    assert place.path == f"charts/web/{NET}"
