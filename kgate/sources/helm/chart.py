@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,6 +225,8 @@ class Metadata:
             if file.error:
                 text = f"cannot be read, so the chart is not judged: {file.error}"
                 raise ChartError(Problem(file.source.path, None, text))
+            if not _PRINTABLE.fullmatch(self.name):  # Helm removes some letters
+                raise _unclear(file, "/name", "has a name with letters beyond ASCII, so the chart is not judged")
             _refuse_other_case(file, "", file.value, _CHART_KEYS)
             for index, entry in enumerate(self.dependencies if file is self.listing else ()):
                 _refuse_other_case(file, child_pointer("", "dependencies", index), entry, _DEPENDENCY_KEYS)
@@ -236,6 +240,7 @@ class Metadata:
                 raise _unclear(self.older, child_pointer("", key), text)
 
 
+_PRINTABLE = re.compile("[ -~]*")
 _CHART_KEYS = ("name", "version", "type", "dependencies")
 _DEPENDENCY_KEYS = ("name", "version", "repository", "condition", "tags", "alias")
 
@@ -303,21 +308,43 @@ def _with_children(copy: ChartCopy, node: ChartNode) -> Iterator[ChartNode]:
     yield node
     folders = subchart_folders(node.folder) if len(node.scope) < MAX_NESTING else []
     dependencies = Metadata(node.folder, node.mount).dependencies if folders else []
-    for folder in folders:
-        mount = copy.mount(folder)
-        metadata = Metadata(folder, mount)
-        metadata.refuse_unclear()
-        for alias in _aliases(metadata, dependencies):
-            child = ChartNode(folder, f"{node.name}/charts/{alias}", (*node.scope, alias), mount, node)
-            yield from _with_children(copy, child)
+    charts = [Metadata(folder, copy.mount(folder)) for folder in folders]
+    for chart in charts:
+        chart.refuse_unclear()
+    _refuse_twins(charts, dependencies)
+    for chart in charts:
+        for alias in _aliases(chart, dependencies):
+            name = f"{node.name}/charts/{alias}"
+            yield from _with_children(copy, ChartNode(chart.folder, name, (*node.scope, alias), chart.mount, node))
+
+
+def _refuse_twins(charts: Sequence[Metadata], dependencies: Sequence[Mapping[str, Json]]) -> None:
+    """Raises ChartError for sub-charts that Helm calls by one name: which of their templates it takes is chance."""
+    owners: dict[str, Metadata] = {}
+    shared = {name for name, count in Counter(chart.name for chart in charts).items() if count > 1}
+    for chart in charts:
+        entries = [entry for entry in dependencies if entry.get("name") == chart.name]
+        names = {str(entry.get("alias") or chart.name) for entry in entries if _fits(chart, entry)} or {chart.name}
+        if chart.name in shared and not all(semver.is_simple(str(entry.get("version"))) for entry in entries):
+            names.add(chart.name)
+        twin = next((owners[name] for name in sorted(names) if name in owners), None)
+        if twin is not None:
+            place, name = chart.chart.locate("/name"), chart.name
+            other = twin.mount.archive or twin.mount.shown
+            text = f"sub-chart '{name}' may have the same name as that of {other}, so Helm takes either; remove one"
+            raise ChartError(Problem(place.path, None if place.is_approximate else place.start.line, text))
+        owners |= dict.fromkeys(names, chart)
+
+
+def _fits(chart: Metadata, entry: Mapping[str, Json]) -> bool:
+    return semver.satisfies(str(chart.chart.value.get("version") or ""), str(entry.get("version") or ""))
 
 
 def _aliases(chart: Metadata, dependencies: Sequence[Mapping[str, Json]]) -> list[str]:
     """The names that a sub-chart may have among its siblings. It keeps its own where an entry asks for another
     version of it, for then Helm takes no notice of the alias (chartutil/dependencies.go)."""
     entries = [entry for entry in dependencies if entry.get("name") == chart.name]
-    version = str(chart.chart.value.get("version") or "")
-    fits = all(semver.satisfies(version, str(entry.get("version") or "")) for entry in entries)
+    fits = all(_fits(chart, entry) for entry in entries)
     return sorted(
         {str(entry.get("alias") or chart.name) for entry in entries} | (set() if entries and fits else {chart.name})
     )

@@ -27,6 +27,12 @@ def satisfies(version: str, ranges: str) -> bool:
     return any(_holds(numbers, early, part.strip()) for part in (ranges or "*").split("||"))
 
 
+def is_simple(ranges: str) -> bool:
+    """Whether a range is of one term without a version before a release."""
+    found = _TERM.fullmatch(ranges)
+    return found is not None and not found[5]
+
+
 def lowest(ranges: str) -> str:
     """A version of a range, or 0.0.0 if none is found: one that the range names, or the next beyond it."""
     named = [_numbers(term) for term in _TERM.finditer(ranges[:_LONGEST])]

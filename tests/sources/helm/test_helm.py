@@ -739,7 +739,31 @@ def test_an_ignore_file_hides_no_more_than_from_helm(tmp_path: Path, files: File
     assert only(render(tmp_path)).body["spec"]["hostPID"] is True
 
 
+_TWINS = {"charts/a/Chart.yaml": SUB, f"charts/a/{NET}": _WEAK, "charts/b/Chart.yaml": SUB, f"charts/b/{NET}": "#"}
+_TWIN = ("charts/b/Chart.yaml:2", "sub-chart 'sub' may have the same name as that of charts/web/charts/a")
 UNCERTAIN: list[tuple[str, Files, str, str]] = [
+    ("two sub-charts of one name, of which Helm takes either", _TWINS, *_TWIN),
+    (
+        "two sub-charts that are perhaps for one entry",
+        {"Chart.yaml": CHART + "dependencies: [{name: sub, version: '>=1 <3', alias: x}]\n", **_TWINS},
+        *_TWIN,
+    ),
+    (
+        "an alias that is the name of another",
+        {
+            "Chart.yaml": CHART + "dependencies: [{name: db, version: 1.x, alias: sub}]\n",
+            **_TWINS,
+            "charts/b/Chart.yaml": SUB.replace("sub", "db"),
+        },
+        "charts/b/Chart.yaml:2",
+        "sub-chart 'db' may have the same name as that of charts/web/charts/a",
+    ),
+    (
+        "a name with a letter that Helm removes",
+        {"charts/sub/Chart.yaml": SUB.replace("name: sub", 'name: "su\\u200Bb"')},
+        "charts/sub/Chart.yaml:2",
+        "letters beyond ASCII",
+    ),
     (
         "a type that requirements.yaml overwrites",
         {"Chart.yaml": CHART + "type: library\n", "requirements.yaml": "type: application\n", NET: _WEAK},
@@ -815,13 +839,6 @@ def test_sub_charts_below_too_many_others_are_refused(tmp_path: Path) -> None:
     assert "more than 8 layers" in problem.message
 
 
-def test_a_sub_chart_that_only_helm_knows_is_a_problem(tmp_path: Path) -> None:
-    sub = SUB.replace("name: sub", 'name: "su\\u200Bb"')
-    write(tmp_path, {"charts/sub/Chart.yaml": sub, f"charts/sub/{NET}": _WEAK})
-    (problem,) = render(tmp_path).problems
-    assert "web/charts/sub, a sub-chart that is not found" in problem.message
-
-
 def test_a_missing_dependency_that_only_helm_knows_to_be_on_is_a_problem(tmp_path: Path) -> None:
     dependency = "dependencies:\n- {name: db, version: '>1.2', alias: a, condition: a.enabled}\n"
     off, on = "a: {enabled: false}\n", "---\na: {enabled: true}\n"
@@ -830,6 +847,16 @@ def test_a_missing_dependency_that_only_helm_knows_to_be_on_is_a_problem(tmp_pat
     write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": off + on})
     (problem,) = render(tmp_path, tool="4.3").problems  # which merges the documents of a values file
     assert "web/charts/a, a sub-chart that is not found" in problem.message
+
+
+def test_two_versions_of_a_sub_chart_are_judged(tmp_path: Path) -> None:
+    entries = "- {name: sub, version: 1.x, alias: old}\n- {name: sub, version: ^2.0, alias: new}\n"
+    second = SUB.replace("1.0.0", "2.1.0")
+    files = {**_TWINS, "charts/b/Chart.yaml": second, f"charts/b/{NET}": pod("  hostIPC: true", "b")}
+    write(tmp_path, {"Chart.yaml": CHART + "dependencies:\n" + entries, **files})
+    contents = render(tmp_path)
+    assert not contents.problems
+    assert {item.id.name for item in contents.resources} == {"web", "b"}
 
 
 def test_a_line_break_in_the_name_of_a_template_is_refused(tmp_path: Path) -> None:
