@@ -222,8 +222,8 @@ class _Chart:
         return None
 
     def _drop_missing(self, release: Release, part: _Part) -> Problem | None:
-        """Takes missing dependencies that the values switch off from the list of the copy. Gives the problem that
-        another one is, or notes it, if the user allows to render without."""
+        """Puts charts in place of missing dependencies that the values switch off. Gives the problem that another one
+        is, or takes it from the list of the copy, if the user allows to render without."""
         if not self._missing:
             return None
         for stand_in in self._stand_ins:
@@ -235,7 +235,8 @@ class _Chart:
             part.problems += [dependencies.problem(item, self._metadata) for item in wanted[1:]]
             return dependencies.problem(wanted[0], self._metadata)
         part.problems += [dependencies.dropped_problem(item) for item in wanted]
-        dependencies.write_without(self._metadata, wanted)
+        if self._options.helm_degraded:
+            dependencies.write_without(self._metadata, wanted)
         return None
 
     def _nested_missing(self, release: Release) -> Iterator[Problem]:

@@ -437,6 +437,14 @@ def test_a_missing_dependency_that_is_switched_off(tmp_path: Path) -> None:
     assert ["db 1.x is not in charts/" in problem.message for problem in contents.problems] == [True]
 
 
+def test_a_template_that_reads_the_list_of_dependencies(tmp_path: Path) -> None:
+    listed = "dependencies:\n- {name: db, version: 1.x, repository: 'https://example.org', condition: db.enabled}\n"
+    template = f'{{{{ if hasPrefix "dep" (.Files.Get "requirements.yaml") }}}}{pod("  hostPID: true")}{{{{ end }}}}'
+    files = {"requirements.yaml": listed, "values.yaml": "db: {enabled: false}", NET: template}
+    write(tmp_path, {"Chart.yaml": CHART.replace("v2", "v1"), **files})
+    assert only(render(tmp_path)).body["spec"]["hostPID"] is True
+
+
 UNSURE: list[tuple[str, str, str]] = [
     ("a path with a blank, which Helm does not remove", "condition: 'a.on, b.on'", "b: {'on': false}"),
     ("a path into values that the dependency may set", "condition: 'db.x,b.on'", "b: {'on': false}"),
