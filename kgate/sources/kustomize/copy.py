@@ -102,7 +102,7 @@ class Copy:
         return path if path in self.places else None
 
     def _copy_files(self, workspace: Workspace, graph: Graph) -> None:
-        made = {node.path: node.source.text for node in graph.nodes if not node.path.is_file()}
+        made = {node.path: node.source.text for node in graph.nodes if not os.path.isfile(node.path)}
         self.given.update(made)
         for file in graph.files:
             target = self.place(self.clean, file)

@@ -18,16 +18,16 @@ def edited(content: Mapping[str, Json], additions: Mapping[str, Json]) -> dict[s
     """The fields of a kustomization with the additions: single values are replaced, entries of lists that have a
     name replace those of the same name, labels and annotations of the same key too, and all else is appended.
 
-    What has the wrong type stays, for kustomize to complain about.
+    What has the wrong type takes the place of what is there, or stays there, for kustomize to complain about.
     """
     found = dict(content)
     for name, value in additions.items():
-        merge = _MERGES.get(name)
+        wanted, merge = _MERGES.get(name, (object, None))
         own = found.get(name)
-        if merge is None:
+        if merge is None or not isinstance(value, wanted):
             found[name] = value
-        elif own is None or isinstance(own, type(value)):
-            found[name] = merge(type(value)() if own is None else own, value)
+        elif own is None or isinstance(own, wanted):
+            found[name] = merge(wanted() if own is None else own, value)
     return found
 
 
@@ -57,8 +57,9 @@ def _labels(own: Sequence[Json], added: Sequence[Json]) -> list[Json]:
     """Entries of ``labels``: pairs go into the first entry that is for the same fields."""
     found = list(own)
     for entry in added:
-        place = next((index for index, other in enumerate(found) if _reach(other) == _reach(entry)), None)
-        if place is None:
+        reach = _reach(entry)
+        place = next((index for index, other in enumerate(found) if _reach(other) == reach), None)
+        if place is None or reach is None:
             found.append(entry)
         else:
             found[place] = {
@@ -91,14 +92,15 @@ def _lacking(own: Sequence[Json], added: Sequence[Json]) -> Iterator[Json]:
     return (value for value in added if value not in own)
 
 
-_MERGES: Mapping[str, Callable[..., Json]] = {
-    "images": _by_name,
-    "replicas": _by_name,
-    "labels": _labels,
-    "commonLabels": _over,
-    "commonAnnotations": _over,
-    "components": _new_after,
-    "patches": _after,
-    "patchesStrategicMerge": _after,
-    "patchesJson6902": _after,
+_MERGES: Mapping[str, tuple[type, Callable[..., Json]]] = {
+    "images": (list, _by_name),
+    "replicas": (list, _by_name),
+    "labels": (list, _labels),
+    "commonLabels": (dict, _over),
+    "commonAnnotations": (dict, _over),
+    "components": (list, _new_after),
+    "patches": (list, _after),
+    "patchesStrategicMerge": (list, _after),
+    "patchesJson6902": (list, _after),
 }
+"""The type of a field, and how an addition goes into what is there."""

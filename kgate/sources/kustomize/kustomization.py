@@ -125,8 +125,8 @@ class Kustomization:
 
 
 def find(folder: Path) -> Path | None:
-    """The kustomization file of a folder, or None."""
-    return next((folder / name for name in KUSTOMIZATION_NAMES if (folder / name).is_file()), None)
+    """The kustomization file of a folder, or None, also where the name is too long for one."""
+    return next((folder / name for name in KUSTOMIZATION_NAMES if os.path.isfile(folder / name)), None)
 
 
 def read(folder: Path, repository: Repository) -> Kustomization:

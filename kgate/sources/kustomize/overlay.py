@@ -146,7 +146,7 @@ def _edit(copy: Copy, tree: Path) -> None:
     assert changes is not None
     additions = dict(changes.value)
     for key in _PATCHES:
-        if key in additions:
+        if isinstance(additions.get(key), list):
             additions[key] = [_inlined(entry, copy, tree) for entry in additions[key]]
     if tree == copy.clean:
         copy.originals[copy.folder / path.name] = text
@@ -155,6 +155,8 @@ def _edit(copy: Copy, tree: Path) -> None:
 
 def _inlined(entry: Json, copy: Copy, tree: Path) -> Json:
     """The entry of a patch with the text that kgate has written into a file."""
+    if not isinstance(entry, str | dict):
+        return entry
     path = Path(entry if isinstance(entry, str) else str(entry.get("path") or ""))
     if not path.is_relative_to(copy.clean / _CHANGES):
         return entry

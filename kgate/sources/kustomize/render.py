@@ -107,7 +107,7 @@ def _failed(problems: Iterable[Problem], files: int = 1) -> manifest.Contents:
 
 def _generated(job: _Job) -> dict[Path, Kustomization]:
     """The kustomization that a folder without one gets, as Flux makes it."""
-    if not job.folder.is_dir():
+    if not os.path.isdir(job.folder):
         raise KustomizationError(job.folder, None, "no such folder; check the path that names it")
     if not job.folder.is_relative_to(job.workspace.root):
         raise KustomizationError(job.folder, None, "lies outside of the repository, so it is not built")

@@ -181,7 +181,7 @@ class _Choice:
 
     def take(self, node: Node, key: str, *, literal: bool = False) -> bool:
         """Takes a scalar if a mark can stand in it."""
-        if node.value is None or node.value == "" or key in IDENTITY:
+        if node.value in (None, "") or isinstance(node.value, list | dict) or key in IDENTITY:
             return False
         image = ""
         if key == "image":

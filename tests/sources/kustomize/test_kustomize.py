@@ -799,6 +799,15 @@ def test_a_patch_file_that_an_addition_names_is_located(tmp_path: Path) -> None:
 
 
 UNBUILDABLE = {
+    "a component whose name is too long": ({"components": ["a/" + "x" * 300]}, "File name too long"),
+    "labels that are a number": ({"labels": 1.5}, "cannot unmarshal number"),
+    "a label that is a number": ({"labels": [1.5]}, "cannot unmarshal number"),
+    "images that are a number": ({"images": 1.5}, "cannot unmarshal number"),
+    "components that are a number": ({"components": 1.5}, "cannot unmarshal number"),
+    "patches that are a number": ({"patches": 1.5}, "cannot unmarshal number"),
+    "a patch that is a number": ({"patches": [1.5]}, "cannot unmarshal string"),
+    "labels of all that are a list": ({"commonLabels": ["a"]}, "cannot unmarshal array"),
+    "a tag that is a list": ({"images": [{"name": "web", "newTag": [""]}]}, "cannot unmarshal array"),
     "a field in another case": (
         {"patchesJson6902": [{"target": {"Kind": "Deployment"}, "patch": "x"}]},
         "kustomize takes 'Kind' for kind",
@@ -816,6 +825,19 @@ def test_additions_that_are_not_built(additions: dict[str, Any], told: str, repo
     (problem,) = contents.problems
     assert problem.path == "overlay/kustomization.yaml"
     assert told in problem.message
+
+
+def test_additions_beside_fields_of_the_wrong_type(repository: Path) -> None:
+    text = "resources: [../base]\nlabels: [1.5]\nimages: [{name: web, newTag: ['']}]\npatches: 1.5\n"
+    additions = {
+        "labels": [{"pairs": {"a": "b"}}],
+        "patches": [{"patch": "x"}],
+        "images": [{"name": "a", "newTag": "b"}],
+    }
+    (problem,) = render(
+        repository, "overlay", {**based(""), "overlay/kustomization.yaml": text}, additions=additions
+    ).problems
+    assert "cannot unmarshal" in problem.message
 
 
 def test_without_marks_places_are_approximate(tmp_path: Path) -> None:
