@@ -76,13 +76,17 @@ class Repository:
         """
         wanted = normalise_url(url)
         known = {normalise_url(own) for own in self.urls}
-        if not wanted or wanted in known:
+        if not wanted or self.is_known_as(url):
             return bool(wanted)
         remote = {own for own in known if not own.startswith("/")}
         names = {_last_segment(own) for own in remote} | {self.root.name.lower()}
         if not self._may_mean(path):
             return False
         return _last_segment(wanted) in names or (not remote and not _is_root(path))
+
+    def is_known_as(self, url: str) -> bool:
+        """Whether a URL is one of those of this repository, and not only one that may mean it."""
+        return normalise_url(url) in {normalise_url(own) for own in self.urls}
 
     def has(self, path: str) -> bool:
         """Whether a path that is more than the root leads to something here, or out of here."""

@@ -12,6 +12,7 @@ from kgate.sources import templated
 from kgate.sources.gitops.argocd_directory import plan_directory
 from kgate.sources.gitops.argocd_helm import helm_release
 from kgate.sources.gitops.argocd_kustomize import kustomization
+from kgate.sources.gitops.assumed import note_repository, note_revision
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.requests import ChartRequest, Request
@@ -60,6 +61,8 @@ def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
     elif not deployment.repository.is_meant(url, path):
         source.note(f"{path} of {shown_url(url)} is not in this repository, so it is not judged", "path")
     else:
+        note_repository(source, "repoURL", deployment.repository)
+        note_revision(source, "targetRevision")
         folder = source.find(deployment.repository, path, "path")
         if folder is not None and not folder.is_dir():
             source.problem(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")

@@ -10,6 +10,7 @@ from pathlib import Path
 from kgate.model import Location, Pointer
 from kgate.regexp import PatternError
 from kgate.repository import SearchError
+from kgate.sources.gitops.assumed import note_repository, note_revision
 from kgate.sources.gitops.deployment import Deployment
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
@@ -70,6 +71,8 @@ def _resolve(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope
             message = f"the values of '{text.lstrip('/')}' in {shown_url(url)} are unknown: they are not here"
             helm.problem(f"{helm.name(*where)}: {message}", *where)
             return
+        note_repository(reference, "repoURL", deployment.repository)
+        note_revision(reference, "targetRevision")
     else:
         text = deployment.expand(text, source)
     if _SCHEME.match(text):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from kgate.model import Resource
 from kgate.repository import Repository
+from kgate.sources.gitops import flux_ignore
+from kgate.sources.gitops.assumed import note_flux_source
 from kgate.sources.gitops.catalogue import Catalogue
 from kgate.sources.gitops.fields import Fields
 from kgate.urls import shown_url
@@ -39,10 +42,23 @@ class Surroundings:
             return self._path_of_artifact(reference, path)
         source = self.find(reference, (GROUP, reference.text("kind")))
         if source is None:
-            is_here = reference.text("name") == BOOTSTRAP_NAME or self.repository.has("./" + path)
+            is_bootstrap = reference.text("name") == BOOTSTRAP_NAME
+            is_here = is_bootstrap or self.repository.has("./" + path)
+            if is_here and not is_bootstrap:
+                message = "is not among the manifests, and taken for this repository, as the path exists here"
+                reference.note(f"{reference.text('kind')} '{reference.text('name')}' {message}", "name")
         else:
-            is_here = self.repository.is_meant(self._url(source, reference), "./" + path)
+            url = self._url(source, reference)
+            is_here = self.repository.is_meant(url, "./" + path)
+            if is_here:
+                note_flux_source(_spec(source, reference), url, reference, self.repository)
         return "./" + path.removeprefix("./").lstrip("/") if is_here else None
+
+    def leaves_out(self, reference: Fields, path: Path) -> bool:
+        """Whether a file of this repository is not in the artifact of the source that is referred to."""
+        source = self.find(reference, (GROUP, reference.text("kind")))
+        rules = _spec(source, reference).text("ignore") if source is not None else ""
+        return flux_ignore.leaves_out(path, self.repository, rules)
 
     def shown(self, reference: Fields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
@@ -52,7 +68,7 @@ class Surroundings:
 
     def _url(self, source: Resource, reference: Fields) -> str:
         """The URL of a source; of a bucket, its endpoint and name."""
-        spec = Fields(source, source.body, "", reference.log).section("spec")
+        spec = _spec(source, reference)
         bucket = f"s3://{spec.text('endpoint')}/{spec.text('bucketName')}" if spec.text("bucketName") else ""
         return spec.text("url") or bucket
 
@@ -84,6 +100,10 @@ class Surroundings:
                     yield _folder(copy.text("to").removeprefix("@artifact")), folder or "." if is_whole else ""
             if artifacts:
                 return
+
+
+def _spec(source: Resource, reference: Fields) -> Fields:
+    return Fields(source, source.body, "", reference.log).section("spec")
 
 
 def _namespace(reference: Fields) -> str:

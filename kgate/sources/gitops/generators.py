@@ -17,6 +17,7 @@ from kgate.model import Json
 from kgate.regexp import PatternError
 from kgate.repository import Repository, SearchError
 from kgate.sources import globs
+from kgate.sources.gitops.assumed import note_repository, note_revision
 from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.placeholders import Filler, Parameters, TemplateError
 from kgate.sources.gitops.selectors import matches
@@ -151,6 +152,8 @@ class Generators:
         if not url or not any(self.repository.is_meant(url, prefix) for prefix in prefixes):
             section.note(f"{kind} of {shown_url(url)} cannot be resolved: it is not this repository", "repoURL")
             return _UNKNOWN
+        note_repository(section, "repoURL", self.repository)
+        note_revision(section, "revision")
         paths = self._matching(section, entries, kind)
         found = self._of_folders(paths) if kind == "directories" else self._of_files(section, paths)
         prefix = section.text("pathParamPrefix")

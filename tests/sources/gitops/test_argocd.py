@@ -234,6 +234,24 @@ def test_labels_without_selectors(shop: Shop) -> None:
     assert found.locate("/labels/0/pairs/app").start.line == 12
 
 
+ASSUMED = {
+    "a fork": (
+        "",
+        "note apps.yaml:8: https://git.example.org/fork/deploy is taken for this repository, as its name or",
+    ),
+    "a tag": ("targetRevision: v1\n", "note apps.yaml:10: spec.source.targetRevision 'v1' is taken for this checkout"),
+    "the usual branch": ("targetRevision: main\n", None),
+}
+
+
+@pytest.mark.parametrize(("more", "message"), ASSUMED.values(), ids=ASSUMED)
+def test_what_is_taken_for_this_checkout_is_told(shop: Shop, more: str, message: str | None) -> None:
+    text = application(f"path: overlay\n{more}")
+    planned = shop.plan(text if more else text.replace(URL, "https://git.example.org/fork/deploy"))
+    assert [line.startswith(str(message)) for line in told(planned)] == ([True] if message else [])
+    assert build(planned).folder == shop.root / "overlay"
+
+
 TOOLS = {
     "a chart": (["Chart.yaml"], "charts"),
     "a kustomization": (["kustomization.yml"], "folders"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 
@@ -273,6 +274,54 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
 @pytest.mark.parametrize(("texts", "messages"), TOLD.values(), ids=TOLD)
 def test_what_is_told_of_kustomizations(shop: Shop, texts: tuple[str, ...], messages: list[str]) -> None:
     assert told(shop.plan(*texts)) == messages
+
+
+LEFT_OUT = {
+    "nothing": ("", "", False),
+    "the file": ("overlay/kustomization.yaml\n", "", True),
+    "its folder": ("/overlay\n", "", True),
+    "all but its folder": ("/*\n!/overlay\n", "", False),
+    "all but all below its folder": ("", "*\n!/overlay/**\n", False),
+    "another folder": ("/other\n", "/base\n", False),
+    "by the source": ("", "kustomization.yaml\n", True),
+    "taken back by the source": ("/overlay\n", "!/overlay/kustomization.yaml\n", False),
+    "more than is followed": ("x" * (65 << 10), "", True),
+}
+
+
+@pytest.mark.parametrize(("file", "rules", "is_left_out"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_kustomization_that_the_source_leaves_out(shop: Shop, file: str, rules: str, is_left_out: bool) -> None:
+    (shop.root / ".sourceignore").write_text(file, encoding="utf-8")
+    git = source().replace("spec: {", f"spec: {{ignore: {json.dumps(rules)}, ")
+    messages = told(shop.plan(kustomization("path: overlay\n"), git))
+    left_out = "'kustomization.yaml' of 'overlay' is left out by .sourceignore or by the rules of the source"
+    wanted = f"problem apps.yaml:6: {left_out}, so Flux does not build it as kgate does; take it back in"
+    assert messages == ([wanted] if is_left_out else [])
+
+
+ASSUMED = {
+    "a fork": (source("https://git.example.org/fork/deploy"), "https://git.example.org/fork/deploy of GitRepository"),
+    "no such source": ("", "GitRepository 'deploy' is not among the manifests, and taken for this repository"),
+    "a tag": (source().replace("spec: {", "spec: {ref: {tag: v1}, "), "tag 'v1' of GitRepository 'deploy' is taken"),
+    "a branch": (source().replace("spec: {", "spec: {ref: {branch: old}, "), "branch 'old' of GitRepository 'deploy'"),
+    "another repository in it": (
+        source().replace("spec: {", "spec: {include: [{repository: {name: a}}], "),
+        "include of GitRepository 'deploy' is not followed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("other", "message"), ASSUMED.values(), ids=ASSUMED)
+def test_what_is_taken_for_this_checkout_is_told(shop: Shop, other: str, message: str) -> None:
+    planned = shop.plan(kustomization("path: overlay\n"), *([other] if other else []))
+    (line,) = told(planned)
+    assert line.startswith(f"note apps.yaml:5: {message}")
+    assert build(planned).folder == shop.root / "overlay"
+
+
+def test_the_usual_branch_is_not_told(shop: Shop) -> None:
+    git = source().replace("spec: {", "spec: {ref: {branch: main}, ")
+    assert told(shop.plan(kustomization("path: overlay\n"), git)) == []
 
 
 GENERATOR = """\
