@@ -104,13 +104,13 @@ _FIELDS = struct.Struct("100s8s16x12s12x8sc100x8s80x155s12s")
 
 
 def _octal(field: bytes) -> int:
-    found = _OCTAL.fullmatch(field)
+    found = _OCTAL.fullmatch(field.lstrip(b" "))
     if found is None:
         raise ArchiveError("a header holds a number in an unusual form")
     return int(found[1] or b"0", 8)
 
 
-_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+_OCTAL = re.compile(rb"([0-7]*)[ \0]*")
 
 
 def _shown(name: bytes) -> str:

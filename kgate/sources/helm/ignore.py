@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -110,12 +109,15 @@ def _rule(text: str, line: int) -> _Rule:
     if rule.startswith("//"):
         raise PatternError("two slashes at the beginning, which Helm 3 and Helm 4 read differently")
     pattern = path_match(rule.removeprefix("/"))
-    return _Rule(pattern, text.startswith("!"), needs_folder, "/" not in rule, line, bool(_COUNTING.search(rule)))
+    return _Rule(pattern, text.startswith("!"), needs_folder, "/" not in rule, line, _counts_bytes(rule))
 
 
-_COUNTING = re.compile(r"\*.*[?\[]|\ufffd", re.DOTALL)
-"""Go's star takes bytes, and what follows may begin inside a letter (path/filepath/match.go); a replacement
-character is also what Go and kgate read for a byte that is not UTF-8."""
+def _counts_bytes(rule: str) -> bool:
+    """Whether Go may match a part of a letter: its star takes bytes, and what follows may begin inside a letter
+    (path/filepath/match.go); a replacement character is also what Go and kgate read for a byte that is not UTF-8."""
+    behind_star = rule.partition("*")[2]
+    return "?" in behind_star or "[" in behind_star or "\ufffd" in rule
+
 
 _HIDDEN_TEMPLATES = _rule("templates/.?*", 0)
 """What Helm adds to the rules of every chart in a folder (ignore/rules.go, ``AddDefaults``)."""
