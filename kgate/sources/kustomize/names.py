@@ -25,6 +25,8 @@ _NAMES: Mapping[str, str] = {folded(name): name for name in _FIELDS.split()}
 _FREE = frozenset({"openapi", "commonLabels", "commonAnnotations", "annotations", "pairs", "options"})
 _FREE |= {"valuesInline", "valuesLocal"}
 """Fields that hold mappings with keys of the user."""
+_FREE |= {"vars"}
+"""Names no files, and kgate leaves it to kustomize; projects made by kubebuilder write ``fieldpath`` there."""
 
 
 def misspelt(root: Node) -> Iterator[tuple[int, str, str]]:

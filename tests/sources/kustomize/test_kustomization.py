@@ -169,6 +169,7 @@ FREE = [
     "helmCharts: [{name: a, valuesInline: {Image: {Name: a}}}]",
     "metadata: {name: a, labels: {Name: a}, annotations: {Path: a}}",
     "unknown: {Name: a}",
+    "vars: [{name: A, objref: {kind: Service, version: v1, name: a}, fieldref: {fieldpath: metadata.namespace}}]",
 ]
 
 
