@@ -93,7 +93,8 @@ def _shown_tail(tail: str) -> str:
     """A path and its parameters."""
     path, mark, rest = re.match(r"([^?#;]*)([?#;]?)(.*)", tail, re.DOTALL).groups()  # type: ignore[union-attr]
     path = "".join(map(_shown_segment, re.split(r"([/\\])", path)))
-    parts = rest.replace("#", "&#").split("&") if mark == "?" else [rest] if mark else []
+    parts = rest.replace("#", "&#").split("&") if mark == "?" else [rest]
+    parts = parts if rest else []
     harmless = [part for part in parts if part.partition("=")[0] in _HARMLESS and mark == "?" and "@" not in part]
     return path + mark + "&".join([*harmless, *(["…"] if len(harmless) < len(parts) else [])])
 

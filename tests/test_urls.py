@@ -53,6 +53,7 @@ URLS = {
     "a parameter without a name": ("https://a.example.org/x?s3cret", "https://a.example.org/x?…"),
     "a parameter behind a semicolon": ("https://a.example.org/x;id=s3cret?ref=v1", "https://a.example.org/x;…"),
     "a fragment": ("https://a.example.org/x#s3cret", "https://a.example.org/x#…"),
+    "an empty fragment": ("http://json-schema.org/schema#", "http://json-schema.org/schema#"),
     "a fragment behind a parameter": ("https://a.example.org/x?ref=v1#s3cret", "https://a.example.org/x?ref=v1&…"),
     "a token of GitHub in the path": ("https://a.example.org/ghp_s3cret0123456789/x", "https://a.example.org/…/x"),
     "a token of GitLab in the path": ("https://a.example.org/glpat-s3cret-0123456/x", "https://a.example.org/…/x"),
