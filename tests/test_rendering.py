@@ -523,6 +523,28 @@ LOUD: list[tuple[str, dict[str, str], list[str]]] = [
         ["."],
     ),
     (
+        "a chart in the folder of a kustomization that Flux applies",
+        {
+            "web/Chart.yaml": CHART["web/Chart.yaml"],
+            "web/templates/deployment.yaml": WEAK_DEPLOYMENT,
+            "web/kustomization.yaml": "resources: [map.yaml]\n",
+            "web/map.yaml": _CONFIG_MAP,
+            "flux.yaml": FLUX.replace("./base", "./web"),
+        },
+        ["."],
+    ),
+    (
+        "a kustomization in the folder of a chart that Argo CD renders",
+        {
+            **CHART,
+            "web/kustomization.yaml": "resources: [weak.yaml]\n",
+            "web/weak.yaml": WEAK_DEPLOYMENT,
+            "app.yaml": APPLICATION,
+            "kgate.yaml": _HERE,
+        },
+        ["."],
+    ),
+    (
         "an Application in a large file",
         {**CHART, **_OFF, "kgate.yaml": _HERE, "app.yaml": f"# {'x' * (5 << 20)}\n{_ON}"},
         ["."],
@@ -540,6 +562,13 @@ def test_privilege_is_found(tmp_path: Path, files: dict[str, str], paths: list[s
     found = report(tmp_path, *paths)
     assert weak_deployments(found) == 1
     assert found["problems"] == []
+
+
+def test_a_link_to_a_manifest_beyond_the_scanned_paths(tmp_path: Path) -> None:
+    tree(tmp_path, {"apps/app.yaml": _applied("all"), "other/weak.yaml": WEAK_DEPLOYMENT, "kgate.yaml": _HERE})
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/weak.yaml").symlink_to("../other/weak.yaml")
+    assert weak_deployments(report(tmp_path, "apps")) == 1
 
 
 def test_an_application_in_utf_16(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from kgate.sources.requests import (
     Release,
     RenderSettings,
     Request,
+    Target,
     ValuesFile,
 )
 
@@ -41,7 +42,7 @@ class Agenda:
         self._own = list(_own_requests(listing, repository.root, settings))
         self._files = listing.files
         self._read: set[Path] = set()
-        self._declared = {Path(os.path.realpath(request.chart)) for request in settings.charts}
+        self._declared = {Target("chart", Path(os.path.realpath(request.chart))) for request in settings.charts}
 
     def hear(self, resources: Iterable[Resource]) -> None:
         """Takes in objects that may say what is deployed from this repository."""
@@ -85,7 +86,7 @@ class Agenda:
         """What is not rendered yet. A chart or kustomization that a GitOps object deploys is rendered as that says,
         not with its defaults besides; but still with what the configuration declares."""
         claimed = self._plan.claimed - self._declared
-        own = (request for request in self._own if _place(request) not in claimed)
+        own = (request for request in self._own if request.target not in claimed)
         wanted = {_key(request): request for request in chain(own, self._plan.requests)}
         return [request for key, request in wanted.items() if key not in self._taken]
 
@@ -108,7 +109,7 @@ class Agenda:
     def leftover(self) -> Iterator[Problem]:
         """A problem for each request that stands too deep to be rendered."""
         for request in self.pending():
-            shown = files.shown_path(_place(request), self._repository.root)
+            shown = files.shown_path(request.target.path, self._repository.root)
             message = f"stands in more than {MAX_ROUNDS} layers of GitOps objects, and is not rendered"
             yield Problem(shown, None, message)
 
@@ -131,10 +132,6 @@ def _key(request: Request) -> Hashable:
 def _release_key(release: Release) -> Hashable:
     values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in release.values)
     return replace(release, values=()), tuple(values)
-
-
-def _place(request: Request) -> Path:
-    return request.chart if isinstance(request, ChartRequest) else request.folder
 
 
 def _own_requests(listing: Listing, root: Path, settings: RenderSettings) -> Iterator[Request]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
@@ -48,6 +49,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What can be rendered at a path; a folder may be a chart and a kustomization."""
+
+    kind: Literal["chart", "kustomization"]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ChartRequest:
     """A chart (a folder, or an archive that ends in .tgz) and the releases to render it for. ``plain`` holds files
     of its ``crds`` that are judged besides, as they are."""
@@ -55,6 +64,11 @@ class ChartRequest:
     chart: Path
     releases: tuple[Release, ...]
     plain: frozenset[Path] = frozenset()
+
+    @property
+    def target(self) -> Target:
+        """What is rendered."""
+        return Target("chart", self.chart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,11 @@ class KustomizationRequest:
     substitutions: Mapping[str, str] | None = field(default=None, hash=False)
     variant: str = ""
     requested_by: str = ""
+
+    @property
+    def target(self) -> Target:
+        """What is rendered."""
+        return Target("kustomization", self.folder)
 
 
 Request = ChartRequest | KustomizationRequest

@@ -19,6 +19,13 @@ from kgate.sources.requests import ChartRequest, Request
 from kgate.urls import shown_url
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
+_SURE = {
+    "helm": ("releaseName", "valueFiles", "parameters", "fileParameters", "values", "valuesObject", "skipCrds"),
+    "kustomize": ("namePrefix", "nameSuffix", "images", "replicas", "commonLabels", "commonAnnotations", "patches"),
+    "directory": ("recurse", "include", "exclude"),
+}
+"""Fields that make every version of Argo CD take a tool. It drops a mapping that holds none of the fields that it asks
+about, which are not all, and which the API server leaves of it."""
 
 
 def plan_application(application: Fields, repository: Repository, requested_by: str) -> Iterator[Request]:
@@ -74,7 +81,7 @@ def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterat
     names = deployment.repository.names(folder)
     for name in filter(partial(_overrides, deployment.name), names):
         source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
-    tool = _tool(source, names)
+    tool = _tool(source, folder, names)
     if tool == "helm" and "Chart.yaml" in names:
         yield ChartRequest(folder, (helm_release(source, folder, deployment),))
     elif tool == "kustomize" and templated.kustomization_name(names):
@@ -97,16 +104,29 @@ def _overrides(application: str, name: str) -> bool:
     )
 
 
-def _tool(source: Fields, names: list[str]) -> str:
+def _tool(source: Fields, folder: Path, names: list[str]) -> str:
     """What Argo CD renders a folder with: what the source says, else what the folder holds; empty if unclear."""
-    explicit = [tool for tool in _TOOLS if _is_set(source.body.get(tool))]
-    if len(explicit) > 1:
-        source.problem(f"several tools are set ({', '.join(explicit)}), which Argo CD refuses: keep one", explicit[1])
+    said = [tool for tool in _TOOLS if _is_set(tool, source.body.get(tool))]
+    if len(said) > 1:
+        source.problem(f"several tools are set ({', '.join(said)}), which Argo CD refuses: keep one", said[1])
         return ""
-    if explicit:
-        return explicit[0]
+    found = _discovered(folder, names)
+    if not said or said[0] in (found, "plugin"):
+        return said[0] if said else found
+    section = source.section(said[0])
+    if not any(section.body.get(name) for name in _SURE[said[0]]):
+        message = f"{section.name()} may say nothing to Argo CD, which then takes {found} for '{source.text('path')}'"
+        source.problem(f"{message}: remove it, or set {_SURE[said[0]][0]}", said[0])
+        return ""
+    return said[0]
+
+
+def _discovered(folder: Path, names: list[str]) -> str:
+    """What the files of a folder make of it, the last of which counts (util/app/discovery/discovery.go)."""
     found = "directory"
-    for name in sorted(names):  # the last one counts (util/app/discovery/discovery.go)
+    for name in sorted(names):
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            continue
         if name.endswith("Chart.yaml"):
             found = "helm"
         elif name in templated.KUSTOMIZATION_NAMES:
@@ -114,6 +134,11 @@ def _tool(source: Fields, names: list[str]) -> str:
     return found
 
 
-def _is_set(value: Json) -> bool:
-    """Whether a mapping says anything (an empty one does not: ApplicationSource*.IsZero)."""
-    return isinstance(value, dict) and any(member not in (None, "", [], {}, False) for member in value.values())
+def _is_set(tool: str, value: Json) -> bool:
+    """Whether a mapping says anything; an empty one does not (ApplicationSource*.IsZero, argo.NormalizeSource), but
+    for that of a plugin, and empty values are values."""
+    if tool == "plugin":
+        return value is not None
+    if not isinstance(value, dict):
+        return False
+    return any(member not in (None, "", [], {}, False) or name == "valuesObject" for name, member in value.items())

@@ -17,7 +17,7 @@ from kgate.sources.gitops.flux_source import GENERATOR as FLUX_GENERATOR
 from kgate.sources.gitops.flux_source import GROUP as FLUX_SOURCES
 from kgate.sources.gitops.flux_source import Surroundings
 from kgate.sources.kustomize import overlay
-from kgate.sources.requests import ChartRequest, KustomizationRequest, Request
+from kgate.sources.requests import ChartRequest, KustomizationRequest, Request, Target
 
 _DEPLOYING = frozenset(
     {
@@ -42,8 +42,8 @@ GITOPS_KINDS = _DEPLOYING | _REFERRED
 class Planned:
     """What GitOps objects ask for, and what they leave to tell.
 
-    ``claimed`` holds the charts and kustomization folders that they deploy (real paths): these are not rendered with
-    their defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
+    ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not rendered with their
+    defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
     that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are applied
     as they are written, whatever else uses or ignores them (real paths).
     """
@@ -51,7 +51,7 @@ class Planned:
     requests: tuple[Request, ...] = ()
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
-    claimed: frozenset[Path] = frozenset()
+    claimed: frozenset[Target] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
 
@@ -79,13 +79,13 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
     requests = list(_without_plain(requests, repository, log))
     builds = [request for request in requests if isinstance(request, KustomizationRequest)]
-    charts = {request.chart for request in requests if isinstance(request, ChartRequest)}
     folders = {build.folder for build in builds if _has_kustomization(build, repository)}
+    charts = {request.target for request in requests if isinstance(request, ChartRequest)}
     return Planned(
         requests=tuple(requests),
         notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
         problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
-        claimed=frozenset(charts | folders),
+        claimed=frozenset(charts | {build.target for build in builds if build.folder in folders}),
         covered=frozenset(build.folder for build in builds) - folders,
         raw=frozenset(log.raw),
     )

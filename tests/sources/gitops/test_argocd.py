@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgate.model import Json
-from kgate.sources.requests import ChartRequest, InlineValues, KustomizationRequest, ValuesFile
+from kgate.sources.requests import ChartRequest, InlineValues, KustomizationRequest, Target, ValuesFile
 from tests.sources.gitops.objects import URL, Shop, build, make_shop, release, told
 
 
@@ -33,7 +33,7 @@ def test_a_chart(shop: Shop) -> None:
     assert (found.name, found.namespace, found.values, found.variant) == ("web", "shop", (), "release web")
     assert found.requested_by == "Application/argocd/web apps.yaml:1"
     assert found.with_crds
-    assert planned.claimed == {shop.root / "charts/web"}
+    assert planned.claimed == {Target("chart", shop.root / "charts/web")}
     assert told(planned) == []
 
 
@@ -220,7 +220,7 @@ def test_everything_of_kustomize(shop: Shop) -> None:
     assert found.locate
     places = {"/namePrefix": 11, "/replicas/1/count": 18, "/commonLabels/app": 14, "/patches/1/patch": 22}
     assert {pointer: found.locate(pointer).start.line for pointer in places} == places
-    assert planned.claimed == {shop.root / "overlay"}
+    assert planned.claimed == {Target("kustomization", shop.root / "overlay")}
     assert not planned.covered
 
 
@@ -257,6 +257,7 @@ TOOLS = {
     "a kustomization": (["kustomization.yml"], "folders"),
     "both, of which the last by name counts": (["Chart.yaml", "Kustomization"], "folders"),
     "what ends like a chart, after it": (["Chart.yaml", "kustomization.yaml", "zChart.yaml"], "charts"),
+    "folders do not count": (["Chart.yaml", "Kustomization", "zChart.yaml/x", "kustomization.yml/x"], "folders"),
 }
 
 
@@ -314,6 +315,24 @@ TOLD = {
     "a plugin": (
         "path: plain\nplugin: {name: x}\n",
         "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged",
+    ),
+    "an empty plugin": (
+        "path: plain\nplugin: {}\n",
+        "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged",
+    ),
+    "a tool that Argo CD may not see": (
+        "path: both\nhelm: {releasename: x}\n",
+        (
+            "problem apps.yaml:10: spec.source.helm may say nothing to Argo CD, which then takes kustomize for "
+            "'both': remove it, or set releaseName"
+        ),
+    ),
+    "empty values, which are some": (
+        "path: plain\nhelm: {valuesObject: {}}\n",
+        (
+            "problem apps.yaml:10: spec.source.helm may say nothing to Argo CD, which then takes directory for "
+            "'plain': remove it, or set releaseName"
+        ),
     ),
     "Jsonnet": (
         "path: jsonnet\n",
@@ -399,7 +418,7 @@ TOLD = {
 
 @pytest.mark.parametrize(("source", "message"), TOLD.values(), ids=TOLD)
 def test_what_is_told(shop: Shop, source: str, message: str) -> None:
-    shop.touch("jsonnet/a.jsonnet", "overridden/.argocd-source-web.yaml")
+    shop.touch("both/Chart.yaml", "both/kustomization.yaml", "jsonnet/a.jsonnet", "overridden/.argocd-source-web.yaml")
     assert told(shop.plan(application(source))) == [message]
 
 
@@ -431,7 +450,8 @@ def test_order_and_several_objects(shop: Shop) -> None:
     one = application("path: charts/web\n")
     planned = shop.plan(one.replace("name: web", "name: b") + "---\n" + application("path: overlay\n"), one)
     assert [type(request) for request in planned.requests] == [ChartRequest, KustomizationRequest, ChartRequest]
-    assert planned.claimed == {shop.root / "charts/web", shop.root / "overlay"}
+    claimed = {Target("chart", shop.root / "charts/web"), Target("kustomization", shop.root / "overlay")}
+    assert planned.claimed == claimed
 
 
 def test_a_pattern_of_many_stars_ends(shop: Shop) -> None:

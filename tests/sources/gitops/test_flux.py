@@ -11,7 +11,7 @@ import pytest
 from kgate.model import Json
 from kgate.repository import Repository
 from kgate.sources.gitops.plan import GITOPS_KINDS, deploys, is_relevant, plan
-from kgate.sources.requests import InlineValues, KustomizationRequest, ValuesFile
+from kgate.sources.requests import InlineValues, KustomizationRequest, Target, ValuesFile
 from tests.sources.gitops.objects import URL, Shop, build, make_shop, release, told
 
 
@@ -72,7 +72,7 @@ def test_a_kustomization(shop: Shop, version: str) -> None:
         variant="kustomization web",
         requested_by="Kustomization/flux-system/web apps.yaml:1",
     )
-    assert planned.claimed == {shop.root / "overlay"}
+    assert planned.claimed == {Target("kustomization", shop.root / "overlay")}
     assert not planned.covered
     assert told(planned) == []
 
@@ -389,7 +389,7 @@ def test_a_chart_of_this_repository(shop: Shop) -> None:
     assert isinstance(values, InlineValues)
     assert values.body == {"image": {"tag": "two"}}
     assert values.locate("/image/tag").start.line == 10
-    assert planned.claimed == {shop.root / "charts/web"}
+    assert planned.claimed == {Target("chart", shop.root / "charts/web")}
     assert told(planned) == []
 
 
@@ -476,7 +476,7 @@ def test_an_archive_and_a_chart_in_an_artifact(shop: Shop) -> None:
     shop.touch("web-1.0.0.tgz")
     planned = shop.plan(helm_release(chart=CHART.replace("charts/web", "web-1.0.0.tgz")), source())
     assert release(planned)
-    assert planned.claimed == {shop.root / "web-1.0.0.tgz"}
+    assert planned.claimed == {Target("chart", shop.root / "web-1.0.0.tgz")}
     generator = GENERATOR.replace("charts/**", "charts/web/**").replace("artifact/c/", "artifact/")
     text = helm_release(chart="chartRef: {kind: ExternalArtifact, name: web, namespace: flux-system}\n")
     assert release(shop.plan(text, generator)).name == "web"
