@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -50,12 +50,6 @@ class IgnoreFile:
         name = bytewise(path)
         runs = self.for_folders if is_dir else self.for_files
         return next((run.leaves_out for run in runs if run.pattern.fullmatch(name)), None)
-
-    def opinion_of_any(self, paths: Sequence[str]) -> bool | None:
-        """The same for a path with its parents, of which the last line that matches any decides, as go-git has it."""
-        names = [bytewise(path) for path in paths]
-        matching = (run.leaves_out for run in self.for_folders if any(run.pattern.fullmatch(name) for name in names))
-        return next(matching, None)
 
 
 class Ignores:

@@ -26,7 +26,7 @@ def note_revision(source: Fields, field: str) -> None:
 
 
 def note_flux_source(source: Fields, url: str, reference: Fields, repository: Repository) -> None:
-    """The same for the spec of a Flux source, and for what is in its artifact besides or not at all.
+    """The same for the spec of a Flux source, and for the layers that it takes of an artifact.
 
     The notes stand at ``reference``, which names the source.
     """
@@ -39,6 +39,5 @@ def note_flux_source(source: Fields, url: str, reference: Fields, repository: Re
         if named.text(key) not in _USUAL:
             message = f"{key} '{named.text(key)}' of {title} is taken for this checkout, which is what is judged"
             reference.note(message, "name")
-    for key in ("include", "sparseCheckout", "layerSelector"):
-        if source.body.get(key):
-            reference.note(f"{key} of {title} is not followed: all of this checkout is taken for its content", "name")
+    if source.body.get("layerSelector"):
+        reference.note(f"layerSelector of {title} is not followed: this checkout is taken for its content", "name")

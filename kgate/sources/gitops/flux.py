@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.model import child_pointer
-from kgate.sources import templated
 from kgate.sources.gitops.additions import Additions, patch_entry
 from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.flux_artifact import check_build
 from kgate.sources.gitops.flux_source import Surroundings
 from kgate.sources.requests import KustomizationRequest, Request
 
@@ -35,16 +35,8 @@ def plan_kustomization(fields: Fields, surroundings: Surroundings, requested_by:
     if folder is not None and not folder.is_dir():
         spec.problem(f"{spec.name('path')}: '{path}' is no folder; name the folder", "path")
     elif folder is not None:
-        _complain_of_left_out(spec, folder, surroundings)
+        check_build(spec, reference, folder, surroundings)
         yield from _plan_folder(spec, folder, surroundings, requested_by)
-
-
-def _complain_of_left_out(spec: Fields, folder: Path, surroundings: Surroundings) -> None:
-    """Tells of a kustomization that Flux does not get, so that it makes one of all manifests in its place."""
-    name = templated.kustomization_name(surroundings.repository.names(folder))
-    if name is not None and surroundings.leaves_out(spec.section("sourceRef"), folder / name):
-        message = f"'{name}' of '{spec.text('path')}' is left out by .sourceignore or by the rules of the source"
-        spec.problem(f"{message}, so Flux does not build it as kgate does; take it back in", "path")
 
 
 def _plan_folder(spec: Fields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kgate.model import Location, Pointer
 from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.flux_artifact import check_chart
 from kgate.sources.gitops.flux_source import GROUP, Surroundings
 from kgate.sources.gitops.flux_values import chart_values, values_from
 from kgate.sources.requests import ChartRequest, InlineValues, Release, Request
@@ -86,6 +87,8 @@ def _chart(template: Fields, surroundings: Surroundings) -> Path | None:
     if found is not None and found.is_dir() and not (found / "Chart.yaml").is_file():
         template.problem(f"{template.name('chart')}: there is no Chart.yaml in '{chart}'; name a chart", "chart")
         return None
+    if found is not None:
+        check_chart(template, found, surroundings)
     return found
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.model import Resource
 from kgate.repository import Repository
-from kgate.sources.gitops import flux_ignore
 from kgate.sources.gitops.assumed import note_flux_source
 from kgate.sources.gitops.catalogue import Catalogue
 from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.flux_ignore import Artifact
 from kgate.urls import shown_url
 
 GROUP = "source.toolkit.fluxcd.io"
@@ -27,6 +27,7 @@ class Surroundings:
 
     repository: Repository
     catalogue: Catalogue
+    _artifacts: dict[tuple[str, bool], Artifact] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, reference: Fields, kind: tuple[str, str]) -> Resource | None:
         """The object that a reference with ``name`` and ``namespace`` means."""
@@ -54,11 +55,29 @@ class Surroundings:
                 note_flux_source(_spec(source, reference), url, reference, self.repository)
         return "./" + path.removeprefix("./").lstrip("/") if is_here else None
 
-    def leaves_out(self, reference: Fields, path: Path) -> bool:
-        """Whether a file of this repository is not in the artifact of the source that is referred to."""
-        source = self.find(reference, (GROUP, reference.text("kind")))
-        rules = _spec(source, reference).text("ignore") if source is not None else ""
-        return flux_ignore.leaves_out(path, self.repository, rules)
+    def sources(self, reference: Fields) -> list[Fields]:
+        """The ``spec`` of the source that a reference means, or of those that its artifact is put together of."""
+        references = [reference]
+        if reference.text("kind") == "ExternalArtifact":
+            specs = [spec for spec, _ in self._generators(reference)]
+            references = [source for spec in specs for source in spec.sections("sources")]
+        found = [self.find(one, (GROUP, one.text("kind"))) for one in references]
+        return [Fields(one, one.body, "", reference.log).section("spec") for one in found if one is not None]
+
+    def hidden(self, reference: Fields, path: Path) -> str:
+        """What keeps a file out of the artifact of a source; empty if nothing does. Raises IgnoreError."""
+        return next((why for artifact in self._artifacts_of(reference) if (why := artifact.hides(path))), "")
+
+    def has_defaults(self, reference: Fields) -> bool:
+        """Whether Flux leaves out what it does by default. Raises IgnoreError."""
+        return all(artifact.has_defaults for artifact in self._artifacts_of(reference))
+
+    def _artifacts_of(self, reference: Fields) -> list[Artifact]:
+        keys = [(one.text("ignore"), one.resource.id.kind == "Bucket") for one in self.sources(reference)]
+        for text, is_bucket in (keys := keys or [("", False)]):
+            if (text, is_bucket) not in self._artifacts:
+                self._artifacts[text, is_bucket] = Artifact(self.repository, text, is_bucket=is_bucket)
+        return [self._artifacts[key] for key in keys]
 
     def shown(self, reference: Fields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
@@ -88,17 +107,22 @@ class Surroundings:
 
     def _copies(self, reference: Fields) -> Iterator[tuple[str, str]]:
         """Folders of an artifact, each with the folder of this repository that is copied there; empty if unclear."""
-        for generator in self.catalogue.of_kind(GENERATOR, _namespace(reference), reference.resource):
-            spec = Fields(generator, generator.body, "", reference.log).section("spec")
+        for spec, artifacts in self._generators(reference):
             sources = {source.text("alias"): source for source in spec.sections("sources")}
-            artifacts = [one for one in spec.sections("artifacts") if one.text("name") == reference.text("name")]
             for copy in (copy for artifact in artifacts for copy in artifact.sections("copy")):
                 alias, _, origin = copy.text("from").removeprefix("@").partition("/")
                 is_whole = origin.endswith("/**") or origin == "**"
                 folder = origin.removesuffix("**").strip("/")
                 if alias in sources and self.path_here(sources[alias], folder or ".") is not None:
                     yield _folder(copy.text("to").removeprefix("@artifact")), folder or "." if is_whole else ""
+
+    def _generators(self, reference: Fields) -> Iterator[tuple[Fields, list[Fields]]]:
+        """The ``spec`` of the generator that makes an artifact, with its entries for that."""
+        for generator in self.catalogue.of_kind(GENERATOR, _namespace(reference), reference.resource):
+            spec = Fields(generator, generator.body, "", reference.log).section("spec")
+            artifacts = [one for one in spec.sections("artifacts") if one.text("name") == reference.text("name")]
             if artifacts:
+                yield spec, artifacts
                 return
 
 

@@ -11,6 +11,7 @@ from kgate.model import Json, Location
 from kgate.repository import Repository
 from kgate.sources.gitops.embedded import read_values
 from kgate.sources.gitops.fields import Fields
+from kgate.sources.gitops.flux_artifact import check_files
 from kgate.sources.gitops.flux_source import Surroundings
 from kgate.sources.requests import InlineValues, ValuesFile
 
@@ -29,6 +30,7 @@ def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> I
     is_lenient = template.flag("ignoreMissingValuesFiles")
     wanted = [(where, path) for where, path in entries if not is_lenient or repository.has("./" + path)]
     files = [found for where, path in wanted if (found := template.find(repository, "/" + path, *where))]
+    check_files(template, template.section("sourceRef"), files, surroundings)
     if entries and chart / "values.yaml" not in files:
         yield from _removal(template, chart, repository)
     yield from (ValuesFile(file) for file in files)

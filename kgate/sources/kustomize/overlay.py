@@ -31,9 +31,9 @@ FIELDS |= {"images", "replicas", "components", _METADATA}
 """What may be put into a kustomization, and the metadata that is set after its build (``patch`` and ``target``)."""
 
 _EXTENSIONS = (".yaml", ".yml", ".json")
-_FLUX_IGNORES = {".travis.yml", "appveyor.yml", ".drone.yml", "cloudbuild.yaml", ".gitlab-ci.yml", ".goreleaser.yml"}
-_FLUX_IGNORES |= {"codeship-services.yml", "codeship-steps.yml", ".sops.yaml", ".flux.yaml"}
-_FLUX_IGNORES |= {".github", ".circleci", ".git"}
+FLUX_IGNORES = {".travis.yml", "appveyor.yml", ".drone.yml", "cloudbuild.yaml", ".gitlab-ci.yml", ".goreleaser.yml"}
+FLUX_IGNORES |= {"codeship-services.yml", "codeship-steps.yml", ".sops.yaml", ".flux.yaml"}
+FLUX_IGNORES |= {".github", ".circleci", ".git"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ def autodetect(folder: Path) -> list[str]:
             found.append(relative.as_posix())
             folders.clear()
             continue
-        folders[:] = [name for name in folders if name not in _FLUX_IGNORES]
-        names = (name for name in files if name.endswith(_EXTENSIONS) and name not in _FLUX_IGNORES)
+        folders[:] = [name for name in folders if name not in FLUX_IGNORES]
+        names = (name for name in files if name.endswith(_EXTENSIONS) and name not in FLUX_IGNORES)
         found += [(relative / name).as_posix() for name in names]
     return sorted(found)
 
