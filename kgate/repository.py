@@ -24,6 +24,7 @@ CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml")
 
 _GIT = ".git"
 _MOST_LINKS = 40
+_PATH_MAX = 4096
 
 
 class SearchError(ValueError):
@@ -56,6 +57,11 @@ class Repository:
         """Whether a path really lies in the repository, whatever links lead to it."""
         real = Path(os.path.realpath(path))
         return real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root))
+
+    def reaches(self, path: Path) -> bool:
+        """Whether a normal path stays in the repository, as it is written and after its links; it need not exist, nor
+        be one that the system takes."""
+        return path.is_relative_to(self.root) and (not _can_be_a_path(os.fspath(path), _PATH_MAX) or self.holds(path))
 
     def read_bytes(self, path: Path, most: int = textfile.MAX_BYTES) -> bytes:
         """The bytes of a regular file that really lies in the repository.
@@ -203,9 +209,9 @@ def _last_segment(normal: str) -> str:
     return normal.rpartition("/")[2]
 
 
-def _can_be_a_path(path: str) -> bool:
+def _can_be_a_path(path: str, longest: int = 1024) -> bool:
     """Whether the system takes a text for a path: no NUL, no lone surrogate, and not too long."""
-    return "\0" not in path and not re.search("[\ud800-\udfff]", path) and len(path) <= 1024
+    return "\0" not in path and not re.search("[\ud800-\udfff]", path) and len(path) <= longest
 
 
 def _is_root(path: str) -> bool:

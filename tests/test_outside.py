@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,11 @@ kind: ConfigMapGenerator
 metadata: {{name: a}}
 files: ["https://bot:{SECRET}5@git.example.org/file?token={SECRET}6"]
 """
+GENERATOR = {
+    "kustomization.yaml": "resources: [generator.yaml]\n",
+    "generator.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: a}\nname: a\nliterals: [a=b]\n",
+}
+POD = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {SECRET}}}\nspec: {{containers: [{{name: a, image: b}}]}}\n"
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 TEMPLATE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n"
 
@@ -168,6 +174,8 @@ def tree(folder: Path, files: Mapping[str, str]) -> Path:
     """The repository ``shop`` with these files and links, beside a folder ``outside``; both hold secrets."""
     outside = {f"outside/{name}": OUTSIDE for name in ("secret.yaml", "folder/kustomization.yaml", "rules/a.yaml")}
     outside |= {"outside/plugin.yaml": PLUGIN, "shop/.git/plugin.yaml": PLUGIN, "shop/.git/secret.yaml": OUTSIDE}
+    outside |= {"outside/base/kustomization.yaml": "resources: [pod.yaml]\n", "outside/base/pod.yaml": POD}
+    outside |= {f"outside/generator/{name}": text for name, text in GENERATOR.items()}
     outside |= {"outside/chart/Chart.yaml": CHART.replace("web", "chart") + OUTSIDE, "shop/.git/HEAD": ""}
     for name, text in {**outside, **{f"shop/{name}": text for name, text in files.items()}}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -178,11 +186,14 @@ def tree(folder: Path, files: Mapping[str, str]) -> Path:
     return folder / "shop"
 
 
-def scanned(shop: Path, *arguments: str) -> Result:
-    """A scan with real programs that prints the JSON report and writes others."""
+def scanned(shop: Path, *arguments: str, lacks: str = "nothing") -> Result:
+    """A scan with real programs that prints the JSON report and writes others; its private copies lie in ``private``
+    beside the repository."""
     tools = ("--helm-bin", str(helm_tool("3.17").path), "--kubectl-bin", str(kustomize_tool().path))
     outputs = ("-o", "text=../report.txt", "-o", "sarif=../report.sarif", "-o", "html=../report.html")
-    return kgate("scan", *(arguments or (".",)), "-f", "json", *outputs, *tools, cwd=shop)
+    (shop.parent / "private").mkdir(exist_ok=True)
+    env = {"TMPDIR": str(shop.parent / "private")}
+    return kgate("scan", *(arguments or (".",)), "-f", "json", *outputs, *tools, cwd=shop, env=env, lacks=lacks)
 
 
 def shown(shop: Path, result: Result) -> str:
@@ -199,6 +210,75 @@ def test_nothing_outside_is_read(tmp_path: Path, files: Mapping[str, str]) -> No
     words = [f"lies outside{of} the repository" for of in ("", " of")] + ["no values file", "not in this repository"]
     words += ["leads out of the repository", "leads nowhere or out of the repository"]
     assert any(word in shown(shop, result) for word in words), result
+
+
+FROM_THE_COPY = "../../../../../outside/base"
+"""From the private copy of one folder it leads outside, from a folder of the repository to nothing."""
+ESCAPES: dict[str, Mapping[str, str]] = {
+    "a line break": {"k/kustomization.yaml": f'resources: ["x\\ny/{"../" * 20}OUTSIDE/base"]'},
+    "a line break where text may stand": {
+        "k/a.yaml": GOOD,
+        "k/kustomization.yaml": f'resources: [a.yaml]\ngenerators: ["x: y\\nz: /{"../" * 20}OUTSIDE/generator"]',
+    },
+    "from the copy": {"k/kustomization.yaml": f"resources: [{FROM_THE_COPY}]"},
+    "from the copy of a deep folder": {"a/b/c/d/e/kustomization.yaml": f"resources: [{FROM_THE_COPY}]"},
+}
+
+
+@pytest.mark.parametrize("files", ESCAPES.values(), ids=ESCAPES.keys())
+def test_a_build_does_not_leave_its_copy(tmp_path: Path, files: Mapping[str, str]) -> None:
+    """Neither with the kernel's help nor without."""
+    outside = str(tmp_path / "outside").removeprefix("/")
+    shop = tree(tmp_path, {name: text.replace("OUTSIDE", outside) for name, text in files.items()})
+    for lacks in ("namespaces and Landlock", "nothing"):
+        result = scanned(shop, lacks=lacks)
+        assert result.code == 3, result
+        assert SECRET not in shown(shop, result)
+
+
+LEAVING = {
+    "resources": "resources: [PLACE/secret.yaml]",
+    "a base": "resources: [PLACE/folder]",
+    "components": "components: [PLACE/folder]",
+    "a patch": "patches: [{path: PLACE/secret.yaml}]",
+    "a patch of old": "patchesStrategicMerge: [PLACE/secret.yaml]",
+    "a file of a generator": "configMapGenerator: [{name: a, files: [a=PLACE/secret.yaml]}]",
+    "an environment": "secretGenerator: [{name: a, envs: [PLACE/secret.yaml]}]",
+    "a schema": "openapi: {path: PLACE/secret.yaml}",
+    "definitions": "crds: [PLACE/secret.yaml]",
+    "a generator": "generators: [PLACE/plugin.yaml]",
+    "a generator in one line": "generators: ['{kind: ConfigMapGenerator, files: [PLACE/secret.yaml]}']",
+    "a home of charts": "helmCharts: [{name: chart}]\nhelmGlobals: {chartHome: PLACE}",
+    "a home of charts of a generator": "generators: ['{kind: HelmChartInflationGenerator, chartHome: PLACE/chart}']",
+    "the name of a chart": "helmCharts: [{name: ../PLACE/chart}]",
+    "values of a chart": "helmCharts: [{name: web, valuesFile: PLACE/secret.yaml}]",
+}
+
+
+def problems_of_leaving(folder: Path, place: str, outside: str) -> dict[str, list[str]]:
+    """The problems of each row of LEAVING, all in one scan."""
+    files = {
+        f"{name}/kustomization.yaml": text.replace("PLACE", place).replace("OUTSIDE", outside)
+        for name, text in LEAVING.items()
+    }
+    files |= {f"{name}/charts/web/Chart.yaml": CHART for name in LEAVING}
+    if place == "link":
+        files |= {f"{name}/link": f"-> ../../{outside}" for name in LEAVING}
+    result = scanned(tree(folder, files))
+    assert result.code == 3
+    found: dict[str, list[str]] = {}
+    for problem in json.loads(result.out)["problems"]:
+        found.setdefault(problem["path"], []).append(problem["message"])
+    return {name: found.get(f"{name}/kustomization.yaml", []) for name in LEAVING}
+
+
+@pytest.mark.parametrize("place", ["../../OUTSIDE", "link"])
+def test_no_message_tells_what_exists_outside(tmp_path: Path, place: str) -> None:
+    there = problems_of_leaving(tmp_path / "there", place, "outside")
+    gone = problems_of_leaving(tmp_path / "gone", place, "nothing")
+    for name, messages in there.items():
+        assert any("leads out of the repository" in message for message in messages), name
+        assert [message.replace("outside", "nothing") for message in messages] == gone[name]
 
 
 NAMED = {

@@ -14,12 +14,11 @@ from kgate.sources.workspace import MAX_COPIED_BYTES, MAX_COPIED_FILES, CopyErro
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Both copies. In each the folder ``tree`` stands for ``top``, the folder of the repository that holds all
-    that is used; ``files`` names the files copied by their real paths, ``given`` the text of those that kgate made,
-    ``originals`` that of those that it edits."""
+    """Both copies. In each the folder ``tree`` stands for ``root``, the repository, so that a path which stays in
+    the one stays in the other; ``files`` names the files copied by their real paths, ``given`` the text of those that
+    kgate made, ``originals`` that of those that it edits."""
 
     root: Path
-    top: Path
     clean: Path
     marked: Path
     files: list[Path]
@@ -34,12 +33,9 @@ class Copy:
         """Copies exactly what the kustomizations use, with its links. Raises CopyError and OSError."""
         files = graph.files
         charts = [chart.folder for node in graph.nodes for chart in node.charts if chart.folder is not None]
-        folders = {folder, *(node.folder for node in graph.nodes), *graph.bare, *charts}
-        folders |= {file.parent for file in files} | {link.lexical.parent for link in graph.links}
         base = workspace.folder()
         copy = cls(
             workspace.root,
-            Path(os.path.commonpath(folders)),
             base / "clean",
             base / "marked",
             list(files),
@@ -58,7 +54,7 @@ class Copy:
 
     def place(self, tree: Path, path: Path) -> Path:
         """Where a file or folder of the repository lies in one of the copies."""
-        return tree / "tree" / path.relative_to(self.top)
+        return tree / "tree" / path.relative_to(self.root)
 
     def text(self, file: Path) -> str | None:
         """The text of a copied file before any edit; None if it is not UTF-8, or has a byte order mark."""
@@ -98,7 +94,7 @@ class Copy:
         path = Path(os.path.normpath(self.clean / "beside" / origin))
         tree = self.clean / "tree"
         if path.is_relative_to(tree):
-            return Path(os.path.realpath(self.top / path.relative_to(tree)))
+            return Path(os.path.realpath(self.root / path.relative_to(tree)))
         return path if path in self.places else None
 
     def _copy_files(self, workspace: Workspace, graph: Graph) -> None:

@@ -85,13 +85,11 @@ class _Walk:
 
     def _members(self, node: Kustomization, opened: dict[Path, Kustomization]) -> Iterator[tuple[Path, bool]]:
         """The folders that a kustomization includes, components last, as kustomize applies them."""
+        shown = shown_path(node.path, self.root)
+        self.problems += [Problem(shown, fault.line, fault.message) for fault in node.faults]
         for link in sorted(node.links, key=lambda link: link.key == "components"):
-            line = node.source.position(link.offset).line
-            shown = shown_path(node.path, self.root)
-            if not (Repository(self.root).holds(link.real) and link.lexical.is_relative_to(self.root)):
-                message = f"{link.text} leads out of the repository, so what it builds is not judged"
-                self.problems.append(Problem(shown, line, message))
-            elif link.is_folder and link.real in opened:
+            if link.is_folder and link.real in opened:
+                line = node.source.position(link.offset).line
                 message = f"{link.text} includes this kustomization again: kustomizations must not form a circle"
                 self.problems.append(Problem(shown, line, message))
             elif link.is_folder:

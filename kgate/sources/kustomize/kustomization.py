@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from kgate import manifest
 from kgate.manifest import ManifestError, Node, SourceText
@@ -52,6 +53,14 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A reference that kustomize must not be shown: one that leaves the repository, or is not a path."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class HelmChart:
     """An entry of ``helmCharts``; ``folder`` is the chart if it lies in the repository, ``pointer`` the entry."""
 
@@ -92,6 +101,7 @@ class Kustomization:
     remotes: tuple[Remote, ...]
     charts: tuple[HelmChart, ...]
     option_likes: tuple[OptionLike, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def is_component(self) -> bool:
@@ -146,30 +156,37 @@ def read(folder: Path, repository: Repository) -> Kustomization:
     return parse(folder, path, text, repository)
 
 
-def parse(folder: Path, path: Path, text: str, repository: Repository) -> Kustomization:
-    """The kustomization that a text is, in a folder; what it names is read from the repository alone.
+def parse(folder: Path, path: Path, text: str, repository: Repository, own: Path | None = None) -> Kustomization:
+    """The kustomization that a text is, in a folder; what it names is looked for in the repository alone, and in
+    ``own``, a folder of kgate's files.
 
     Raises KustomizationError.
     """
     root = _root(path, text)
-    links: list[Link] = []
-    remotes: list[Remote] = []
+    place = _Place(folder, repository, own)
+    found: list[_Found] = []
     option_likes = list(_option_likes(root))
     for reference in (*_references(root), *_inline_references(root)):
-        found = _resolve(folder, reference)
-        if isinstance(found, Remote):
-            remotes.append(found)
-        elif found is not None:
-            links.append(found)
-            if found.key in _PLUGINS and not found.is_folder:
-                plugin = _text(found.real, repository)
+        target = place.resolve(reference)
+        found += target
+        for link in target:
+            if isinstance(link, Link) and link.key in _PLUGINS and not link.is_folder:
+                plugin = _text(link.real, repository)
                 option_likes += _options_of_plugins(plugin, reference.node)
-                inner = [_resolve(folder, other) for other in _plugin_references(plugin, reference.node)]
-                links += [other for other in inner if isinstance(other, Link)]
-                remotes += [other for other in inner if isinstance(other, Remote)]
-    charts = tuple(_charts(folder, root))
-    source = SourceText(str(path), text)
-    return Kustomization(folder, path, source, root, tuple(links), tuple(remotes), charts, tuple(option_likes))
+                for other in _plugin_references(plugin, reference.node):
+                    found += place.resolve(other)
+    found += place.charts(root)
+    return Kustomization(
+        folder,
+        path,
+        SourceText(str(path), text),
+        root,
+        links=tuple(item for item in found if isinstance(item, Link)),
+        remotes=tuple(item for item in found if isinstance(item, Remote)),
+        charts=tuple(item for item in found if isinstance(item, HelmChart)),
+        option_likes=tuple(option_likes),
+        faults=tuple(item for item in found if isinstance(item, Fault)),
+    )
 
 
 def roots(folders: Iterable[Path], repository: Repository) -> tuple[Path, ...]:
@@ -232,7 +249,11 @@ _PLUGINS = ("generators", "transformers", "validators")
 _FILES = ("crds", "configurations", "patchesStrategicMerge")
 _CONFIGURATION = {*_PLUGINS, "crds", "configurations", "openapi", "replacements", "helmCharts", "valuesFile"}
 _CONFIGURATION |= {"files", "envs", "env"}
-_PLUGIN_KEYS = ("path", "paths", "files", "envs", "env", "valuesFile", "additionalValuesFiles", "values")
+_MAYBE_TEXT = (*_PLUGINS, "patches", "patchesStrategicMerge", "paths")
+"""Fields that hold paths or the text itself: kustomize takes for a path what it cannot read as objects."""
+_PLUGIN_KEYS = ("path", "paths", "files", "envs", "env", "valuesFile", "additionalValuesFiles", "chartHome")
+_PLUGIN_LISTS = ("items", "replacements")
+_LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +261,17 @@ class _Reference:
     key: str
     node: Node = field(compare=False)
     text: str
+    may_be_text: bool = False
+
+    @property
+    def line(self) -> int:
+        return int(self.node.start.line) + 1
+
+    @property
+    def shown(self) -> str:
+        """The text in one line, cut off where it is long."""
+        text = " ".join(self.text.split())
+        return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _references(root: Node) -> Iterator[_Reference]:
@@ -248,7 +280,7 @@ def _references(root: Node) -> Iterator[_Reference]:
         yield from _texts(key, _get(root, key))
     for key in ("patches", "patchesJson6902", "replacements"):
         for item in _items(_get(root, key)):
-            yield from _texts(key, item if isinstance(item.value, str) else _get(item, "path"))
+            yield from _texts(key, item) if isinstance(item.value, str) else _paths(key, _get(item, "path"))
     yield from _texts("openapi", _get(_get(root, "openapi"), "path"))
     for generator in (*_items(_get(root, "configMapGenerator")), *_items(_get(root, "secretGenerator"))):
         for key in ("files", "envs", "env"):
@@ -260,8 +292,14 @@ def _references(root: Node) -> Iterator[_Reference]:
 
 def _texts(key: str, node: Node | None) -> Iterator[_Reference]:
     """The strings of a field that is one or a list of them."""
+    for reference in _paths(key, node):
+        yield replace(reference, may_be_text=key in _MAYBE_TEXT)
+
+
+def _paths(key: str, node: Node | None) -> Iterator[_Reference]:
+    """The same for a field that never holds the text itself."""
     for item in _items(node) or ([node] if node is not None else []):
-        if isinstance(item.value, str) and item.value and not {"\n", "\0"} & set(item.value):
+        if isinstance(item.value, str) and item.value:
             yield _Reference(key, item, item.value)
             _, sign, path = item.value.partition("=")
             if key == "files" and sign:  # the key of the data, and its file
@@ -277,17 +315,78 @@ def _items(node: Node | None) -> list[Node]:
     return (node.items or []) if node is not None else []
 
 
-def _resolve(folder: Path, reference: _Reference) -> Link | Remote | None:
-    """What a reference leads to; None for what does not exist, which kustomize itself complains about."""
-    text = reference.text
-    lexical = Path(os.path.normpath(os.path.join(folder, text)))
-    is_folder, is_file = os.path.isdir(lexical), os.path.isfile(lexical)  # a name may be too long to ask for
-    if is_remote(text, may_be_folder=reference.key in _MIXED, is_file=is_file, exists=is_folder or is_file):
-        return Remote(reference.node.start.line + 1, text)
-    if not (is_file or (is_folder and reference.key in _MIXED)):
-        return None
-    real = Path(os.path.realpath(lexical))
-    return Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
+_Found: TypeAlias = Link | Remote | Fault | HelmChart
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The folder of a kustomization, where its paths start, and what they must not leave."""
+
+    folder: Path
+    repository: Repository
+    own: Path | None
+
+    def resolve(self, reference: _Reference) -> Iterator[_Found]:
+        """What a reference leads to; nothing for what does not exist, which kustomize itself complains about.
+
+        Whether something exists is asked of nothing but what lies in the repository, so that no message tells it
+        of a place outside.
+        """
+        text = reference.text
+        lexical = self._join(text)
+        is_folder, is_file = False, False
+        if lexical is not None:  # a name may be too long to ask for
+            is_folder, is_file = os.path.isdir(lexical), os.path.isfile(lexical)
+        exists = is_folder or is_file
+        if is_remote(text, may_be_folder=reference.key in _MIXED, is_file=is_file, exists=exists):
+            yield Remote(reference.line, text)
+        elif not is_path(text) and (exists or not reference.may_be_text):
+            message = f"{reference.shown} is not a path, so what it builds is not judged; write it in one line"
+            yield Fault(reference.line, message)
+        elif lexical is None:
+            yield Fault(
+                reference.line, f"{reference.shown} leads out of the repository, so what it builds is not judged"
+            )
+        elif is_file or (is_folder and reference.key in _MIXED):
+            real = Path(os.path.realpath(lexical))
+            yield Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
+
+    def charts(self, root: Node) -> Iterator[_Found]:
+        """The charts that the fields of a kustomization name."""
+        home = _get(_get(root, "helmGlobals"), "chartHome")
+        for index, item in enumerate(_items(_get(root, "helmCharts"))):
+            if isinstance(item.value, dict):
+                place = home.value if home is not None and isinstance(home.value, str) else "charts"
+                yield self._chart(place, item, f"/helmCharts/{index}")
+        for index, item in enumerate(_items(_get(root, "helmChartInflationGenerator"))):
+            if isinstance(item.value, dict):
+                place = str(item.value.get("chartHome") or "charts")
+                yield self._chart(place, item, f"/helmChartInflationGenerator/{index}")
+
+    def _chart(self, home: str, item: Node, pointer: str) -> HelmChart | Fault:
+        """A chart, looked for where kustomize does: below the home, or below a folder of its name and version."""
+        name = str(item.value.get("name") or item.value.get("chartName") or "")
+        version = str(item.value.get("version") or item.value.get("chartVersion") or "")
+        places = [os.path.join(home, f"{name}-{version}", name)] if version else []
+        joined = [self._join(place) for place in (*places, os.path.join(home, name))]
+        found = [place for place in joined if place is not None]
+        line = item.start.line + 1
+        if len(found) < len(joined):
+            return Fault(line, f"chart {name} leads out of the repository, so it is not judged")
+        charts = (place for place in found if name and os.path.isfile(place / "Chart.yaml"))
+        return HelmChart(name, line, pointer, next(charts, None))
+
+    def _join(self, text: str) -> Path | None:
+        """The path as kustomize joins it; None if it leaves the repository, by its letters or by links."""
+        lexical = Path(os.path.normpath(os.path.join(self.folder, text)))
+        if self.own is not None and lexical.is_relative_to(self.own):
+            return lexical
+        return lexical if self.repository.reaches(lexical) else None
+
+
+def is_path(text: str) -> bool:
+    """Whether a text can be the path of a file: without line breaks and what no file system takes."""
+    return not re.search("[\0\n\ud800-\udfff]", text)
 
 
 _URL = re.compile(r"https?:", re.I)
@@ -305,14 +404,14 @@ def is_remote(text: str, *, may_be_folder: bool, is_file: bool, exists: bool) ->
         return True
     if may_be_folder and _REPOSITORY.match(text) and not is_file:
         return True
-    return not exists and bool(_LOOKS_REMOTE.search(text))
+    return not exists and is_path(text) and bool(_LOOKS_REMOTE.search(text))
 
 
 def _inline_references(root: Node) -> Iterator[_Reference]:
     """The files that generators and transformers written inside the kustomization name."""
     for key in _PLUGINS:
         for item in _items(_get(root, key)):
-            if isinstance(item.value, str) and "\n" in item.value:
+            if isinstance(item.value, str):
                 yield from _plugin_references(item.value, item)
 
 
@@ -329,11 +428,10 @@ def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
     pending = _plugins(text)
     while pending:
         current = pending.pop()
-        pending += _items(current)
-        for key, (_, _, value) in (current.fields or {}).items():
-            pending.append(value)
-            for reference in _texts("files", value) if key in _PLUGIN_KEYS else ():
-                yield _Reference("files", node, reference.text)
+        pending += [item for key in _PLUGIN_LISTS for item in _items(_get(current, key))]
+        for key in _PLUGIN_KEYS:
+            for reference in _texts(key, _get(current, key)):
+                yield replace(reference, key="files", node=node)
 
 
 def _text(path: Path, repository: Repository) -> str:
@@ -357,20 +455,6 @@ def _patches(kustomization: Kustomization) -> Iterator[Patch]:
                 yield Patch(link, text, _get(item, "target"))
 
 
-def _charts(folder: Path, root: Node) -> Iterator[HelmChart]:
-    home = _get(_get(root, "helmGlobals"), "chartHome")
-    for index, item in enumerate(_items(_get(root, "helmCharts"))):
-        if isinstance(item.value, dict):
-            place = home.value if home is not None and isinstance(home.value, str) else "charts"
-            line, pointer = item.start.line + 1, f"/helmCharts/{index}"
-            yield _chart(os.path.join(folder, place), item, line, pointer)
-    for index, item in enumerate(_items(_get(root, "helmChartInflationGenerator"))):
-        if isinstance(item.value, dict):
-            place = str(item.value.get("chartHome") or "charts")
-            line, pointer = item.start.line + 1, f"/helmChartInflationGenerator/{index}"
-            yield _chart(os.path.join(folder, place), item, line, pointer)
-
-
 _VALUES = ("valuesInline", "valuesLocal")
 """Fields of a chart that reach helm in a file."""
 
@@ -383,7 +467,7 @@ def _option_likes(root: Node) -> Iterator[OptionLike]:
         yield from _starting_with_dash(node, key) if node is not None else ()
     for key in _PLUGINS:
         for item in _items(_get(root, key)):
-            if isinstance(item.value, str) and "\n" in item.value:
+            if isinstance(item.value, str):
                 yield from _options_of_plugins(item.value, item)
 
 
@@ -403,15 +487,3 @@ def _starting_with_dash(node: Node, where: str) -> Iterator[OptionLike]:
             yield OptionLike(node.start.line + 1, where, node.value)
         pending += [(item, f"{where}[{index}]") for index, item in enumerate(node.items or ())]
         pending += [(m, f"{where}.{key}") for key, (_, _, m) in (node.fields or {}).items() if key not in _VALUES]
-
-
-def _chart(home: str, item: Node, line: int, pointer: str) -> HelmChart:
-    """A chart, looked for where kustomize does: below the home, or below a folder of its name and version."""
-    name = str(item.value.get("name") or item.value.get("chartName") or "")
-    version = str(item.value.get("version") or item.value.get("chartVersion") or "")
-    places = [Path(os.path.normpath(os.path.join(home, f"{name}-{version}", name))) if version else None]
-    places.append(Path(os.path.normpath(os.path.join(home, name))))
-    found = next(
-        (place for place in places if name and place is not None and os.path.isfile(place / "Chart.yaml")), None
-    )
-    return HelmChart(name, line, pointer, found)

@@ -68,15 +68,16 @@ def autodetect(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def component_folders(request: KustomizationRequest, folder: Path) -> tuple[Path, ...]:
+def component_folders(request: KustomizationRequest, folder: Path, repository: Repository) -> tuple[Path, ...]:
     """The local components that the additions name, relative to the folder. Raises KustomizationError."""
-    texts = (text for text in _components(request) if not _is_remote(text))
-    try:
-        return tuple(Path(os.path.realpath(folder / text)) for text in texts)
-    except ValueError:  # NUL, or half of a pair of surrogates
-        raise KustomizationError(
-            kustomization.find(folder) or folder, None, "a component put on top of it is not a path"
-        ) from None
+    title = kustomization.find(folder) or folder
+    texts = [text for text in _components(request) if not _is_remote(text)]
+    places = [Path(os.path.normpath(folder / text)) for text in texts]
+    if not all(map(kustomization.is_path, texts)):
+        raise KustomizationError(title, None, "a component put on top of it is not a path")
+    if not all(map(repository.reaches, places)):
+        raise KustomizationError(title, None, "a component put on top of it leads out of the repository")
+    return tuple(Path(os.path.realpath(place)) for place in places)
 
 
 def remote_components(request: KustomizationRequest) -> tuple[str, ...]:
@@ -124,7 +125,10 @@ def _changes(request: KustomizationRequest, copy: Copy, texts: dict[Path, Source
     path, text = folder / _NAME, json_text(content, indent=1)
     copy.add(path, text)
     texts[path] = _OverlayText(text, request)
-    return kustomization.parse(copy.folder, path, text, Repository(copy.top))
+    changes = kustomization.parse(copy.folder, path, text, Repository(copy.root), own=copy.clean)
+    for fault in changes.faults:
+        raise KustomizationError(path, None, fault.message)
+    return changes
 
 
 def _take_patches(changes: Kustomization, copy: Copy, workspace: Workspace) -> None:
@@ -179,7 +183,7 @@ def _around(
     path, text = folder / _NAME, dump(content)
     copy.add(path, text)
     texts[path] = _OverlayText(text, request, child_pointer("", _METADATA))
-    return kustomization.parse(folder, path, text, Repository(copy.top))
+    return kustomization.parse(folder, path, text, Repository(copy.clean))
 
 
 def _patches_as_files(

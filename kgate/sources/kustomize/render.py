@@ -129,11 +129,7 @@ def _components(job: _Job) -> tuple[Path, ...]:
         raise KustomizationError(
             job.title, None, f"is not built with {what}: kgate does not know how; build it yourself"
         )
-    folders = overlay.component_folders(job.request, job.folder)
-    for folder in folders:
-        if not folder.is_relative_to(job.workspace.root):
-            raise KustomizationError(job.title, None, "a component put on top of it leads out of the repository")
-    return folders
+    return overlay.component_folders(job.request, job.folder, Repository(job.workspace.root))
 
 
 # -------------------------------------------------------------------------------- before anything runs
@@ -377,7 +373,7 @@ def _failure(job: _Job, tool: Tool, outcome: process.Outcome, copy: Copy, reache
     if outcome.exceeded:
         return job.problem(f"the build {outcome.exceeded}, so it is not judged; {advice(outcome.bound)}")
     lines = [line for line in outcome.error_text.splitlines() if not line.startswith(("# Warning", "Warning:"))]
-    text = _cleaned(" ".join("\n".join(lines[-3:]).split()), copy, job)
+    text = _cleaned(" ".join("\n".join(lines[-3:]).split()), copy)
     text = text.removeprefix("error: ").removeprefix("Error: ")
     text = text if len(text) <= _LONGEST_MESSAGE else "… " + text[-_LONGEST_MESSAGE:].lstrip()
     if _is_component(job, reached):
@@ -386,12 +382,10 @@ def _failure(job: _Job, tool: Tool, outcome: process.Outcome, copy: Copy, reache
     return job.problem(f"{tool.name} cannot build it, so it is not judged: {text}; try it with: {verb} {shown}")
 
 
-def _cleaned(text: str, copy: Copy, job: _Job) -> str:
+def _cleaned(text: str, copy: Copy) -> str:
     """A message without the paths of the private copy."""
-    top = job.shown(copy.top)
-    prefix = "" if top == "." else f"{top}/"
     for tree in (copy.clean, copy.marked):
-        text = text.replace(f"{tree}/tree/", prefix).replace(f"{tree}/tree", top).replace(f"{tree}/", "")
+        text = text.replace(f"{tree}/tree/", "").replace(f"{tree}/tree", ".").replace(f"{tree}/", "")
     return _PATH.sub(_without_private_path, text)
 
 

@@ -58,6 +58,23 @@ def test_every_role_of_a_folder(key: str, tmp_path: Path) -> None:
     assert (found.files, found.folders, found.remotes) == ((), (tmp_path / "b",), ())
 
 
+INNER = {
+    "the values of a chart": "generators:\n- |\n  kind: HelmChartInflationGenerator\n  valuesInline: {a: {path: /}}",
+    "the fields of a transformer": "transformers:\n- |\n  kind: LabelTransformer\n  fieldSpecs: [{path: /metadata}]",
+    "the arguments of a patch": "patchesStrategicMerge:\n- |\n  kind: A\n  args: [--config=/etc/a.yaml, /b?ref=c]",
+    "a long patch": f"patchesStrategicMerge:\n- |\n  kind: A\n  b: {'c/' * 3000}",
+    "the text of a patch": "patches:\n- patch: |\n    - {op: remove, path: /spec}",
+    "a folder that is not there": "resources: [../none]",
+}
+
+
+@pytest.mark.parametrize("text", INNER.values(), ids=INNER)
+def test_what_is_not_a_path_that_leaves(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": text})
+    found = kustomization.read(tmp_path / "a", Repository(tmp_path))
+    assert (found.faults, found.links, found.remotes) == ((), (), ())
+
+
 FETCHED = [
     "https://example.org/a/b",
     "HTTPS://example.org/x.yaml",
