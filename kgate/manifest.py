@@ -590,6 +590,8 @@ def _bounded_text(path: str, data: bytes) -> SourceText:
     if len(data) > MAX_FILE_BYTES:
         limit = MAX_FILE_BYTES // 1024 // 1024
         raise ManifestError(f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore", 1)
+    if is_lfs_pointer(data):
+        raise ManifestError(LFS_PROBLEM, 1)
     try:
         source = source_text(path, data)
     except UnicodeDecodeError:
@@ -598,6 +600,19 @@ def _bounded_text(path: str, data: bytes) -> SourceText:
     if "\0" in source.text:
         raise ManifestError("is a binary file; list it in .kgateignore if it is no manifest", 1)
     return source
+
+
+LFS_PROBLEM = "is a pointer of Git LFS, so what it stands for is not judged; check out with LFS"
+
+_LFS_POINTER = re.compile(
+    rb"\s*version (https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1|http://git-media\.io/v/2)\s"
+)
+_LONGEST_POINTER = 1024
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether git-lfs would put another file in the place of this one (git-lfs, lfs/pointer.go)."""
+    return len(data) < _LONGEST_POINTER and _LFS_POINTER.match(data) is not None
 
 
 def source_text(path: str, data: bytes) -> SourceText:

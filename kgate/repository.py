@@ -138,6 +138,13 @@ class Repository:
             raise SearchError(f"patterns and files are too many: more than {MAX_LOOKS:,} comparisons in all")
         return found
 
+    def files_below(self, folder: Path) -> Iterator[Path]:
+        """Every file and link below a folder that really lies in the repository. Raises SearchError."""
+        prefix = "" if folder == self.root else self.shown(folder) + "/"
+        for path, is_folder in self.walk(hidden=True, patterns=0):
+            if not is_folder and path.startswith(prefix):
+                yield self.root / path
+
     def _listed(self, *, hidden: bool) -> Iterator[tuple[str, bool]]:
         count = 0
         for folder, folders, files in os.walk(self.root):

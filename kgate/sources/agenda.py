@@ -172,10 +172,11 @@ def _reach(folder: Path, everywhere: dict[Path, kustomization.Kustomization]) ->
 
 def _speaks_gitops(request: Request, repository: Repository) -> bool:
     """Whether the sources of a rendering may hold such objects."""
-    return any(holds_deployment(peek(path)) for path in _sources(request, repository) if repository.holds(path))
+    return any(holds_deployment(peek(path)) for path in sources(request, repository) if repository.holds(path))
 
 
-def _sources(request: Request, repository: Repository) -> Iterator[Path]:
+def sources(request: Request, repository: Repository) -> Iterator[Path]:
+    """The templates of a chart, or the files that a kustomization uses."""
     if isinstance(request, ChartRequest):
         yield from sorted(request.chart.glob("**/templates/**/*")) if request.chart.is_dir() else ()
         return

@@ -12,8 +12,8 @@ from types import TracebackType
 
 from kgate import manifest
 from kgate.model import Note, Resource
-from kgate.repository import open_repository
-from kgate.sources import files
+from kgate.repository import Repository, open_repository
+from kgate.sources import checkout, files
 from kgate.sources.agenda import Agenda
 from kgate.sources.files import Listing
 from kgate.sources.helm.render import render as render_chart
@@ -81,6 +81,7 @@ class _Renderers:
         self._options = settings.options
         self._tools = Toolbox(root, settings.programs, scanned)
         self._workspace = Workspace(root)
+        self._repository = Repository(Path(os.path.realpath(root)))
         self._size = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="render")
 
@@ -114,6 +115,9 @@ class _Renderers:
             yield Note(files.shown_path(path, root), None, message)
 
     def _render(self, request: Request) -> manifest.Contents:
+        pointer = checkout.pointer_of(request, self._repository)
+        if pointer is not None:
+            return manifest.Contents(problems=(pointer,), files=0)
         if isinstance(request, ChartRequest):
             return render_chart(request, self._workspace, self._tools.helm, self._options)
         return build_kustomization(request, self._workspace, self._tools.kustomize, self._options, self._tools.helm)

@@ -15,15 +15,10 @@ from kgate.sources.gitops.fields import Fields
 from kgate.sources.gitops.flux_ignore import FILE as IGNORE_FILE
 from kgate.sources.gitops.flux_ignore import IgnoreError
 from kgate.sources.gitops.flux_source import Surroundings
+from kgate.sources.helm.contents import decisive_files
 from kgate.sources.kustomize import overlay
 
 _MANIFESTS = (".yaml", ".yml")
-_DATA = (
-    *(".md", ".txt", ".jpg", ".jpeg", ".gif", ".png", ".wmv", ".flv", ".tar.gz", ".zip"),
-    *(".gitignore", ".gitattributes", ".gitmodules"),
-)
-"""What matters to a chart only if its templates read files."""
-
 _LOCAL = re.compile(r"file://([^\s\"',}#]+)")
 
 
@@ -66,11 +61,7 @@ def _of_chart(reference: Fields, chart: Path, surroundings: Surroundings) -> Ite
         if here in seen or not here.is_dir() or not repository.holds(here):
             continue
         seen.add(here)
-        files = list(_below(here, repository))
-        reads = any(b"Files" in _bytes(file, repository) for file in files if "templates" in file.parts)
-        yield from _hidden(
-            reference, (file for file in files if reads or not file.name.lower().endswith(_DATA)), surroundings
-        )
+        yield from _hidden(reference, decisive_files(here, repository), surroundings)
         texts = (_bytes(here / name, repository).decode("latin-1") for name in ("Chart.yaml", "requirements.yaml"))
         pending += [Path(os.path.normpath(here / path)) for text in texts for path in _LOCAL.findall(text)]
 
@@ -131,7 +122,7 @@ def _is_folder(path: Path) -> bool:
 
 def _shows_any(folder: Path, reference: Fields, surroundings: Surroundings) -> bool:
     """Whether Flux sees any manifest below a folder."""
-    manifests = (file for file in _below(folder, surroundings.repository) if file.name.endswith(_MANIFESTS))
+    manifests = (file for file in surroundings.repository.files_below(folder) if file.name.endswith(_MANIFESTS))
     return any(not surroundings.hidden(reference, file) for file in manifests)
 
 
@@ -139,18 +130,11 @@ def _beyond_defaults(folder: Path, reference: Fields, surroundings: Surroundings
     """The manifests below a folder that Flux ignores by default, but not in this repository."""
     if surroundings.has_defaults(reference):
         return
-    for file in _below(folder, surroundings.repository):
+    for file in surroundings.repository.files_below(folder):
         parts = file.relative_to(folder).parts
         is_ignored = not overlay.FLUX_IGNORES.isdisjoint(parts)
         if is_ignored and file.name.endswith(_MANIFESTS) and not surroundings.hidden(reference, file):
             yield file
-
-
-def _below(folder: Path, repository: Repository) -> Iterator[Path]:
-    prefix = "" if folder == repository.root else repository.shown(folder) + "/"
-    for path, is_folder in repository.walk(hidden=True, patterns=0):
-        if not is_folder and path.startswith(prefix):
-            yield repository.root / path
 
 
 def _bytes(path: Path, repository: Repository) -> bytes:

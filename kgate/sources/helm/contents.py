@@ -1,0 +1,41 @@
+"""Which files of a chart in the repository matter to what it renders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kgate.repository import Repository
+
+_DATA = (
+    *(".md", ".txt", ".jpg", ".jpeg", ".gif", ".png", ".wmv", ".flv", ".tar.gz", ".zip"),
+    *(".gitignore", ".gitattributes", ".gitmodules"),
+)
+"""What matters only if the templates read files."""
+
+_CHANGES = re.compile(rb"\b(set|unset|\w*[mM]erge\w*)\b")
+_DEFINES = re.compile(rb"\b(define|block)\b")
+
+
+def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
+    """The files of a chart's folder, links among them, but for texts and pictures that no template reads, and notes
+    that change nothing for the templates. Raises SearchError."""
+    files = list(repository.files_below(chart))
+    texts = {file: _bytes(file, repository) for file in files if "templates" in file.parts}
+    reads = any(b"Files" in text for text in texts.values())
+    changes = any(_CHANGES.search(text) for text in texts.values())
+    for file in files:
+        if file.name == "NOTES.txt" and file in texts:
+            is_decisive = changes or _DEFINES.search(texts[file]) is not None
+        else:
+            is_decisive = reads or file in texts or not file.name.lower().endswith(_DATA)
+        if is_decisive:
+            yield file
+
+
+def _bytes(path: Path, repository: Repository) -> bytes:
+    try:
+        return repository.read_bytes(path)
+    except OSError:
+        return b""
