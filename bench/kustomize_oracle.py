@@ -164,7 +164,7 @@ def examine(folder: Path, repository: Path, kubectl: str, sample: int) -> Tally:
         for key, claim in claims.items():
             for place in parts(claim.location):
                 places[place].add(key)
-        root = Root(folder, repository, kubectl, clean, claims, places, copy.clean, copy.top)
+        root = Root(folder, repository, kubectl, clean, claims, places, copy.clean, copy.root)
         if plain is not None:
             mutate(root, pods, sample, tally)
     return tally
