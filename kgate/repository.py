@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate import textfile
+from kgate import gitconfig, textfile
 from kgate.urls import normalise_url
 
 MAX_ENTRIES = 200_000
@@ -139,22 +139,23 @@ class Repository:
         return found
 
     def files_below(self, folder: Path) -> Iterator[Path]:
-        """Every file and link below a folder that really lies in the repository. Raises SearchError."""
-        prefix = "" if folder == self.root else self.shown(folder) + "/"
-        for path, is_folder in self.walk(hidden=True, patterns=0):
-            if not is_folder and path.startswith(prefix):
-                yield self.root / path
+        """Every file and link below a folder that really lies in the repository, sorted within its folder. Raises
+        SearchError beyond MAX_ENTRIES."""
+        return (path for path, is_folder in self._entries(folder, hidden=True) if not is_folder)
 
     def _listed(self, *, hidden: bool) -> Iterator[tuple[str, bool]]:
+        return ((self.shown(path), is_folder) for path, is_folder in self._entries(self.root, hidden=hidden))
+
+    def _entries(self, start: Path, *, hidden: bool) -> Iterator[tuple[Path, bool]]:
         count = 0
-        for folder, folders, files in os.walk(self.root):
+        for folder, folders, files in os.walk(start):
             folders[:] = sorted(name for name in folders if name != ".git" and (hidden or not name.startswith(".")))
             base, inner = Path(folder), set(folders)
             for name in (*folders, *sorted(files)):
                 count += 1
                 if count > MAX_ENTRIES:
                     raise SearchError(f"the repository has more than {MAX_ENTRIES:,} files and folders")
-                yield self.shown(base / name), name in inner and not (base / name).is_symlink()
+                yield base / name, name in inner and not (base / name).is_symlink()
 
     def _may_mean(self, path: str) -> bool:
         """Whether a path exists here, or leaves the repository, which its reader must be told."""
@@ -194,22 +195,14 @@ def _text(path: Path) -> str:
         return ""
 
 
-_SECTION = re.compile(r'\s*\[\s*([\w.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
-_URL = re.compile(r"\s*url\s*=(.*)", re.IGNORECASE | re.DOTALL)
-
-
 def _remotes(config: str) -> Iterator[str]:
-    """The ``url`` of every ``[remote "…"]`` section of a git configuration."""
-    in_remote = False
-    for line in config.splitlines():
-        section = _SECTION.match(line)
-        if section:
-            in_remote = section[1].lower() == "remote" and section[2] is not None
-            line = line[section.end() :]  # noqa: PLW2901 - a field may follow in the line of its section
-        url = _URL.fullmatch(line)
-        value = url[1].strip().strip('"') if in_remote and url else ""
-        if value:
-            yield value
+    """The ``url`` of every ``[remote "…"]`` section of a git configuration, as far as it can be read."""
+    try:
+        for entry in gitconfig.entries(config):
+            if entry.section == "remote" and entry.name and entry.key == "url" and entry.value:
+                yield entry.value
+    except gitconfig.GitConfigError:
+        return
 
 
 def _last_segment(normal: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from kgate.model import Note, Problem, Resource
 from kgate.repository import Repository
 from kgate.sources import files, releases
+from kgate.sources.deployed import Deployed
 from kgate.sources.files import Listing, SourceFile
 from kgate.sources.gitops import plan as gitops
 from kgate.sources.gitops.search import holds_deployment, peek
@@ -81,6 +82,13 @@ class Agenda:
         found = [path for path in sorted(self._plan.raw) if path not in self._read]
         self._read.update(found)
         return [SourceFile(path, files.shown_path(path, self._repository.root)) for path in found]
+
+    def deployed(self) -> Iterator[Deployed]:
+        """The folders that GitOps objects take manifests from, and all charts."""
+        yield from self._plan.folders
+        for request in (*self._own, *self._plan.requests):
+            if isinstance(request, ChartRequest):
+                yield Deployed(request.chart, is_deep=True)
 
     def pending(self) -> list[Request]:
         """What is not rendered yet. A chart or kustomization that a GitOps object deploys is rendered as that says,

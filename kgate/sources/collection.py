@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 
 from kgate import manifest
+from kgate.repository import Repository
 from kgate.sources import files
+from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.gitops.search import deployment_objects
 from kgate.sources.progress import Count, Progress
 from kgate.sources.requests import RenderSettings
@@ -22,7 +25,8 @@ def collect(
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, root, lifetime)
-    yield manifest.Contents(problems=tuple(listing.problems), files=0)
+    repository = Repository(Path(os.path.realpath(root)))
+    yield manifest.Contents(problems=(*listing.problems, *Encodings(repository).problems(listing.files)), files=0)
     objects = tuple(deployment_objects(listing.files.values(), lifetime))
     if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
         from kgate.sources.rendering import collect_rendered  # takes as long to import as all the rest
@@ -31,3 +35,4 @@ def collect(
     else:
         plain = files.in_order(listing.files.values())
         yield from files.read_all(Count(progress, len(plain)).told(plain), kinds)
+        yield submodules(repository, listing.starts, ())

@@ -13,7 +13,7 @@ from types import TracebackType
 from kgate import manifest
 from kgate.model import Note, Resource
 from kgate.repository import Repository, open_repository
-from kgate.sources import checkout, files
+from kgate.sources import checkout, files, lfs
 from kgate.sources.agenda import Agenda
 from kgate.sources.files import Listing
 from kgate.sources.helm.render import render as render_chart
@@ -37,20 +37,23 @@ def collect_rendered(
 ) -> Iterator[manifest.Contents]:
     """The contents of the plain manifests of a listing, and of all that is rendered. ``objects`` are those of
     plain manifests that may say what is deployed."""
-    agenda = Agenda(listing, open_repository(root, settings.repositories), settings)
+    repository = open_repository(root, settings.repositories)
+    agenda, encodings = Agenda(listing, repository, settings), checkout.Encodings(repository)
     agenda.hear(objects)
     plain = files.in_order(agenda.uncovered())
     count = Count(progress, len(plain) + len(agenda.pending()))
     yield from files.read_all(count.told(plain), kinds)
-    yield from _named(agenda, kinds)
+    yield from _named(agenda, encodings, kinds)
     options = replace(settings.options, asked_kinds=frozenset(kinds))
     yield from count.told(_render(agenda, root, replace(settings, options=options), listing.starts))
     yield manifest.Contents(problems=agenda.problems, notes=agenda.notes, files=0)
+    yield checkout.submodules(repository, listing.starts, agenda.deployed())
 
 
-def _named(agenda: Agenda, kinds: Collection[str]) -> Iterator[manifest.Contents]:
+def _named(agenda: Agenda, encodings: checkout.Encodings, kinds: Collection[str]) -> Iterator[manifest.Contents]:
     """What the files hold that GitOps objects apply as they are written, and that may name further ones."""
     while found := agenda.named():
+        yield manifest.Contents(problems=encodings.problems(file.path for file in found), files=0)
         for contents in files.read_all(files.in_order(found), kinds):
             agenda.hear(contents.resources)
             yield contents
@@ -68,7 +71,7 @@ def _render(
             for contents in renderers.render(requests):
                 agenda.hear(contents.resources)
                 yield contents
-            yield from _named(agenda, settings.options.asked_kinds)
+            yield from _named(agenda, renderers.encodings, settings.options.asked_kinds)
             requests = agenda.next_round()
         refused = tuple(renderers.refused(root))
     yield manifest.Contents(problems=tuple(agenda.leftover()), notes=refused, files=0)
@@ -82,6 +85,7 @@ class _Renderers:
         self._tools = Toolbox(root, settings.programs, scanned)
         self._workspace = Workspace(root)
         self._repository = Repository(Path(os.path.realpath(root)))
+        self.encodings = checkout.Encodings(self._repository)
         self._size = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="render")
 
@@ -115,9 +119,12 @@ class _Renderers:
             yield Note(files.shown_path(path, root), None, message)
 
     def _render(self, request: Request) -> manifest.Contents:
-        pointer = checkout.pointer_of(request, self._repository)
+        pointer = lfs.pointer_of(request, self._repository)
         if pointer is not None:
             return manifest.Contents(problems=(pointer,), files=0)
+        encoded = self.encodings.problems(lfs.files_of(request, self._repository))
+        if encoded:
+            return manifest.Contents(problems=encoded, files=0)
         if isinstance(request, ChartRequest):
             return render_chart(request, self._workspace, self._tools.helm, self._options)
         return build_kustomization(request, self._workspace, self._tools.kustomize, self._options, self._tools.helm)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kgate.repository import Repository, SearchError
 from kgate.sources import templated
+from kgate.sources.deployed import Deployed
 from kgate.sources.gitops.fields import Fields
 
 _EXTENSIONS = (".yaml", ".yml", ".json", ".jsonnet")
@@ -23,6 +24,7 @@ def plan_directory(source: Fields, folder: Path, repository: Repository) -> Iter
     What Argo CD would make something else of than kgate is a Problem.
     """
     directory = source.section("directory")
+    source.log.folders.append(Deployed(folder, is_deep=directory.flag("recurse")))
     if directory.flag("disableExtensionFilter"):
         message = "takes files of any name for manifests, which kgate does not; name them .yaml"
         directory.problem(f"{directory.name('disableExtensionFilter')} {message}", "disableExtensionFilter")

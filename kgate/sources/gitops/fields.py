@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kgate.model import Json, Location, Note, Pointer, Problem, Resource, child_pointer, field_path
 from kgate.repository import OutsideError, Repository
+from kgate.sources.deployed import Deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Log:
     notes: list[Note] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     """Files that are applied as they are written (real paths)."""
+    folders: list[Deployed] = field(default_factory=list)
+    """Folders that such files are taken from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from kgate.model import Note, Problem, Resource
 from kgate.repository import Repository
 from kgate.sources import templated
+from kgate.sources.deployed import Deployed
 from kgate.sources.gitops import applicationset, argocd, flux, flux_helm
 from kgate.sources.gitops.catalogue import Catalogue, group
 from kgate.sources.gitops.fields import Fields, Log, requester
@@ -45,7 +46,7 @@ class Planned:
     ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not rendered with their
     defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
     that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are applied
-    as they are written, whatever else uses or ignores them (real paths).
+    as they are written, whatever else uses or ignores them (real paths), ``folders`` where objects look for manifests.
     """
 
     requests: tuple[Request, ...] = ()
@@ -54,6 +55,7 @@ class Planned:
     claimed: frozenset[Target] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
+    folders: frozenset[Deployed] = frozenset()
 
 
 def is_relevant(resource: Resource) -> bool:
@@ -77,6 +79,8 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
     surroundings = Surroundings(repository, Catalogue((*resources, *referred)))
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
+    log.folders.extend(Deployed(one.folder, is_deep=not _has_kustomization(one, repository)) for one in builds)
     requests = list(_without_plain(requests, repository, log))
     builds = [request for request in requests if isinstance(request, KustomizationRequest)]
     folders = {build.folder for build in builds if _has_kustomization(build, repository)}
@@ -88,6 +92,7 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
         claimed=frozenset(charts | {build.target for build in builds if build.folder in folders}),
         covered=frozenset(build.folder for build in builds) - folders,
         raw=frozenset(log.raw),
+        folders=frozenset(log.folders),
     )
 
 
