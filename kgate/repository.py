@@ -293,11 +293,13 @@ class UntrustedFolders:
         return here
 
     def _home(self, link: Path) -> Path | None:
-        """The folder that a link must not lead out of, if it may be a stranger's: its repository, else one of these."""
+        """The folder that a link must not lead out of, if it may be a stranger's: its repository, else the nearest of
+        these."""
         for folder in link.parents:
             if folder != folder.parent and _has_any(folder, (_GIT, *CONFIG_NAMES)):
                 return folder
-        return next((folder for folder in self.folders if link.is_relative_to(folder)), None)
+        around = (folder for folder in self.folders if link.is_relative_to(folder))
+        return max(around, key=lambda folder: len(folder.parts), default=None)
 
 
 def _outermost(place: Path) -> Path:

@@ -136,6 +136,12 @@ def test_a_link_of_a_scanned_folder_that_is_not_the_working_folder(shop: Path) -
     assert (shop.parent / "outside/victim").read_text(encoding="utf-8") == "kept"
 
 
+def test_a_link_of_a_scanned_folder_below_the_working_folder(shop: Path) -> None:
+    result = kgate("scan", shop.name, "-o", f"json={shop.name}/{to_a_file(shop)}", cwd=shop.parent)
+    assert (result.code, "leads out of the repository" in result.err) == (2, True), result
+    assert (shop.parent / "outside/victim").read_text(encoding="utf-8") == "kept"
+
+
 # ------------------------------------------------------------------------------------ what goes on working
 
 
