@@ -212,8 +212,16 @@ def test_no_python_of_the_workspace_runs(runner: Runner, tmp_path: Path) -> None
     (runner.workspace / ".tool-versions").write_text("python path:evil\n", encoding="utf-8")
     (tmp_path / "link").symlink_to(runner.workspace / "bin")
     for name in ("python3", "python"):
+        program(runner.workspace / "real" / name, evil)
+        (runner.workspace / "between").mkdir(exist_ok=True)
+        (runner.workspace / "between" / name).symlink_to(program(tmp_path / "evil" / name, evil))
+        for folder, target in {"to-program": runner.workspace / "real", "to-link": Path("../work/between")}.items():
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / name).symlink_to(target / name)
+    links = (tmp_path / "to-program", tmp_path / "to-link")
+    for name in ("python3", "python"):
         program(tmp_path / "shims" / name, CHOOSER.format(python=sys.executable))
-    folders = (runner.workspace / "bin", tmp_path / "link", "bin", tmp_path / "shims", "/usr/bin", "/bin")
+    folders = (runner.workspace / "bin", tmp_path / "link", "bin", *links, tmp_path / "shims", "/usr/bin", "/bin")
     runner.variables = {**runner.variables, "PATH": os.pathsep.join(str(folder) for folder in folders)}
     done = use(runner, {"b.yaml": BAD})
     assert not (tmp_path / "marker").exists()
