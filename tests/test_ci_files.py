@@ -458,6 +458,14 @@ def test_a_report_folder_of_the_checkout_is_made_anew(job: Job, name: str) -> No
     assert "secret" not in names
 
 
+@pytest.mark.parametrize("name", ["gitlab", "jenkins"])
+def test_no_report_of_the_checkout_is_left_by_a_job_that_cannot_install(job: Job, name: str) -> None:
+    job.put("kgate-reports/gl-sast-report.json", "{}")
+    job.variables["KGATE_PACKAGE"] = (job.folder / "none.tar.gz").as_uri()
+    assert job.run(SNIPPETS[name][0]).returncode
+    assert not list((job.checkout / "kgate-reports").iterdir())
+
+
 def test_nothing_that_ci_keeps_lies_in_the_checkout() -> None:
     """A cache there is filled by whoever commits to it, and an artifact takes what links there lead to."""
     (include,) = documents(INCLUDE)
