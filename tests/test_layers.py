@@ -15,6 +15,7 @@ LAYERS = {
     "errors": 0,
     "model": 0,
     "textfile": 0,
+    "gitconfig": 0,
     "linehash": 0,
     "lifetime": 0,
     "sandbox": 0,
