@@ -114,9 +114,9 @@ class Repository:
         return real if os.path.exists(real) else None  # unlike Path.exists, False for a name that is too long
 
     def names(self, folder: Path) -> list[str]:
-        """The members of a folder, sorted; none if it cannot be listed."""
+        """The members of a folder, sorted; none if it cannot be listed, or does not really lie in the repository."""
         try:
-            return sorted(os.listdir(folder))
+            return sorted(os.listdir(folder)) if self.holds(folder) else []
         except OSError:
             return []
 

@@ -148,7 +148,7 @@ def _own_requests(listing: Listing, root: Path, settings: RenderSettings) -> Ite
     named = {chart for chart in declared if any(chart.is_relative_to(start) for start in listing.starts)}
     for chart in sorted(listing.charts | named):
         request = declared.get(chart)
-        yield ChartRequest(chart, request.releases if request else releases.default_releases(chart))
+        yield ChartRequest(chart, request.releases if request else releases.default_releases(chart, Repository(root)))
     for folder in sorted(_roots(listing, root)):
         yield KustomizationRequest(folder)
 

@@ -21,11 +21,11 @@ _CHART_FIELDS = ("path", "releases")
 _RELEASE_FIELDS = ("name", "namespace", "values", "set", "set-string", "kubernetes-version", "api-versions")
 
 
-def default_releases(chart: Path) -> tuple[Release, ...]:
+def default_releases(chart: Path, repository: Repository) -> tuple[Release, ...]:
     """The chart with its own values, and once more with each ``ci/*-values.yaml`` (helm/chart-testing)."""
     name = release_name(chart)
-    files = sorted((chart / "ci").glob("*-values.yaml")) if chart.is_dir() else []
-    tried = (Release(name, values=(ValuesFile(file),), variant=f"values ci/{file.name}") for file in files)
+    files = [file for file in repository.names(chart / "ci") if file.endswith("-values.yaml")]
+    tried = (Release(name, values=(ValuesFile(chart / "ci" / file),), variant=f"values ci/{file}") for file in files)
     return (Release(name), *tried)
 
 
@@ -80,7 +80,7 @@ def _chart(value: Json, where: str, base: _Base) -> ChartRequest:
         raise ValueError(f"{where}.path: '{path}' is neither a folder with a Chart.yaml nor a .tgz archive")
     listed = _list(fields.get("releases"), f"{where}.releases", "a list of releases")
     releases = [_release(item, f"{where}.releases[{index}]", base, chart) for index, item in enumerate(listed)]
-    return ChartRequest(chart, tuple(releases) or default_releases(chart))
+    return ChartRequest(chart, tuple(releases) or default_releases(chart, base.repository))
 
 
 def _release(value: Json, where: str, base: _Base, chart: Path) -> Release:

@@ -40,14 +40,24 @@ def test_names(folder: str, name: str) -> None:
 
 def test_defaults(shop: Shop) -> None:
     chart = shop.root / "charts/web"
-    assert default_releases(chart) == (Release("web"),)
+    repository = Repository(shop.root)
+    assert default_releases(chart, repository) == (Release("web"),)
     shop.touch("charts/web/ci/b-values.yaml", "charts/web/ci/a-values.yaml", "charts/web/ci/other.yaml")
-    assert default_releases(chart) == (
+    assert default_releases(chart, repository) == (
         Release("web"),
         Release("web", values=(ValuesFile(chart / "ci/a-values.yaml"),), variant="values ci/a-values.yaml"),
         Release("web", values=(ValuesFile(chart / "ci/b-values.yaml"),), variant="values ci/b-values.yaml"),
     )
-    assert default_releases(chart / "web-1.0.0.tgz") == (Release("web-1.0.0"),)
+    assert default_releases(chart / "web-1.0.0.tgz", repository) == (Release("web-1.0.0"),)
+
+
+def test_values_of_a_folder_outside_are_not_looked_for(shop: Shop, tmp_path: Path) -> None:
+    shop.touch("charts/web/Chart.yaml")
+    chart = shop.root / "charts/web"
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/a-values.yaml").touch()
+    (chart / "ci").symlink_to(tmp_path / "outside")
+    assert default_releases(chart, Repository(shop.root)) == (Release("web"),)
 
 
 def parsed(text: str, folder: Path) -> tuple[ChartRequest, ...]:
