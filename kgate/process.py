@@ -103,9 +103,10 @@ def run(
                 lambda: _start([*prefix, *command], folder, variables), whole, with_network=with_network
             ) as process,
             _ended(process),
-            limits.lifetime.stopped_by(lambda: _kill_group(process)),
         ):
-            return _watch(process, limits)
+            pipes = _Pipes(process, limits)
+            with limits.lifetime.stopped_by(lambda: _kill_group(process)):
+                return _watch(process, pipes, limits)
 
 
 def memory_guard() -> Literal["kernel", "watched", "none"]:
@@ -244,13 +245,20 @@ def _limit(pid: int, limits: Limits) -> bool:
     return False
 
 
-def _watch(process: subprocess.Popen[bytes], limits: Limits) -> Outcome:
-    """Reads what the process prints until it ends or meets a bound; then nothing of its group is left."""
+class _Pipes:
+    """The readers of what a process prints, which close its pipes however the run ends."""
+
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.output = _Reader(process.stdout, limits.output, process)
+        self.errors = _Reader(process.stderr, _STDERR_BYTES, process)
+
+
+def _watch(process: subprocess.Popen[bytes], pipes: _Pipes, limits: Limits) -> Outcome:
+    """Waits until the process ends or meets a bound; then nothing of its group is left."""
     end = min(time.monotonic() + limits.seconds, limits.lifetime.end)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    output = _Reader(process.stdout, limits.output, process)
-    errors = _Reader(process.stderr, _STDERR_BYTES, process)
+    output, errors = pipes.output, pipes.errors
     watchdog = None if _limit(process.pid, limits) else _Watchdog(process.pid, limits.memory)
     bound: Bound = ""
     pause = 0.0001

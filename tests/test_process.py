@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -408,6 +409,28 @@ def test_an_error_in_a_pool_cancels_what_runs(tmp_path: Path) -> None:
     assert time.monotonic() - start < 5
     with pytest.raises(CancelledError):
         lifetime.check()
+
+
+def test_a_run_that_is_cancelled_as_it_starts_leaves_no_pipe_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifetime = Lifetime()
+    started: list[subprocess.Popen[bytes]] = []
+    start = process._start
+
+    def start_and_cancel(*arguments: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*arguments))
+        lifetime.cancel()
+        return started[0]
+
+    monkeypatch.setattr(process, "_start", start_and_cancel)
+    with pytest.raises(CancelledError):
+        sh("/bin/sleep 60", tmp_path, Limits(lifetime=lifetime))
+    (child,) = started
+    end = time.monotonic() + 5
+    while not all(pipe and pipe.closed for pipe in (child.stdout, child.stderr)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert all(pipe and pipe.closed for pipe in (child.stdout, child.stderr))
 
 
 def test_a_block_that_ends_well_cancels_nothing() -> None:
