@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -176,16 +177,27 @@ def open_repository(root: Path, extra_urls: tuple[str, ...] = ()) -> Repository:
 def _config_file(git: Path) -> Path | None:
     """The configuration file of a checkout, a worktree or a submodule (git, gitrepository-layout).
 
-    That of a worktree lies outside of it. Nothing is taken from it but URLs to compare with, and none is shown.
+    That of a worktree or submodule lies outside of it. An archive may name any folder as its own, so the folder must
+    name the checkout, as git makes it do. Nothing is taken from it but URLs to compare with, and none is shown.
     """
     if git.is_dir():
-        return git / "config"
+        config = Path(os.path.realpath(git / "config"))
+        return config if config.is_relative_to(git) else None
     link = re.match(r"gitdir:[ \t]*([^\0\n]+)", _text(git))
     if link is None:
         return None
     folder = git.parent / link[1].strip()
-    common = _text(folder / "commondir").strip()
-    return folder / common / "config" if common and "\0" not in common else folder / "config"
+    if _leads_to(folder, _text(folder / "gitdir"), git):
+        return folder / (_text(folder / "commondir").strip().replace("\0", "") or ".") / "config"
+    entries = _entries(_text(folder / "config"))
+    worktrees = [entry.value for entry in entries if (entry.section, entry.name, entry.key) == ("core", "", "worktree")]
+    return folder / "config" if worktrees and _leads_to(folder, worktrees[-1], git.parent) else None
+
+
+def _leads_to(folder: Path, text: str, place: Path) -> bool:
+    """Whether a path that is written in a file of a folder leads to a place."""
+    path = text.strip()
+    return bool(path) and "\0" not in path and Path(os.path.realpath(folder / path)) == place
 
 
 def _text(path: Path) -> str:
@@ -196,13 +208,16 @@ def _text(path: Path) -> str:
 
 
 def _remotes(config: str) -> Iterator[str]:
-    """The ``url`` of every ``[remote "…"]`` section of a git configuration, as far as it can be read."""
-    try:
-        for entry in gitconfig.entries(config):
-            if entry.section == "remote" and entry.name and entry.key == "url" and entry.value:
-                yield entry.value
-    except gitconfig.GitConfigError:
-        return
+    """The ``url`` of every ``[remote "…"]`` section of a git configuration."""
+    for entry in _entries(config):
+        if entry.section == "remote" and entry.name and entry.key == "url" and entry.value:
+            yield entry.value
+
+
+def _entries(config: str) -> Iterator[gitconfig.Entry]:
+    """The entries of a git configuration, as far as it can be read."""
+    with contextlib.suppress(gitconfig.GitConfigError):
+        yield from gitconfig.entries(config)
 
 
 def _last_segment(normal: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -127,18 +129,41 @@ def test_remotes_of_a_checkout(tmp_path: Path) -> None:
     assert found == Repository(tmp_path.resolve(), (*REMOTES, "https://extra.example.org/a"))
 
 
+def git(folder: Path, *arguments: str) -> None:
+    names = ("-c", "user.name=kgate", "-c", "user.email=kgate@example.com", "-c", "protocol.file.allow=always")
+    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(("git", *names, *arguments), cwd=folder, env=environment, check=True, capture_output=True)
+
+
 def test_remotes_of_a_worktree_and_a_submodule(tmp_path: Path) -> None:
-    git = tmp_path / "main/.git"
-    (git / "worktrees/two").mkdir(parents=True)
-    (git / "config").write_text(CONFIG, encoding="utf-8")
-    (git / "worktrees/two/commondir").write_text("../..\n", encoding="utf-8")
-    (git / "modules/three").mkdir(parents=True)
-    (git / "modules/three/config").write_text('[remote "origin"]\nurl = https://example.org/three\n', encoding="utf-8")
-    for name, link in (("two", git / "worktrees/two"), ("main/three", "../.git/modules/three")):
+    for name in ("inner", "main"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / ".git").write_text(f"gitdir: {link}\n", encoding="utf-8")
-    assert open_repository(tmp_path / "two").urls == REMOTES
-    assert open_repository(tmp_path / "main/three").urls == ("https://example.org/three",)
+        git(tmp_path / name, "init", "-q")
+        git(tmp_path / name, "commit", "-q", "--allow-empty", "-m", "first")
+    main = tmp_path / "main"
+    git(main, "remote", "add", "origin", "https://example.org/main")
+    git(main, "submodule", "--quiet", "add", f"{tmp_path}/inner", "three")
+    git(main, "-C", "three", "remote", "set-url", "origin", "https://example.org/three")
+    git(main, "worktree", "add", "-q", "../two")
+    assert open_repository(tmp_path / "two").urls == ("https://example.org/main",)
+    assert open_repository(main / "three").urls == ("https://example.org/three",)
+
+
+@pytest.mark.parametrize("how", ["a file", "a link", "a linked configuration"])
+def test_the_remotes_of_another_repository_are_not_taken(tmp_path: Path, how: str) -> None:
+    """As an archive may have them: `.git` leads to a repository that does not know of this checkout."""
+    (tmp_path / "other/.git").mkdir(parents=True)
+    (tmp_path / "other/.git/config").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "shop").mkdir()
+    own = tmp_path / "shop/.git"
+    if how == "a file":
+        own.write_text("gitdir: ../other/.git\n", encoding="utf-8")
+    elif how == "a link":
+        own.symlink_to("../other/.git")
+    else:
+        own.mkdir()
+        (own / "config").symlink_to("../../other/.git/config")
+    assert open_repository(tmp_path / "shop").urls == ()
 
 
 ODD = {
