@@ -50,7 +50,7 @@ def _charts(charts: Iterable[Path], workspace: Workspace, tool: Tool | None) -> 
     if tool is None:
         return
     for chart in charts:
-        request = ChartRequest(chart, default_releases(chart)[:1])
+        request = ChartRequest(chart, default_releases(chart, Repository(workspace.root))[:1])
         command = (tool.path, "template", "release", chart)
         yield from _pair(command, partial(render_chart, request, workspace, tool, RenderOptions()))
 
