@@ -55,7 +55,9 @@ class Repository:
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
     def holds(self, path: Path) -> bool:
-        """Whether a path really lies in the repository, whatever links lead to it."""
+        """Whether a path really lies in the repository, whatever links lead to it; what is no path does not."""
+        if not _can_be_a_path(os.fspath(path), _PATH_MAX):
+            return False
         real = Path(os.path.realpath(path))
         return real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root))
 
@@ -69,11 +71,18 @@ class Repository:
 
         Raises OutsideError for one that does not, OSError for anything else and for more than ``most``.
         """
-        real = Path(os.path.realpath(path))
+        real = Path(os.path.realpath(path)) if _can_be_a_path(os.fspath(path), _PATH_MAX) else path
         if not self.holds(real):
             lexical = Path(os.path.abspath(path))
             raise OutsideError(self.shown(lexical) if lexical.is_relative_to(self.root) else lexical.name)
         return textfile.read_bytes(real, most)
+
+    def bytes_if_any(self, path: Path) -> bytes:
+        """The same, or nothing where it cannot be read."""
+        try:
+            return self.read_bytes(path)
+        except OSError:
+            return b""
 
     def is_meant(self, url: str, path: str) -> bool:
         """Whether an object that names this URL and path means this repository.

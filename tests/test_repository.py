@@ -181,6 +181,16 @@ def test_odd_git_files(tmp_path: Path, text: str | None) -> None:
     assert open_repository(tmp_path).urls == ()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 300, "a/" * 3000])
+def test_what_is_no_path_is_not_there(tmp_path: Path, name: str) -> None:
+    repository = Repository(tmp_path.resolve())
+    path = repository.root / name
+    assert repository.find(name) is None
+    assert repository.names(path) == []
+    assert repository.bytes_if_any(path) == b""
+    assert repository.holds(path) == (len(name) == 300)
+
+
 def test_a_device_is_not_read(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git/config").symlink_to("/dev/zero")

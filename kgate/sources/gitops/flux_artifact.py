@@ -58,11 +58,11 @@ def _of_chart(reference: Fields, chart: Path, surroundings: Surroundings) -> Ite
     pending, seen = [chart], set[Path]()
     while pending:
         here = pending.pop()
-        if here in seen or not here.is_dir() or not repository.holds(here):
+        if here in seen or not repository.holds(here) or not os.path.isdir(here):
             continue
         seen.add(here)
         yield from _hidden(reference, decisive_files(here, repository), surroundings)
-        texts = (_bytes(here / name, repository).decode("latin-1") for name in ("Chart.yaml", "requirements.yaml"))
+        texts = (repository.bytes_if_any(here / name).decode("latin-1") for name in ("Chart.yaml", "requirements.yaml"))
         pending += [Path(os.path.normpath(here / path)) for text in texts for path in _LOCAL.findall(text)]
 
 
@@ -112,8 +112,8 @@ def _is_at_or_above(path: str, other: str) -> bool:
 def _kustomizations(folder: Path, repository: Repository) -> Iterator[Path]:
     """The files that may be the kustomization of a folder."""
     names = set(repository.names(folder)).intersection(templated.KUSTOMIZATION_NAMES)
-    real = Path(os.path.realpath(folder))
-    yield from (real / name for name in sorted(names) if repository.holds(real) and not _is_folder(real / name))
+    real = Path(os.path.realpath(folder)) if names else folder
+    yield from (real / name for name in sorted(names) if not _is_folder(real / name))
 
 
 def _is_folder(path: Path) -> bool:
@@ -135,10 +135,3 @@ def _beyond_defaults(folder: Path, reference: Fields, surroundings: Surroundings
         is_ignored = not overlay.FLUX_IGNORES.isdisjoint(parts)
         if is_ignored and file.name.endswith(_MANIFESTS) and not surroundings.hidden(reference, file):
             yield file
-
-
-def _bytes(path: Path, repository: Repository) -> bytes:
-    try:
-        return repository.read_bytes(path)
-    except OSError:
-        return b""

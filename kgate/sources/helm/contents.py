@@ -22,7 +22,7 @@ def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
     """The files of a chart's folder, links among them, but for texts and pictures that no template reads, and notes
     that change nothing for the templates. Raises SearchError."""
     files = list(repository.files_below(chart))
-    texts = {file: _bytes(file, repository) for file in files if "templates" in file.parts}
+    texts = {file: repository.bytes_if_any(file) for file in files if "templates" in file.parts}
     reads = any(b"Files" in text for text in texts.values())
     changes = any(_CHANGES.search(text) for text in texts.values())
     for file in files:
@@ -32,10 +32,3 @@ def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
             is_decisive = reads or file in texts or not file.name.lower().endswith(_DATA)
         if is_decisive:
             yield file
-
-
-def _bytes(path: Path, repository: Repository) -> bytes:
-    try:
-        return repository.read_bytes(path)
-    except OSError:
-        return b""

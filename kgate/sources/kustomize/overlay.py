@@ -10,6 +10,7 @@ from pathlib import Path
 from kgate import manifest
 from kgate.manifest import SourceText
 from kgate.model import Json, Location, Pointer, Position, child_pointer
+from kgate.regexp import decodable
 from kgate.repository import Repository
 from kgate.sources.jsontext import json_text
 from kgate.sources.kustomize import edits, kustomization
@@ -212,7 +213,7 @@ def _patches_as_files(
 def _patch_text(root: Path, patch: Json, request: KustomizationRequest, addition: Pointer) -> SourceText:
     """A patch among the additions, which is a text or, as Flux has it too, an object."""
     if isinstance(patch, str):
-        return _PatchText(root, patch, request, addition)
+        return _PatchText(root, decodable(patch), request, addition)
     return _OverlayText(json_text(patch, indent=1), request, addition)
 
 

@@ -268,6 +268,10 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
         (kustomization("path: overlay\ncomponents: [../gone]\n", HERE),),
         ["problem apps.yaml:7: spec.components[0]: there is no '../gone' in this repository; mend the path"],
     ),
+    "a component that is no path": (
+        (kustomization('path: overlay\ncomponents: ["a\\0b"]\n', HERE),),
+        ["problem apps.yaml:7: spec.components[0]: there is no 'a\0b' in this repository; mend the path"],
+    ),
 }
 
 

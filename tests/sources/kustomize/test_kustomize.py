@@ -631,6 +631,14 @@ def request_place(pointer: str) -> Location:
     return Location("apps/shop.yaml", Position(40, 5), Position(40, 12), pointer, "    patch: |")
 
 
+def test_half_a_pair_of_surrogates_in_a_patch_is_a_replacement_character(tmp_path: Path) -> None:
+    patch = (
+        '{"metadata": {"name": "web", "annotations": {"a": "\ud800"}}, "kind": "Deployment", "apiVersion": "apps/v1"}'
+    )
+    contents = render(tmp_path, "overlay", based(""), additions={"patches": [{"patch": patch}]})
+    assert find(contents, "Deployment/web").body["metadata"]["annotations"] == {"a": "\ufffd"}
+
+
 def test_additions_are_built_on_top_and_located_where_they_are_asked_for(tmp_path: Path) -> None:
     additions = {
         "namePrefix": "pre-",
