@@ -188,6 +188,32 @@ def test_commit(hooks: Hooks, tmp_path: Path, changes: Mapping[str, str | None],
     assert outcomes(hooks.pre_commit("run", cwd=tmp_path)) == expected
 
 
+DATA = {
+    **CHART,
+    "web/templates/pod.yaml": BAD.replace("true", '{{ has "true" (list (.Files.Get "data.yaml") (include "tpl" .)) }}'),
+    "web/data.yaml": "false",
+    "web/templates/_helpers.tpl": '{{ define "tpl" }}{{ end }}',
+    "k/pod.yaml": GOOD,
+    "k/Kustomization": "resources: [pod.yaml]\n",
+}
+UNSEEN: dict[str, tuple[str, str, str]] = {
+    "data that a template reads": ("web/data.yaml", "true", "Passed"),
+    "a helper": ("web/templates/_helpers.tpl", '{{ define "tpl" }}true{{ end }}', "Skipped"),
+    "a Kustomization": ("k/Kustomization", "resources: [pod.yaml]\nhelmCharts: [{name: none}]\n", "Skipped"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "outcome"), UNSEEN.values(), ids=UNSEEN.keys())
+def test_what_only_the_whole_repository_shows(hooks: Hooks, tmp_path: Path, name: str, text: str, outcome: str) -> None:
+    """As docs/pre-commit.md says of the hook for changed files."""
+    arguments = {"args": [*HELM, *KUBECTL]}
+    config = hooks.config({**CHANGED, **arguments}, {**ALL, **arguments})
+    commit(tree(tmp_path, {**DATA, ".pre-commit-config.yaml": config}))
+    assert outcomes(hooks.pre_commit("run", "--all-files", cwd=tmp_path)) == ["Passed", "Passed"]
+    tree(tmp_path, {name: text})
+    assert outcomes(hooks.pre_commit("run", cwd=tmp_path)) == [outcome, "Failed"]
+
+
 def test_colours_bring_no_progress_bar(hooks: Hooks, tmp_path: Path) -> None:
     """With colours pre-commit gives a hook a terminal, and shows all that was written there."""
     tree(tmp_path, {"a.yaml": BAD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
