@@ -215,7 +215,8 @@ def test_no_python_of_the_workspace_runs(runner: Runner, tmp_path: Path) -> None
         program(runner.workspace / "real" / name, evil)
         (runner.workspace / "between").mkdir(exist_ok=True)
         (runner.workspace / "between" / name).symlink_to(program(tmp_path / "evil" / name, evil))
-        for folder, target in {"to-program": runner.workspace / "real", "to-link": Path("../work/between")}.items():
+        between = Path(os.path.relpath(runner.workspace / "between", tmp_path / "to-link"))
+        for folder, target in {"to-program": runner.workspace / "real", "to-link": between}.items():
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / name).symlink_to(target / name)
     links = (tmp_path / "to-program", tmp_path / "to-link")
