@@ -54,6 +54,19 @@ class ManifestError(Exception):
         self.is_syntax = is_syntax
 
 
+class DuplicateKeyError(ManifestError):
+    """A key that a mapping has twice; ``first`` is the line of the first one."""
+
+    def __init__(self, key: str, line: int, first: int) -> None:
+        self._key = key
+        self.first = first
+        super().__init__(self.told(f"in line {first}"), line)
+
+    def told(self, where: str) -> str:
+        """The message with another name for the first place."""
+        return f"key '{self._key}' stands here and {where}: keep one of them"
+
+
 # ---------------------------------------------------------------------------------------- scalars
 
 _BOOLS = dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True)
@@ -343,7 +356,7 @@ def _set_key(frame: _Frame, node: Node, event: Any) -> None:
     except ValueError as error:
         raise ManifestError(str(error), line) from None
     if text in frame.explicit:
-        raise ManifestError(f"key '{text}' stands here and in line {frame.explicit[text]}: keep one of them", line)
+        raise DuplicateKeyError(text, line, frame.explicit[text])
     frame.explicit[text] = line
     frame.key = Node(text, node.start, node.end)
 
@@ -378,8 +391,7 @@ def _merge(frame: _Frame, node: Node) -> None:
             raise ManifestError("'<<' needs a mapping or a list of mappings", node.start.line + 1)
         for key, entry in source.fields.items():
             if key in frame.explicit and parent.value.get(key) != entry[2].value:
-                line = frame.explicit[key]
-                message = f"'<<' overwrites '{key}' of line {line} for kubectl and not for kustomize: put '<<' first"
+                message = f"'<<' overwrites '{key}' for kubectl and not for kustomize: put '<<' first"
                 raise ManifestError(message, node.start.line + 1)
             _set_field(parent, key, entry)
 
@@ -439,6 +451,10 @@ class SourceText:
     def problem(self, line: int, message: str) -> Problem:
         """A fault in a line of this text."""
         return Problem(self.path, line, message)
+
+    def line_name(self, line: int) -> str:
+        """What a message calls another line of this text."""
+        return f"in line {line}"
 
     def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
         """What locates the fields of the document that begins at an offset."""
@@ -799,9 +815,10 @@ def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part
 
 
 def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
-    line = source.position(start).line + error.line - 1
+    before = source.position(start).line - 1
+    message = error.told(source.line_name(before + error.first)) if isinstance(error, DuplicateKeyError) else error
     hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
-    problem = source.problem(line, f"{error}{hint}")
+    problem = source.problem(before + error.line, f"{message}{hint}")
     return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS))
 
 

@@ -459,6 +459,11 @@ def test_many_values_in_json_are_a_problem() -> None:
     assert "1,000,000 values" in problem.message
 
 
+def test_lines_in_messages_count_from_the_beginning_of_the_file() -> None:
+    (problem,) = read("a.yaml", f"{POD}---\n{POD}spec:\n  hostPID: true\n  hostPID: false\n".encode()).problems
+    assert str(problem) == "a.yaml:10: key 'hostPID' stands here and in line 9: keep one of them"
+
+
 JSON_POD = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})
 
 

@@ -159,6 +159,10 @@ class RenderedText(manifest.SourceText):
         place = self._chart.location(self._chart.region(trace), "")
         return Problem(place.path, None if place.is_approximate else place.start.line, message)
 
+    def line_name(self, line: int) -> str:  # noqa: ARG002
+        """No template has that line."""
+        return "before"
+
     @cached_property
     def is_proven(self) -> bool:
         """Whether the clone printed the same text."""

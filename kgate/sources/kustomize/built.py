@@ -91,6 +91,10 @@ class BuiltText(SourceText):
         """A fault in a line of the output, told at the kustomization."""
         return Problem(self.path, None, f"{message} (line {line} of what it builds)")
 
+    def line_name(self, line: int) -> str:  # noqa: ARG002
+        """No source has that line."""
+        return "before"
+
     def document(self, start: int, root: Node | None, length: int = 0) -> Locator:  # noqa: ARG002
         """What locates the fields of one document of the output."""
         assert root is not None
