@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _SECTION = re.compile(r'\[\s*([-.A-Za-z0-9]+)(?:[ \t]+"((?:[^"\\\n]|\\[^\n])*)")?\]')
 _KEY = re.compile(r"([A-Za-z][-A-Za-z0-9]*)[ \t]*(=|(?=\n)|\Z)")
-_BLANK = re.compile(r"(?:\s|[#;][^\n]*)*")
+_BLANK = re.compile(r"(?:\s++|[#;][^\n]*+)*+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\n": "", "\\": "\\", '"': '"'}
 
