@@ -29,7 +29,7 @@ def normalise_url(url: str) -> str:
 
 # ------------------------------------------------------------------------------- without credentials
 
-_START = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]{1,30}:{1,2})?[A-Za-z][A-Za-z0-9+.-]{1,30}:[/\\]+)")
+_START = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]{1,30}+:{1,2})?[A-Za-z][A-Za-z0-9+.-]{1,30}+:[/\\]+)")
 """Where a URL begins, up to its host; kustomize writes ``https:/`` in messages, and browsers take backslashes."""
 
 _BARE_START = re.compile(r"(?:https?:|[/\\]{2})", re.IGNORECASE)
