@@ -29,8 +29,9 @@ import yaml
 
 from bench.by_hand_cases import CASES, Chart, Folder
 from kgate.model import Json, Problem, Rendering, child_pointer
+from kgate.rendering.requests import RenderOptions, RenderSettings
+from kgate.repository import Repository
 from kgate.sources.collection import collect
-from kgate.sources.requests import RenderOptions, RenderSettings
 
 Identity = tuple[str, str, str, str]
 _MOST_SHOWN = 3
@@ -261,7 +262,9 @@ def examine(hand: Hand) -> tuple[list[Row], list[Problem]]:
     rendered: defaultdict[Rendering, list[Mapping[str, Any]]] = defaultdict(list)
     problems: set[Problem] = set()
     settings = RenderSettings(RenderOptions(seconds=300), {"helm": hand.helm, "kubectl": hand.kubectl})
-    everything = collect([hand.root], hand.root, settings, ["CustomResourceDefinition"], lambda _done, _total: None)
+    everything = collect(
+        [hand.root], Repository.at(hand.root), settings, ["CustomResourceDefinition"], lambda _done, _total: None
+    )
     with closing(everything):
         for contents in everything:
             problems.update(contents.problems)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.measure import KGATE, measure
-from kgate import manifest, pss, reports, rules
+from kgate import reports
 from kgate.config import Settings
-from kgate.engine import Judge
+from kgate.judgement.engine import Judge
+from kgate.kubernetes import manifest, pss
+from kgate.repository import Repository
+from kgate.rules import load
 from kgate.scan import scan
 from kgate.sources import files
 
@@ -77,12 +80,12 @@ def timed(action: Callable[[], Result]) -> tuple[Result, float]:
 
 def profile(folder: Path) -> dict[str, float]:
     """Seconds of each stage over a folder, in one process."""
-    listing, listed = timed(lambda: files.list_files([folder], folder))
+    listing, listed = timed(lambda: files.list_files([folder], Repository.at(folder)))
     contents, read = timed(lambda: list(files.read_all(files.in_order(listing.files.values()))))
-    known, loaded = timed(rules.load)
+    known, loaded = timed(load.load)
     judge = Judge(known, pss.NEWEST_MINOR)
     _, judged = timed(lambda: [judge.judge(r) for c in contents for r in c.resources])
-    report = scan(Settings(paths=(str(folder),)))
+    report = scan(Settings(Repository.at(folder), (str(folder),)))
     stages = {"list": listed, "read": read, "rules": loaded, "judge": judged}
     for name in reports.names():
         stages[f"report {name}"] = timed(lambda name=name: reports.renderer(name)(report))[1]  # type: ignore[misc]

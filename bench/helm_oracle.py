@@ -27,14 +27,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate import manifest
-from kgate.model import Json, Location, Pointer, Resource, child_pointer, pointer_tokens
-from kgate.sources import gotemplate
-from kgate.sources.helm.render import render as render_chart
-from kgate.sources.requests import ChartRequest, Release, RenderOptions
-from kgate.sources.tools import Tool, Toolbox
-from kgate.sources.workspace import Workspace
-from kgate.workload import find_workload
+from kgate.kubernetes.workload import find_workload
+from kgate.model import Batch, Json, Location, Pointer, Resource, child_pointer, pointer_tokens
+from kgate.rendering import gotemplate
+from kgate.rendering.helm.render import render as render_chart
+from kgate.rendering.requests import ChartRequest, Release, RenderOptions
+from kgate.rendering.tools import Tool, Toolbox
+from kgate.rendering.workspace import Workspace
+from kgate.repository import Repository
+from kgate.yamltree.nodes import compose
+from kgate.yamltree.text import SourceText
 
 Key = tuple[int, Pointer]
 """A field: the number of its resource, and its pointer."""
@@ -79,9 +81,9 @@ class Subject:
         self.root = chart.parent
         self._tool = tool
 
-    def render(self) -> manifest.Contents:
+    def render(self) -> Batch:
         """What kgate reads from the chart as it is now."""
-        with Workspace(self.root) as workspace:
+        with Workspace(Repository.at(self.root)) as workspace:
             request = ChartRequest(self.chart, (Release("rel", "ns"),))
             return render_chart(request, workspace, self._tool, RenderOptions())
 
@@ -182,7 +184,7 @@ class Edits:
         self._values = values
         self._volatile = volatile
         self._places = places
-        self._sources: dict[str, manifest.SourceText] = {}
+        self._sources: dict[str, SourceText] = {}
         self._actions: dict[str, dict[int, gotemplate.Token]] = {}
         self._offsets: dict[str, list[int]] = {}
         self._lines: dict[str, list[int]] = {}
@@ -244,10 +246,10 @@ class Edits:
             yield Edit(kind, self._subject.chart.name, path, offset, written, new, target, expected)
             return
 
-    def _source(self, path: str) -> manifest.SourceText:
+    def _source(self, path: str) -> SourceText:
         if path not in self._sources:
             text = (self._subject.root / path).read_bytes().decode("utf-8", "replace")
-            self._sources[path] = manifest.SourceText(path, text)
+            self._sources[path] = SourceText(path, text)
         return self._sources[path]
 
     def _action_offsets(self, path: str, start: int, end: int) -> list[int]:
@@ -301,7 +303,7 @@ def worker_folder(number: int) -> Path:
 
 def loosen(chart: Path, folder: Path) -> None:
     """Lets a chart use any version of the charts beside it."""
-    data = next(manifest.compose(chart.read_text(encoding="utf-8"))).value
+    data = next(compose(chart.read_text(encoding="utf-8"))).value
     for entry in data.get("dependencies", ()):
         if (folder / str(entry.get("name")) / "Chart.yaml").is_file():
             entry |= {"version": "*"}

@@ -25,20 +25,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from kgate import manifest
+from kgate.kubernetes.workload import find_workload
 from kgate.model import Json, Location, Resource, child_pointer, pointer_tokens
+from kgate.rendering.detect import KUSTOMIZATION_NAMES
+from kgate.rendering.kustomize import graph, kustomization
+from kgate.rendering.kustomize.copy import Copy
+from kgate.rendering.kustomize.locate import BuiltDocument, Claim
+from kgate.rendering.kustomize.marks import IDENTITY
+from kgate.rendering.kustomize.render import render as build_kustomization
+from kgate.rendering.kustomize.transformers import HASH
+from kgate.rendering.requests import KustomizationRequest, RenderOptions
+from kgate.rendering.tools import Tool
+from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository, find_root
-from kgate.sources.kustomize import graph, kustomization
-from kgate.sources.kustomize.built import BuiltDocument, Claim
-from kgate.sources.kustomize.copy import Copy
-from kgate.sources.kustomize.render import render as build_kustomization
-from kgate.sources.kustomize.taint import IDENTITY
-from kgate.sources.kustomize.transformers import HASH
-from kgate.sources.requests import KustomizationRequest, RenderOptions
-from kgate.sources.templated import KUSTOMIZATION_NAMES
-from kgate.sources.tools import Tool
-from kgate.sources.workspace import Workspace
-from kgate.workload import find_workload
+from kgate.yamltree.nodes import compose, resolve
 
 Key = tuple[str, str, str, str, int, str]
 """A field of a build: apiVersion, kind, namespace, name without a hash, which of several, pointer."""
@@ -96,7 +96,7 @@ def fields(output: str) -> dict[Key, Json]:
     for text in output.split("\n---\n"):
         if DEFINITION.search(text):
             continue  # kgate does not parse them
-        root = next(manifest.compose(text), None)
+        root = next(compose(text), None)
         body = root.value if root is not None else None
         if body is None:
             continue
@@ -139,7 +139,7 @@ def examine(folder: Path, repository: Path, kubectl: str, sample: int) -> Tally:
     """Coverage and edits of one root."""
     tally = Tally()
     version = "v5"
-    with Workspace(repository) as workspace:
+    with Workspace(Repository.at(repository)) as workspace:
         tool = Tool("kubectl", Path(kubectl), version)
         contents = build_kustomization(KustomizationRequest(folder), workspace, tool, RenderOptions())
         if contents.problems:
@@ -159,12 +159,12 @@ def examine(folder: Path, repository: Path, kubectl: str, sample: int) -> Tally:
             tally.edits["marked", "WRONG"] += 1
         pods = pod_keys(contents.resources)
         tally.how += Counter(claims[key].how for key in pods)
-        copy = Copy.make(workspace, folder, graph.follow([folder], repository))
+        copy = Copy.make(workspace, folder, graph.follow([folder], Repository.at(repository)))
         places: dict[tuple[str, int, int], set[Key]] = defaultdict(set)
         for key, claim in claims.items():
             for place in parts(claim.location):
                 places[place].add(key)
-        root = Root(folder, repository, kubectl, clean, claims, places, copy.clean, copy.root)
+        root = Root(folder, repository, kubectl, clean, claims, places, copy.clean, copy.repository.root)
         if plain is not None:
             mutate(root, pods, sample, tally)
     return tally
@@ -314,7 +314,7 @@ def is_told(value: Json, new: str) -> bool:
     texts = [str(value).lower()]
     with contextlib.suppress(ValueError):
         texts.append(base64.b64decode(str(value)).decode("utf-8"))
-    return any((told[1] + told[2] if told[1] else str(manifest.resolve(new)).lower()) in text for text in texts)
+    return any((told[1] + told[2] if told[1] else str(resolve(new)).lower()) in text for text in texts)
 
 
 missing = object()

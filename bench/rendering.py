@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from bench.measure import KGATE, measure
-from kgate.manifest import Contents
+from kgate.model import Batch
+from kgate.rendering.helm.releases import default_releases
+from kgate.rendering.helm.render import render as render_chart
+from kgate.rendering.kustomize import kustomization
+from kgate.rendering.kustomize.render import render as build_kustomization
+from kgate.rendering.requests import ChartRequest, KustomizationRequest, RenderOptions
+from kgate.rendering.tools import Tool, Toolbox
+from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import files
-from kgate.sources.helm.render import render as render_chart
-from kgate.sources.kustomize import kustomization
-from kgate.sources.kustomize.render import render as build_kustomization
-from kgate.sources.releases import default_releases
-from kgate.sources.requests import ChartRequest, KustomizationRequest, RenderOptions
-from kgate.sources.tools import Tool, Toolbox
-from kgate.sources.workspace import Workspace
 
 TIMES = 3
 """Each is rendered so often, both ways in turn; the quickest counts."""
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     root = options.folder.resolve()
     tools = Toolbox(root, {"helm": options.helm, "kubectl": options.kubectl})
-    listing = files.list_files([root], root)
-    with Workspace(root) as workspace:
+    listing = files.list_files([root], Repository.at(root))
+    with Workspace(Repository.at(root)) as workspace:
         _show("helm template", list(_charts(sorted(listing.charts), workspace, tools.helm)))
         roots = kustomization.roots(listing.kustomizations, Repository(root))
         _show("kustomize", list(_kustomizations(roots, workspace, tools.kustomize)))
@@ -64,7 +64,7 @@ def _kustomizations(roots: Iterable[Path], workspace: Workspace, tool: Tool | No
         yield from _pair(command, partial(build_kustomization, request, workspace, tool, RenderOptions()))
 
 
-def _pair(command: Sequence[str | Path], render: Callable[[], Contents]) -> Iterator[tuple[float, float]]:
+def _pair(command: Sequence[str | Path], render: Callable[[], Batch]) -> Iterator[tuple[float, float]]:
     """Both times of what renders both ways; nothing for what does not."""
     plain = mapped = float("inf")
     for _ in range(TIMES):

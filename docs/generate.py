@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from kgate import manifest, rules
 from kgate.exports import coverage, documentation
+from kgate.rules import load
+from kgate.yamltree.nodes import compose
 
 
 def documents(root: Path) -> dict[Path, str]:
     """Every generated document of a clone and its text."""
-    known = rules.load()
-    catalogue = next(manifest.compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
+    known = load.load()
+    catalogue = next(compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
     return {
         root / "docs" / "rules.md": documentation.handbook(known),
         root / "docs" / "coverage.md": coverage.table(coverage.parse_peers(catalogue), known),

@@ -13,7 +13,7 @@ from fuzz.harness import Ground, Target, links, main, mutated
 from kgate.config import Options, find_config, read_config, selected_ids, settle
 from kgate.errors import KgateError
 from kgate.repository import Repository, UntrustedFolders
-from kgate.rules import RuleFolder, builtin_folder, load
+from kgate.rules.load import RuleFolder, builtin_folder, load
 
 path = text("charts/web", "rules", ".", "charts/web/values.yaml")
 word = text("web", "privileged-container", "a")
@@ -85,7 +85,7 @@ def _settled(root: Path) -> str:
     try:
         file = find_config((str(root),), root)
         config_file = read_config(file, Repository(root)) if file else None
-        settings = settle(Options(), config_file, UntrustedFolders((root,)))
+        settings = settle(Options(), config_file, Repository(root), UntrustedFolders((root,)))
     except KgateError as error:
         return str(error)
     try:

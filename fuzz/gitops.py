@@ -13,13 +13,14 @@ from typing import Any
 
 from fuzz.grammar import Make, document, junk, just, mapping, one_of, pairs, several, sure, text
 from fuzz.harness import FuzzError, Ground, Target, main
-from kgate import manifest, process
+from kgate.gitops import plan as gitops
+from kgate.kubernetes import manifest
+from kgate.rendering import process
+from kgate.rendering.helm.render import render
+from kgate.rendering.requests import ChartRequest, RenderOptions
+from kgate.rendering.tools import Tool
+from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
-from kgate.sources.gitops import plan as gitops
-from kgate.sources.helm.render import render
-from kgate.sources.requests import ChartRequest, RenderOptions
-from kgate.sources.tools import Tool
-from kgate.sources.workspace import Workspace
 
 URL = "https://git.example.org/shop/deploy.git"
 FILES = {
@@ -223,7 +224,7 @@ def check(case: Case, ground: Ground) -> None:
     ground.check(planned)
     charts = [request for request in planned.requests if isinstance(request, ChartRequest)]
     for request in charts[:3]:
-        with Workspace(ground.repository) as workspace, recorded() as commands:
+        with Workspace(Repository.at(ground.repository)) as workspace, recorded() as commands:
             rendered = render(request, workspace, Tool("helm", Path("/helm"), "v4.1.0"), RenderOptions(seconds=2))
         ground.check((rendered, commands))
         for command in commands:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from fuzz.harness import PATTERNS, STRANGE, FuzzError, Ground, Target, main, mutated
 from kgate.regexp import PatternError
+from kgate.rendering import goglob
+from kgate.rendering.helm.ignore import IgnoreError, remove_ignored
 from kgate.repository import Repository
-from kgate.sources import files, globs
-from kgate.sources.helm.ignore import IgnoreError, remove_ignored
+from kgate.sources import files
 from kgate.sources.ignores import Ignores
 
 NAMES = (
@@ -108,7 +109,7 @@ def check(case: Case, ground: Ground) -> None:
     for place, text in case.ignores.items():
         ground.write({place.replace(".gitignore", ".kgateignore"): text, ".helmignore": text})
         _try_globs(text, every)
-    listing = files.list_files([root], root)
+    listing = files.list_files([root], Repository.at(root))
     with contextlib.suppress(IgnoreError):
         remove_ignored(root)
     ground.check(listing)
@@ -116,7 +117,7 @@ def check(case: Case, ground: Ground) -> None:
 
 def _try_globs(text: str, paths: list[str]) -> None:
     for line in text.split("\n"):
-        for compiled in (globs.path_match, globs.doublestar, globs.pathspec):
+        for compiled in (goglob.path_match, goglob.doublestar, goglob.pathspec):
             try:
                 glob = compiled(line)
             except PatternError:

@@ -14,14 +14,14 @@ from typing import Any
 from fuzz.grammar import HOSTILE, Make, document, junk, just, mapping, one_of, pairs, several, text
 from fuzz.harness import FuzzError, Ground, Target, links, main, mutated
 from kgate.model import Problem
+from kgate.rendering.kustomize import graph, kustomization, overlay, selectors, substitution, transformers
+from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError
+from kgate.rendering.kustomize.render import render
+from kgate.rendering.requests import KustomizationRequest, RenderOptions
+from kgate.rendering.tools import Tool, Toolbox
+from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import files
-from kgate.sources.kustomize import graph, kustomization, overlay, selectors, substitution, transformers
-from kgate.sources.kustomize.kustomization import Kustomization, KustomizationError
-from kgate.sources.kustomize.render import render
-from kgate.sources.requests import KustomizationRequest, RenderOptions
-from kgate.sources.tools import Tool, Toolbox
-from kgate.sources.workspace import Workspace
 
 FOLDERS = ("base", "overlay", "component", "deep/er")
 BUILDS = 25
@@ -150,7 +150,7 @@ def check(case: Case, ground: Ground) -> None:
     ground.write(case.files)
     ground.link(case.links)
     root = ground.repository
-    listing = files.list_files([root], root)
+    listing = files.list_files([root], Repository.at(root))
     ground.check((listing.problems, sorted(listing.files)))
     ground.check(kustomization.roots((root / folder for folder in FOLDERS), Repository(root)))
     for folder in FOLDERS:
@@ -164,7 +164,7 @@ def _read(root: Path, folder: Path) -> Iterator[object]:
     """Follows one kustomization, and asks of each what a finding would ask."""
     try:
         found = kustomization.read(folder, Repository(root))
-        reached = graph.follow([folder], root)
+        reached = graph.follow([folder], Repository.at(root))
     except KustomizationError as error:
         yield str(error)
         return
@@ -193,7 +193,7 @@ def _asked(nodes: tuple[Kustomization, ...]) -> Iterator[object]:
 
 def _built(request: KustomizationRequest, root: Path) -> object:
     options = RenderOptions(seconds=5, memory=512 << 20)
-    with Workspace(root) as workspace:
+    with Workspace(Repository.at(root)) as workspace:
         contents = render(request, workspace, _tool(), options)
         places = [
             resource.locate(pointer) for resource in contents.resources for pointer in ("", "/spec", "/metadata/name")

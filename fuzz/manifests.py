@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzz.generate import manifest as generated
 from fuzz.oracle import Oracle, OracleError
-from kgate.manifest import SKIPPABLE_KINDS, read
+from kgate.kubernetes.manifest import SKIPPABLE_KINDS, read
 
 _NO_GO = 77
 """The exit code of a check that was left out (as in automake)."""

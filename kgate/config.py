@@ -8,22 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kgate import manifest, pss
 from kgate.errors import ConfigError
+from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Json, Note, Rule, Severity
-from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders
-from kgate.rules import RuleFolder, find
-from kgate.sources.requests import ChartRequest, RenderOptions, RenderSettings
+from kgate.rendering.requests import ChartRequest, RenderOptions, RenderSettings
+from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
+from kgate.rules.load import RuleFolder, find
+from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.yamltree.text import decode
 
 DEFAULT_MIN_SCORE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a scan needs to know; paths are as given, ``timeout`` is in seconds of the whole run, ``notes`` say what of
-    the configuration is not followed."""
+    """What a scan needs to know: the repository that is scanned, and the paths in it, as given. ``timeout`` is the
+    wall time of the whole run in seconds; ``notes`` say what the configuration asks for and does not get."""
 
+    repository: Repository
     paths: tuple[str, ...] = (".",)
     stdin_filename: str = "<stdin>"
     min_score: int = DEFAULT_MIN_SCORE
@@ -113,7 +116,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
         try:
             _check(key, value)
             if key == "charts" and value is not None:
-                from kgate.sources.releases import parse_charts
+                from kgate.rendering.helm.releases import parse_charts
 
                 charts = parse_charts(value, path.parent, repository)
             if key == "rules":
@@ -123,15 +126,15 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     return ConfigFile(shown, root.value, lines, charts, folders)
 
 
-def _root(path: Path, owner: Repository) -> manifest.Node | None:
+def _root(path: Path, owner: Repository) -> Node | None:
     """The one mapping of a configuration file; None if it is empty. Raises ConfigError."""
     try:
-        roots = list(manifest.compose(manifest.decode(owner.read_bytes(path))))
+        roots = list(compose(decode(owner.read_bytes(path))))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
-    except manifest.ManifestError as error:
+    except ManifestError as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
     if not roots or (len(roots) == 1 and roots[0].value is None):
         return None
@@ -197,7 +200,9 @@ def _check(key: str, value: Json) -> None:
         raise ValueError(f"'{key}' must be {wanted}")
 
 
-def settle(options: Options, config: ConfigFile | None, untrusted: UntrustedFolders) -> Settings:
+def settle(
+    options: Options, config: ConfigFile | None, repository: Repository, untrusted: UntrustedFolders
+) -> Settings:
     """Flags and environment win over the file, the file over the defaults; but it may only lower limits.
 
     Raises ConfigError.
@@ -210,6 +215,7 @@ def settle(options: Options, config: ConfigFile | None, untrusted: UntrustedFold
     fail_on = pick(options.fail_on, "fail-on", None)
     own_folders = tuple(RuleFolder.named(name, untrusted) for name in options.rules)
     return Settings(
+        repository=open_repository(repository.root, tuple(values.get("repositories") or ())),
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
         min_score=pick(options.min_score, "min-score", DEFAULT_MIN_SCORE),
@@ -258,7 +264,7 @@ def _render_settings(
         kubernetes_version=pick(options.kubernetes_version, "kubernetes-version", None),
     )
     charts = config.charts if config else ()
-    return RenderSettings(render_options, programs, charts, tuple(values.get("repositories") or ()))
+    return RenderSettings(render_options, programs, charts)
 
 
 def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:

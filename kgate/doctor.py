@@ -9,7 +9,7 @@ from typing import Literal
 
 from kgate import __version__
 from kgate.errors import ConfigError
-from kgate.sources.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox
+from kgate.rendering.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox
 
 State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
 

@@ -425,6 +425,27 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
+    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest, and
+    ``values`` counts the scalars and collections that were parsed."""
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    ignored: int = 0
+    skipped: int = 0
+    files: int = 0
+    notes: tuple[Note, ...] = ()
+    path: str = ""
+    values: int = 0
+
+    @property
+    def counts(self) -> Counts:
+        """How much was read."""
+        return Counts(self.files, len(self.resources) + self.skipped, self.ignored)
+
+
+@dataclass(frozen=True, slots=True)
 class Unlisted:
     """How much was found and is not listed, since one file holds so much of it: findings by severity, workloads by
     score, and problems. The notes, which are also among those of the report, tell of which files."""

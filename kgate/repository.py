@@ -54,6 +54,15 @@ class Repository:
     _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
+    @classmethod
+    def at(cls, root: Path) -> Repository:
+        """The repository at a root folder, which may be written with links; it is known by no URL."""
+        return cls(Path(os.path.realpath(root)))
+
+    def reopened(self) -> Repository:
+        """The same repository, with its bounds on searches whole again and nothing remembered."""
+        return Repository(self.root, self.urls)
+
     def holds(self, path: Path) -> bool:
         """Whether a path really lies in the repository, whatever links lead to it; what is no path does not."""
         if not _can_be_a_path(os.fspath(path), _PATH_MAX):
@@ -131,8 +140,11 @@ class Repository:
             return []
 
     def shown(self, path: Path) -> str:
-        """The path from the root, with forward slashes; ``.`` for the root."""
-        return path.relative_to(self.root).as_posix()
+        """A path as reports show it: from the root, with forward slashes; ``.`` for the root.
+
+        A path outside the repository stays as it is. Bytes that are not UTF-8 become escapes.
+        """
+        return shown_bytes((path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix())
 
     def walk(self, *, hidden: bool = False, patterns: int = 1) -> tuple[tuple[str, bool], ...]:
         """Every path below the root, sorted within its folder, and whether it is a folder; links are not followed.
@@ -154,7 +166,8 @@ class Repository:
         return (path for path, is_folder in self._entries(folder, hidden=True) if not is_folder)
 
     def _listed(self, *, hidden: bool) -> Iterator[tuple[str, bool]]:
-        return ((self.shown(path), is_folder) for path, is_folder in self._entries(self.root, hidden=hidden))
+        entries = self._entries(self.root, hidden=hidden)
+        return ((path.relative_to(self.root).as_posix(), is_folder) for path, is_folder in entries)
 
     def _entries(self, start: Path, *, hidden: bool) -> Iterator[tuple[Path, bool]]:
         count = 0
@@ -173,6 +186,14 @@ class Repository:
             return self.find(path) is not None
         except OutsideError:
             return True
+
+
+def shown_bytes(path: str) -> str:
+    """The text of a path in which bytes that are not UTF-8 (surrogates to Python) are escapes."""
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def open_repository(root: Path, extra_urls: tuple[str, ...] = ()) -> Repository:

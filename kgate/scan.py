@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from kgate import __version__, manifest, rules
+from kgate import __version__
 from kgate.config import Settings, selected_ids
-from kgate.engine import Judge
-from kgate.ledger import Ledger
+from kgate.judgement.engine import Judge
+from kgate.judgement.ledger import Ledger
+from kgate.judgement.score import decide
+from kgate.kubernetes import manifest
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Counts, Note, Problem, Report
-from kgate.repository import find_root
-from kgate.score import decide
+from kgate.model import Batch, Counts, Note, Problem, Report
+from kgate.rules import load
 from kgate.sources.collection import collect
-from kgate.sources.gitops.search import unfollowed
+from kgate.sources.gitops_search import unfollowed
 from kgate.sources.progress import Progress
 from kgate.urls import shown_text
 
@@ -29,7 +30,7 @@ def _silent(done: int, total: int) -> None:
 
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
-    known_rules = rules.load(settings.rule_folders)
+    known_rules = load.load(settings.rule_folders)
     judge = Judge(known_rules, settings.minor, selected_ids(known_rules, settings))
     ledger = Ledger(judge, settings.min_score)
     notes: list[Note] = [*settings.notes]
@@ -79,9 +80,7 @@ def _overdue(settings: Settings) -> Problem:
     return Problem(".", None, f"{message}; scan less at once, or allow more with --timeout")
 
 
-def _read(
-    settings: Settings, lifetime: Lifetime, kinds: Collection[str], progress: Progress
-) -> Generator[manifest.Contents]:
+def _read(settings: Settings, lifetime: Lifetime, kinds: Collection[str], progress: Progress) -> Generator[Batch]:
     """The contents of standard input, of every file at or below the paths, and of what is rendered from them."""
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
@@ -90,4 +89,6 @@ def _read(
             yield replace(contents, notes=unfollowed(contents.resources))
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
-        yield from collect(paths, find_root(paths), replace(settings.rendering, options=options), kinds, progress)
+        yield from collect(
+            paths, settings.repository.reopened(), replace(settings.rendering, options=options), kinds, progress
+        )

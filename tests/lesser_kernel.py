@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from kgate import sandbox
+from kgate.rendering import sandbox
 
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
 _LANDLOCK = (444, 445, 446)

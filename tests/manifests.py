@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kgate.manifest import read
+from kgate.kubernetes.manifest import read
+from kgate.kubernetes.podspec import CONTAINER_LISTS
 from kgate.model import Example, Resource, Rule
-from kgate.workload import CONTAINER_LISTS
 
 Body = dict[str, Any]
 

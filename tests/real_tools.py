@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from kgate.sources.tools import Tool, Toolbox
+from kgate.rendering.tools import Tool, Toolbox
 from tests.command import ROOT
 
 LAYERS = {

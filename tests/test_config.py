@@ -12,7 +12,7 @@ from kgate.config import Options, Settings, read_config, settle
 from kgate.limits import LIMITS
 from kgate.repository import Repository, UntrustedFolders
 from tests.command import ROOT, kgate
-from tests.sources.test_tools import HELM, script
+from tests.rendering.test_tools import HELM, script
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 
@@ -27,7 +27,7 @@ def repository(folder: Path, config: str) -> Path:
 def settings(folder: Path, config: str, options: Options) -> Settings:
     repository(folder, config)
     file = read_config(folder / "kgate.yaml", Repository(folder))
-    return settle(options, file, UntrustedFolders.around([folder]))
+    return settle(options, file, Repository(folder), UntrustedFolders.around([folder]))
 
 
 # ------------------------------------------------------------------------------------------- programs
@@ -183,7 +183,7 @@ KEYS = [
 def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
     """Each key in a run of its own would take minutes: the reader is asked for all, the command for some."""
     from kgate.errors import KgateError
-    from kgate.rules import load
+    from kgate.rules.load import load
 
     for key in KEYS:
         try:

@@ -7,13 +7,14 @@ from types import ModuleType
 
 import pytest
 
-from kgate import manifest, rules
 from kgate.exports import coverage
+from kgate.rules import load
+from kgate.yamltree.nodes import compose
 from tests.command import ROOT
 
-RULES = rules.load()
+RULES = load.load()
 PEERS = coverage.parse_peers(
-    next(manifest.compose((ROOT / "docs/peers.yaml").read_text(encoding="utf-8"))).value,
+    next(compose((ROOT / "docs/peers.yaml").read_text(encoding="utf-8"))).value,
 )
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from kgate import __version__, process, sandbox
+from kgate import __version__
 from kgate.doctor import FAULTS, INSTALL_SETPRIV, NEWER_KERNEL, Machine, Row, examine, is_ready, render_lines
-from kgate.sources.tools import Toolbox
+from kgate.rendering import process, sandbox
+from kgate.rendering.tools import Toolbox
 from tests.command import Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
-from tests.sources.test_tools import script
+from tests.rendering.test_tools import script
 
 HERE = Machine(
     platform="linux",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kgate import process, sandbox
-from kgate.process import Limits, Outcome
-from kgate.sources.workspace import CopyError, Workspace
+from kgate.rendering import process, sandbox
+from kgate.rendering.process import Limits, Outcome
+from kgate.rendering.workspace import CopyError, Workspace
+from kgate.repository import Repository
 from tests import hostile
 from tests.hostile import CASES, ENVIRONMENT_NAME, SECRET, TARGET, WITNESS, is_chart
 from tests.loopback import loopback
@@ -87,7 +88,7 @@ def play(name: str, folder: Path, url: str, version: str = "4.3", limits: Limits
     """Builds the tree and does with it what kgate does: copy what is to be rendered, run the program on the copy."""
     repository = build(name, folder, url)
     start = time.monotonic()
-    with Workspace(repository) as space:
+    with Workspace(Repository.at(repository)) as space:
         copy = space.folder()
         try:
             space.copy(repository / TARGET if is_chart(name) else repository, copy / (TARGET if is_chart(name) else ""))

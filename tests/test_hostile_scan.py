@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate import sandbox
+from kgate.rendering import sandbox
 from tests.command import kgate
 from tests.hostile import CASES, ENVIRONMENT_NAME, OUTSIDE, SECRET, TARGET, WITNESS, is_chart
 from tests.loopback import loopback

@@ -1,8 +1,9 @@
-"""Who may import whom: data flows one way, and there are no circles."""
+"""Who may import whom: data flows one way, between the rooms and inside of them, and there are no circles."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,94 +12,130 @@ import pytest
 import kgate
 
 PACKAGE = Path(kgate.__file__).parent
-LAYERS = {
-    "errors": 0,
-    "model": 0,
-    "textfile": 0,
-    "gitconfig": 0,
-    "linehash": 0,
-    "lifetime": 0,
-    "sandbox": 0,
-    "scratch": 0,
-    "urls": 0,
-    "limits": 0,
-    "spelling": 0,
-    "streams": 0,
-    "gojson": 0,
-    "fieldpath": 1,
-    "manifest": 1,
-    "workload": 1,
-    "cel": 1,
-    "process": 1,
-    "regexp": 1,
-    "repository": 1,
-    "pss": 1,
-    "rules": 2,
-    "sources": 2,
-    "config": 3,
-    "doctor": 3,
-    "outputs": 3,
-    "engine": 4,
-    "waivers": 4,
-    "baseline": 4,
-    "score": 4,
-    "merge": 4,
-    "ledger": 5,
-    "reports": 5,
-    "exports": 5,
-    "scan": 6,
-    "cli": 7,
-    "__main__": 8,
-}
-INSIDE = ("sources", "reports", "exports")
-"""Folders whose modules may import each other."""
+FLOW = (
+    ("errors", "gitconfig", "lifetime", "limits", "model", "regexp", "textfile", "urls"),
+    ("repository", "yamltree.linehash", "yamltree.spelling", "yamltree.streams"),
+    ("yamltree.nodes",),
+    ("yamltree.text",),
+    ("kubernetes.podspec", "kubernetes.pss"),
+    ("kubernetes.argo", "kubernetes.tekton"),
+    ("kubernetes.manifest", "kubernetes.workload"),
+    (
+        *("rules.cel", "rules.fieldpath"),
+        *("rendering.detect", "rendering.goglob", "rendering.gojson", "rendering.gotemplate", "rendering.jsontext"),
+        *("rendering.sandbox", "rendering.scratch"),
+    ),
+    ("rules.load", "rendering.process"),
+    ("rendering.requests", "rendering.tools", "rendering.workspace"),
+    ("rendering.helm", "rendering.kustomize", "judgement"),
+    ("gitops.additions", "gitops.catalogue", "gitops.deployed"),
+    ("gitops.fields",),
+    ("gitops.assumptions", "gitops.embedded"),
+    ("gitops.argocd", "gitops.flux"),
+    ("gitops.plan",),
+    ("sources",),
+    ("config", "doctor", "reports", "exports"),
+    ("scan",),
+    ("commands",),
+    ("__main__",),
+)
+"""Low to high. A room imports from rows below its own, and within itself without circles."""
 
-MODULES = sorted(PACKAGE.rglob("*.py"))
+ONLY = {
+    "judgement": ("model", "kubernetes", "rules", "judgement"),
+    "kubernetes": ("errors", "model", "yamltree", "kubernetes"),
+    "yamltree": ("model", "yamltree"),
+    "reports": ("model", "errors", "reports"),
+    "exports": ("model", "errors", "exports"),
+}
+"""All that these rooms may import of kgate."""
+
+PURE = ("model", "yamltree", "kubernetes", "judgement", "exports")
+"""Rooms that touch nothing outside of the process."""
+
+WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")
+
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
+ROOMS = {name: row for row, names in enumerate(FLOW) for name in names}
 
 
 def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, anywhere in it; ``from package import module`` names the module."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (
-                (f"{node.module}.{alias.name}" for alias in node.names) if node.module == "kgate" else [node.module]
-            )
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner.removeprefix("kgate.") in MODULES else node.module
 
 
-def own(name: str) -> str | None:
-    """The top module of kgate that an import names."""
-    parts = name.split(".")
-    return parts[1] if parts[0] == "kgate" and len(parts) > 1 and parts[1] in LAYERS else None
+def own_imports(module: str) -> set[str]:
+    """The modules of kgate that a module imports."""
+    names = (name.removeprefix("kgate.") for name in imports(MODULES[module]) if name.startswith("kgate."))
+    return {name for name in names if name in MODULES}
+
+
+def room(module: str) -> str:
+    """The room that a module stands in: the longest name of FLOW that it begins with."""
+    fitting = [name for name in ROOMS if module == name or module.startswith(f"{name}.")]
+    assert fitting, f"give {module} a place in FLOW"
+    return max(fitting, key=len)
+
+
+def is_package(module: str) -> bool:
+    return module == "__init__" or module.endswith(".__init__")
+
+
+CODE = [module for module in MODULES if not is_package(module)]
 
 
 def test_there_are_modules() -> None:
-    assert len(MODULES) > 15
+    assert len(CODE) > 80
+    assert {room(module) for module in CODE} == set(ROOMS), "a room of FLOW is empty"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_downwards(path: Path) -> None:
-    top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if top == "__init__":
-        return
-    assert top in LAYERS, f"give {top} a layer"
-    for name in imports(path):
-        imported = own(name)
-        if imported and not (imported == top and top in INSIDE):
-            assert LAYERS[imported] < LAYERS[top], f"{path.name} imports {imported}"
-            if top in ("reports", "exports"):
-                assert imported in ("model", "errors", top), f"a report sees only the Report, not {imported}"
+@pytest.mark.parametrize("module", CODE)
+def test_imports_go_downwards(module: str) -> None:
+    here = room(module)
+    for name in own_imports(module):
+        if not is_package(name) and room(name) != here:
+            assert ROOMS[room(name)] < ROOMS[here], f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("library", ["cel_expr_python", "re2", "subprocess"])
-def test_one_module_a_library(library: str) -> None:
-    users = {path.stem for path in MODULES if any(name.split(".")[0] == library for name in imports(path))}
-    assert users <= {"cel_expr_python": {"cel"}, "re2": {"regexp"}, "subprocess": {"process"}}[library]
+def test_there_are_no_circles() -> None:
+    order = graphlib.TopologicalSorter({module: own_imports(module) for module in CODE})
+    order.prepare()
 
 
-def test_only_the_command_line_prints() -> None:
-    for path in MODULES:
-        if path.name not in ("cli.py", "__main__.py"):
+@pytest.mark.parametrize("top", ONLY)
+def test_some_rooms_see_little(top: str) -> None:
+    inside = [module for module in CODE if module.split(".")[0] == top]
+    assert inside
+    for module in inside:
+        assert {name.split(".")[0] for name in own_imports(module)} <= set(ONLY[top]), module
+
+
+@pytest.mark.parametrize("top", PURE)
+def test_some_rooms_touch_nothing(top: str) -> None:
+    inside = [module for module in CODE if module.split(".")[0] == top]
+    assert inside
+    for module in inside:
+        assert set(imports(MODULES[module])).isdisjoint(WORLD), module
+
+
+@pytest.mark.parametrize(
+    ("library", "module"),
+    [("cel_expr_python", "rules.cel"), ("re2", "regexp"), ("subprocess", "rendering.process")],
+)
+def test_one_module_a_library(library: str, module: str) -> None:
+    users = {name for name, path in MODULES.items() if any(one.split(".")[0] == library for one in imports(path))}
+    assert users == {module}
+
+
+def test_only_the_commands_print() -> None:
+    for module, path in MODULES.items():
+        if not module.startswith(("commands.", "__main__")):
             calls = (
                 node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
             )

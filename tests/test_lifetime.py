@@ -74,7 +74,7 @@ def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
 
 HANG = """
 import time
-from kgate import cli
+from kgate.commands import cli
 
 cli._REPORTING_SECONDS = 0.2
 

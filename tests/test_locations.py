@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from kgate import pss, rules
-from kgate.engine import Judge
-from kgate.manifest import read
+from kgate.judgement.engine import Judge
+from kgate.kubernetes import pss
+from kgate.kubernetes.manifest import read
 from kgate.model import Finding, Rule, pointer_tokens
+from kgate.rules import load
 from tests.manifests import Body, cases
-from tests.test_rule_examples import judge_for
+from tests.rules.test_rule_examples import judge_for
 
-RULES = rules.load()
+RULES = load.load()
 
 
 def layouts(body: Body) -> Iterator[str]:

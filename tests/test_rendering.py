@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from kgate.rendering.requests import RenderSettings
+from kgate.repository import Repository
 from kgate.sources.collection import collect
-from kgate.sources.requests import RenderSettings
 from tests.command import Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
 
@@ -337,7 +338,11 @@ def test_kinds_that_rules_ask_about_are_read_in_renderings_too(tmp_path: Path) -
     programs = {"helm": os.fspath(helm_tool().path), "kubectl": os.fspath(kustomize_tool().path)}
     root = tree(tmp_path, files)
     everything = collect(
-        [root], root, RenderSettings(programs=programs), ["CustomResourceDefinition"], lambda _done, _total: None
+        [root],
+        Repository.at(root),
+        RenderSettings(programs=programs),
+        ["CustomResourceDefinition"],
+        lambda _done, _total: None,
     )
     with closing(everything):
         found = {str(resource.id.name) for contents in everything for resource in contents.resources}

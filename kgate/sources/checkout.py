@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgate import gitconfig, manifest
-from kgate.model import Note, Problem
+from kgate import gitconfig
+from kgate.gitops.deployed import Deployed
+from kgate.model import Batch, Note, Problem
 from kgate.regexp import PatternError
 from kgate.repository import Repository
 from kgate.sources import ignores
-from kgate.sources.deployed import Deployed
 
 # ---------------------------------------------------------------------------------------------- submodules
 
 
-def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterable[Deployed]) -> manifest.Contents:
+def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterable[Deployed]) -> Batch:
     """A Problem for each submodule that is not checked out and that is deployed, and a note for one that a scan of
     these places would have read."""
     known, places = tuple(deployed), tuple(starts)
@@ -29,7 +29,7 @@ def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterabl
             problems.append(Problem(path, line, f"{message}, although it is deployed; check out with submodules"))
         elif any(folder.is_relative_to(start) for start in places):
             notes.append(Note(path, line, message))
-    return manifest.Contents(problems=tuple(problems), notes=tuple(notes), files=0)
+    return Batch(problems=tuple(problems), notes=tuple(notes))
 
 
 def _missing(repository: Repository, problems: list[Problem]) -> Iterator[tuple[str, int, Path]]:

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 
-from kgate import manifest
+from kgate.model import Batch
+from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.checkout import Encodings, submodules
-from kgate.sources.gitops.search import deployment_objects
+from kgate.sources.gitops_search import deployment_objects
 from kgate.sources.progress import Count, Progress
-from kgate.sources.requests import RenderSettings
 
 
 def collect(
-    paths: Sequence[Path], root: Path, settings: RenderSettings, kinds: Collection[str], progress: Progress
-) -> Generator[manifest.Contents]:
+    paths: Sequence[Path],
+    repository: Repository,
+    settings: RenderSettings,
+    kinds: Collection[str],
+    progress: Progress,
+) -> Generator[Batch]:
     """The contents of every plain manifest at or below the paths and of everything rendered from them.
 
     To be closed (contextlib.closing), so that programs and private copies do not outlive a scan that is given
     up. Raises KgateError for a program that the user names and that does not work, and DeadlineError.
     """
     lifetime = settings.options.lifetime
-    listing = files.list_files(paths, root, lifetime)
-    repository = Repository(Path(os.path.realpath(root)))
-    yield manifest.Contents(problems=(*listing.problems, *Encodings(repository).problems(listing.files)), files=0)
+    listing = files.list_files(paths, repository, lifetime)
+    yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)))
     objects = tuple(deployment_objects(listing.files.values(), lifetime))
     if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
-        from kgate.sources.rendering import collect_rendered  # takes as long to import as all the rest
+        from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 
-        yield from collect_rendered(listing, objects, root, settings, kinds, progress)
+        yield from collect_rendered(listing, objects, repository, settings, kinds, progress)
     else:
         plain = files.in_order(listing.files.values())
         yield from files.read_all(Count(progress, len(plain)).told(plain), kinds)

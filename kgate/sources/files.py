@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kgate import manifest
+from kgate.kubernetes import manifest
 from kgate.lifetime import FOREVER, Lifetime
-from kgate.model import Problem
-from kgate.repository import Repository
-from kgate.sources import templated
+from kgate.model import Batch, Problem
+from kgate.rendering import detect
+from kgate.repository import Repository, shown_bytes
 from kgate.sources.ignores import Ignores
 
 if TYPE_CHECKING:
-    from kgate.sources.kustomize.kustomization import Kustomization
+    from kgate.rendering.kustomize.kustomization import Kustomization
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """What a folder is searched for; a file that is named itself is read whatever it is called."""
@@ -46,41 +46,35 @@ class Listing:
     problems: set[Problem] = field(default_factory=set)
 
 
-def shown_path(path: Path, root: Path) -> str:
-    """The path from the root with forward slashes; bytes that are no UTF-8 are shown as escapes."""
-    relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
-
-
-def list_files(paths: Sequence[Path], root: Path, lifetime: Lifetime = FOREVER) -> Listing:
+def list_files(paths: Sequence[Path], repository: Repository, lifetime: Lifetime = FOREVER) -> Listing:
     """Every plain manifest at or below the paths, each once, whatever way leads to it. Raises DeadlineError."""
-    walk = _Walk(root, lifetime)
+    walk = _Walk(repository, lifetime)
     for path in paths:
         try:
             walk.start(path)
         except OSError as error:
-            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            shown = shown_bytes(os.fspath(path))
             walk.listing.problems.add(
                 Problem(shown, None, f"cannot be read: {error.strerror}; mend or leave out this path")
             )
     return walk.finish()
 
 
-def find_kustomizations(root: Path) -> dict[Path, Kustomization]:
+def find_kustomizations(repository: Repository) -> dict[Path, Kustomization]:
     """Every kustomization of a repository by its folder."""
-    walk = _Walk(root)
-    walk.start(root)
+    walk = _Walk(repository)
+    walk.start(repository.root)
     return walk.listing.kustomizations
 
 
-def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> Iterator[manifest.Contents]:
+def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
     """What a file holds, one object at a time; one that cannot be read is a Problem."""
     try:
         with file.path.open("rb") as stream:
             data = stream.read(manifest.MAX_FILE_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}; mend its permissions or list it in .kgateignore"
-        yield manifest.Contents(problems=(Problem(file.shown, None, message),))
+        yield Batch(problems=(Problem(file.shown, None, message),), files=1)
         return
     yield from manifest.stream(file.shown, data, asked_kinds)
 
@@ -88,11 +82,10 @@ def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> Iterator[m
 class _Walk:
     """One walk over a repository, which visits every real folder and file once."""
 
-    def __init__(self, root: Path, lifetime: Lifetime = FOREVER) -> None:
+    def __init__(self, repository: Repository, lifetime: Lifetime = FOREVER) -> None:
         self.listing = Listing()
         self._lifetime = lifetime
-        self._root = root
-        self._repository = Repository(root)
+        self._repository = repository
         self._ignores = Ignores(self._repository)
         self._visited: set[Path] = set()
         self._above: dict[Path, Kustomization] = {}
@@ -105,7 +98,7 @@ class _Walk:
             return
         real = Path(os.path.realpath(path))
         if not real.exists():
-            shown = shown_path(Path(os.path.abspath(path)), self._root)
+            shown = self._repository.shown(Path(os.path.abspath(path)))
             self._problem(shown, "no such file or folder; check the spelling")
             return
         self.listing.starts.append(real)
@@ -121,7 +114,7 @@ class _Walk:
         """The listing without the files that kustomizations use: they mean nothing by themselves."""
         listing = self.listing
         for path, message in self._ignores.faults.items():
-            self._problem(shown_path(path, self._root), f"{message}, so it leaves nothing out; shorten it")
+            self._problem(self._repository.shown(path), f"{message}, so it leaves nothing out; shorten it")
         for path in self._faulty:
             listing.files.pop(path, None)
         for folder, found in (self._above | listing.kustomizations).items():
@@ -130,9 +123,9 @@ class _Walk:
                 listing.touched.add(folder)
         return listing
 
-    def _surroundings(self, path: Path) -> templated.Chart | None:
+    def _surroundings(self, path: Path) -> detect.Chart | None:
         """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
-        for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
+        for folder in reversed([p for p in path.parents if p.is_relative_to(self._repository.root)]):
             own = self._kustomization(folder, _names(folder))
             if own is not None:
                 self._above[folder] = own
@@ -141,15 +134,15 @@ class _Walk:
             self.listing.charts.add(chart.folder)
         return chart
 
-    def _chart_above(self, path: Path) -> templated.Chart | None:
+    def _chart_above(self, path: Path) -> detect.Chart | None:
         """The nearest chart in the folders above a path that is no part of another one."""
         chart = None
-        for folder in reversed([p for p in path.parents if p.is_relative_to(self._root)]):
+        for folder in reversed([p for p in path.parents if p.is_relative_to(self._repository.root)]):
             if chart is None or not chart.holds(folder):
-                chart = templated.find_chart(folder, _names(folder)) or chart
+                chart = detect.find_chart(folder, _names(folder)) or chart
         return chart
 
-    def _folder(self, start: Path, chart: templated.Chart | None) -> None:
+    def _folder(self, start: Path, chart: detect.Chart | None) -> None:
         """Everything below a folder, in sorted order, without recursion."""
         pending = [(start, chart)]
         while pending:
@@ -161,16 +154,16 @@ class _Walk:
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as error:
-                self._problem(shown_path(folder, self._root), f"cannot be listed: {error.strerror}")
+                self._problem(self._repository.shown(folder), f"cannot be listed: {error.strerror}")
                 continue
             chart = self._note_templates(folder, [entry.name for entry in entries], chart)
             below = [self._entry(entry, chart) for entry in entries]
             pending += [(path, chart) for path in reversed(below) if path is not None]
 
-    def _note_templates(self, folder: Path, names: list[str], chart: templated.Chart | None) -> templated.Chart | None:
+    def _note_templates(self, folder: Path, names: list[str], chart: detect.Chart | None) -> detect.Chart | None:
         """Takes the chart and the kustomization of a folder; gives the chart that its members belong to."""
         if chart is None or not chart.holds(folder):
-            own = templated.find_chart(folder, names)
+            own = detect.find_chart(folder, names)
             if own is not None:
                 chart = own
                 self.listing.charts.add(folder)
@@ -181,20 +174,20 @@ class _Walk:
 
     def _kustomization(self, folder: Path, names: list[str]) -> Kustomization | None:
         """The kustomization of a folder, if there is one; a faulty one is a problem, Flux's object no such file."""
-        if templated.kustomization_name(names) is None:
+        if detect.kustomization_name(names) is None:
             return None
-        from kgate.sources.kustomize import kustomization
+        from kgate.rendering.kustomize import kustomization
 
         try:
             found = kustomization.read(folder, self._repository)
         except kustomization.KustomizationError as error:
-            self.listing.problems.add(Problem(shown_path(error.path, self._root), error.line, str(error)))
+            self.listing.problems.add(Problem(self._repository.shown(error.path), error.line, str(error)))
             self._faulty.append(error.path)
             return None
         is_flux = str(found.root.value.get("apiVersion")).startswith("kustomize.toolkit.fluxcd.io/")
         return None if is_flux else found
 
-    def _entry(self, entry: os.DirEntry[str], chart: templated.Chart | None) -> Path | None:
+    def _entry(self, entry: os.DirEntry[str], chart: detect.Chart | None) -> Path | None:
         """Takes a file; gives back a folder that is to be walked."""
         path = Path(entry.path)
         is_dir = path.is_dir()
@@ -205,7 +198,7 @@ class _Walk:
         if entry.is_symlink():
             path = Path(os.path.realpath(path))
             if not self._repository.holds(path) or not path.exists():
-                self._problem(shown_path(Path(entry.path), self._root), _LINK_PROBLEM)
+                self._problem(self._repository.shown(Path(entry.path)), _LINK_PROBLEM)
                 return None
             owner = self._chart_above(path)
             if owner is not None and owner.holds(path) and not (path / "Chart.yaml").exists():
@@ -217,7 +210,7 @@ class _Walk:
         return None
 
     def _take(self, path: Path) -> None:
-        shown = shown_path(path, self._root)
+        shown = self._repository.shown(path)
         if path.is_file():
             self.listing.files[path] = SourceFile(path, shown)
         else:
@@ -245,7 +238,7 @@ def in_order(files: Iterable[SourceFile]) -> list[SourceFile]:
     return sorted(files, key=lambda file: file.shown)
 
 
-def read_all(files: Iterable[SourceFile], asked_kinds: Collection[str] = ()) -> Iterator[manifest.Contents]:
+def read_all(files: Iterable[SourceFile], asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
     """The contents of files, one object at a time; see manifest.stream."""
     for file in files:
         yield from read_file(file, asked_kinds)

@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from kgate.regexp import Pattern, PatternError, compile_go
+from kgate.rendering.goglob import WILD, bytewise, literal, wildmatch
 from kgate.repository import Repository
-from kgate.sources.globs import WILD, bytewise, literal, wildmatch
 
 FILES = (".gitignore", ".kgateignore")
 """Both have git's syntax and reach; the second is asked first."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgate import manifest
+from kgate.kubernetes import manifest
 from kgate.model import Problem
+from kgate.rendering.helm.contents import decisive_files
+from kgate.rendering.requests import ChartRequest, Request, ValuesFile
 from kgate.repository import Repository, SearchError
-from kgate.sources import agenda
-from kgate.sources.helm.contents import decisive_files
-from kgate.sources.requests import ChartRequest, Request, ValuesFile
+from kgate.sources import queue
 
 
 def pointer_of(request: Request, repository: Repository) -> Problem | None:
@@ -25,7 +25,7 @@ def pointer_of(request: Request, repository: Repository) -> Problem | None:
 def files_of(request: Request, repository: Repository) -> Iterator[Path]:
     """The files that a rendering uses. Raises SearchError."""
     if not isinstance(request, ChartRequest):
-        yield from agenda.sources(request, repository)
+        yield from queue.sources(request, repository)
         return
     yield from decisive_files(request.chart, repository) if request.chart.is_dir() else (request.chart,)
     for release in request.releases:

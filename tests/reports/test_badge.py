@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from kgate.model import Report, Verdict
-from kgate.reports import badge
+from kgate.reports.formats import badge
 from tests.reports import samples
 
 SVG = "{http://www.w3.org/2000/svg}"

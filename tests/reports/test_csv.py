@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgate.model import Problem
-from kgate.reports import csv as csv_report
+from kgate.reports.formats import csv as csv_report
 from tests.reports import samples
 
 RENDERED = {name: csv_report.render(report) for name, report in samples.SAMPLES.items()}

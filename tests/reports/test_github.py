@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgate.model import Problem
-from kgate.reports import github
+from kgate.reports.formats import github
 from kgate.reports.wording import shown
 from tests.reports import samples
 

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from kgate.reports import gitlab_codequality, gitlab_sast, sarif
+from kgate.reports.formats import gitlab_codequality, gitlab_sast, sarif
 from tests.command import ROOT
 from tests.reports import samples
 

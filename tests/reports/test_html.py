@@ -18,7 +18,7 @@ import pytest
 from lxml import html as parser
 
 from kgate.model import Report
-from kgate.reports import html
+from kgate.reports.formats import html
 from tests.reports import samples
 
 if TYPE_CHECKING:

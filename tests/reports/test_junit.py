@@ -14,7 +14,7 @@ from junitparser import JUnitXml
 from lxml import etree
 
 from kgate.model import Report, ResourceId, Severity
-from kgate.reports import junit
+from kgate.reports.formats import junit
 from tests.reports import samples
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "schemas/junit-10.xsd")))

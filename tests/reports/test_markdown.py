@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgate.model import Problem, Report, Verdict
-from kgate.reports import markdown
+from kgate.reports.formats import markdown
 from kgate.reports.links import DOCUMENTATION
 from kgate.reports.wording import shown
 from tests.command import ROOT

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgate.model import Location, Position, Related, Report, Rule, Severity
-from kgate.reports import sarif
+from kgate.reports.formats import sarif
 from kgate.reports.links import DOCUMENTATION
 from tests.reports import samples
 

@@ -12,8 +12,8 @@ import pytest
 
 import kgate
 from kgate import reports
-from kgate.reports import json as json_report
-from kgate.reports import text
+from kgate.reports.formats import json as json_report
+from kgate.reports.formats import text
 from kgate.reports.safety import inert_json, one_line
 from tests.command import ROOT
 from tests.command import kgate as run

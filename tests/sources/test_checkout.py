@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate import manifest
+from kgate.kubernetes import manifest
 from tests.test_rendering import report, tree
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.repository import find_root
+from kgate.repository import Repository, find_root
 from kgate.sources import files, ignores
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n"
@@ -25,7 +25,7 @@ def tree(root: Path, *names: str, **texts: str) -> Path:
 
 def walk(root: Path, *starts: str) -> tuple[list[str], dict[str, str]]:
     """Shown paths of the files to read, and the problems by path."""
-    listing = files.list_files([root / start for start in starts or (".",)], root.resolve())
+    listing = files.list_files([root / start for start in starts or (".",)], Repository.at(root.resolve()))
     shown = sorted(file.shown for file in listing.files.values())
     return shown, {problem.path: problem.message for problem in listing.problems}
 
@@ -143,9 +143,9 @@ CHART = (
 
 def templated(root: Path, *starts: str) -> tuple[list[str], list[str], list[str]]:
     """Shown paths of the charts, the kustomizations, and the kustomizations above that use files of the walk."""
-    listing = files.list_files([root / start for start in starts or (".",)], root.resolve())
+    listing = files.list_files([root / start for start in starts or (".",)], Repository.at(root.resolve()))
     folders = (listing.charts, listing.kustomizations, listing.touched)
-    charts, kustomizations, touched = (sorted(files.shown_path(f, root.resolve()) for f in found) for found in folders)
+    charts, kustomizations, touched = (sorted(Repository.at(root).shown(f) for f in found) for found in folders)
     return charts, kustomizations, touched
 
 
@@ -244,5 +244,5 @@ def test_links_into_a_chart_lead_to_the_chart(tmp_path: Path) -> None:
     (tmp_path / "a/folder").symlink_to("../b/templates")
     (tmp_path / "a/file.yaml").symlink_to("../b/templates/pod.yaml")
     assert walk(tmp_path) == (["a/plain.yaml"], {})
-    listing = files.list_files([tmp_path / "a"], tmp_path.resolve())
+    listing = files.list_files([tmp_path / "a"], Repository.at(tmp_path.resolve()))
     assert listing.charts == {tmp_path.resolve() / "b"}

@@ -1,0 +1,144 @@
+"""Translates Argo CD Applications into what is to be rendered (argo-cd, reposerver/repository/repository.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from kgate.gitops.argocd.build_environment import Deployment
+from kgate.gitops.argocd.directory import plan_directory
+from kgate.gitops.argocd.helm import helm_release
+from kgate.gitops.argocd.kustomize import kustomization
+from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.fields import Fields
+from kgate.model import Json
+from kgate.rendering import detect
+from kgate.rendering.requests import ChartRequest, Request
+from kgate.repository import Repository
+from kgate.urls import shown_url
+
+_TOOLS = ("helm", "kustomize", "directory", "plugin")
+_SURE = {
+    "helm": ("releaseName", "valueFiles", "parameters", "fileParameters", "values", "valuesObject", "skipCrds"),
+    "kustomize": ("namePrefix", "nameSuffix", "images", "replicas", "commonLabels", "commonAnnotations", "patches"),
+    "directory": ("recurse", "include", "exclude"),
+}
+"""Fields that make every version of Argo CD take a tool. It drops a mapping that holds none of the fields that it asks
+about, which are not all, and which the API server leaves of it."""
+
+
+def plan_application(application: Fields, repository: Repository, requested_by: str) -> Iterator[Request]:
+    """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
+    spec = application.section("spec")
+    sources = sources_of(spec)
+    if not sources:
+        spec.problem("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
+    deployment = Deployment(
+        repository=repository,
+        name=application.section("metadata").argument("name"),
+        namespace=spec.section("destination").argument("namespace") or "default",
+        project=spec.text("project"),
+        requested_by=requested_by,
+        references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
+    )
+    for source in sources:
+        yield from _plan_source(source, deployment)
+
+
+def sources_of(spec: Fields) -> list[Fields]:
+    """The sources of an Application: the dry source before ``sources`` before ``source``, as Argo CD has it."""
+    hydrator = spec.section("sourceHydrator")
+    if hydrator.body.get("drySource") is not None:
+        return [hydrator.section("drySource")]
+    several = list(spec.sections("sources"))
+    if several or spec.body.get("source") is None:
+        return several
+    return [spec.section("source")]
+
+
+def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
+    url, chart, path = source.needed("repoURL"), source.text("chart"), source.text("path")
+    if not url or (not path and not chart and source.text("ref")):
+        return
+    if chart:
+        source.note(f"chart {chart} of {shown_url(url)} is not in this repository, so it is not judged", "chart")
+    elif not source.needed("path"):
+        return
+    elif not deployment.repository.is_meant(url, path):
+        source.note(f"{path} of {shown_url(url)} is not in this repository, so it is not judged", "path")
+    else:
+        note_repository(source, "repoURL", deployment.repository)
+        note_revision(source, "targetRevision")
+        folder = source.find(deployment.repository, path, "path")
+        if folder is not None and not folder.is_dir():
+            source.problem(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")
+        elif folder is not None:
+            yield from _plan_folder(source, folder, deployment)
+
+
+def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterator[Request]:
+    names = deployment.repository.names(folder)
+    for name in filter(partial(_overrides, deployment.name), names):
+        source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
+    tool = _tool(source, folder, names)
+    if tool == "helm" and "Chart.yaml" in names:
+        yield ChartRequest(folder, (helm_release(source, folder, deployment),))
+    elif tool == "kustomize" and detect.kustomization_name(names):
+        yield kustomization(source, folder, deployment)
+    elif tool in ("helm", "kustomize"):
+        wanted = {"helm": "Chart.yaml", "kustomize": "kustomization file"}[tool]
+        message = f"there is no {wanted} in '{source.text('path')}', although {source.name(tool)} is set"
+        source.problem(message, tool)
+    elif tool == "plugin":
+        source.problem("a config management plugin makes the manifests, so they cannot be judged", "plugin")
+    elif tool == "directory":
+        source.log.raw.extend(plan_directory(source, folder, deployment.repository))
+
+
+def _overrides(application: str, name: str) -> bool:
+    """Whether a file changes the source of an Application; outside of Argo CD's namespace its name begins with one."""
+    prefix, suffix = ".argocd-source", f"{application}.yaml"
+    return name in (f"{prefix}.yaml", f"{prefix}-{suffix}") or (
+        name.startswith(f"{prefix}-") and name.endswith(f"_{suffix}")
+    )
+
+
+def _tool(source: Fields, folder: Path, names: list[str]) -> str:
+    """What Argo CD renders a folder with: what the source says, else what the folder holds; empty if unclear."""
+    said = [tool for tool in _TOOLS if _is_set(tool, source.body.get(tool))]
+    if len(said) > 1:
+        source.problem(f"several tools are set ({', '.join(said)}), which Argo CD refuses: keep one", said[1])
+        return ""
+    found = _discovered(folder, names)
+    if not said or said[0] in (found, "plugin"):
+        return said[0] if said else found
+    section = source.section(said[0])
+    if not any(section.body.get(name) for name in _SURE[said[0]]):
+        message = f"{section.name()} may say nothing to Argo CD, which then takes {found} for '{source.text('path')}'"
+        source.problem(f"{message}: remove it, or set {_SURE[said[0]][0]}", said[0])
+        return ""
+    return said[0]
+
+
+def _discovered(folder: Path, names: list[str]) -> str:
+    """What the files of a folder make of it, the last of which counts (util/app/discovery/discovery.go)."""
+    found = "directory"
+    for name in sorted(names):
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            continue
+        if name.endswith("Chart.yaml"):
+            found = "helm"
+        elif name in detect.KUSTOMIZATION_NAMES:
+            found = "kustomize"
+    return found
+
+
+def _is_set(tool: str, value: Json) -> bool:
+    """Whether a mapping says anything; an empty one does not (ApplicationSource*.IsZero, argo.NormalizeSource), but
+    for that of a plugin, and empty values are values."""
+    if tool == "plugin":
+        return value is not None
+    if not isinstance(value, dict):
+        return False
+    return any(member not in (None, "", [], {}, False) or name == "valuesObject" for name, member in value.items())

@@ -1,0 +1,111 @@
+"""Turns an ApplicationSet into the Applications that its controller would make of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kgate.gitops.argocd.application import sources_of
+from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError, deep_merge
+from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
+from kgate.gitops.fields import Fields, Log
+from kgate.model import Json, child_pointer
+from kgate.repository import Repository
+
+_DECIDING = ("source", "sources", "sourceHydrator")
+"""Fields of an Application's spec that decide what its manifests are."""
+
+MAX_LENGTH = 32 * 1024 * 1024
+"""Letters that all Applications of one ApplicationSet may have, as JSON."""
+
+
+def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]:
+    """The Applications, each as if it stood in the template.
+
+    What cannot be filled in is a note; and a Problem if what it would deploy lies in this repository.
+    """
+    spec = applicationset.section("spec")
+    filler = Filler(spec.flag("goTemplate"))
+    if spec.text("templatePatch"):
+        spec.problem("spec.templatePatch changes the Applications, which kgate does not do", "templatePatch")
+    generators = Generators(repository, filler)
+    seen: set[str] = set()
+    length = 0
+    for generator in spec.sections("generators"):
+        template = _template(spec, generator)
+        try:
+            found = generators.resolve(generator)
+        except TooManyError as error:
+            generator.problem(f"{generator.name()} {error}")
+            return
+        for parameters in found:
+            application = _application(template, filler, parameters, repository)
+            key = json.dumps(application.body, sort_keys=True, default=str) if application is not None else ""
+            length += len(key)
+            if length > MAX_LENGTH:
+                generator.problem(f"{generator.name()} makes more than {MAX_LENGTH:,} letters of Applications")
+                return
+            if application is not None and key not in seen:
+                seen.add(key)
+                yield application
+
+
+def _template(spec: Fields, generator: Fields) -> Fields:
+    """The template, with what the generator's own template says instead."""
+    template = spec.section("template")
+    for name in NAMES:
+        section = generator.section(name)
+        if section.body.get("template") is not None:
+            template = replace(template, body=deep_merge(template.body, section.section("template").body))
+    return template
+
+
+def _application(template: Fields, filler: Filler, parameters: Parameters, repository: Repository) -> Fields | None:
+    """The Application for a set of parameters; only what decides about its manifests is filled in."""
+    metadata, spec = template.section("metadata"), template.section("spec")
+    destination = spec.section("destination")
+    kept: Json = {name: _judged(name, spec.body[name]) for name in _DECIDING if name in spec.body}
+    try:
+        filled = filler.fill(kept, parameters)
+    except TemplateError as error:
+        _complain(spec, str(error), repository)
+        return None
+    filled["destination"] = {"namespace": filler.name(destination.text("namespace"), parameters)}
+    filled["project"] = filler.name(spec.text("project"), parameters)
+    name = filler.name(metadata.text("name"), parameters)
+    return replace(template, body={"metadata": {"name": name}, "spec": filled})
+
+
+def _judged(name: str, value: Json) -> Json:
+    """A source, or several, without the revision: that says nothing about the working tree, so may stay unfilled."""
+    if name == "sources" and isinstance(value, list):
+        return [_judged("source", item) for item in value]
+    if name == "sourceHydrator" and isinstance(value, dict):
+        return {"drySource": _judged("source", value.get("drySource"))}
+    return {key: field for key, field in value.items() if key != "targetRevision"} if isinstance(value, dict) else value
+
+
+def _complain(spec: Fields, expression: str, repository: Repository) -> None:
+    """Tells of an expression that is not filled in: a Problem if a source may lie in this repository."""
+    quiet = replace(spec, log=Log())
+    inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
+    message = f"{expression} cannot be resolved from the repository"
+    if inside:
+        place = inside[0].pointer.removeprefix(child_pointer(spec.pointer)).strip("/").split("/")
+        spec.problem(f"{message}, so the Applications of this template are not judged", *place)
+    else:
+        spec.note(f"{message}; its sources are not in this repository", "source")
+
+
+def _may_be_here(source: Fields, repository: Repository) -> bool:
+    """Whether the source of an unfilled template may lie here: by what stands before its first expression."""
+    url, path = source.text("repoURL"), source.text("path")
+    if source.text("chart"):
+        return False
+    before = re.split(r"\{\{", path, maxsplit=1)[0]
+    folder = path if before == path else before.rpartition("/")[0]
+    if "{{" in url:
+        return not folder or repository.has(folder)
+    return repository.is_meant(url, folder) or (not folder and not repository.urls)

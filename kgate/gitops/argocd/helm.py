@@ -1,0 +1,166 @@
+"""The Helm release of an Argo CD source: its values files, values and parameters, in Argo CD's order."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kgate.gitops.argocd.build_environment import Deployment
+from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.embedded import read_values
+from kgate.gitops.fields import Fields
+from kgate.model import Location, Pointer
+from kgate.regexp import PatternError
+from kgate.rendering.goglob import doublestar
+from kgate.rendering.requests import InlineValues, Release, ValuesFile
+from kgate.repository import SearchError
+from kgate.urls import shown_url
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_MAX_ARGUMENT = 100_000
+
+
+def helm_release(source: Fields, chart: Path, deployment: Deployment) -> Release:
+    """The release that a source with a chart of this repository asks for."""
+    helm = source.section("helm")
+    name = helm.argument("releaseName") or deployment.name
+    sets, string_sets = _parameters(helm, source, deployment)
+    return Release(
+        name=name,
+        namespace=helm.argument("namespace") or deployment.namespace,
+        values=(*_values_files(helm, source, chart, deployment), *_values(helm, deployment)),
+        sets=sets,
+        string_sets=(*string_sets, *_file_parameters(helm, source, chart, deployment)),
+        kubernetes_version=helm.argument("kubeVersion") or None,
+        api_versions=helm.arguments("apiVersions"),
+        with_crds=not helm.flag("skipCrds"),
+        variant=f"release {name}" + (f" of {deployment.name}" if name != deployment.name else ""),
+        requested_by=deployment.requested_by,
+    )
+
+
+def _values_files(helm: Fields, source: Fields, chart: Path, deployment: Deployment) -> list[ValuesFile]:
+    """The values files in their order, each once; a pattern leaves out what is named besides."""
+    named: dict[Path, bool] = {}
+    matched = [
+        (path, is_pattern)
+        for index, text in helm.texts("valueFiles")
+        for path, is_pattern in _resolve(helm, ("valueFiles", index), text, (source, chart, deployment))
+    ]
+    explicit = {path for path, is_pattern in matched if not is_pattern}
+    for path, is_pattern in matched:
+        if not (is_pattern and path in explicit):
+            named.setdefault(path, True)
+    return [ValuesFile(path) for path in named]
+
+
+Scope = tuple[Fields, Path, Deployment]
+"""The source, its chart and its Application."""
+
+
+def _resolve(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -> Iterator[tuple[Path, bool]]:
+    """The files that an entry names, and whether it is a pattern; faults are Problems at the entry."""
+    source, base, deployment = scope
+    reference = deployment.references.get(text.partition("/")[0])
+    if reference is not None:
+        text = "/" + deployment.expand(text.partition("/")[2], source)
+        url = reference.text("repoURL")
+        if not deployment.repository.is_meant(url, text):
+            message = f"the values of '{text.lstrip('/')}' in {shown_url(url)} are unknown: they are not here"
+            helm.problem(f"{helm.name(*where)}: {message}", *where)
+            return
+        note_repository(reference, "repoURL", deployment.repository)
+        note_revision(reference, "targetRevision")
+    else:
+        text = deployment.expand(text, source)
+    if _SCHEME.match(text):
+        helm.problem(f"{helm.name(*where)}: {shown_url(text)} is a remote file, whose values are unknown", *where)
+    elif re.search(r"[*?\[{]", text):
+        yield from ((path, True) for path in _glob(helm, where, text, scope))
+    else:
+        is_optional = where[0] == "valueFiles" and helm.flag("ignoreMissingValueFiles")
+        if is_optional and not _is_there(text, base, deployment):
+            return
+        path = helm.find(deployment.repository, text, *where, base=base)
+        if path is not None:
+            yield path, False
+
+
+def _is_there(text: str, base: Path, deployment: Deployment) -> bool:
+    """Whether a file is there, or lies outside of the repository, which must be told."""
+    start = deployment.repository.root if text.startswith("/") else base
+    relative = deployment.repository.shown(start) + "/" + text.lstrip("/")
+    return deployment.repository.has(relative)
+
+
+def _glob(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -> list[Path]:
+    """The files that match a pattern, in lexical order."""
+    _, base, deployment = scope
+    repository = deployment.repository
+    prefix = "" if text.startswith("/") or base == repository.root else repository.shown(base) + "/"
+    try:
+        pattern = doublestar(posixpath.normpath(prefix + text.lstrip("/")))
+        paths = repository.walk(hidden=True)
+    except PatternError as error:
+        helm.problem(f"{helm.name(*where)}: '{text:.100}' is not a pattern: {error}", *where)
+        return []
+    except SearchError as error:
+        helm.problem(f"{helm.name(*where)}: {error}", *where)
+        return []
+    found = [path for path, is_folder in paths if not is_folder and pattern.matches(path)]
+    if not found and not helm.flag("ignoreMissingValueFiles"):
+        helm.problem(f"{helm.name(*where)}: no file matches '{text}'; mend the pattern", *where)
+    files = [helm.find(repository, "/" + path, *where) for path in sorted(found)]
+    return [file for file in files if file is not None]
+
+
+def _values(helm: Fields, deployment: Deployment) -> Iterator[InlineValues]:
+    """``valuesObject``, else ``values`` (argo-cd, ApplicationSourceHelm.ValuesYAML: one replaces the other)."""
+    if helm.body.get("valuesObject") is not None:
+        section = helm.section("valuesObject")
+
+        def locate(pointer: Pointer) -> Location:
+            return helm.resource.locate(section.pointer + pointer)
+
+        yield InlineValues(section.body, locate)
+    elif helm.text("values"):
+        try:
+            yield read_values(helm.text("values"), helm.place("values"), deployment.repository)
+        except ValueError as error:
+            helm.problem(f"{helm.name('values')}: {error}", "values")
+
+
+def _parameters(helm: Fields, source: Fields, deployment: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The arguments of ``--set`` and of ``--set-string``."""
+    sets: list[str] = []
+    string_sets: list[str] = []
+    for parameter in helm.sections("parameters"):
+        value = deployment.expand(parameter.text("value"), source)
+        if parameter.needed("name") and (name := parameter.argument("name")):
+            (string_sets if parameter.flag("forceString") else sets).append(f"{name}={_escape_commas(value)}")
+    return tuple(sets), tuple(string_sets)
+
+
+def _escape_commas(value: str) -> str:
+    """A value as Argo CD hands it to ``--set``: commas are text, unless all is a list (cleanSetParameters)."""
+    if value.startswith("{") and value.endswith("}"):
+        return value
+    return re.sub(r"(?<!\\),", r"\\,", value)
+
+
+def _file_parameters(helm: Fields, source: Fields, chart: Path, deployment: Deployment) -> Iterator[str]:
+    """The arguments of ``--set-string`` that say what ``--set-file`` would: a file's text as one value."""
+    for index, parameter in enumerate(helm.sections("fileParameters")):
+        name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
+        where = ("fileParameters", index, "path")
+        for file, _ in _resolve(helm, where, path, (source, chart, deployment)) if name and path else ():
+            try:
+                text = deployment.repository.read_bytes(file).decode("utf-8")
+            except (OSError, UnicodeDecodeError):
+                text = None
+            if text is None or len(text) > _MAX_ARGUMENT or "\0" in text:
+                helm.problem(f"{helm.name(*where)}: '{path}' is no text that can be a value", *where)
+            else:
+                yield f"{name}=" + re.sub(r"([\\,{}])", r"\\\1", text)

@@ -1,0 +1,176 @@
+"""Fills in the templates of an ApplicationSet: plain references to parameters, and nothing that computes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kgate.model import Json
+from kgate.rendering import gotemplate
+
+
+class TemplateError(Exception):
+    """An expression that cannot be filled in; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a generator gives for one Application. Those of a generator that needs the cluster are missing where
+    ``is_partial``."""
+
+    values: Mapping[str, Json]
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """Fills in texts by the rules that an ApplicationSet chooses: Go templates or the older ``{{name}}``."""
+
+    is_go: bool
+
+    def fill(self, value: Json, parameters: Parameters) -> Json:
+        """A value with everything filled in, keys too. Raises TemplateError for what cannot be."""
+        if isinstance(value, str):
+            return self.fill_text(value, parameters)
+        if isinstance(value, list):
+            return [self.fill(item, parameters) for item in value]
+        if isinstance(value, dict):
+            return {self.fill_text(key, parameters): self.fill(item, parameters) for key, item in value.items()}
+        return value
+
+    def fill_text(self, text: str, parameters: Parameters) -> str:
+        """The same for one text."""
+        if "{{" not in text:
+            return text
+        return _fill_go(text, parameters) if self.is_go else _fill_fast(text, parameters)
+
+    def name(self, text: str, parameters: Parameters) -> str:
+        """The same for a name: where something is missing, the words of the expression take its place."""
+        try:
+            filled = self.fill_text(text, parameters)
+        except TemplateError:
+            filled = text
+        if "{{" not in filled:
+            return filled
+        return re.sub(r"[^a-z0-9]+", "-", filled.lower()).strip("-")
+
+
+# --------------------------------------------------------------------------------- {{name}}, without Go
+
+_PARAMETER = re.compile(r"[A-Za-z_][\w.\[\]/-]*")
+
+
+def _fill_fast(text: str, parameters: Parameters) -> str:
+    """What is no parameter stays as it is, as in valyala/fasttemplate; unless parameters are missing."""
+
+    parts: list[str] = []
+    position = 0
+    while (begin := text.find("{{", position)) >= 0 and (end := text.find("}}", begin + 2)) >= 0:
+        name = text[begin + 2 : end].strip()
+        if name not in parameters.values and parameters.is_partial and _PARAMETER.fullmatch(name):
+            raise TemplateError(f"{{{{{name}}}}}")
+        filled = str(parameters.values[name]) if name in parameters.values else text[begin : end + 2]
+        parts += (text[position:begin], filled)
+        position = end + 2
+    return _joined((*parts, text[position:]))
+
+
+MAX_TEXT = 1024 * 1024
+"""Letters that one text may have when it is filled in."""
+
+
+def _joined(parts: Sequence[str]) -> str:
+    if sum(map(len, parts)) > MAX_TEXT:
+        raise TemplateError(f"a text that grows beyond {MAX_TEXT:,} letters")
+    return "".join(parts)
+
+
+# ---------------------------------------------------------------------------------------- Go templates
+
+_WORD = r"""(?:\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?[0-9]{1,18})"""
+_WORDS = re.compile(gotemplate.OPEN_STRINGS + r"|[^\s\"`']+", re.DOTALL)
+_PIPE = re.compile(rf"(index\s+)?({_WORD}(?:\s+{_WORD})*)((?:\s*\|\s*\w+)*)")
+
+
+def _fill_go(text: str, parameters: Parameters) -> str:
+    parts: list[str] = []
+    trims = False
+    try:
+        for token in gotemplate.tokens(text):
+            if token.body is None:
+                parts.append(text[token.start : token.end].lstrip(_BLANKS if trims else ""))
+                trims = False
+                continue
+            if token.trims_left and parts:
+                parts[-1] = parts[-1].rstrip(_BLANKS)
+            value = "" if token.is_comment else _go_value(token.body.strip(), parameters)
+            parts += (_go_text(value, text[token.start : token.end]), "")
+            trims = token.trims_right
+    except gotemplate.TemplateError as error:
+        raise TemplateError(text[error.offset :].strip()) from None
+    return _joined(parts)
+
+
+_BLANKS = " \t\r\n"
+
+
+def _go_value(expression: str, parameters: Parameters) -> Json:
+    """The value of an expression: a reference, or ``index`` with plain arguments, and simple filters."""
+    match = _PIPE.fullmatch(expression)
+    words = _WORDS.findall(match[2]) if match else []
+    if match is None or (len(words) > 1) != bool(match[1]):
+        raise TemplateError(f"{{{{{expression}}}}}")
+    value, *keys = (_go_word(word, parameters, expression) for word in words)
+    for key in keys:
+        value = _member(value, key, expression)
+    for name in re.findall(r"\w+", match[3]):
+        if name not in _FILTERS:
+            raise TemplateError(f"{{{{{expression}}}}}")
+        value = _FILTERS[name](value)
+    return value
+
+
+_FILTERS: Mapping[str, Callable[[Json], Json]] = {
+    "toJson": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
+    "lower": lambda value: str(value).lower(),
+    "upper": lambda value: str(value).upper(),
+    "trim": lambda value: str(value).strip(),
+    "quote": lambda value: json.dumps(str(value), ensure_ascii=False),
+    "toString": lambda value: _go_text(value, ""),
+}
+"""Functions of sprig with one argument whose result leaves no doubt."""
+
+
+def _go_word(word: str, parameters: Parameters, expression: str) -> Json:
+    if word[0] == '"':
+        try:
+            return json.loads(word, strict=False)
+        except ValueError:
+            raise TemplateError(f"{{{{{expression}}}}}") from None
+    if word[0] == "`":
+        return word[1:-1]
+    if word[0] != ".":
+        return int(word)
+    value: Json = dict(parameters.values)
+    for name in word[1:].split(".") if word != "." else ():
+        value = _member(value, name, expression)
+    return value
+
+
+def _member(value: Json, key: Json, expression: str) -> Json:
+    if isinstance(value, dict) and isinstance(key, str) and key in value:
+        return value[key]
+    if isinstance(value, list) and isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(value):
+        return value[key]
+    raise TemplateError(f"{{{{{expression}}}}}")
+
+
+def _go_text(value: Json, expression: str) -> str:
+    """A value as Go prints it; lists and mappings are not what anybody wants to see in a manifest."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise TemplateError(expression)

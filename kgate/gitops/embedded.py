@@ -1,0 +1,58 @@
+"""Values that stand as YAML text inside an object (a block scalar), with the place of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kgate.model import Location, Pointer, Position
+from kgate.rendering.requests import InlineValues
+from kgate.repository import Repository
+from kgate.yamltree.nodes import ManifestError, compose
+from kgate.yamltree.text import SourceText, decode
+
+
+def read_values(text: str, place: Location, repository: Repository) -> InlineValues:
+    """The values that a YAML text holds; ``place`` is the field that it stands in.
+
+    Raises ValueError, with what is wrong, for what is no mapping.
+    """
+    try:
+        roots = [root for root in compose(text) if root.value is not None]
+    except ManifestError as error:
+        raise ValueError(f"line {error.line} of the values: {error}") from None
+    if not roots:
+        return InlineValues({}, lambda _: place)
+    if len(roots) > 1 or not isinstance(roots[0].value, dict):
+        raise ValueError("values must be one mapping")
+    document = SourceText(place.path, text).document(0, roots[0])
+    return InlineValues(roots[0].value, _outward(document.locate, text.splitlines(), place, repository))
+
+
+def _outward(
+    inner: Callable[[Pointer], Location], lines: list[str], place: Location, repository: Repository
+) -> Callable[[Pointer], Location]:
+    """Where a value of the text stands in the file: exact if its line is found there, else the field."""
+    around = _lines(repository, place.path)
+
+    def locate(pointer: Pointer) -> Location:
+        found = inner(pointer)
+        number = place.start.line + found.start.line
+        if not found.start.line <= len(lines) or not number <= len(around):
+            return place
+        line, whole = lines[found.start.line - 1], around[number - 1]
+        indent = len(whole) - len(whole.lstrip(" ")) - (len(line) - len(line.lstrip(" ")))
+        if whole.strip() != line.strip() or indent < 0:
+            return place
+        start, end = (Position(number, mark.column + indent) for mark in (found.start, found.end))
+        return replace(found, start=start, end=end, pointer=place.pointer, snippet=whole.rstrip())
+
+    return locate
+
+
+def _lines(repository: Repository, path: str) -> list[str]:
+    try:
+        found = repository.find(path)
+        return decode(repository.read_bytes(found)).splitlines() if found else []
+    except (OSError, UnicodeDecodeError):
+        return []

@@ -1,0 +1,1 @@
+"""Flux: Kustomizations, HelmReleases and their sources."""

@@ -1,0 +1,133 @@
+"""Translates Flux Kustomizations into what is to be built (fluxcd/pkg, kustomize/kustomize_generator.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kgate.gitops.additions import Additions, patch_entry
+from kgate.gitops.fields import Fields
+from kgate.gitops.flux.artifact import check_build
+from kgate.gitops.flux.sources import Surroundings
+from kgate.model import child_pointer
+from kgate.rendering.requests import KustomizationRequest, Request
+
+_OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
+"""Fields that v1 does not have: a cluster that stores v1 drops them, whatever version an object is written in."""
+
+_IMAGE = ("name", "newName", "newTag", "digest")
+_SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
+"""What keeps an object from substitutions; not if commonMetadata sets it, which comes after them."""
+
+
+def plan_kustomization(fields: Fields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+    """What a Kustomization builds from this repository; what it builds from elsewhere becomes a note."""
+    spec = fields.section("spec")
+    reference, path = spec.section("sourceRef"), spec.text("path") or "./"
+    if not reference.needed("kind") or not reference.needed("name"):
+        return
+    here = surroundings.path_here(reference, path)
+    if here is None:
+        shown = surroundings.shown(reference)
+        spec.note(f"{path} of {shown} is not in this repository, so it is not judged", "sourceRef")
+        return
+    folder = spec.find(surroundings.repository, here, "path") if here else None
+    if folder is not None and not folder.is_dir():
+        spec.problem(f"{spec.name('path')}: '{path}' is no folder; name the folder", "path")
+    elif folder is not None:
+        check_build(spec, reference, folder, surroundings)
+        yield from _plan_folder(spec, folder, surroundings, requested_by)
+
+
+def _plan_folder(spec: Fields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+    name, substitutions = spec.resource.id.name, _substitutions(spec, surroundings)
+    for old in _variants(spec):
+        additions = _additions(spec, folder, surroundings, old)
+        yield KustomizationRequest(
+            folder,
+            additions.body,
+            additions.locator(spec.resource),
+            substitutions,
+            variant=f"kustomization {name}" + (f" with {', '.join(old)}" if old else ""),
+            requested_by=requested_by,
+        )
+
+
+def _variants(spec: Fields) -> list[list[str]]:
+    """The patches of old that are applied: none, and where the object is older than v1, also all."""
+    old = [name for name in _OLD_PATCHES if spec.items(name)]
+    is_v1 = spec.resource.id.api_version.endswith("/v1")
+    for name in old:
+        effect = "so it is not applied" if is_v1 else "so it is judged with and without it"
+        spec.note(f"{spec.name(name)} is not in v1 of Flux' Kustomization, {effect}; write it as patches", name)
+    return [[], old] if old and not is_v1 else [[]]
+
+
+def _additions(spec: Fields, folder: Path, surroundings: Surroundings, old: Sequence[str]) -> Additions:
+    additions = Additions()
+    additions.put("namespace", spec.text("targetNamespace"), child_pointer(spec.pointer, "targetNamespace"))
+    for name in ("namePrefix", "nameSuffix"):
+        additions.put(name, spec.text(name), child_pointer(spec.pointer, name))
+    for image in spec.sections("images"):
+        entry = {name: text for name in _IMAGE if (text := image.text(name))}
+        additions.append("images", entry, image.pointer)
+    for name in old:
+        additions.put(name, spec.items(name), child_pointer(spec.pointer, name))
+    for patch in spec.sections("patches"):
+        additions.append("patches", patch_entry(patch.body, ("patch", "target")), patch.pointer)
+    for index, path in spec.texts("components"):
+        _add_component(spec, additions, (index, path), folder, surroundings)
+    _add_metadata(spec.section("commonMetadata"), additions)
+    return additions
+
+
+def _add_component(
+    spec: Fields, additions: Additions, item: tuple[int, str], folder: Path, surroundings: Surroundings
+) -> None:
+    """A component, unless it is missing and may be."""
+    repository, (index, path) = surroundings.repository, item
+    is_missing = not repository.has(f"{repository.shown(folder)}/{path}")
+    if is_missing and spec.flag("ignoreMissingComponents"):
+        return
+    if spec.find(repository, path, "components", index, base=folder):
+        additions.append("components", path, child_pointer(spec.pointer, "components", index))
+
+
+def _add_metadata(common: Fields, additions: Additions) -> None:
+    """Labels and annotations of every object's own metadata, set after the build: not of selectors and not of pods,
+    so as a patch."""
+    metadata = {name: value for name in ("labels", "annotations") if (value := _without_switch(common.strings(name)))}
+    if metadata:
+        patch = {"apiVersion": "any/v1", "kind": "Any", "metadata": {"name": "any", **metadata}}
+        additions.put("commonMetadata", {"target": {"kind": ".*"}, "patch": patch}, common.pointer)
+
+
+def _without_switch(pairs: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in pairs.items() if key != _SWITCH}
+
+
+def _substitutions(spec: Fields, surroundings: Surroundings) -> dict[str, str] | None:
+    """The variables that Flux puts in after the build, those that are written out over those of ConfigMaps; None if
+    it puts in none, which is so where there is no variable, unless the strategy is Always."""
+    if spec.body.get("postBuild") is None:
+        return None
+    post_build = spec.section("postBuild")
+    variables: dict[str, str] = {}
+    for reference in post_build.sections("substituteFrom"):
+        variables |= _variables_of(reference, surroundings)
+    variables |= post_build.strings("substitute")
+    return variables if variables or post_build.text("substituteStrategy") == "Always" else None
+
+
+def _variables_of(reference: Fields, surroundings: Surroundings) -> dict[str, str]:
+    kind, name = reference.needed("kind"), reference.needed("name")
+    found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
+    if found is not None:
+        return Fields(found, found.body, "", reference.log).strings("data")
+    if kind and name:
+        message = f"the variables of {kind} '{name}' are unknown, as it is not among the manifests"
+        if reference.flag("optional"):
+            reference.note(f"{message}; they are optional, and taken as absent", "name")
+        else:
+            reference.problem(f"{message}, so what they are put into is not judged as it will be", "name")
+    return {}

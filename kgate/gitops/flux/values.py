@@ -1,0 +1,119 @@
+"""The values of a Flux HelmRelease: files of the chart's source, ConfigMaps, and single values put at a path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kgate.gitops.embedded import read_values
+from kgate.gitops.fields import Fields
+from kgate.gitops.flux.artifact import check_files
+from kgate.gitops.flux.sources import Surroundings
+from kgate.model import Json, Location
+from kgate.rendering.requests import InlineValues, ValuesFile
+from kgate.repository import Repository
+from kgate.yamltree.nodes import ManifestError, compose
+from kgate.yamltree.text import decode
+
+
+def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> Iterator[ValuesFile | InlineValues]:
+    """The values files that replace the chart's own values.yaml (source-controller, HelmChart ``valuesFiles``).
+
+    Helm always starts with the chart's own: unless it is listed, each of its values is taken away first.
+    """
+    repository = surroundings.repository
+    entries: list[tuple[tuple[str | int, ...], str]] = [
+        (("valuesFiles", i), p) for i, p in template.texts("valuesFiles")
+    ]
+    if template.text("valuesFile"):
+        entries.append((("valuesFile",), template.text("valuesFile")))
+    is_lenient = template.flag("ignoreMissingValuesFiles")
+    wanted = [(where, path) for where, path in entries if not is_lenient or repository.has("./" + path)]
+    files = [found for where, path in wanted if (found := template.find(repository, "/" + path, *where))]
+    check_files(template, template.section("sourceRef"), files, surroundings)
+    if entries and chart / "values.yaml" not in files:
+        yield from _removal(template, chart, repository)
+    yield from (ValuesFile(file) for file in files)
+
+
+def _removal(template: Fields, chart: Path, repository: Repository) -> Iterator[InlineValues]:
+    """A null for every value of the chart's values.yaml, which takes it away (Helm, "Deleting a default key")."""
+    if not (chart / "values.yaml").is_file():
+        return
+    try:
+        roots = list(compose(decode(repository.read_bytes(chart / "values.yaml"))))
+    except (OSError, UnicodeDecodeError, ManifestError):
+        return
+    place = template.place("valuesFiles" if template.body.get("valuesFiles") else "valuesFile")
+    if roots and isinstance(roots[0].value, dict):
+        yield InlineValues(_nulls(roots[0].value), lambda _: place)
+
+
+def _nulls(value: Json) -> Json:
+    return {key: _nulls(member) for key, member in value.items()} if isinstance(value, dict) and value else None
+
+
+def values_from(spec: Fields, surroundings: Surroundings) -> Iterator[InlineValues]:
+    """The values that references give, in their order; what cannot be known is a Problem, or a note if optional."""
+    for reference in spec.sections("valuesFrom"):
+        kind, name = reference.needed("kind"), reference.needed("name")
+        if not kind or not name:
+            continue
+        key = reference.text("valuesKey") or "values.yaml"
+        text, place = _referred(reference, kind, key, surroundings)
+        if text is None or place is None:
+            _complain_of_unknown(reference, kind, name, key)
+        elif reference.text("targetPath"):
+            yield from _at_path(reference, text, place)
+        else:
+            try:
+                yield read_values(text, place, surroundings.repository)
+            except ValueError as error:
+                reference.problem(f"key '{key}' of {kind} '{name}': {error}", "name")
+
+
+def _referred(reference: Fields, kind: str, key: str, surroundings: Surroundings) -> tuple[str | None, Location | None]:
+    """The text below a key of a ConfigMap, and its place; None if it is not among the objects."""
+    found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
+    data = Fields(found, found.body, "", reference.log).section("data") if found is not None else None
+    if data is None or key not in data.body:
+        return None, None
+    return data.text(key), data.place(key)
+
+
+def _complain_of_unknown(reference: Fields, kind: str, name: str, key: str) -> None:
+    message = f"the values in key '{key}' of {kind} '{name}' are unknown, as they are not among the manifests"
+    if reference.flag("optional"):
+        reference.note(f"{message}; they are optional, and taken as absent", "name")
+    else:
+        reference.problem(f"{message}, so the release is not judged with all its values", "name")
+
+
+_PATH = re.compile(r"(?:[^.,\[\]={}\\]|\\.)+(?:\.(?:[^.,\[\]={}\\]|\\.)+)*")
+_SEGMENT = re.compile(r"(?:[^.\\]|\\.)+")
+
+
+def _at_path(reference: Fields, text: str, place: Location) -> Iterator[InlineValues]:
+    """One value put at a path, read as ``helm --set`` reads it (fluxcd/pkg, chartutil.ReplacePathValue)."""
+    path = reference.text("targetPath")
+    text = text.rstrip("\n")
+    if not _PATH.fullmatch(path) or text.startswith("{") or "\n" in text or re.search(r"(?<!\\),", text):
+        reference.problem(f"{reference.name('targetPath')}: a list or index in '{path}' is not put in", "targetPath")
+        return
+    body: Json = _typed(text)
+    for segment in reversed(_SEGMENT.findall(path)):
+        body = {re.sub(r"\\(.)", r"\1", segment): body}
+    yield InlineValues(body, lambda _: place)
+
+
+def _typed(text: str) -> Json:
+    """A value of ``--set`` (helm, strvals.typedVal); in quotes it is text."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    fixed: Mapping[str, Json] = {"true": True, "false": False, "null": None}
+    if text.lower() in fixed:
+        return fixed[text.lower()]
+    if text == "0" or re.fullmatch(r"[+-]?[1-9]\d{0,17}", text):
+        return int(text)
+    return re.sub(r"\\(.)", r"\1", text)

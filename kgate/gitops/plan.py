@@ -1,0 +1,140 @@
+"""Translates the GitOps objects of a scan into what is to be rendered; renders nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgate.gitops.argocd import application, applicationset
+from kgate.gitops.catalogue import Catalogue, group
+from kgate.gitops.deployed import Deployed
+from kgate.gitops.fields import Fields, Log, requester
+from kgate.gitops.flux import helmrelease, kustomization
+from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
+from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
+from kgate.gitops.flux.sources import Surroundings
+from kgate.model import Note, Problem, Resource
+from kgate.rendering import detect
+from kgate.rendering.kustomize import overlay
+from kgate.rendering.requests import ChartRequest, KustomizationRequest, Request, Target
+from kgate.repository import Repository
+
+_DEPLOYING = frozenset(
+    {
+        ("argoproj.io", "Application"),
+        ("argoproj.io", "ApplicationSet"),
+        ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+        ("helm.toolkit.fluxcd.io", "HelmRelease"),
+    }
+)
+_REFERRED = frozenset(
+    {
+        *((FLUX_SOURCES, kind) for kind in ("GitRepository", "OCIRepository", "Bucket", "HelmRepository", "HelmChart")),
+        FLUX_GENERATOR,
+        ("", "ConfigMap"),
+    }
+)
+GITOPS_KINDS = _DEPLOYING | _REFERRED
+"""API group and kind of the objects that ``plan`` wants to see: those that deploy, and what they refer to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What GitOps objects ask for, and what they leave to tell.
+
+    ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not rendered with their
+    defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
+    that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are applied
+    as they are written, whatever else uses or ignores them (real paths), ``folders`` where objects look for manifests.
+    """
+
+    requests: tuple[Request, ...] = ()
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    claimed: frozenset[Target] = frozenset()
+    covered: frozenset[Path] = frozenset()
+    raw: frozenset[Path] = frozenset()
+    folders: frozenset[Deployed] = frozenset()
+
+
+def is_relevant(resource: Resource) -> bool:
+    """Whether ``plan`` wants to see a resource."""
+    return (group(resource), resource.id.kind) in GITOPS_KINDS
+
+
+def deploys(resource: Resource) -> bool:
+    """Whether a resource is a GitOps object that asks for something, not only what others refer to."""
+    return (group(resource), resource.id.kind) in _DEPLOYING
+
+
+def plan(resources: Sequence[Resource], repository: Repository, referred: Sequence[Resource] = ()) -> Planned:
+    """What the objects among ``resources`` deploy from the repository.
+
+    ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
+    requests is that of the places of the objects. What lies elsewhere is a note; what lies here and cannot be judged
+    is a Problem.
+    """
+    log = Log()
+    surroundings = Surroundings(repository, Catalogue((*resources, *referred)))
+    ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
+    requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
+    log.folders.extend(Deployed(one.folder, is_deep=not _has_kustomization(one, repository)) for one in builds)
+    requests = list(_without_plain(requests, repository, log))
+    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
+    folders = {build.folder for build in builds if _has_kustomization(build, repository)}
+    charts = {request.target for request in requests if isinstance(request, ChartRequest)}
+    return Planned(
+        requests=tuple(requests),
+        notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
+        problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
+        claimed=frozenset(charts | {build.target for build in builds if build.folder in folders}),
+        covered=frozenset(build.folder for build in builds) - folders,
+        raw=frozenset(log.raw),
+        folders=frozenset(log.folders),
+    )
+
+
+def _without_plain(requests: Sequence[Request], repository: Repository, log: Log) -> Iterator[Request]:
+    """The requests but for those of plain manifests that nothing changes, which are judged as they are written, and
+    instead of each the kustomizations below it; unless another request changes some of them, so that they are not."""
+    changed: set[Path] = set()
+    plain: list[KustomizationRequest] = []
+    for request in requests:
+        if isinstance(request, KustomizationRequest) and not _has_kustomization(request, repository):
+            if request.additions or request.substitutions:
+                changed.add(request.folder)
+            else:
+                plain.append(request)
+    above = {parent for folder in changed for parent in (folder, *folder.parents)}
+    raw = [one for one in plain if one.folder not in above and changed.isdisjoint(one.folder.parents)]
+    dropped = {id(one) for one in raw}
+    yield from (request for request in requests if id(request) not in dropped)
+    for folder in sorted({one.folder for one in raw}):
+        for member in overlay.autodetect(folder):
+            real = Path(os.path.realpath(folder / member))
+            if repository.holds(real) and real.is_dir():
+                yield KustomizationRequest(real)
+            elif repository.holds(real) and real.is_file():
+                log.raw.append(real)
+
+
+def _has_kustomization(build: KustomizationRequest, repository: Repository) -> bool:
+    return detect.kustomization_name(repository.names(build.folder)) is not None
+
+
+def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
+    fields, requested_by = Fields(resource, resource.body, "", log), requester(resource)
+    repository = surroundings.repository
+    match resource.id.kind:
+        case "Application":
+            yield from application.plan_application(fields, repository, requested_by)
+        case "ApplicationSet":
+            for generated in applicationset.generate(fields, repository):
+                yield from application.plan_application(generated, repository, requested_by)
+        case "Kustomization":
+            yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
+        case "HelmRelease":
+            yield from helmrelease.plan_release(fields, surroundings, requested_by)

@@ -1,0 +1,199 @@
+"""Keeps what a scan finds within a bound for each file, and counts all of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from kgate.judgement.engine import Judge, Judgement
+from kgate.judgement.merge import merged_assessments, merged_findings, place
+from kgate.judgement.score import score
+from kgate.kubernetes import pss
+from kgate.model import Assessment, Finding, Found, Note, Problem, Rendering, Resource, Score, Severity, Unlisted
+
+MAX_LISTED = 100
+"""How many findings of one rule, workloads with one outcome, and problems are listed of one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a workload came to."""
+
+    score: Score
+    level: str
+    is_judged: bool
+
+
+def assess(
+    judge: Judge, resource: Resource, threshold: int
+) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
+    """Findings of a resource, its score and level if it is a workload, and what could not be judged."""
+    judgement = judge.judge(resource)
+    outcome = _outcome(judge, judgement, threshold)
+    return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
+
+
+def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | None:
+    if judgement.workload is None:
+        return None
+    is_judged = not judgement.problems
+    level = pss.level(judge.rules, judgement.offended) if is_judged else "privileged"
+    return _Outcome(Score(score(judgement.rules), threshold), level, is_judged)
+
+
+def _assessment(resource: Resource, outcome: _Outcome) -> Assessment:
+    renderings = () if resource.rendering is None else (resource.rendering,)
+    place = resource.locate("")
+    return Assessment(resource.id, place, outcome.score, outcome.level, outcome.is_judged, renderings)
+
+
+@dataclass(slots=True)
+class _Quota:
+    """How much of one file is listed, and how much is not."""
+
+    listed: Counter[Hashable] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[_Outcome] = field(default_factory=Counter)
+    problems: int = 0
+
+    def lists(self, what: Hashable) -> bool:
+        """Whether one more of a rule, by its id, of an outcome or of the problems is to be listed."""
+        self.listed[what] += 1
+        return self.listed[what] <= MAX_LISTED
+
+    def note(self, path: str) -> Note | None:
+        """What of a file is not listed."""
+        rules = [f"{rule} ({count:,})" for rule, count in sorted(self.rules.items()) if count]
+        parts = [f"findings of {', '.join(rules)}"] if rules else []
+        workloads = sum(self.outcomes.values())
+        parts += [f"{workloads:,} workloads that came to the same as listed ones"] if workloads else []
+        parts += [f"{self.problems:,} problems"] if self.problems else []
+        if not parts:
+            return None
+        bound = f"a report lists {MAX_LISTED} of a kind for each file, and counts all"
+        return Note(path, None, f"not listed are {'; '.join(parts)}: {bound}")
+
+
+class Ledger:
+    """All findings, assessments and problems of a scan, in the order in which they come up."""
+
+    def __init__(self, judge: Judge, threshold: int) -> None:
+        self._judge = judge
+        self._threshold = threshold
+        self._quotas: dict[str, _Quota] = {}
+        self._findings: list[Finding] = []
+        self._assessments: list[Assessment] = []
+        self._problems: list[Problem] = []
+        self._rendered = _Rendered()
+
+    def judge(self, resource: Resource, path: str) -> None:
+        """Judges a resource; ``path`` is the file in which a plain manifest stands."""
+        if resource.rendering is not None:
+            self._judge_rendered(resource, resource.rendering)
+            return
+        quota = self._quota(path)
+        judgement = self._judge.judge(resource, lambda rule: quota.lists(rule.id))
+        self._findings += judgement.findings
+        quota.rules.update(rule.id for rule in judgement.unlisted)
+        outcome = _outcome(self._judge, judgement, self._threshold)
+        if outcome is not None:
+            if quota.lists(outcome) or judgement.findings:
+                self._assessments.append(_assessment(resource, outcome))
+            else:
+                quota.outcomes[outcome] += 1
+        self.add_problems(judgement.problems)
+
+    def _judge_rendered(self, resource: Resource, rendering: Rendering) -> None:
+        judgement = self._judge.judge(resource)
+        outcome = _outcome(self._judge, judgement, self._threshold)
+        assessment = _assessment(resource, outcome) if outcome else None
+        self._rendered.add(judgement.findings, rendering, assessment)
+        self.add_problems(judgement.problems)
+
+    def add_problems(self, problems: Iterable[Problem]) -> None:
+        """Takes in what could not be read or judged."""
+        for problem in problems:
+            quota = self._quota(problem.path)
+            if quota.lists(Problem):
+                self._problems.append(problem)
+            else:
+                quota.problems += 1
+
+    def _quota(self, path: str) -> _Quota:
+        return self._quotas.setdefault(path, _Quota())
+
+    def close(self) -> Found:
+        """All of it, with one finding for each offence of what is rendered several times."""
+        findings = [*self._findings, *self._rendered.findings(self._quota)]
+        with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
+        assessments = self._assessments
+        for assessment in self._rendered.assessments():
+            path = assessment.location.path
+            quota = self._quota(path)
+            outcome = _Outcome(assessment.score, assessment.pss_level, assessment.is_judged)
+            if quota.lists(outcome) or (path, assessment.workload) in with_findings:
+                assessments.append(assessment)
+            else:
+                quota.outcomes[outcome] += 1
+        return Found(tuple(assessments), tuple(findings), tuple(self._problems), self._unlisted())
+
+    def _unlisted(self) -> Unlisted:
+        severities = {rule.id: rule.severity for rule in self._judge.rules}
+        findings: Counter[Severity] = Counter()
+        scores: Counter[Score] = Counter()
+        for quota in self._quotas.values():
+            for rule, count in quota.rules.items():
+                findings[severities[rule]] += count
+            for outcome, count in quota.outcomes.items():
+                scores[outcome.score] += count
+        notes = (quota.note(path) for path, quota in sorted(self._quotas.items()))
+        problems = sum(quota.problems for quota in self._quotas.values())
+        return Unlisted(findings, scores, problems, tuple(note for note in notes if note is not None))
+
+
+class _Rendered:
+    """Findings and assessments of what is rendered, until all renderings of one source are known.
+
+    A bound holds for each rule, source and rendering; what is beyond it leaves behind only what tells how many
+    findings there are once those that several renderings share are one (merge.merged_findings).
+    """
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+        self._assessments: list[Assessment] = []
+        self._listed: Counter[Hashable] = Counter()
+        self._renderings: dict[Rendering, int] = {}
+        self._places: dict[tuple[str, str], dict[int, array[int]]] = {}
+
+    def add(self, findings: Iterable[Finding], rendering: Rendering, assessment: Assessment | None) -> None:
+        """Takes in what one resource of a rendering came to."""
+        number = self._renderings.setdefault(rendering, len(self._renderings))
+        for finding in findings:
+            source = finding.rule.id, finding.source
+            here = self._places.setdefault(source, {}).setdefault(hash(place(finding)), array("q"))
+            here.extend((number, hash(finding.resource)))
+            self._listed[number, source] += 1
+            if self._listed[number, source] <= MAX_LISTED:
+                self._findings.append(finding)
+        self._assessments += [assessment] if assessment is not None else []
+
+    def findings(self, quota: Callable[[str], _Quota]) -> list[Finding]:
+        """The findings to list, one for each offence; the others are counted in the quota of their file."""
+        merged = sorted(merged_findings(self._findings), key=lambda f: (f.location, f.resource))
+        listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
+        shown = Counter((finding.rule.id, finding.source) for finding in listed)
+        for (rule, source), places in self._places.items():
+            quota(source).rules[rule] += sum(map(_merged_count, places.values())) - shown[rule, source]
+        return listed
+
+    def assessments(self) -> list[Assessment]:
+        """The assessments, one for all renderings that say the same."""
+        return merged_assessments(self._assessments)
+
+
+def _merged_count(here: array[int]) -> int:
+    """How many findings those of one place are, from the renderings and resources that have them in turn."""
+    renderings, resources = here[::2], here[1::2]
+    return 1 if len(set(renderings)) == len(renderings) else len(set(resources))

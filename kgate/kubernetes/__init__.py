@@ -1,0 +1,1 @@
+"""What Kubernetes objects mean: resources, workloads, pods, Pod Security levels."""

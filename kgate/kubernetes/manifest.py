@@ -1,0 +1,463 @@
+"""Reads YAML and JSON as the API server would (sigs.k8s.io/yaml), with the place of every field."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Collection, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from kgate.model import (
+    Batch,
+    Json,
+    Locator,
+    Pointer,
+    Problem,
+    Resource,
+    ResourceId,
+    child_pointer,
+)
+from kgate.yamltree import spelling, streams
+from kgate.yamltree.nodes import (
+    MAX_DEPTH,
+    MAX_EXPANDED_NODES,
+    TOO_DEEP,
+    TOO_MANY,
+    DuplicateKeyError,
+    ManifestError,
+    compose,
+)
+from kgate.yamltree.text import SURROGATE, SourceText, source_text
+
+MAX_FILE_BYTES = 32 * 1024 * 1024
+
+SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
+"""Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proven_kind)."""
+
+_KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
+_TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
+
+
+def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Batch:
+    """Everything that a file holds, like ``stream``, at once."""
+    return _gather(stream(path, data, asked_kinds))
+
+
+def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
+    """Everything that a file holds, one object at a time; the first part counts the file.
+
+    Never raises for what the file holds: faults become Problems. Documents of SKIPPABLE_KINDS are left unparsed,
+    unless rules ask about their kind.
+    """
+    yield Batch(files=1)
+    try:
+        source = _bounded_text(path, data)
+    except ManifestError as error:
+        yield _failed(path, None, str(error))
+    else:
+        for part in stream_text(source, asked_kinds):
+            yield replace(part, path=path)
+
+
+def _bounded_text(path: str, data: bytes) -> SourceText:
+    """The text of a file. Raises ManifestError for what is too large or no text."""
+    if len(data) > MAX_FILE_BYTES:
+        limit = MAX_FILE_BYTES // 1024 // 1024
+        raise ManifestError(f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore", 1)
+    if is_lfs_pointer(data):
+        raise ManifestError(LFS_PROBLEM, 1)
+    try:
+        source = source_text(path, data)
+    except UnicodeDecodeError:
+        advice = "re-encode it, or list it in .kgateignore if it is no manifest"
+        raise ManifestError(f"is not UTF-8 or UTF-16 text; {advice}", 1) from None
+    if "\0" in source.text:
+        raise ManifestError("is a binary file; list it in .kgateignore if it is no manifest", 1)
+    return source
+
+
+LFS_PROBLEM = "is a pointer of Git LFS, so what it stands for is not judged; check out with LFS"
+
+_LFS_POINTER = re.compile(
+    rb"\s*version (https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1|http://git-media\.io/v/2)\s"
+)
+_LONGEST_POINTER = 1024
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether git-lfs would put another file in the place of this one (git-lfs, lfs/pointer.go)."""
+    return len(data) < _LONGEST_POINTER and _LFS_POINTER.match(data) is not None
+
+
+def read_text(source: SourceText, asked_kinds: Collection[str] = (), most: int = MAX_EXPANDED_NODES) -> Batch:
+    """Everything that a text holds, at once; like ``read``, whose bounds on files the caller has seen to.
+
+    What stands behind ``most`` values is not read, which is a Problem.
+    """
+    return _gather(itertools.chain([Batch(files=1)], _up_to(most, stream_text(source, asked_kinds), source)))
+
+
+def _up_to(most: int, parts: Iterable[Batch], source: SourceText) -> Iterator[Batch]:
+    for part in parts:
+        most -= part.values
+        if most < 0:
+            yield _faulty(Problem(source.path, None, f"{TOO_MANY_IN_ALL}, so not all of it is judged"))
+            return
+        yield part
+
+
+TOO_MANY_IN_ALL = f"holds more than {MAX_EXPANDED_NODES:,} values in all"
+
+
+def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
+    """The same, one object at a time and without counting a file.
+
+    What cannot be parsed and has no word of Kubernetes in it is decided at the end: it is somebody else's YAML
+    unless there are objects beside it, as kubectl, too, refuses such a file.
+    """
+    objects = unreadable = 0
+    doubts: list[Problem] = []
+    for part in _parts(source, SKIPPABLE_KINDS.keys() - set(asked_kinds)):
+        if isinstance(part, Batch):
+            objects += len(part.resources) + part.skipped
+            yield part
+        elif part.is_hinted:
+            yield _faulty(part.problem)
+        else:
+            unreadable += 1
+            doubts += [part.problem] if len(doubts) < _MAX_DOUBTS else ()
+    yield Batch(problems=tuple(doubts)) if objects else Batch(ignored=unreadable)
+
+
+_MAX_DOUBTS = 100
+"""How many documents of one file, unreadable and without a word of Kubernetes, are named beside its objects."""
+
+
+def _failed(path: str, line: int | None, message: str) -> Batch:
+    return _faulty(Problem(path, line, message))
+
+
+def _faulty(problem: Problem) -> Batch:
+    return Batch(problems=(problem,))
+
+
+def _failed_at(document: Locator, pointer: Pointer, message: str) -> Batch:
+    place = document.locate(pointer)
+    return _failed(place.path, place.start.line, message)
+
+
+def _gather(parts: Iterable[Batch]) -> Batch:
+    resources: list[Resource] = []
+    problems: list[Problem] = []
+    ignored = skipped = files = values = 0
+    for part in parts:
+        resources += part.resources
+        problems += part.problems
+        ignored += part.ignored
+        skipped += part.skipped
+        files += part.files
+        values += part.values
+    return Batch(tuple(resources), tuple(problems), ignored, skipped, files, values=values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A document that cannot be read; ``is_hinted`` says that it has a word of Kubernetes in it."""
+
+    problem: Problem
+    is_syntax: bool
+    is_hinted: bool
+
+
+_Part: TypeAlias = Batch | _Unreadable
+
+
+def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
+    """Every object of a text, and what cannot be read."""
+    pieces = source.pieces()
+    if pieces is not None:
+        yield from _read_pieces(source, pieces, skippable)
+        return
+    rest = 0
+    if source.text.lstrip()[:1] == "{":
+        rest = yield from _read_json(source)
+    if rest == len(source.text):
+        return
+    if streams.is_ambiguous(source.text, rest):
+        yield from _read_both_ways(source, rest)
+    else:
+        yield from _read_pieces(source, streams.pieces(source.text, rest), skippable)
+
+
+def _read_pieces(
+    source: SourceText, pieces: Iterable[tuple[int, int]], skippable: Collection[str] = ()
+) -> Iterator[_Part]:
+    """The documents of these regions, each of which ends with a line break. A fault in one does not hide the next."""
+    for begin, end in pieces:
+        text = source.text[begin:end]
+        if _proven_kind(text) in skippable:
+            yield Batch(skipped=1)
+        else:
+            yield from _read_documents(source, begin, text if text.endswith("\n") else f"{text}\n")
+
+
+def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
+    """The objects that a parser of plain YAML sees, and those that only kubectl sees.
+
+    A text that one of them can read has no fault in its syntax, whatever the other one makes of it.
+    """
+    known: set[bytes] = set()
+    fault: _Unreadable | None = None
+    for part in _read_documents(source, start, source.text[start:]):
+        if isinstance(part, _Unreadable) and part.is_syntax:
+            fault = part
+        else:
+            known |= _digests(part)
+            yield part
+    is_faulty = False
+    for part in _read_pieces(source, streams.pieces(source.text, start)):
+        if isinstance(part, _Unreadable) and part.is_syntax:
+            is_faulty = True
+            if fault is None:
+                continue
+        if isinstance(part, Batch) and (part.ignored or _digests(part) & known):
+            continue
+        yield part
+    if fault is not None and is_faulty:
+        yield fault
+
+
+def _digests(part: _Part) -> set[bytes]:
+    """What tells the objects of a part from others."""
+    bodies = [resource.body for resource in part.resources] if isinstance(part, Batch) else []
+    texts = (json.dumps(body, sort_keys=True).encode() for body in bodies)
+    return {hashlib.blake2b(text, digest_size=16).digest() for text in texts}
+
+
+def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part]:
+    try:
+        for root in compose(text):
+            yield Batch(values=root.weight)
+            yield from _read_document(source.document(start, root), root.value)
+    except ManifestError as error:
+        yield _unreadable(source, start, text, error)
+
+
+def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
+    before = source.position(start).line - 1
+    message = error.told(source.line_name(before + error.first)) if isinstance(error, DuplicateKeyError) else error
+    hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
+    problem = source.problem(before + error.line, f"{message}{hint}")
+    return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS))
+
+
+# A document is left unparsed only if its text alone proves its kind: each line that starts in the
+# first column is a comment, the document marker or one of these keys, `kind` and `apiVersion` stand
+# once with a value from SKIPPABLE_KINDS, and nothing stands before the first key. The keys of a block
+# mapping that starts in the first column all start there, so no other spelling of `kind` (quotes,
+# escapes, merge keys, flow style, line folding) can exist; inside quotes or a flow collection such a
+# line could only hide a key, never add one. Breaks other than LF could start a line unseen: they bar it.
+_FIRST_COLUMN = re.compile(r"\n([^ \n][^\n]*)")
+_FIRST_KEY = re.compile(r"\n(---[^\n]*\n)?([ ]*(#[^\n]*)?\n)*(apiVersion|kind|metadata|spec):")
+_KNOWN_LINE = re.compile(r"(?:metadata|spec|status):[ ]*(?:#.*)?|#.*|---[ ]*(?:#.*)?")
+_IDENTITY_LINE = re.compile(r"(apiVersion|kind):[ ]+(?:(['\"])([\w./]+)\2|([\w./]+))[ ]*")
+_OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029")
+
+
+def _proven_kind(text: str) -> str | None:
+    """The kind of SKIPPABLE_KINDS that the text alone proves its one object to be, or None."""
+    if not any(kind in text for kind in SKIPPABLE_KINDS) or any(mark in text for mark in _OTHER_BREAKS):
+        return None
+    text = "\n" + text
+    if not _FIRST_KEY.match(text):
+        return None
+    identity: dict[str, str] = {}
+    for line in _FIRST_COLUMN.findall(text):
+        match = _IDENTITY_LINE.fullmatch(line)
+        if match and match[1] not in identity:
+            identity[match[1]] = match[3] or match[4]
+        elif not _KNOWN_LINE.fullmatch(line):
+            return None
+    kind = identity.get("kind", "")
+    return kind if identity.get("apiVersion") in SKIPPABLE_KINDS.get(kind, ()) else None
+
+
+# -------------------------------------------------------------------------------------------- JSON
+
+
+def _read_json(source: SourceText) -> Generator[Batch, None, int]:
+    """The objects of a JSON text, one or several in a row; returns the offset of what is no JSON."""
+    decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
+    text = _ESCAPED.sub(_replaced_if_lone, source.text) if SURROGATE.search(source.text) else source.text
+    offset = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
+    while offset < len(text):
+        line = source.position(offset).line
+        try:
+            value, end = decoder.raw_decode(text, offset)
+        except ManifestError as error:
+            yield _faulty(source.problem(line, str(error)))
+            return len(text)
+        except RecursionError:
+            yield _faulty(source.problem(line, TOO_DEEP))
+            return len(text)
+        except ValueError:
+            break
+        try:
+            yield Batch(values=_count(value))
+        except ManifestError as error:
+            yield _faulty(source.problem(line, str(error)))
+        else:
+            yield from _read_document(source.document(offset, None, end - offset), value)
+        offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
+    return offset
+
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_ESCAPED = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F]..)|.)")
+
+
+def _replaced_if_lone(escape: re.Match[str]) -> str:
+    """Half of a surrogate pair as Go reads it, in as many characters; any other escape as it is."""
+    return "\\ufffd" if escape[1] else escape[0]
+
+
+def _json_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ManifestError(f"key '{twice}' stands twice in one object: keep one of them", 1)
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _count(value: Json) -> int:
+    """How many values there are in one. Raises ManifestError beyond the bounds on depth and number."""
+    level, depth, count = [value], 0, 0
+    while level:
+        depth += 1
+        count += len(level)
+        if depth > MAX_DEPTH + 1:
+            raise ManifestError(TOO_DEEP, 1)
+        if count > MAX_EXPANDED_NODES:
+            raise ManifestError(TOO_MANY, 1)
+        level = [c for v in level for c in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ())]
+    return count
+
+
+# --------------------------------------------------------------------------------------- resources
+
+
+def _read_document(document: Locator, value: Json) -> Iterator[Batch]:
+    if isinstance(value, list) and any(_is_identified(item) for item in value):
+        yield _failed_at(document, "", "a list of objects; Kubernetes reads only objects: separate them by '---'")
+    elif isinstance(value, dict):
+        yield from _expand(document, value, "", ("", ""))
+    elif value is not None:
+        yield Batch(ignored=1)
+
+
+def _is_identified(value: Json) -> bool:
+    return isinstance(value, dict) and "apiVersion" in value and "kind" in value
+
+
+def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default: tuple[str, str]) -> Iterator[Batch]:
+    """The object itself, or the members of a list or of an OpenShift Template, each on its own.
+
+    ``default`` is the apiVersion and kind of members that do not say it (typed lists).
+    """
+    api_version, kind = body.get("apiVersion") or default[0], body.get("kind") or default[1]
+    if not api_version or not kind:
+        if _is_unidentified_list(body, pointer):
+            yield from _members(document, body, pointer, ("items",))
+        else:
+            yield _unidentified(document, body, pointer)
+        return
+    if not isinstance(api_version, str) or not isinstance(kind, str):
+        field = "apiVersion" if not isinstance(api_version, str) else "kind"
+        yield _failed_at(document, child_pointer(pointer, field), f"{field} must be a string; put it in quotes")
+        return
+    fields = _member_fields(api_version, kind, body)
+    if not fields or not (kind.endswith("List") or "objects" in fields):
+        own = {key: value for key, value in body.items() if key not in fields} if fields else body
+        yield Batch((_resource(document, api_version, kind, own, pointer),))
+    member_default = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")
+    yield from _members(document, body, pointer, fields, member_default)
+
+
+def _members(
+    document: Locator,
+    body: dict[str, Json],
+    pointer: Pointer,
+    fields: Iterable[str],
+    default: tuple[str, str] = ("", ""),
+) -> Iterator[Batch]:
+    """The members of a list or Template, which may be lists themselves."""
+    kind = body.get("kind")
+    for field in fields:
+        name = f"{kind}.{field}" if kind and isinstance(kind, str) else field
+        members = body.get(field, [])
+        if not isinstance(members, list):
+            yield _failed_at(document, child_pointer(pointer, field), f"{name} must be a list")
+            continue
+        for index, member in enumerate(members):
+            where = child_pointer(pointer, field, index)
+            if isinstance(member, dict):
+                yield from _expand(document, member, where, default)
+            else:
+                yield _failed_at(document, where, f"{name}[{index}] must be an object")
+
+
+def _member_fields(api_version: str, kind: str, body: dict[str, Json]) -> tuple[str, ...]:
+    """The fields that hold other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
+
+    To kubectl, helm, Argo CD and Flux any object with ``items`` is a list, whatever its kind (apimachinery,
+    unstructured/helpers.go, ``decode``); they refuse it if no member is an object.
+    """
+    items = body.get("items")
+    is_list = isinstance(items, list) and (kind.endswith("List") or any(isinstance(item, dict) for item in items))
+    fields = ("items",) if is_list or kind == "List" else ()
+    is_template = kind == "Template" and api_version in ("v1", "template.openshift.io/v1") and "objects" in body
+    return (*fields, "objects") if is_template else fields
+
+
+def _is_unidentified_list(body: dict[str, Json], pointer: Pointer) -> bool:
+    """Whether something without apiVersion or kind is a list of objects: kubectl and kustomize ask it for a kind alone.
+
+    Whoever reads on, a list in a list is not asked for more.
+    """
+    return (
+        isinstance(body.get("items"), list) if pointer else isinstance(body.get("kind"), str) and _lists_objects(body)
+    )
+
+
+def _lists_objects(body: dict[str, Json]) -> bool:
+    items = body.get("items")
+    members = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return any(_is_identified(member) or _lists_objects(member) for member in members)
+
+
+def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Batch:
+    """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata or objects."""
+    has = [name for name in ("apiVersion", "kind") if body.get(name)]
+    if pointer == "" and not (has and ("metadata" in body or _lists_objects(body))):
+        return Batch(ignored=1)
+    missing = "apiVersion" if "apiVersion" not in has else "kind"
+    message = f"the object has no {missing}; add it, as the API server refuses the object without"
+    return _failed_at(document, pointer, message)
+
+
+def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:
+    if body.get("apiVersion") != api_version or body.get("kind") != kind:
+        body = {**body, "apiVersion": api_version, "kind": kind}
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name = metadata.get("name") or metadata.get("generateName") or ""
+    identity = ResourceId(api_version, kind, str(metadata.get("namespace") or ""), str(name))
+    return Resource(identity, body, pointer, document)

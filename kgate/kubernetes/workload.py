@@ -1,0 +1,181 @@
+"""Finds the pods that a resource runs: the only place that knows where a pod spec lives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from kgate.kubernetes import argo, tekton
+from kgate.kubernetes.podspec import CONTAINER_LISTS, Holder, list_of, mapping, read_pod, with_gaps
+from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer
+
+_TEMPLATE_PATHS: dict[str, tuple[str, ...]] = {
+    "Pod": (),
+    "PodTemplate": ("template",),
+    "Deployment": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "ScheduledJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Kinds of Kubernetes itself; every other kind is searched by shape."""
+
+_KUBERNETES_GROUPS = ("", "apps", "batch", "extensions")
+
+_NOT_SEARCHED = ("metadata", "status")
+
+_PODLESS_KINDS = {
+    "": ("ConfigMap", "Secret"),
+    "apiextensions.k8s.io": ("CustomResourceDefinition",),
+    "policy": ("PodSecurityPolicy",),
+    "extensions": ("PodSecurityPolicy",),
+    "kustomize.config.k8s.io": ("Kustomization", "Component"),
+    "kyverno.io": ("ClusterPolicy", "Policy", "ClusterCleanupPolicy", "CleanupPolicy", "PolicyException"),
+}
+_PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
+"""Kinds, and groups with their subgroups, whose objects hold schemas, patterns or patches and run no pod."""
+
+
+def find_workload(resource: Resource) -> Workload | None:
+    """The workload that a resource is, or None if it runs no pods.
+
+    Kinds of Kubernetes are read where their schema has the template, so a misspelt template is judged
+    too. In any other kind everything that has the shape of a pod spec counts, and objects inside the
+    object; Argo Workflows and Tekton, which name containers in their own way, are read by their schemas.
+    """
+    parts = tuple(_parts(resource.body, resource.id.api_version, resource.id.kind, ""))
+    pods = tuple(part for part in parts if isinstance(part, Pod))
+    gaps = tuple(part for part in parts if isinstance(part, Gap))
+    return Workload(resource, pods, gaps) if parts else None
+
+
+def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer) -> Iterator[Pod | Gap]:
+    """The pods of an object that stands at ``base``, and what in it cannot be judged."""
+    group = api_version.rpartition("/")[0]
+    if kind in _TEMPLATE_PATHS and group in _KUBERNETES_GROUPS:
+        pod = _builtin_pod(body, kind, base)
+        yield from with_gaps(replace(pod, is_whole=not base or bool(pod.containers)))
+    elif not base and _is_podless(group, kind):
+        return
+    elif group == "argoproj.io" and kind in argo.SPECS:
+        yield from argo.parts(body, kind, base)
+    else:
+        run_template = tekton.pod_template(body, base) if group.endswith("tekton.dev") else None
+        for key, member in body.items():
+            if base or key not in _NOT_SEARCHED:
+                yield from _search(member, child_pointer(base, key), Holder(body, base), run_template)
+
+
+def _is_podless(group: str, kind: str) -> bool:
+    return kind in _PODLESS_KINDS.get(group, ()) or any(("." + group).endswith("." + g) for g in _PODLESS_GROUPS)
+
+
+def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
+    template: Json = body
+    pointer = child_pointer(base, *_TEMPLATE_PATHS[kind])
+    for token in _TEMPLATE_PATHS[kind]:
+        template = mapping(template).get(token)
+    template = mapping(template)
+    return read_pod(template.get("spec", {}), pointer + "/spec", template.get("metadata"), pointer + "/metadata")
+
+
+# ---------------------------------------------------------------------------------------- by shape
+
+_CONTAINER_FIELDS = {"name", "image", "command", "args", "env", "ports", "resources", "securityContext", "volumeMounts"}
+_TEKTON_FIELDS = ("steps", "sidecars", "stepTemplate", "volumes")
+_HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
+
+
+def _search(value: Json, pointer: Pointer, parent: Holder, run_template: Holder | None) -> Iterator[Pod | Gap]:
+    """Every pod in a value of any kind.
+
+    ``tekton`` is the podTemplate of a Tekton object, empty if it has none, or None for other objects.
+    """
+    if isinstance(value, Mapping):
+        if _is_object(value):
+            yield from _parts(value, value["apiVersion"], value["kind"], pointer)
+            return
+        read, parts = _pods_here(value, pointer, parent, run_template)
+        yield from parts
+        for key, member in value.items():
+            if key not in read:
+                yield from _search(member, child_pointer(pointer, key), Holder(value, pointer), run_template)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _search(member, child_pointer(pointer, index), Holder({}, pointer), run_template)
+
+
+def _is_object(value: Mapping[str, Json]) -> bool:
+    """Whether a mapping is a whole object inside another one; a mere reference has no spec."""
+    named = isinstance(value.get("apiVersion"), str) and isinstance(value.get("kind"), str)
+    return named and ("spec" in value or "template" in value)
+
+
+def _pods_here(
+    value: Mapping[str, Json], pointer: Pointer, parent: Holder, run_template: Holder | None
+) -> tuple[Collection[str], Iterable[Pod | Gap]]:
+    """The pod that a mapping is, if it is one, and the fields that were read with it."""
+    if run_template is not None and "steps" in value and not _lists_containers(value):
+        return _TEKTON_FIELDS, tekton.parts(value, pointer, run_template)
+    if _lists_containers(value) or _misspells_containers(value, pointer):
+        metadata = parent.body.get("metadata")
+        pod = read_pod(value, pointer, metadata, parent.pointer + "/metadata")
+        return (*CONTAINER_LISTS, "volumes"), with_gaps(pod)
+    return (), (*_host_access(value, pointer), *_granting_containers(value, pointer))
+
+
+def _lists_containers(value: Mapping[str, Json]) -> bool:
+    members = (member for name in CONTAINER_LISTS for member in list_of(value.get(name)))
+    return any(isinstance(member, Mapping) and _CONTAINER_FIELDS & member.keys() for member in members)
+
+
+def _misspells_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
+    """Whether the spec of a pod template has a container list that is no list."""
+    *_, above, key = ("", "", *pointer.split("/"))
+    wrong = any(not isinstance(value.get(name, []), list) for name in CONTAINER_LISTS)
+    return wrong and key == "spec" and above.lower().endswith("template")
+
+
+def _host_access(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
+    """The fields of a mapping, such as a podTemplate without containers, that give a pod the node."""
+    spec: dict[str, Json] = {
+        name: value[name]
+        for name in _HOST_NAMESPACES
+        if isinstance(value.get(name), (bool, str, int)) and value[name] is not False
+    }
+    volumes = [
+        (volume, child_pointer(pointer, key, index))
+        for key in value
+        if key.endswith(("volumes", "Volumes"))
+        for index, volume in enumerate(list_of(value[key]))
+        if isinstance(volume, Mapping) and "hostPath" in volume
+    ]
+    if volumes:
+        spec["volumes"] = [volume for volume, _ in volumes]
+    if spec:
+        origins = {f"volumes/{index}": place for index, (_, place) in enumerate(volumes)}
+        yield Pod(spec, pointer, {}, pointer, (), origins, is_whole=False)
+
+
+def _granting_containers(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
+    """A container for each security context of a mapping that grants something."""
+    for key, context in value.items():
+        if key.endswith(("securityContext", "SecurityContext")) and _grants(mapping(context)):
+            name = value.get("name") if isinstance(value.get("name"), str) else pointer.rpartition("/")[2]
+            origins = {"securityContext": child_pointer(pointer, key)}
+            container = Container(str(name), "containers", {"securityContext": context}, pointer, origins)
+            yield Pod({}, pointer, {}, pointer, (container,), is_whole=False)
+
+
+def _grants(context: Mapping[str, Json]) -> bool:
+    """Whether a security context has a field that the baseline level may refuse."""
+    return (
+        context.get("privileged") not in (None, False)
+        or bool(mapping(context.get("capabilities")).get("add"))
+        or mapping(context.get("windowsOptions")).get("hostProcess") not in (None, False)
+        or context.get("procMount") not in (None, "Default")
+        or mapping(context.get("seccompProfile")).get("type") == "Unconfined"
+    )

@@ -1,0 +1,264 @@
+"""What a chart depends on and does not hold: finds it in the repository, proves it switched off, or says so."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgate.model import Json, Location, Note, Problem, child_pointer
+from kgate.rendering import process
+from kgate.rendering.helm import semver
+from kgate.rendering.helm.chart import (
+    MAX_NESTING,
+    ChartCopy,
+    ChartError,
+    Metadata,
+    Mount,
+    YamlFile,
+    remove_ignored,
+    subchart_folders,
+    unpack_below,
+)
+from kgate.rendering.jsontext import json_text
+from kgate.rendering.sandbox import Reach
+from kgate.rendering.tools import Tool
+from kgate.rendering.workspace import CopyError
+from kgate.repository import Repository
+from kgate.urls import shown_url
+
+Dependency = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A dependency that is not in ``charts/``, and the place that asks for it."""
+
+    index: int
+    entry: Dependency
+    location: Location
+
+    @property
+    def label(self) -> str:
+        """Its name and version, as Chart.yaml has them."""
+        return f"{self.entry.get('name', '')} {self.entry.get('version', '')}".strip()
+
+
+def vendor(copy: ChartCopy) -> list[Missing]:
+    """Puts dependencies that lie in the repository into the copy: those of ``file://``, and folders beside the
+    chart that have the name and a fitting version. Gives those that are still missing. Raises ChartError."""
+    real = copy.mount(copy.folder).real
+    return _vendor(copy, copy.folder, real, 0)
+
+
+def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> list[Missing]:
+    metadata = Metadata(folder, copy.mount(folder))
+    missing = find_missing(metadata)
+    if real is None or depth > MAX_NESTING:
+        return missing
+    for item in missing:
+        source = _in_repository(copy, real, item.entry)
+        if source is None:
+            continue
+        target = folder / "charts" / str(item.entry["name"])
+        if target.exists():
+            continue
+        try:
+            copy.workspace.copy(source, target)
+        except CopyError as error:
+            raise ChartError(Problem(copy.workspace.repository.shown(error.path), None, str(error))) from None
+        copy.mounts[target] = Mount(copy.workspace.repository.shown(source), real=source)
+        remove_ignored(copy, target)
+        copy.notes += _replacement(item, copy.mounts[target].shown)
+        unpack_below(copy, target, depth + 1)
+        if _vendor(copy, target, source, depth + 1):
+            copy.incomplete.append(target)
+    return find_missing(metadata)
+
+
+def _replacement(item: Missing, shown: str) -> list[Note]:
+    """What to tell of a chart of the repository that is judged although another place is named, if it is."""
+    repository = str(item.entry.get("repository") or "")
+    if repository.startswith("file://"):
+        return []
+    place = f"from {shown_url(repository)} " if repository else ""
+    text = f"dependency {item.label} {place}is not in charts/; {shown} is judged in its place"
+    return [Note(item.location.path, item.location.start.line, text)]
+
+
+def find_missing(metadata: Metadata) -> list[Missing]:
+    """The dependencies that no sub-chart in the copy has the name of (as Helm checks it)."""
+    present = {Metadata(folder, metadata.mount.child(f"charts/{folder.name}")).name for folder in _children(metadata)}
+    listing = metadata.listing
+    return [
+        Missing(index, entry, listing.locate(child_pointer("", "dependencies", index)))
+        for index, entry in enumerate(metadata.dependencies)
+        if entry.get("name") not in present
+    ]
+
+
+def _children(metadata: Metadata) -> list[Path]:
+    return subchart_folders(metadata.folder)
+
+
+def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | None:
+    """The folder in the repository that a dependency means, or None."""
+    name, repository = entry.get("name"), str(entry.get("repository") or "")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    if repository.startswith("file://"):
+        path = Path(os.path.realpath(real / repository.removeprefix("file://")))
+        return path if _is_chart(path, name, copy.workspace.repository) else None
+    path = Path(os.path.realpath(real)).parent / name
+    if path == real or not _is_chart(path, name, copy.workspace.repository):
+        return None
+    version = str(YamlFile.read(path / "Chart.yaml", Mount("")).value.get("version", ""))
+    return path if semver.satisfies(version, str(entry.get("version") or "")) else None
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _is_chart(path: Path, name: str, repository: Repository) -> bool:
+    """Whether a folder of the repository is the chart of that name."""
+    chart = path / "Chart.yaml"
+    inside = repository.holds(chart)
+    return inside and chart.is_file() and YamlFile.read(chart, Mount("")).value.get("name") == name
+
+
+def is_switched_off(metadata: Metadata, entry: Dependency, values: Json, *, is_top: bool) -> bool:
+    """True if the values of a chart, without those of its sub-charts, surely switch off a dependency.
+
+    The first path of ``condition`` that leads to a boolean decides, else its tags, of which one that is true is enough
+    (chartutil/dependencies.go). A path may also lead into values of a sub-chart, which are not known here. Below the
+    top chart, Helm takes tags from the top chart's values and the chart's own together, so they prove nothing.
+    """
+    condition, tags = str(entry.get("condition") or ""), entry.get("tags")
+    if not _PLAIN.fullmatch(condition):  # Helm removes letters that cannot be printed
+        return False
+    subcharts = {item.get("alias") or item.get("name") for item in metadata.dependencies}
+    for path in filter(None, condition.strip(" ").split(",")):
+        value = values
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, bool):
+            return not value
+        if path.partition(".")[0] in subcharts:
+            return False
+    given = values.get("tags") if is_top and isinstance(values, dict) else None
+    if not isinstance(given, dict) or not isinstance(tags, list) or not all(map(_is_plain, tags)):
+        return False
+    states = [given.get(tag) for tag in tags]
+    return False in states and True not in states
+
+
+_PLAIN = re.compile(r"[ -~]*")
+
+
+def _is_plain(value: Json) -> bool:
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def stand_in(folder: Path, missing: Missing) -> Path | None:
+    """Writes a chart in place of a dependency that is switched off, so that Helm proves it: a template of it is
+    rendered if it is not. Gives its folder, None for a name that no folder can have."""
+    name, ranges = missing.entry.get("name"), str(missing.entry.get("version") or "")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    target = folder / "charts" / name
+    while target.exists():
+        target = target.with_name(target.name + "-absent")
+    (target / "templates").mkdir(parents=True)
+    chart = {"apiVersion": "v2", "name": name, "version": semver.lowest(ranges)}
+    (target / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")
+    (target / "templates/on.yaml").write_text("is: rendered\n", encoding="utf-8")
+    return target
+
+
+def problem(missing: Missing, metadata: Metadata) -> Problem:
+    """What to tell about a missing dependency, and what to run."""
+    shown = metadata.mount.shown
+    verb = "update" if _is_out_of_date(metadata) else "build"
+    message = (
+        f'dependency {missing.label} is not in charts/, so the chart is not judged; run "helm dependency {verb} '
+        f'{shown}" before kgate, or pass --helm-dependency-build'
+    )
+    return Problem(missing.location.path, missing.location.start.line, message)
+
+
+def dropped_problem(missing: Missing) -> Problem:
+    """What to tell about a dependency that --helm-degraded left out."""
+    message = f"dependency {missing.label} is not in charts/ and is left out: nothing of it is judged"
+    return Problem(missing.location.path, missing.location.start.line, message)
+
+
+def _is_out_of_date(metadata: Metadata) -> bool:
+    """Whether there is a lock file that does not fit what is listed."""
+    pinned = _pinned(metadata)
+    if pinned is None:
+        return False
+    return any(
+        not semver.satisfies(pinned.get(str(entry.get("name")), ""), str(entry.get("version") or ""))
+        for entry in metadata.dependencies
+    )
+
+
+def _pinned(metadata: Metadata) -> dict[str, str] | None:
+    """The versions of the lock file; None if there is none."""
+    name = "requirements.lock" if metadata.source else "Chart.lock"
+    path = metadata.folder / name
+    if not path.is_file():
+        return None
+    entries = YamlFile.read(path, metadata.mount.child(name)).value.get("dependencies")
+    entries = entries if isinstance(entries, list) else []
+    return {str(e.get("name")): str(e.get("version")) for e in entries if isinstance(e, dict)}
+
+
+def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
+    """Writes the list of dependencies of the copy without some of them; all of it if there are none."""
+    listing = metadata.listing
+    gone = {item.index for item in dropped}
+    kept = [entry for index, entry in enumerate(metadata.dependencies) if index not in gone]
+    listing.path.write_text(json_text({**listing.value, "dependencies": kept}), encoding="utf-8")
+
+
+def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: process.Limits) -> str:
+    """Lets Helm fetch dependencies into the copy, with the network. Gives its message if that fails, else "".
+
+    It works on a chart that lists nothing but these, in the versions of the lock file, and none of ``file://``.
+    """
+    metadata = Metadata(copy.folder, copy.mount(copy.folder))
+    pinned = {} if _is_out_of_date(metadata) else _pinned(metadata) or {}
+    wanted = []
+    for item in missing:
+        if str(item.entry.get("repository") or "").startswith("file:"):
+            return f"{item.entry.get('repository')} is no chart in the repository"
+        name = str(item.entry.get("name"))
+        wanted.append({"name": name, "repository": item.entry.get("repository"), "version": item.entry.get("version")})
+        wanted[-1] |= {"version": pinned[name]} if name in pinned else {}
+    home, folder = copy.workspace.folder(), copy.workspace.folder()
+    chart = {"apiVersion": "v2", "name": "dependencies", "version": "0.0.1", "dependencies": wanted}
+    (folder / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")
+    command = (helm.path, "dependency", "build", folder)
+    outcome = process.run(command, home, limits, Reach(writes=(folder,)), with_network=True)
+    if outcome.exceeded:
+        return f"helm dependency build {outcome.exceeded}"
+    if outcome.code:
+        last = (outcome.error_text.splitlines() or ["helm dependency build failed"])[-1]
+        return last.removeprefix("Error: ").replace(str(folder), copy.mount(copy.folder).shown)
+    _take(copy, folder, metadata)
+    return ""
+
+
+def _take(copy: ChartCopy, folder: Path, metadata: Metadata) -> None:
+    """Puts what Helm fetched into the copy; its place in the repository is the line that asks for it."""
+    charts = copy.folder / "charts"
+    charts.mkdir(exist_ok=True)
+    for archive in sorted((folder / "charts").glob("*.tgz")):
+        shutil.move(archive, charts / archive.name)
+        shown = metadata.listing.source.path
+        copy.mounts[charts / archive.name] = Mount(shown, shown, archive.stem)
+    unpack_below(copy, copy.folder)

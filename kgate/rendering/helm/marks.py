@@ -1,0 +1,230 @@
+"""Marks in clones of Helm templates: puts them in, takes them out, and tells what they say about an offset.
+
+A clone prints what its template prints, plus invisible code points: where literal text begins, and where an action
+begins and ends to print. Text without its marks that equals what the template printed proves that they changed
+nothing.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Collection, Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+from kgate.rendering import gotemplate
+from kgate.rendering.gotemplate import Token
+
+_DIGITS = 4096
+_BLOCK = _DIGITS + 3
+
+
+class Alphabet:
+    """The code points that marks are made of: private-use ones, which YAML takes for letters and no function
+    of a template changes. A mark is a sign and a number of two digits, or the closing sign alone."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._zero = first + 3
+        self.opening, self.closing, self.text = (chr(first + n) for n in range(3))
+        last = chr(first + _BLOCK - 1)
+        digit = f"[{chr(self._zero)}-{last}]"
+        self.mark = re.compile(f"([{self.opening}-{self.text}])({digit}{{2}})?")
+        self._any = re.compile(f"[{chr(first)}-{last}]")
+
+    def write(self, number: int) -> str:
+        """A number in two digits."""
+        return chr(self._zero + number // _DIGITS) + chr(self._zero + number % _DIGITS)
+
+    def read(self, digits: str) -> int:
+        """The number that two digits write."""
+        return (ord(digits[0]) - self._zero) * _DIGITS + ord(digits[1]) - self._zero
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether a text holds one of the code points."""
+        return not text.isascii() and self._any.search(text) is not None
+
+    def strip(self, marked: str) -> str:
+        """The text without its marks."""
+        return self.mark.sub("", marked)
+
+
+MAX_ORIGINS = _DIGITS * _DIGITS
+ALPHABETS = tuple(0xE000 if not n else 0xF0000 + (n - 1) * _BLOCK for n in range(16))
+"""First code points of alphabets, in the order to try: a chart may hold private-use code points of its own."""
+
+
+class Origin(NamedTuple):
+    """What a mark stands for: literal text of a template file from ``start`` on (``end`` is 0), or an action."""
+
+    file: str
+    start: int
+    end: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is literal text."""
+        return self.end == 0
+
+
+_SUFFIX = ".zzkg"
+_LINE = re.compile(r"^(?!---(?:\s|\Z))[ \t\r]*(?=[^ \t\r\n])", re.MULTILINE)
+_VISIBLE = re.compile(r"[^ \t\r\n]")
+_KEEPS_MARKS = re.compile(r"\s*(?:n?indent\s+[\w$.()]+|trim)\s*\Z")
+_BLOCKS = ("if", "range", "with", "define", "block")
+
+
+class Cloner:
+    """Writes clones; ``origins[number]`` is what the mark with that number stands for.
+
+    ``define "name"`` becomes ``define "name.zzkg"``, and calls whose output is printed as it is (or only indented
+    or trimmed) call that; all other calls get what they always got, and their output counts as the caller's.
+    """
+
+    def __init__(self, alphabet: Alphabet, defined: Collection[str]) -> None:
+        self.origins: list[Origin] = []
+        self._alphabet = alphabet
+        self._defined = frozenset(defined)
+
+    def has_room(self, text: str) -> bool:
+        """Whether there are numbers left for all marks that a text may need."""
+        return len(self.origins) + len(text) < MAX_ORIGINS
+
+    def clone(self, file: str, text: str, pieces: Iterable[Token]) -> str:
+        """A template, which was cut into these pieces, with marks."""
+        out: list[str] = []
+        nesting: list[str] = []
+        for token in pieces:
+            if token.body is None:
+                self._text(out, file, text, token, in_helper="define" in nesting)
+            elif token.is_comment:
+                out.append(text[token.start : token.end])
+            else:
+                word = gotemplate.keyword(token.body)
+                if word in _BLOCKS:
+                    nesting.append("define" if word == "block" else word)
+                elif word == "end" and nesting:
+                    nesting.pop()
+                out.append(self._action(file, text, token, word))
+        return "".join(out)
+
+    def _number(self, origin: Origin) -> str:
+        self.origins.append(origin)
+        return self._alphabet.write(len(self.origins) - 1)
+
+    def _text(self, out: list[str], file: str, text: str, token: Token, *, in_helper: bool) -> None:
+        """Marks literal text before its first visible character, so that trims see what they saw; in a helper
+        template in each line, since its output may be indented."""
+        position = token.start
+        piece = text[token.start : token.end]
+        if in_helper:
+            starts = [token.start + found.end() for found in _LINE.finditer(piece)]
+        else:
+            found = _VISIBLE.search(piece)
+            starts = [token.start + found.start()] if found else []
+        for start in starts:
+            out += (text[position:start], self._alphabet.text, self._number(Origin(file, start, 0)))
+            position = start
+        out.append(text[position : token.end])
+
+    def _action(self, file: str, text: str, token: Token, word: str) -> str:
+        body = token.body or ""
+        if word in ("define", "block"):
+            return self._renamed(text, token, body)
+        silent = not body.strip() or (word and word != "template") or gotemplate.is_assignment(body)
+        if silent:
+            return text[token.start : token.end]
+        number = self._number(Origin(file, token.start, token.end))
+        opening, closing = self._alphabet.opening + number, self._alphabet.closing
+        left = f'{{{{- "{opening}" }}}}' if token.trims_left else opening
+        right = f'{{{{ "{closing}" -}}}}' if token.trims_right else closing
+        return f"{left}{{{{{self._call(body, word)}}}}}{right}"
+
+    def _renamed(self, text: str, token: Token, body: str) -> str:
+        found = gotemplate.named(body)
+        if found is None:
+            return text[token.start : token.end]
+        left, right = "{{- " if token.trims_left else "{{", " -}}" if token.trims_right else "}}"
+        return f'{left}{found.before}"{found.name}{_SUFFIX}"{found.after}{right}'
+
+    def _call(self, body: str, word: str) -> str:
+        """The action, where marks survive with the call of a clone."""
+        if word == "template":
+            found = gotemplate.named(body)
+            return self._to_clone(found) if found and found.name in self._defined else body
+        first, *rest = gotemplate.pipeline(body)
+        found = gotemplate.included(first)
+        if found and found.name in self._defined and all(_KEEPS_MARKS.match(part) for part in rest):
+            return "|".join((self._to_clone(found), *rest))
+        return body
+
+    @staticmethod
+    def _to_clone(found: gotemplate.Named) -> str:
+        return f'{found.before}"{found.name}{_SUFFIX}"{found.after}'
+
+
+_DEEPEST = 64
+"""How many open actions are remembered: a helper may call itself very often."""
+
+
+class Trace(NamedTuple):
+    """What printed a character: the actions that were open, outermost first, and the number of the literal text
+    and the offset in it, or None if an action printed it."""
+
+    frames: tuple[int, ...]
+    text: tuple[int, int] | None
+
+
+class MarkedText:
+    """What a clone printed: ``clean`` is the text without marks; the marks are read when first asked about. A template
+    can print some of its own, so numbers from ``count`` on are passed over."""
+
+    def __init__(self, marked: str, alphabet: Alphabet, count: int) -> None:
+        self._count = count
+        self.clean = alphabet.strip(marked)
+        self._marked = marked
+        self._alphabet = alphabet
+
+    def trace(self, offset: int) -> Trace | None:
+        """What printed the character at an offset of the clean text; None before the first mark."""
+        offsets, frames, texts = self._changes
+        index = bisect.bisect_right(offsets, offset) - 1
+        if index < 0 or (texts[index] < 0 and not frames[index]):
+            return None
+        text = (texts[index], offset - offsets[index]) if texts[index] >= 0 else None
+        return Trace(frames[index], text)
+
+    def traces(self, start: int, end: int) -> list[Trace]:
+        """What printed a region, piece by piece."""
+        offsets = self._changes[0]
+        inside = offsets[bisect.bisect_right(offsets, start) : bisect.bisect_left(offsets, end)]
+        found = (self.trace(offset) for offset in (start, *dict.fromkeys(inside)))
+        return [trace for trace in found if trace is not None]
+
+    @cached_property
+    def _changes(self) -> tuple[list[int], list[tuple[int, ...]], list[int]]:
+        """From each offset of the clean text on: the open actions, and the number of the text or -1."""
+        offsets: list[int] = []
+        stacks: list[tuple[int, ...]] = []
+        texts: list[int] = []
+        stack: tuple[int, ...] = ()
+        position = length = depth = 0
+        opening, closing = self._alphabet.opening, self._alphabet.closing
+        for found in self._alphabet.mark.finditer(self._marked):
+            length += found.start() - position
+            position = found.end()
+            number = self._alphabet.read(found[2]) if found[2] else -1
+            if number >= self._count or (number < 0 and found[1] != closing):
+                continue
+            if found[1] == opening:
+                depth += 1
+                stack = (*stack, number) if depth <= _DEEPEST else stack
+                number = -1
+            elif found[1] == closing:
+                depth -= 1
+                stack = stack[:depth] if depth < _DEEPEST else stack
+            offsets.append(length)
+            stacks.append(stack)
+            texts.append(number)
+        return offsets, stacks, texts

@@ -1,0 +1,292 @@
+"""The values of a release: merged as Helm merges them, and which key of which file gave a field its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
+from kgate.rendering.helm.gocontext import Step
+from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.yamltree.text import SourceText, find_span
+
+Key = tuple[str | int, ...]
+"""The way to a value, through mappings and lists."""
+
+
+class ValuesText:
+    """A values file as text, parsed when it is first asked about. Null, which deletes a value, is kept."""
+
+    def __init__(self, source: SourceText, archive: Location | None = None) -> None:
+        self._source = source
+        self._archive = archive
+
+    def locate(self, pointer: Pointer) -> Location:
+        """The place of a key; of a file in an archive, the archive."""
+        if self._archive is not None or self._root is None:
+            return self._archive or self._source.location(0, 0, pointer)
+        return self._source.place(find_span(self._root, pointer), pointer)
+
+    @cached_property
+    def _root(self) -> Node | None:
+        try:
+            return next(compose(self._source.text), None)
+        except ManifestError:
+            return None
+
+    def body(self) -> Json:
+        """The values; an empty mapping for a file that is none."""
+        return self._body
+
+    @cached_property
+    def _body(self) -> Json:
+        value = _with_nulls(self._root) if self._root is not None else {}
+        return value if isinstance(value, dict) else {}
+
+
+def _with_nulls(node: Node) -> Json:
+    if node.fields is not None:
+        return {key: _with_nulls(entry[2]) for key, entry in node.fields.items()}
+    return [_with_nulls(item) for item in node.items] if node.items is not None else node.value
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source of values. ``depth`` counts, for the values file of a chart, the keys that lead from the top chart
+    to it, and is None for what is given to the release; ``locate`` is None for values of the command line."""
+
+    body: Callable[[], Json]
+    locate: Callable[[Pointer], Location] | None = None
+    depth: int | None = None
+
+
+def merge(base: Json, over: Json) -> Json:
+    """Values with later ones on top; a null deletes (chartutil/coalesce.go)."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    found = dict(base)
+    for key, value in over.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = merge(base[key], value) if key in base else _without_nulls(value)
+    return found
+
+
+def _without_nulls(value: Json) -> Json:
+    return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def effective(own: Sequence[Json], scope: Sequence[str], release: Iterable[Json]) -> Json:
+    """What ``.Values`` holds in the sub-chart that the keys ``scope`` lead to. ``own`` holds what the values
+    files of the top chart and of each sub-chart on the way say, ``release`` what is given, in its order."""
+    values = own[0]
+    for given in release:
+        values = merge(values, given)
+    values = merge({}, values)
+    for name, defaults in zip(scope, own[1:], strict=True):
+        outer = values.get("global") if isinstance(values, dict) else None
+        given = values.get(name) if isinstance(values, dict) else None
+        values = merge(merge({}, defaults), given if isinstance(given, dict) else {})
+        if isinstance(outer, dict):
+            inner = values.get("global")
+            values["global"] = merge(inner if isinstance(inner, dict) else {}, outer)
+    return values
+
+
+# ----------------------------------------------------------------------------------- --set
+
+
+_SET_PART = re.compile(r"((?:\\.|[^,.\[\]={\\])+)|(\.)|\[(\d{1,5})\]|(=)", re.DOTALL)
+_SET_VALUE = re.compile(r"\{((?:\\.|[^}\\])*)\}|((?:\\.|[^,\\])*)", re.DOTALL)
+
+
+_DEEPEST = 100
+
+
+def parse_set(text: str, *, as_strings: bool) -> Json:
+    """What ``--set`` (``--set-string``) says, as far as its syntax is understood (strvals/parser.go)."""
+    values: Json = {}
+    position = 0
+    while position < len(text):
+        keys: list[str | int] = []
+        while (found := _SET_PART.match(text, position)) and not found[4]:
+            position = found.end()
+            keys += [_unescaped(found[1])] if found[1] else [int(found[3])] if found[3] else []
+        if not keys or found is None or len(keys) > _DEEPEST:
+            return values
+        found = _SET_VALUE.match(text, found.end())
+        assert found is not None
+        value: Json = _set_scalar(_unescaped(found[2] or ""), as_strings)
+        if found[1] is not None:
+            value = [_set_scalar(_unescaped(item), as_strings) for item in re.split(r"(?<!\\),", found[1]) if item]
+        for key in reversed(keys):
+            value = {key: value} if isinstance(key, str) else [*[None] * key, value]
+        values = _joined(values, value)
+        position = found.end() + 1
+    return values
+
+
+def _joined(base: Json, over: Json) -> Json:
+    """Both of two results of ``--set``; a null stays, as it deletes later."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {key: _joined(base[key], value) if key in base else value for key, value in over.items()}
+    if isinstance(base, list) and isinstance(over, list):
+        longest = max(len(base), len(over))
+        pairs = zip(base + [None] * (longest - len(base)), over + [None] * (longest - len(over)), strict=True)
+        return [_joined(old, new) if new is not None else old for old, new in pairs]
+    return over
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _set_scalar(text: str, as_strings: bool) -> Json:
+    if as_strings:
+        return text
+    fixed = {"true": True, "false": False, "null": None}
+    if text in fixed:
+        return fixed[text]
+    return int(text) if re.fullmatch(r"0|-?[1-9]\d{0,17}", text) else text
+
+
+# ----------------------------------------------------------------------------------- which key
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseValues:
+    """The values of one chart or sub-chart of a release; ``layers`` are in the order in which they win."""
+
+    scope: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    chart_file: Location
+    _cache: dict[str, Json] = field(default_factory=dict, compare=False)
+
+    def body(self) -> Json:
+        """What ``.Values`` holds."""
+        if "body" not in self._cache:
+            own = [layer.body() for layer in self.layers if layer.depth is not None]
+            given = [layer.body() for layer in reversed(self.layers) if layer.depth is None]
+            self._cache["body"] = effective(own, self.scope, given)
+        return self._cache["body"]
+
+    def related(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Related]:
+        """The keys that gave a field its value, each with the place in the last file that sets it."""
+        keys = matching_keys(self.body(), refs, field_tokens, value)
+        is_guess = len(keys) > 1 and all(_is_same(_at(self.body(), key), value) for key in keys)
+        found = (self._related(key, "perhaps value" if is_guess else "value") for key in keys)
+        return [related for related in found if related is not None]
+
+    def _related(self, key: Key, word: str) -> Related | None:
+        for layer in self.layers:
+            body = layer.body()
+            for way in _ways(self.scope[layer.depth or 0 :], key):
+                if _defines(body, way):
+                    pointer = child_pointer("", *way)
+                    name = field_path(pointer)
+                    if layer.locate is None:
+                        return Related(self.chart_file, f"{word} {name}, given with --set")
+                    return Related(layer.locate(pointer), f"{word} {name}")
+        return None
+
+
+def _ways(scope: tuple[str, ...], key: Key) -> Iterator[Key]:
+    """How a key of a sub-chart is spelled in a file of a chart above it; globals may stand on every level."""
+    if key[:1] == ("global",):
+        yield from ((*scope[:depth], *key) for depth in range(len(scope) + 1))
+    else:
+        yield (*scope, *key)
+
+
+def _defines(body: Json, key: Key) -> bool:
+    found = _at(body, key)
+    return found is not _ABSENT and found is not None
+
+
+_ABSENT = object()
+_MOST_PLACES = 1000
+_MOST_PARTS = 3
+
+
+def _at(value: Json, key: Iterable[str | int]) -> Json:
+    for step in key:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and (index := list_index(step)) is not None and index < len(value):
+            value = value[index]
+        else:
+            return _ABSENT
+    return value
+
+
+def matching_keys(
+    values: Json, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json
+) -> list[Key]:
+    """The keys below references whose value a field has: the one that shares the longest end with the field's
+    path, or several that share as much; failing that those whose values are parts of it (an image made of
+    registry, repository and tag)."""
+    places = [place for ref in refs for place in _expanded(values, ref)]
+    best: dict[Key, int] = {}
+    for key, found in places:
+        for length in range(len(field_tokens), -1, -1):
+            end = field_tokens[len(field_tokens) - length :]
+            if _is_same(_at(found, end), value):
+                best.setdefault(_concrete(found, key, end), length)
+                break
+    if best:
+        longest = max(best.values())
+        return [key for key, length in best.items() if key and length == longest][:_MOST_PARTS]
+    parts = dict.fromkeys(key for key, found in places if key and _is_part(found, value))
+    return list(parts)[:_MOST_PARTS]
+
+
+def _concrete(value: Json, key: Key, end: Sequence[str]) -> Key:
+    for step in end:
+        key = (*key, int(step) if isinstance(value, list) else step)
+        value = _at(value, (step,))
+    return key
+
+
+def _expanded(values: Json, ref: tuple[Step, ...]) -> list[tuple[Key, Json]]:
+    """The values that a reference may mean, with their keys."""
+    found: list[tuple[Key, Json]] = [((), values)]
+    for step in ref:
+        below: list[tuple[Key, Json]] = []
+        for key, value in found:
+            if step is not None:
+                member = _at(value, (step,))
+                below += [((*key, step), member)] if member is not _ABSENT else []
+            elif isinstance(value, dict):
+                below += [((*key, name), member) for name, member in value.items()]
+            elif isinstance(value, list):
+                below += [((*key, index), member) for index, member in enumerate(value)]
+        found = below[:_MOST_PLACES]
+    return found
+
+
+def _is_same(given: Json, rendered: Json) -> bool:
+    """Whether a value prints as the rendered one."""
+    if given is _ABSENT or given is None:
+        return False
+    if isinstance(rendered, Mapping) or isinstance(given, Mapping):
+        return isinstance(rendered, dict) and isinstance(given, dict) and _without_nulls(given) == rendered
+    if isinstance(rendered, list) or isinstance(given, list):
+        return bool(given == rendered)
+    return _spelled(given) == _spelled(rendered)
+
+
+def _is_part(given: Json, rendered: Json) -> bool:
+    """Whether a value is a part of the rendered one: of its text, or all members of it are this value's too."""
+    if isinstance(rendered, dict) and isinstance(given, dict):
+        return bool(rendered) and all(_is_same(given.get(key), member) for key, member in rendered.items())
+    if not isinstance(rendered, str) or isinstance(given, (dict, list, bool)) or given is None:
+        return False
+    text = _spelled(given)
+    return len(text) > 1 and text in rendered
+
+
+def _spelled(value: Json) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

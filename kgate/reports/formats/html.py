@@ -1,0 +1,202 @@
+"""The HTML report: one file that needs no network, with scores to sort and filter and findings with their source."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgate.model import Assessment, Finding, Location, Report, Rule, Score, field_path
+from kgate.reports.links import HOME, line_page, rule_page
+from kgate.reports.safety import inert_json
+from kgate.reports.wording import acceptance, answer, fingerprints, origin, shown
+
+_LIMIT = 500
+_LONG_LIMIT = 4_000
+_UNCUT_LENGTH = 100
+_FEW = 8
+
+_BIN, _BAR_HEIGHT = 10, 110
+
+
+def render(report: Report) -> str:
+    """The report as a page whose policy lets nothing run or load but its own style and script."""
+    style, script = _part("html.css"), _part("html.js")
+    template = _environment().get_template("html.html.j2")
+    page: str = template.render(
+        report=report,
+        answer=answer(report.verdict),
+        state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
+        severities=[(severity.label, count) for severity, count in report.severities.items()],
+        waived=report.waived,
+        lowest=min(report.scores, default=None),
+        bars=_bars(report.scores),
+        thresholds=sorted({assessment.score.threshold for assessment in report.assessments}),
+        home=HOME,
+        style=_markup(style),
+        script=_markup(script),
+        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
+        data=_markup(_data(report)),
+    )
+    return page
+
+
+def _part(name: str) -> str:
+    """A file of the page; it never changes."""
+    return f"\n{(Path(__file__).parent.parent / 'templates' / name).read_text(encoding='utf-8')}"
+
+
+def _hash(text: str) -> str:
+    """What a Content Security Policy names an inline style or script by."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  our own files, and JSON without < and &
+
+
+def _environment() -> Any:
+    """Templates in which every value is one inert line, escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: object) -> object:
+        return value if isinstance(value, Markup) else shown(str(value), _LIMIT)
+
+    return Environment(
+        loader=PackageLoader("kgate.reports", "templates"),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+# --------------------------------------------------------------------------------------- figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar of the plot: the scores it stands for, how many workloads have them, and its height."""
+
+    first: int
+    last: int
+    count: int
+    height: int
+    grade: str
+
+
+def _bars(scores: Mapping[int, int]) -> list[_Bar]:
+    """The distribution of the scores in steps of ten; 100 belongs to the last."""
+    counts: Counter[int] = Counter()
+    for score, count in scores.items():
+        counts[min(score // _BIN, 9)] += count
+    most = max(counts.values(), default=1)
+    bars = []
+    for step in range(10):
+        first = step * _BIN
+        height = round(_BAR_HEIGHT * counts[step] / most)
+        last = 100 if step == 9 else first + _BIN - 1
+        bars.append(_Bar(first, last, counts[step], max(height, 3 if counts[step] else 0), Score(first, 0).grade))
+    return bars
+
+
+# ------------------------------------------------------------------------------------------ data
+
+
+def _data(report: Report) -> str:
+    """What the script shows, as JSON that no HTML parser takes for markup."""
+    used = {rule.id: rule for finding in report.findings for rule in finding.rules}
+    document = {
+        "rules": {rule_id: _rule(used[rule_id]) for rule_id in sorted(used)},
+        "workloads": [_workload(assessment, report) for assessment in report.assessments],
+        "findings": [
+            _finding(finding, fingerprint, report.link_base)
+            for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
+        ],
+    }
+    text = inert_json(json.dumps(document, separators=(",", ":")))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "title": shown(rule.title, _LIMIT),
+        "severity": rule.severity.label,
+        "why": shown(" ".join(rule.rationale.split()), _LONG_LIMIT),
+        "fix": shown(" ".join(rule.remediation.split()), _LONG_LIMIT),
+        "page": rule_page(rule),
+        "references": [
+            [shown(reference.title, _LIMIT), reference.url]
+            for reference in rule.references
+            if reference.url.startswith(("https://", "http://"))
+        ],
+    }
+
+
+def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
+    score, location = assessment.score, assessment.location
+    return {
+        "object": shown(str(assessment.workload), _LIMIT),
+        "kind": shown(assessment.workload.kind, _LIMIT),
+        "namespace": shown(assessment.workload.namespace, _LIMIT),
+        "name": shown(assessment.workload.name, _LIMIT),
+        "score": score.value,
+        "grade": score.grade,
+        "threshold": score.threshold,
+        "passed": assessment.passed,
+        "judged": assessment.is_judged,
+        "pss": assessment.pss_level,
+        "source": shown(location.path, _LIMIT),
+        "renderedBy": shown(origin(assessment.renderings), _LIMIT),
+        **_place(location, report.link_base),
+    }
+
+
+def _place(location: Location, link_base: str) -> dict[str, Any]:
+    return {
+        "path": shown(location.path, _LIMIT),
+        "line": location.start.line,
+        "link": line_page(link_base, location),
+    }
+
+
+def _source(location: Location, link_base: str) -> dict[str, Any]:
+    """A place with its line, and which part of the line is meant where that can be said."""
+    text, start, end = location.snippet, location.start, location.end
+    is_whole = len(text) < _UNCUT_LENGTH and shown(text, _LIMIT) == text and start.line == end.line
+    exact = is_whole and text[start.column - 1 : end.column - 1]
+    marked = [start.column - 1, end.column - 1] if exact else None
+    return {**_place(location, link_base), "text": shown(text, _LIMIT), "marked": marked}
+
+
+def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, Any]:
+    location = finding.location
+    return {
+        "rule": finding.rule.id,
+        "includes": [rule.id for rule in finding.includes],
+        "object": shown(str(finding.resource), _LIMIT),
+        "source": shown(finding.source or location.path, _LIMIT),
+        "also": [shown(str(resource), _LIMIT) for resource in finding.also[:_FEW]],
+        "container": shown(finding.container or "", _LIMIT),
+        "field": shown(field_path(location.pointer), _LIMIT),
+        "message": shown(finding.message, _LIMIT),
+        "at": _source(location, link_base),
+        "approximate": location.is_approximate,
+        "related": [
+            {**_source(related.location, link_base), "what": shown(related.message, _LIMIT)}
+            for related in location.related[:_FEW]
+        ],
+        "renderedBy": shown(origin(finding.renderings), _LIMIT),
+        "waived": shown(acceptance(finding.waiver), _LIMIT) if finding.waiver else "",
+        "fingerprint": fingerprint,
+    }

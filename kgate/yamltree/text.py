@@ -1,0 +1,192 @@
+"""The text of a file, and the way from a field of its tree to line, column and snippet."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kgate.model import Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens
+from kgate.yamltree.linehash import LineHashes
+from kgate.yamltree.nodes import ManifestError, Node, compose
+
+_STRIDE = 1 << 14
+"""Characters between two places where lines are counted beforehand."""
+
+
+class SourceText:
+    """The text of one file and the way from an offset to line, column and snippet."""
+
+    def __init__(self, path: str, text: str, line_hashes: LineHashes | None = None) -> None:
+        self.path = path
+        self.text = text
+        self._checkpoints: list[int] | None = None
+        self._line_hashes = line_hashes or LineHashes(text)
+
+    def pieces(self) -> Iterator[tuple[int, int]] | None:
+        """The regions that hold one document each; None for a text that kubectl splits, which may also hold JSON
+        values one behind another."""
+        return None
+
+    def position(self, offset: int) -> Position:
+        """Line and column, from 1, of a character offset."""
+        if self._checkpoints is None:
+            starts = range(0, len(self.text), _STRIDE)
+            counts = (self.text.count("\n", start, start + _STRIDE) for start in starts)
+            self._checkpoints = list(itertools.accumulate(counts, initial=0))
+        stride = offset // _STRIDE
+        line = self._checkpoints[stride] + self.text.count("\n", stride * _STRIDE, offset)
+        return Position(line + 1, offset - self.text.rfind("\n", 0, offset))
+
+    def location(self, start: int, end: int, pointer: Pointer) -> Location:
+        """The location of a region, cut off at the end of its first line."""
+        line_end = self.text.find("\n", start)
+        line_end = len(self.text) if line_end < 0 else line_end
+        end = min(max(end, start), line_end)
+        end = start + len(self.text[start:end].rstrip()) or start
+        first = self.position(start)
+        line_start = start - first.column + 1
+        return Location(
+            self.path,
+            first,
+            Position(first.line, first.column + end - start),
+            pointer,
+            self._snippet(line_start, start),
+            line_hash=self._line_hashes[first.line],
+        )
+
+    def place(self, span: Span, pointer: Pointer) -> Location:
+        """The location of a field; what was rendered answers with the place in its source."""
+        return self.location(span.begin, span.end, pointer)
+
+    def problem(self, line: int, message: str) -> Problem:
+        """A fault in a line of this text."""
+        return Problem(self.path, line, message)
+
+    def line_name(self, line: int) -> str:
+        """What a message calls another line of this text."""
+        return f"in line {line}"
+
+    def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
+        """What locates the fields of the document that begins at an offset."""
+        return Document(self, start, root, length)
+
+    def _snippet(self, line_start: int, offset: int) -> str:
+        """The line around an offset, cut to SNIPPET_LENGTH characters."""
+        line_end = self.text.find("\n", line_start)
+        line = self.text[line_start : line_end if line_end >= 0 else None]
+        if len(line) > SNIPPET_LENGTH:
+            begin = max(0, min(offset - line_start - 40, len(line) - SNIPPET_LENGTH))
+            line = line[begin : begin + SNIPPET_LENGTH]
+        return line.rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a field stands in a text: offsets of its key (or of its value, if it has no key) and of its value,
+    and the end of what can be shown of it."""
+
+    begin: int
+    value: int
+    end: int
+
+
+def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
+    """The span of a field below a root node, or of its nearest parent where it is absent.
+
+    It ends with the value if that ends in the line of the key, else with the key.
+    """
+    begin, end = node.start.index, _tight_end(node)
+    for token in pointer_tokens(pointer):
+        if node.fields is not None and token in node.fields:
+            key_start, key_end, node = node.fields[token]
+            begin = key_start.index
+            end = node.end.index if _is_inline(node, key_start.line) else key_end.index
+        elif node.items is not None and (index := list_index(token)) is not None and index < len(node.items):
+            node = node.items[index]
+            begin, end = node.start.index, _tight_end(node)
+        else:
+            break
+    return Span(offset + begin, offset + node.start.index, offset + end)
+
+
+class Document:
+    """One document of a file; finds the place of a field (model.Locator)."""
+
+    def __init__(self, source: SourceText, start: int, root: Node | None, length: int = 0) -> None:
+        self._source = source
+        self._start = start
+        self._length = length
+        self._root = root
+
+    def locate(self, pointer: Pointer) -> Location:
+        """The region of a field: from its key to the end of its value, within one line."""
+        return self._source.place(find_span(self._tree(), pointer, self._start), pointer)
+
+    def _tree(self) -> Node:
+        """The parsed nodes; JSON is parsed a second time, as YAML, when the first place is asked for."""
+        if self._root is None:
+            text = self._source.text[self._start : self._start + self._length]
+            try:
+                self._root = next(compose(_REFUSED.sub("?", SURROGATE.sub(r"\\u003f", text))))
+            except ManifestError:
+                self._root = Node({}, _Mark(0, 0), _Mark(1, 0))
+        return self._root
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    index: int
+    line: int
+
+
+def _is_inline(node: Node, line: int) -> bool:
+    """Whether a value ends in the line where its key stands and has no block layout."""
+    return bool(node.end.line == line)
+
+
+def _tight_end(node: Node) -> int:
+    """The end of a value without a key: all of it if it is inline, else its first field."""
+    if _is_inline(node, node.start.line):
+        return int(node.end.index)
+    if node.fields:
+        _, key_end, value = next(iter(node.fields.values()))
+        return int(value.end.index if _is_inline(value, node.start.line) else key_end.index)
+    return int(node.end.index)
+
+
+SNIPPET_LENGTH = 200
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
+"""Characters that JSON may hold and libyaml refuses."""
+
+
+def source_text(path: str, data: bytes) -> SourceText:
+    """The text of a file. Raises UnicodeDecodeError.
+
+    GitHub hashes the byte order mark too, and takes every file for UTF-8: lines of other encodings have no hash.
+    """
+    text = decode(data)
+    if data.startswith(codecs.BOM_UTF8):
+        return SourceText(path, text, LineHashes(f"\ufeff{text}"))
+    is_utf8 = not any(data.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
+    return SourceText(path, text, LineHashes(text if is_utf8 else None))
+
+
+def decode(data: bytes) -> str:
+    """Text of a manifest: UTF-8, or UTF-16 or UTF-32 by its byte order mark. Raises UnicodeDecodeError."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding)
+    return data.decode("utf-8")
+
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)

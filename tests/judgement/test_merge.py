@@ -1,0 +1,66 @@
+"""merge.py: the same finding in several renderings is one, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kgate.judgement.merge import merged_assessments, merged_findings
+from kgate.model import Assessment, Finding, Rendering, ResourceId, Waiver
+from tests.reports.samples import WEB, assessment, finding
+
+STAGING, PRODUCTION = (Rendering("kustomize", f"overlays/{name}") for name in ("staging", "production"))
+DEFAULTS, CI = (Rendering("helm", "charts/web", variant) for variant in ("", "values ci/a-values.yaml"))
+OTHER = ResourceId(WEB.api_version, WEB.kind, "shop", "prod-web")
+
+
+def by(rendering: Rendering, resource: ResourceId = WEB, line: int = 12) -> Finding:
+    return replace(finding(resource=resource, line=line), renderings=(rendering,))
+
+
+def test_one_place_in_two_overlays_is_one_finding() -> None:
+    (one,) = merged_findings([by(STAGING), by(PRODUCTION)])
+    assert one.renderings == (PRODUCTION, STAGING)
+    assert one.resources == (WEB,)
+
+
+def test_a_name_that_an_overlay_changes_is_told() -> None:
+    (one,) = merged_findings([by(STAGING), by(PRODUCTION, OTHER)])
+    assert one.renderings == (PRODUCTION, STAGING)
+    assert one.resources == (OTHER, WEB)
+
+
+def test_two_places_stay_two_findings() -> None:
+    assert len(merged_findings([by(STAGING), by(PRODUCTION, line=13)])) == 2
+
+
+def test_a_template_in_a_loop_makes_several_findings() -> None:
+    found = merged_findings([by(r, who) for r in (DEFAULTS, CI) for who in (WEB, OTHER)])
+    assert {(f.resource, f.renderings) for f in found} == {(WEB, (DEFAULTS, CI)), (OTHER, (DEFAULTS, CI))}
+
+
+def test_plain_manifests_are_left_as_they_are() -> None:
+    assert merged_findings([finding(), finding()]) == [finding(), finding()]
+
+
+def test_what_is_accepted_in_one_rendering_only_stays_apart() -> None:
+    accepted = replace(by(STAGING), waiver=Waiver("tried out", "us", "2030-01-01"))
+    assert merged_findings([accepted, by(PRODUCTION)]) == [accepted, by(PRODUCTION)]
+
+
+def test_the_order_of_renderings_does_not_matter() -> None:
+    both = [by(STAGING), by(PRODUCTION, OTHER)]
+    assert merged_findings(both) == merged_findings(both[::-1])
+
+
+def rendered(rendering: Rendering, value: int = 25) -> Assessment:
+    return replace(assessment(value=value), renderings=(rendering,))
+
+
+def test_releases_of_a_chart_that_come_to_the_same_are_one() -> None:
+    assert merged_assessments([rendered(DEFAULTS), rendered(CI)]) == [replace(assessment(), renderings=(DEFAULTS, CI))]
+
+
+def test_other_scores_and_overlays_stay_apart() -> None:
+    assert len(merged_assessments([rendered(DEFAULTS), rendered(CI, 30)])) == 2
+    assert len(merged_assessments([rendered(STAGING), rendered(PRODUCTION)])) == 2
+    assert len(merged_assessments([assessment(), assessment()])) == 2

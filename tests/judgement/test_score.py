@@ -1,0 +1,110 @@
+"""score.py: score and verdict, to the letter of the design."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgate.judgement.score import BANDS, decide, score
+from kgate.model import Assessment, Finding, Found, Location, Position, Problem, ResourceId, Rule, Score, Severity
+
+NOWHERE = Location("a.yaml", Position(1, 1), Position(1, 1))
+POD = ResourceId("v1", "Pod", "", "a")
+
+
+def rule(name: str, severity: Severity, points: int = 5) -> Rule:
+    return Rule(name, name, severity, points, ("pod",), "true", "m.")
+
+
+CRITICAL, HIGH, MEDIUM, LOW = (rule(s.label, s) for s in reversed(Severity))
+
+
+@pytest.mark.parametrize(
+    ("rules", "wanted"),
+    [
+        ([], 100),
+        ([LOW], 100),
+        ([LOW, rule("l2", Severity.LOW, 1)], 99),
+        ([rule(f"l{n}", Severity.LOW, 9) for n in range(9)], 90),
+        ([MEDIUM], 89),
+        ([MEDIUM, LOW], 84),
+        ([HIGH], 59),
+        ([HIGH, MEDIUM, LOW], 49),
+        ([HIGH, *(rule(f"m{n}", Severity.MEDIUM, 10) for n in range(5))], 30),
+        ([CRITICAL], 29),
+        ([CRITICAL, HIGH, MEDIUM, LOW], 14),
+        ([CRITICAL, *(rule(f"h{n}", Severity.HIGH, 10) for n in range(5))], 0),
+        ([LOW, LOW, LOW], 100),
+        ([rule("big", Severity.HIGH, 10), rule("small", Severity.HIGH, 1)], 58),
+    ],
+)
+def test_score(rules: list[Rule], wanted: int) -> None:
+    assert score(rules) == wanted
+
+
+RULES = st.lists(st.builds(rule, st.text(), st.sampled_from(Severity), st.integers(1, 10)), unique_by=lambda r: r.id)
+
+
+@given(RULES, st.integers(0, 20))
+def test_another_rule_never_raises_the_score(rules: list[Rule], some: int) -> None:
+    assert score(rules) <= score(rules[:some])
+
+
+@given(RULES)
+def test_the_worst_rule_sets_the_band(rules: list[Rule]) -> None:
+    floor, ceiling = BANDS[max((r.severity for r in rules), default=Severity.LOW)]
+    assert floor <= score(rules) <= ceiling
+
+
+@pytest.mark.parametrize(("value", "grade"), [(100, "A"), (90, "A"), (89, "B"), (75, "B"), (74, "C"), (60, "C")])
+def test_good_grades(value: int, grade: str) -> None:
+    assert Score(value, 60).grade == grade
+
+
+@pytest.mark.parametrize(("value", "grade"), [(59, "D"), (30, "D"), (29, "F"), (0, "F")])
+def test_bad_grades(value: int, grade: str) -> None:
+    assert Score(value, 60).grade == grade
+
+
+def assessed(value: int) -> Assessment:
+    return Assessment(POD, NOWHERE, Score(value, 60), "baseline")
+
+
+FOUND = Finding(HIGH, POD, None, NOWHERE, "", "m.")
+PROBLEM = Problem("a.yaml", 1, "m")
+
+
+@pytest.mark.parametrize(
+    ("assessments", "findings", "problems", "resources", "fail_on", "allow_empty", "code"),
+    [
+        ([60], [], [], 1, None, False, 0),
+        ([59], [], [], 1, None, False, 1),
+        ([100], [FOUND], [], 1, None, False, 0),
+        ([100], [FOUND], [], 1, Severity.HIGH, False, 1),
+        ([100], [FOUND], [], 1, Severity.CRITICAL, False, 0),
+        ([100], [], [PROBLEM], 1, None, False, 3),
+        ([0], [], [PROBLEM], 1, None, False, 3),
+        ([], [], [], 0, None, False, 3),
+        ([], [], [], 0, None, True, 0),
+        ([], [], [], 1, None, False, 0),
+        ([], [], [PROBLEM], 0, None, True, 3),
+    ],
+)
+def test_verdict(
+    assessments: list[int],
+    findings: list[Finding],
+    problems: list[Problem],
+    resources: int,
+    fail_on: Severity | None,
+    allow_empty: bool,
+    code: int,
+) -> None:
+    verdict = decide(
+        Found(tuple(map(assessed, assessments)), tuple(findings), tuple(problems)),
+        resources=resources,
+        fail_on=fail_on,
+        allow_empty=allow_empty,
+    )
+    assert verdict.exit_code == code
+    assert bool(verdict.reasons) == (code != 0)

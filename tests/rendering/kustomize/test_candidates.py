@@ -1,0 +1,61 @@
+"""sources/kustomize/origins.py: objects and marks are found in files of many objects, each in the same time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from kgate.rendering.kustomize.candidates import Mark, SourceTree
+from kgate.rendering.kustomize.graph import Graph
+from kgate.yamltree.text import SourceText
+
+FILE = Path("pods.yaml")
+
+
+def pod(name: str, namespace: str = "") -> str:
+    return f"kind: Pod\nmetadata: {{name: {name}, namespace: '{namespace}'}}\n"
+
+
+def tree(text: str) -> SourceTree:
+    starts = [index for index in range(len(text)) if text.startswith("Pod", index)]
+    return SourceTree(Graph(), lambda file: SourceText(str(file), text), [Mark(FILE, start) for start in starts])
+
+
+FOUND = [
+    pytest.param([pod("web"), pod("web-a")], "x-web-a-y", "", 1, id="the longest name"),
+    pytest.param([pod("a"), pod("b")], "a-b", "", 0, id="of two as long, the first"),
+    pytest.param([pod("a", "one"), pod("a", "two")], "a", "two", 1, id="the namespace"),
+    pytest.param([pod("a", "one"), pod("a", "two")], "a", "three", 0, id="another namespace"),
+    pytest.param([pod("aa"), pod("bb", "n")], "aabb", "n", 1, id="the namespace before the order"),
+    pytest.param([pod("a"), "kind: Job\nmetadata: {name: abc}\n"], "abc", "", 0, id="the kind"),
+    pytest.param([pod("a")], "b" * 100_000, "", None, id="a name that is too long and fits nothing"),
+]
+
+
+@pytest.mark.parametrize(("pods", "name", "namespace", "index"), FOUND)
+def test_the_document_of_an_object(pods: list[str], name: str, namespace: str, index: int | None) -> None:
+    found = tree("---\n".join(pods)).document_of(FILE, "Pod", name, namespace)
+    own = found.root.value["metadata"] if found else None
+    expected = tree("---\n".join(pods)).documents(FILE)[index].root.value["metadata"] if index is not None else None
+    assert own == expected
+
+
+def cost(count: int) -> float:
+    """Seconds of CPU to find all objects and marks of a file."""
+    text = "---\n".join(pod(f"p{number}") for number in range(count))
+    least = float("inf")
+    for _ in range(2):
+        found = tree(text)
+        found.documents(FILE)
+        begin = time.thread_time()
+        for number in range(count):
+            assert found.document_of(FILE, "Pod", f"x-p{number}", "")
+            assert found.spot(number)
+        least = min(least, time.thread_time() - begin)
+    return least
+
+
+def test_many_objects_are_found_in_linear_time() -> None:
+    assert cost(1600) < 9 * cost(400), "4 is linear, 16 quadratic"

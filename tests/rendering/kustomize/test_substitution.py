@@ -1,0 +1,75 @@
+"""substitution.py: variables in what was built, as Flux replaces them (fluxcd/pkg, envsubst)."""
+
+from __future__ import annotations
+
+import pytest
+
+from kgate.rendering.kustomize.substitution import SubstitutionError, is_switched_off, substitute
+
+VALUES = {
+    "A": "one",
+    "EMPTY": "",
+    "LINES": "x # \n  privileged: false\n",
+    "RETURN": "x\ry",
+    "MORE": "1\r---\rb: 1",
+    "LONG": "x" * 20,
+    "BRACE": "{",
+}
+# What stands on the right was printed by envsubst.Eval of fluxcd/pkg.
+REPLACED = [
+    pytest.param("v: ${A}${NONE}!", "v: one!", id="a value and none"),
+    pytest.param("v: ${NONE:=d}${NONE:-e}${EMPTY=f}${A:-g}", "v: defone", id="defaults"),
+    pytest.param("v: ${NONE:-a${A}b${NONE:=c}}", "v: aonebc", id="expressions in a default"),
+    pytest.param("v: ${NONE:-a\n  b}", "v: a\n  b", id="a default of several lines"),
+    pytest.param("v: $${A} $$A $A $$$${A} $", "v: ${A} $A $A $${A} $", id="escapes, and dollar signs alone"),
+    pytest.param("v: ${NONE:-$${A}}", "v: $one", id="no escape in a default"),
+    pytest.param("v: ${LINES}", "v: x #   privileged: false", id="line feeds of a value are left out"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), REPLACED)
+def test_what_is_replaced(text: str, expected: str) -> None:
+    assert substitute(text, VALUES) == expected
+
+
+REFUSED = [
+    pytest.param("v: ${A/a/b}", "${A/a/b} is an expression", id="a replacement"),
+    pytest.param("v: ${A:0:1}", "${A:0:1} is an expression", id="a part"),
+    pytest.param("v: ${A^^}", "${A^^} is an expression", id="upper case"),
+    pytest.param("v: ${#A}", "${#A} is an expression", id="a length"),
+    pytest.param("v: ${A-b}", "${A-b} is an expression", id="a default that Flux does not know"),
+    pytest.param("v: ${}", "${} is an expression", id="no name"),
+    pytest.param("v: ${A", "${A is an expression", id="no end"),
+    pytest.param("v: ${NONE:-a\nb: 1", "${NONE:-a is an expression", id="a default without an end"),
+    pytest.param("${N:=" * 22 + "}" * 22, "is an expression", id="too many in each other"),
+    pytest.param("v: ${RETURN}", "the value of ${RETURN} holds a line break", id="a carriage return"),
+    pytest.param("v: ${MORE}", "the value of ${MORE} holds a line break", id="a document after a carriage return"),
+    pytest.param("v: ${NONE:-1\n---\nb: 1}", "no longer one YAML document", id="a second document"),
+    pytest.param("v: ${BRACE}", "an object cannot be read", id="no longer YAML"),
+    pytest.param("v: ${LONG}${LONG}", "is longer than", id="a long text"),
+    pytest.param("v: ${A:-${LONG}${LONG}}", "is longer than", id="a long default that is not used"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), REFUSED)
+def test_what_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SubstitutionError) as caught:
+        substitute(text, VALUES, most=24)
+    assert told in str(caught.value)
+
+
+SWITCH = "kustomize.toolkit.fluxcd.io/substitute: disabled"
+SWITCHED_OFF = [
+    pytest.param(f"metadata:\n  labels:\n    {SWITCH}\n", True, id="a label"),
+    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}\n", True, id="an annotation"),
+    pytest.param(f"metadata:\n  annotations:\n    {SWITCH}-not\n", False, id="another value"),
+    pytest.param(f"metadata:\n  annotations:\n    a: |\n      {SWITCH}\n", False, id="a text in an annotation"),
+    pytest.param(f"spec:\n  template:\n    metadata:\n      labels:\n        {SWITCH}\n", False, id="of the pods"),
+    pytest.param(f"data:\n  {SWITCH}\n", False, id="another field"),
+    pytest.param(f"metadata: [\n  {SWITCH}\n", False, id="broken"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), SWITCHED_OFF)
+def test_who_switches_substitution_off(text: str, wanted: bool) -> None:
+    assert is_switched_off(text) is wanted
