@@ -20,13 +20,23 @@ def pointer_tokens(pointer: Pointer) -> tuple[str, ...]:
     """The reference tokens of a JSON Pointer, unescaped."""
     if not pointer:
         return ()
-    return tuple(t.replace("~1", "/").replace("~0", "~") for t in pointer[1:].split("/"))
+    tokens = pointer[1:].split("/")
+    return tuple(tokens) if "~" not in pointer else tuple(map(unescaped, tokens))
+
+
+def unescaped(token: str) -> str:
+    """A reference token as it is in the document; in a pointer ``~`` and ``/`` are escaped."""
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
 
 
 def child_pointer(pointer: Pointer, *tokens: str | int) -> Pointer:
     """The pointer of a descendant."""
-    escaped = (str(t).replace("~", "~0").replace("/", "~1") for t in tokens)
-    return "".join((pointer, *("/" + t for t in escaped)))
+    for token in tokens:
+        text = str(token)
+        if "~" in text or "/" in text:
+            text = text.replace("~", "~0").replace("/", "~1")
+        pointer += "/" + text
+    return pointer
 
 
 _INDEX = re.compile(r"[0-9]{1,9}")
@@ -103,6 +113,20 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start.line}:{self.start.column}"
+
+    @property
+    def order(self) -> tuple[str, int, int, int, int, Pointer, str, bool]:
+        """A key that sorts locations as ``<`` does, and faster."""
+        start, end = self.start, self.end
+        region = start.line, start.column, end.line, end.column
+        return (self.path, *region, self.pointer, self.snippet, self.is_approximate)
+
+    def at(self, pointer: Pointer) -> Location:
+        """The same region as the location of another field."""
+        if pointer == self.pointer:
+            return self
+        places = self.path, self.start, self.end
+        return Location(*places, pointer, self.snippet, self.is_approximate, self.related, self.line_hash)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from kgate.judgement.ledger import Ledger
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Batch, Counts, Note, Problem, Report
+from kgate.model import Batch, Counts, Finding, Note, Problem, Report
 from kgate.rules import load
 from kgate.sources.collection import collect
 from kgate.sources.gitops_search import unfollowed
@@ -55,8 +55,10 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         version=__version__,
         kubernetes_version=f"1.{settings.minor}",
         rules=known_rules,
-        assessments=tuple(sorted(found.assessments, key=lambda a: (a.location, a.workload, a.renderings))),
-        findings=tuple(sorted(found.findings, key=lambda f: (f.location, f.rule.id, f.resource, f.container or ""))),
+        assessments=tuple(sorted(found.assessments, key=lambda a: (a.location.order, a.workload, a.renderings))),
+        findings=tuple(
+            sorted(found.findings, key=lambda f: (f.location.order, f.rule.id, f.resource, f.container or ""))
+        ),
         problems=_shown(found.problems),
         notes=_shown(notes),
         counts=counts,
@@ -64,6 +66,10 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         fail_on=settings.fail_on,
         unlisted=found.unlisted,
     )
+
+
+def _finding_order(finding: Finding) -> tuple[object, ...]:
+    return finding.location.order, finding.rule.id, finding.resource, finding.container or ""
 
 
 _Told = TypeVar("_Told", Problem, Note)

@@ -25,7 +25,7 @@ FLOW = (
         *("rendering.detect", "rendering.goglob", "rendering.gojson", "rendering.gotemplate", "rendering.jsontext"),
         *("rendering.sandbox", "rendering.scratch"),
     ),
-    ("rules.load", "rendering.process"),
+    ("rules.load", "rules.reads", "rendering.process"),
     ("rendering.requests", "rendering.tools", "rendering.workspace"),
     ("rendering.helm", "rendering.kustomize", "judgement"),
     ("gitops.additions", "gitops.catalogue", "gitops.deployed"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
+from kgate.judgement import memo
+from kgate.judgement.blame import Blame, Doubt, examine
+from kgate.judgement.memo import Memo
+from kgate.judgement.target import Target
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
-    Container,
     Finding,
     Json,
     Pod,
@@ -18,8 +20,6 @@ from kgate.model import (
     ResourceId,
     Rule,
     Workload,
-    child_pointer,
-    field_path,
     pointer_tokens,
 )
 from kgate.rules import cel, fieldpath
@@ -46,75 +46,43 @@ class Judgement:
     unlisted: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One thing that rules are asked about, and where its fields stand."""
-
-    kind: str
-    resource: Resource
-    variables: Mapping[str, Json]
-    pod: Pod | None = None
-    container: Container | None = None
-
-    @property
-    def body(self) -> Json:
-        """The value of the variable that the target is."""
-        return self.variables[self.kind]
-
-    def pointer(self, tokens: Sequence[str | int]) -> Pointer:
-        """Where a field of the target stands in the resource."""
-        if self.container is not None:
-            if self.pod is not None and tokens and tokens[0] == "pod":
-                return _pod_pointer(self.pod, tokens[1:])
-            return _redirect(self.container.pointer, self.container.origins, tokens)
-        if self.pod is not None:
-            return _pod_pointer(self.pod, tokens)
-        return child_pointer("", *tokens)
-
-
 @dataclass(slots=True)
 class _Offence:
-    """A rule that a target offends, and the field, by its tokens from the target, that is to blame."""
+    """A field of a target that offends a rule, with the pointer of the field in the resource."""
 
-    rule: Rule
+    blame: Blame
     target: Target
-    tokens: tuple[str | int, ...]
+    pointer: Pointer
+    is_in_container: bool
+
+    @classmethod
+    def of(cls, blame: Blame, target: Target) -> _Offence:
+        """Places a blame in the resource of its target."""
+        tokens = blame.tokens
+        is_in_container = target.container is not None and not (tokens and tokens[0] == "pod")
+        return cls(blame, target, target.pointer(tokens), is_in_container)
 
     @property
-    def is_in_container(self) -> bool:
-        """Whether the field is one of the container itself, not of its pod."""
-        return self.target.container is not None and not (self.tokens and self.tokens[0] == "pod")
+    def rule(self) -> Rule:
+        """The rule that is offended."""
+        return self.blame.rule
 
     @property
     def container(self) -> str | None:
-        """The name of the container, if the field is one of it."""
+        """The name of the container, if the field is one of its own."""
         container = self.target.container
         return container.name if container is not None and self.is_in_container else None
 
     @property
-    def pointer(self) -> Pointer:
-        """Where the field stands in the resource."""
-        return self.target.pointer(self.tokens)
+    def anchor(self) -> str:
+        """The field from its container or pod on, with the pod's own path in front, and no index of a list."""
+        prefix = self.target.pod.pointer if self.target.pod is not None else ""
+        return f"{_without_index(prefix)}#{self.blame.stable_name}"
 
 
 def _everything(_: Rule) -> bool:
     """Lists all findings."""
     return True
-
-
-def _pod_pointer(pod: Pod, tokens: Sequence[str | int]) -> Pointer:
-    if tokens and tokens[0] == "metadata":
-        return child_pointer(pod.metadata_pointer, *tokens[1:])
-    return _redirect(pod.pointer, pod.origins, tokens)
-
-
-def _redirect(base: Pointer, origins: Mapping[str, Pointer], tokens: Sequence[str | int]) -> Pointer:
-    """A field below its base, or below the place where an ancestor of it really stands."""
-    for length in range(len(tokens), 0, -1) if origins else ():
-        origin = origins.get("/".join(map(str, tokens[:length])))
-        if origin is not None:
-            return child_pointer(origin, *tokens[length:])
-    return child_pointer(base, *tokens)
 
 
 class Judge:
@@ -170,17 +138,22 @@ class Judge:
             if _exceeds(resource.body, limit):
                 yield _problem(resource, "", f"the object holds more than {limit:,} values")
                 break
-            yield from panel.ask(Target("resource", resource, self._variables(resource, {}, {})))
+            yield from _placed(panel, Target("resource", resource, self._variables(resource, {}, {})))
         pods = workload.pods if workload else ()
-        if _exceeds([pod.spec for pod in pods], MAX_WORKLOAD_VALUES):
+        specs = [pod.spec for pod in pods]
+        is_large = _exceeds(specs, min(MAX_POD_VALUES, MAX_WORKLOAD_VALUES))
+        if is_large and _exceeds(specs, MAX_WORKLOAD_VALUES):
             yield _problem(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
             pods = ()
         for pod in pods:
+            if is_large and isinstance(pod.spec, Mapping) and _exceeds(pod.spec, MAX_POD_VALUES):
+                yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
+                continue
             for target in self._targets(resource, pod):
                 if isinstance(target, Problem):
                     yield target
                 else:
-                    yield from self._panels[target.kind].ask(target)
+                    yield from _placed(self._panels[target.kind], target)
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """The rules about a kind in any group, and those about the kind in this group."""
@@ -196,9 +169,6 @@ class Judge:
         """The pod and its containers; a Problem for each that is not a mapping, or if there is none."""
         if not isinstance(pod.spec, Mapping):
             yield _problem(resource, pod.pointer, "the pod spec must be a mapping")
-            return
-        if _exceeds(pod.spec, MAX_POD_VALUES):
-            yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
             return
         variables = self._variables(resource, pod.spec, pod.metadata)
         yield Target("pod", resource, variables, pod)
@@ -237,36 +207,71 @@ class Judge:
 
 
 def _exceeds(value: Json, limit: int) -> bool:
-    """Whether a value holds more than so many values, each alias counted where it is used."""
+    """True if a value holds more than so many values, each alias counted where it is used."""
     pending = [value]
+    count = 0
     while pending:
-        limit -= 1
-        if limit < 0:
+        level = pending
+        count += len(level)
+        if count > limit:
             return True
-        member = pending.pop()
-        if isinstance(member, dict):
-            pending.extend(member.values())
-        elif isinstance(member, list):
-            pending.extend(member)
+        pending = []
+        for member in level:
+            if isinstance(member, dict):
+                pending.extend(member.values())
+            elif isinstance(member, list):
+                pending.extend(member)
     return False
+
+
+class _Group:
+    """Rules that are evaluated in one go, remembered or not."""
+
+    def __init__(self, rules: Sequence[Rule], kind: str, memo: Memo | None) -> None:
+        self._rules = rules
+        self._memo = memo
+        self._program = cel.Program([fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules])
+
+    def ask(self, target: Target) -> tuple[Blame | Doubt, ...]:
+        """What the rules find in a target, in their order."""
+        if self._memo is not None:
+            return self._memo.recall(target, self._ask)
+        reach = (fieldpath.reaches(target.kind, target.variables, rule.each) for rule in self._rules)
+        return self._ask(target) if any(reach) else ()
+
+    def _ask(self, target: Target) -> tuple[Blame | Doubt, ...]:
+        answers = self._program.evaluate({**target.variables, "item": target.body})
+        asked = zip(self._rules, answers, strict=True)
+        return tuple(found for rule, answer in asked if answer is not True for found in examine(rule, target, answer))
 
 
 class _Panel:
     """The rules about one kind of target, asked together."""
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
-        self._rules = tuple(rules)
-        expressions = [fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules]
-        self._program = cel.Program(expressions) if expressions else None
+        self._order = {rule.id: number for number, rule in enumerate(rules)}
+        remembered = [rule for rule in rules if kind != "resource" and memo.is_worth_it(rule, kind)]
+        others = [rule for rule in rules if rule not in remembered]
+        self._groups = []
+        if remembered:
+            self._groups.append(_Group(remembered, kind, Memo(memo.reads_of(remembered, kind))))
+        if others:
+            self._groups.append(_Group(others, kind, None))
 
-    def ask(self, target: Target) -> Iterator[_Offence | Problem]:
-        """What the rules find in a target."""
-        if self._program is None:
-            return
-        answers = self._program.evaluate({**target.variables, "item": target.body})
-        for rule, answer in zip(self._rules, answers, strict=True):
-            if answer is not True:
-                yield from _examine(rule, target, answer)
+    def ask(self, target: Target) -> list[Blame | Doubt]:
+        """What the rules find in a target, in their order."""
+        found = [answer for answer in (group.ask(target) for group in self._groups) if answer]
+        flat = [part for answer in found for part in answer]
+        return flat if len(found) < 2 else sorted(flat, key=lambda part: self._order[part.rule.id])
+
+
+def _placed(panel: _Panel, target: Target) -> Iterator[_Offence | Problem]:
+    """What a panel finds in a target, with its place in the resource."""
+    for found in panel.ask(target):
+        if isinstance(found, Blame):
+            yield _Offence.of(found, target)
+        else:
+            yield _problem(target.resource, target.pointer(found.tokens), found.message)
 
 
 def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -288,119 +293,24 @@ def _problem(resource: Resource, pointer: Pointer, message: str) -> Problem:
     return Problem(location.path, location.start.line, f"{resource.id}: {message}")
 
 
-# ------------------------------------------------------------------------------- one rule, one target
-
-
-def _examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[_Offence | Problem]:
-    """Asks a rule again, item by item, to tell where the offence or the fault is."""
-    for item in fieldpath.items(target.kind, target.variables, rule.each):
-        if isinstance(item, fieldpath.WrongType):
-            place = target.pointer(item.tokens)
-            yield _problem(
-                target.resource, place, f"{field_path(place)} cannot be judged by {rule.id}: it must be a {item.wanted}"
-            )
-            continue
-        ask = partial(cel.evaluate, rule.expression)
-        verdict = ask({**target.variables, "item": item.value}) if rule.each else answer
-        if isinstance(verdict, cel.CelError):
-            pointer = _field_pointer(rule, target, item)
-            field = field_path(pointer)
-            message = f"{field} cannot be judged by {rule.id}, it or a field around it has a wrong type ({verdict})"
-            yield _problem(target.resource, pointer, message)
-        elif not verdict and (_is_whole(target) or rule.each or _present_fields(rule, target, item)):
-            yield _Offence(rule, target, _blamed_field(rule, target, item))
-
-
-def _is_whole(target: Target) -> bool:
-    return target.pod is None or target.pod.is_whole
-
-
-def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:
-    return [field for field in rule.fields if _holder(field, target, item)[2]]
-
-
-def _field_pointer(rule: Rule, target: Target, item: fieldpath.Item) -> Pointer:
-    tokens = fieldpath.tokens(rule.fields[0]) if rule.fields else ()
-    return target.pointer((*item.tokens, *tokens))
-
-
-def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> tuple[str | int, ...]:
-    """The tokens, from the target, of the field that a finding points at.
-
-    Of the rule's fields that are present: the first without which the rule would be content, else the
-    first one. If none is present: the first of all, which is then located at its nearest parent.
-    """
-    if item.is_entry:
-        return item.tokens
-    present = _present_fields(rule, target, item)
-    if len(present) > 1:
-        present.sort(key=lambda field: not _content_without(rule, target, item, field))
-    field = present[0] if present else (rule.fields[0] if rule.fields else "")
-    tokens = fieldpath.tokens(field)
-    return tokens if _is_pod_field(field, target) else (*item.tokens, *tokens)
-
-
-def _is_pod_field(field: str, target: Target) -> bool:
-    return target.kind == "container" and field.startswith("pod.")
-
-
-def _holder(field: str, target: Target, item: fieldpath.Item) -> tuple[Json, tuple[str, ...], bool]:
-    """The value that a field path starts from, the path's tokens, and whether the field is present."""
-    tokens = fieldpath.tokens(field)
-    if _is_pod_field(field, target):
-        value, tokens = target.variables["pod"], tokens[1:]
-    else:
-        value = item.value
-    return value, tokens, fieldpath.is_present(value, tokens)
-
-
-def _content_without(rule: Rule, target: Target, item: fieldpath.Item, field: str) -> bool:
-    """Whether the rule would be content if a field were absent."""
-    holder, tokens, _ = _holder(field, target, item)
-    changed = fieldpath.without(holder, tokens)
-    variables = {**target.variables, "item": item.value}
-    if _is_pod_field(field, target):
-        variables["pod"] = changed
-    else:
-        variables["item"] = changed
-        if not item.tokens:
-            variables[target.kind] = changed
-    return cel.evaluate(rule.expression, variables) is True
-
-
 def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
     """The findings of a resource: offences with their places."""
     source = resource.locate("").path
     rendering = resource.rendering
     renderings, known_as = ((), "") if rendering is None else ((rendering,), _name_in_source(resource))
     for offence, included in offences:
-        location = resource.locate(offence.pointer)
         yield Finding(
             offence.rule,
             resource.id,
             offence.container,
-            replace(location, pointer=resource.pointer + offence.pointer),
-            _anchor(offence),
+            resource.locate(offence.pointer).at(resource.pointer + offence.pointer),
+            offence.anchor,
             offence.rule.message,
             includes=included,
             source=source,
             renderings=renderings,
             known_as=known_as,
         )
-
-
-def _anchor(offence: _Offence) -> str:
-    """The field from its container or pod on, with list items by name or value instead of index, and
-    with the pod's own path in front: it stays the same when other containers or items come and go."""
-    target, tokens = offence.target, offence.tokens
-    if target.container is not None and not offence.is_in_container:
-        body, tokens = target.variables["pod"], tokens[1:]
-    else:
-        body = target.body
-    stable = "/".join(fieldpath.stable_tokens(body, tokens))
-    prefix = target.pod.pointer if target.pod is not None else ""
-    place = f"{target.container.list}/" if target.container is not None and offence.is_in_container else ""
-    return f"{_without_index(prefix)}#{place}{stable}"
 
 
 def _name_in_source(resource: Resource) -> str:

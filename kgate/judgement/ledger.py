@@ -181,7 +181,7 @@ class _Rendered:
 
     def findings(self, quota: Callable[[str], _Quota]) -> list[Finding]:
         """The findings to list, one for each offence; the others are counted in the quota of their file."""
-        merged = sorted(merged_findings(self._findings), key=lambda f: (f.location, f.resource))
+        merged = sorted(merged_findings(self._findings), key=lambda f: (f.location.order, f.resource))
         listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
         shown = Counter((finding.rule.id, finding.source) for finding in listed)
         for (rule, source), places in self._places.items():

@@ -100,6 +100,11 @@ def items(target: str, variables: Mapping[str, Json], each: Sequence[str]) -> It
             yield from _walk(variables["metadata"], segments[1:], ("metadata",))
 
 
+def reaches(target: str, variables: Mapping[str, Json], each: Sequence[str]) -> bool:
+    """True if there is anything to ask an expression about."""
+    return next(items(target, variables, each), None) is not None
+
+
 def _walk(value: Json, segments: Sequence[str], way: Tokens) -> Iterator[Item | WrongType]:
     if not segments:
         yield Item(way, value)

@@ -160,7 +160,7 @@ class _Frame:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.key: Node | None = None
+        self.key: tuple[str, Any, Any] | None = None
         self.merging = False
         self.explicit: dict[str, int] = {}
 
@@ -313,9 +313,9 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
     elif frame.key is None:
         _set_key(frame, node, event)
     else:
-        key = frame.key
+        key, start, end = frame.key
         frame.key = None
-        _set_field(parent, key.value, (key.start, key.end, node))
+        _set_field(parent, key, (start, end, node))
     parent.weight += node.weight
     if parent.weight > MAX_EXPANDED_NODES:
         raise ManifestError(TOO_MANY, event.start_mark.line + 1)
@@ -324,17 +324,19 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
     """Takes a node as the key of the next field. Raises ManifestError where no such key may stand."""
     line = node.start.line + 1
-    if _is_merge(event):
+    text = node.value
+    if type(text) is not str:
+        try:
+            text = _key_text(text)
+        except ValueError as error:
+            raise ManifestError(str(error), line) from None
+    elif text == "<<" and _is_merge(event):
         frame.merging = True
         return
-    try:
-        text = _key_text(node.value)
-    except ValueError as error:
-        raise ManifestError(str(error), line) from None
     if text in frame.explicit:
         raise DuplicateKeyError(text, line, frame.explicit[text])
     frame.explicit[text] = line
-    frame.key = Node(text, node.start, node.end)
+    frame.key = text, node.start, node.end
 
 
 def _is_merge(event: Any) -> bool:

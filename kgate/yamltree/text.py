@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kgate.model import Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens
+from kgate.model import Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens, unescaped
 from kgate.yamltree.linehash import LineHashes
 from kgate.yamltree.nodes import ManifestError, Node, compose
 
@@ -93,37 +93,86 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field that was found: its node, and where it begins and what can be shown of it ends in the text of the
+    tree."""
+
+    node: Node
+    begin: int
+    end: int
+
+    @classmethod
+    def root(cls, node: Node) -> _Field:
+        """The whole document."""
+        return cls(node, node.start.index, _tight_end(node))
+
+    def child(self, token: str) -> _Field | None:
+        """The member that a reference token names; None if there is none."""
+        node = self.node
+        if node.fields is not None:
+            entry = node.fields.get(token)
+            if entry is None:
+                return None
+            key_start, key_end, value = entry
+            return _Field(
+                value, key_start.index, value.end.index if value.end.line == key_start.line else key_end.index
+            )
+        index = list_index(token) if node.items is not None else None
+        return _Field.root(node.items[index]) if node.items and index is not None and index < len(node.items) else None
+
+    def span(self, offset: int) -> Span:
+        """Its place in a text in which the tree begins at an offset."""
+        return Span(offset + self.begin, offset + self.node.start.index, offset + self.end)
+
+
 def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
     """The span of a field below a root node, or of its nearest parent where it is absent.
 
     It ends with the value if that ends in the line of the key, else with the key.
     """
-    begin, end = node.start.index, _tight_end(node)
+    field = _Field.root(node)
     for token in pointer_tokens(pointer):
-        if node.fields is not None and token in node.fields:
-            key_start, key_end, node = node.fields[token]
-            begin = key_start.index
-            end = node.end.index if _is_inline(node, key_start.line) else key_end.index
-        elif node.items is not None and (index := list_index(token)) is not None and index < len(node.items):
-            node = node.items[index]
-            begin, end = node.start.index, _tight_end(node)
-        else:
+        member = field.child(token)
+        if member is None:
             break
-    return Span(offset + begin, offset + node.start.index, offset + end)
+        field = member
+    return field.span(offset)
 
 
 class Document:
-    """One document of a file; finds the place of a field (model.Locator)."""
+    """One document of a file; finds the place of a field (model.Locator), and remembers the way to it."""
 
     def __init__(self, source: SourceText, start: int, root: Node | None, length: int = 0) -> None:
         self._source = source
         self._start = start
         self._length = length
         self._root = root
+        self._fields: dict[Pointer, tuple[_Field, bool]] = {}
+        self._locations: dict[tuple[int, int], Location] = {}
 
     def locate(self, pointer: Pointer) -> Location:
         """The region of a field: from its key to the end of its value, within one line."""
-        return self._source.place(find_span(self._tree(), pointer, self._start), pointer)
+        field, _ = self._nearest(pointer)
+        region = field.begin, field.end
+        known = self._locations.get(region)
+        if known is None:
+            known = self._locations[region] = self._source.place(field.span(self._start), pointer)
+        return known.at(pointer)
+
+    def _nearest(self, pointer: Pointer) -> tuple[_Field, bool]:
+        """A field, or its nearest parent; and whether it is the field itself."""
+        known = self._fields.get(pointer)
+        if known is None:
+            if not pointer:
+                known = _Field.root(self._tree()), True
+            else:
+                parent, _, token = pointer.rpartition("/")
+                field, is_exact = self._nearest(parent)
+                member = field.child(unescaped(token)) if is_exact else None
+                known = (field, False) if member is None else (member, True)
+            self._fields[pointer] = known
+        return known
 
     def _tree(self) -> Node:
         """The parsed nodes; JSON is parsed a second time, as YAML, when the first place is asked for."""

@@ -1,0 +1,101 @@
+"""Finds the field that a rule's answer is about: the one that offends, or the one that cannot be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kgate.judgement.target import Target
+from kgate.model import Json, Rule, field_path
+from kgate.rules import cel, fieldpath
+
+Tokens = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """A rule that a target offends, and the tokens, from the target, of the field to blame.
+
+    ``stable_name`` is the same way with list items by name (Target.stable_name).
+    """
+
+    rule: Rule
+    tokens: Tokens
+    stable_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A field of a target, by its tokens, that a rule cannot judge, and why."""
+
+    rule: Rule
+    tokens: Tokens
+    message: str
+
+
+def examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[Blame | Doubt]:
+    """Asks a rule that did not answer True once more, item by item, to find the offence or the fault."""
+    for item in fieldpath.items(target.kind, target.variables, rule.each):
+        if isinstance(item, fieldpath.WrongType):
+            yield Doubt(rule, item.tokens, _cannot_judge(rule, target, item.tokens, f": it must be a {item.wanted}"))
+            continue
+        verdict = cel.evaluate(rule.expression, {**target.variables, "item": item.value}) if rule.each else answer
+        if isinstance(verdict, cel.CelError):
+            tokens = (*item.tokens, *(fieldpath.tokens(rule.fields[0]) if rule.fields else ()))
+            reason = f", it or a field around it has a wrong type ({verdict})"
+            yield Doubt(rule, tokens, _cannot_judge(rule, target, tokens, reason))
+        elif not verdict and (target.is_whole or rule.each or _present_fields(rule, target, item)):
+            tokens = _blamed_field(rule, target, item)
+            yield Blame(rule, tokens, target.stable_name(tokens))
+
+
+def _cannot_judge(rule: Rule, target: Target, tokens: Tokens, reason: str) -> str:
+    return f"{field_path(target.pointer(tokens))} cannot be judged by {rule.id}{reason}"
+
+
+def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:
+    return [field for field in rule.fields if _holder(field, target, item)[2]]
+
+
+def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> Tokens:
+    """The tokens, from the target, of the field that a finding points at.
+
+    Of the rule's fields that are present: the first one without which the rule would be satisfied, else the first
+    one. If none is present: the first of all, which is then located at its nearest parent.
+    """
+    if item.is_entry:
+        return item.tokens
+    present = _present_fields(rule, target, item)
+    if len(present) > 1:
+        present.sort(key=lambda field: not _satisfied_without(rule, target, item, field))
+    field = present[0] if present else (rule.fields[0] if rule.fields else "")
+    tokens = fieldpath.tokens(field)
+    return tokens if _is_pod_field(field, target) else (*item.tokens, *tokens)
+
+
+def _is_pod_field(field: str, target: Target) -> bool:
+    return target.kind == "container" and field.startswith("pod.")
+
+
+def _holder(field: str, target: Target, item: fieldpath.Item) -> tuple[Json, tuple[str, ...], bool]:
+    """The value that a field path starts from, the path's tokens, and whether the field is present."""
+    tokens = fieldpath.tokens(field)
+    if _is_pod_field(field, target):
+        value, tokens = target.variables["pod"], tokens[1:]
+    else:
+        value = item.value
+    return value, tokens, fieldpath.is_present(value, tokens)
+
+
+def _satisfied_without(rule: Rule, target: Target, item: fieldpath.Item, field: str) -> bool:
+    """True if the rule would be satisfied if a field were absent."""
+    holder, tokens, _ = _holder(field, target, item)
+    changed = fieldpath.without(holder, tokens)
+    variables = {**target.variables, "item": item.value}
+    if _is_pod_field(field, target):
+        variables["pod"] = changed
+    else:
+        variables["item"] = changed
+        if not item.tokens:
+            variables[target.kind] = changed
+    return cel.evaluate(rule.expression, variables) is True

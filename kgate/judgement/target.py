@@ -1,0 +1,65 @@
+"""What rules are asked about, and where its fields are in the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kgate.model import Container, Json, Pod, Pointer, Resource, child_pointer
+from kgate.rules import fieldpath
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that rules are asked about: a container, a pod or a whole resource, and the variables of its rules."""
+
+    kind: str
+    resource: Resource
+    variables: Mapping[str, Json]
+    pod: Pod | None = None
+    container: Container | None = None
+
+    @property
+    def body(self) -> Json:
+        """The value of the variable that the target is."""
+        return self.variables[self.kind]
+
+    @property
+    def is_whole(self) -> bool:
+        """False for a part of a pod that an operator completes."""
+        return self.pod is None or self.pod.is_whole
+
+    def pointer(self, tokens: Sequence[str | int]) -> Pointer:
+        """The place of a field in the resource; ``tokens`` begin at the target."""
+        if self.container is not None:
+            if self.pod is not None and tokens and tokens[0] == "pod":
+                return _pod_pointer(self.pod, tokens[1:])
+            return _redirect(self.container.pointer, self.container.origins, tokens)
+        if self.pod is not None:
+            return _pod_pointer(self.pod, tokens)
+        return child_pointer("", *tokens)
+
+    def stable_name(self, tokens: Sequence[str | int]) -> str:
+        """The way to a field from its container or pod, with list items by name or value instead of index.
+
+        It stays the same when other containers or items come and go.
+        """
+        in_pod = self.container is not None and bool(tokens) and tokens[0] == "pod"
+        body, way = (self.variables["pod"], tokens[1:]) if in_pod else (self.body, tokens)
+        list_name = f"{self.container.list}/" if self.container is not None and not in_pod else ""
+        return list_name + "/".join(fieldpath.stable_tokens(body, tuple(way)))
+
+
+def _pod_pointer(pod: Pod, tokens: Sequence[str | int]) -> Pointer:
+    if tokens and tokens[0] == "metadata":
+        return child_pointer(pod.metadata_pointer, *tokens[1:])
+    return _redirect(pod.pointer, pod.origins, tokens)
+
+
+def _redirect(base: Pointer, origins: Mapping[str, Pointer], tokens: Sequence[str | int]) -> Pointer:
+    """The pointer of a field below a base, or below the place that an ancestor of it comes from."""
+    for length in range(len(tokens), 0, -1) if origins else ():
+        origin = origins.get("/".join(map(str, tokens[:length])))
+        if origin is not None:
+            return child_pointer(origin, *tokens[length:])
+    return child_pointer(base, *tokens)

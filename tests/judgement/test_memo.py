@@ -1,0 +1,86 @@
+"""memo.py: what is remembered of equal targets is what the rules would find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kgate.judgement import engine, memo
+from kgate.judgement.blame import Blame
+from kgate.judgement.engine import Judge
+from kgate.judgement.target import Target
+from kgate.kubernetes import pss
+from kgate.kubernetes.manifest import read
+from kgate.model import Resource, Rule
+from kgate.rules import load
+from kgate.rules.reads import Reads
+from tests.manifests import cases, resource
+
+RULES = load.load()
+
+
+def resources() -> list[Resource]:
+    """Every example of every rule, as a Deployment and in each container list."""
+    found = []
+    for rule in RULES:
+        for example in (*rule.good, *rule.bad):
+            bodies = [case.body for case in cases(rule, example) if case.body["kind"] in ("Deployment", "Pod")]
+            found += [resource(body) for body in bodies[:2] + bodies[-2:]]
+    return found
+
+
+def test_a_remembered_answer_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = resources()
+    assert len(asked) > 500
+    remembering = Judge(RULES, pss.NEWEST_MINOR)
+    first = [remembering.judge(one) for one in asked]
+    again = [remembering.judge(one) for one in asked]
+    monkeypatch.setattr(memo, "MAX_BLAMES", 0)
+    forgetful = Judge(RULES, pss.NEWEST_MINOR)
+    assert first == again == [forgetful.judge(one) for one in asked]
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: NAME}\nspec:\n  LIST:\n  - {name: app, image: a:IMAGE}\n"
+
+
+def pod(name: str, container_list: str = "containers", image: int = 1) -> Resource:
+    text = POD.replace("NAME", name).replace("LIST", container_list).replace("IMAGE", str(image))
+    return read("a.yaml", text.encode()).resources[0]
+
+
+def test_an_equal_target_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def examine(_rule: Rule, target: Target, _answer: object) -> Iterator[Blame]:
+        asked.append(target.kind)
+        return iter(())
+
+    monkeypatch.setattr(engine, "examine", examine)
+    judge = Judge(RULES, pss.NEWEST_MINOR)
+    counts = []
+    for resource_ in (pod("a"), pod("b"), pod("c", "initContainers"), pod("d", image=2)):
+        judge.judge(resource_)
+        counts.append(asked.count("container"))
+    first, second, third, fourth = counts
+    assert first > 5
+    assert second == first, "the containers are equal in all that the rules read"
+    assert third > second, "in another list a finding has another name"
+    assert fourth > third, "another image"
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo, "MAX_BLAMES", 100)
+    kept: list[memo.Memo] = []
+
+    def make(what: Reads) -> memo.Memo:
+        kept.append(memo.Memo(what))
+        return kept[-1]
+
+    monkeypatch.setattr(engine, "Memo", make)
+    judge = Judge(RULES, pss.NEWEST_MINOR)
+    for number in range(50):
+        judge.judge(pod("a", image=number))
+    held = [sum(len(answer) + 1 for answer in one._answers.values()) for one in kept]
+    assert len(held) == 2, "one for containers, one for pods"
+    assert all(0 < count <= 100 for count in held)
