@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kgate.judgement import memo
 from kgate.judgement.blame import Blame, Doubt, examine
-from kgate.judgement.memo import Memo
+from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.target import Target
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
@@ -23,6 +23,7 @@ from kgate.model import (
     pointer_tokens,
 )
 from kgate.rules import cel, fieldpath
+from kgate.rules.reads import Reads
 
 MAX_POD_VALUES = 10_000
 """The largest pod or other object that is judged, in values (some hundred containers): rules compare
@@ -225,44 +226,52 @@ def _exceeds(value: Json, limit: int) -> bool:
 
 
 class _Group:
-    """Rules that are evaluated in one go, remembered or not."""
+    """Rules that are evaluated in one go."""
 
-    def __init__(self, rules: Sequence[Rule], kind: str, memo: Memo | None) -> None:
+    def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._memo = memo
         self._program = cel.Program([fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules])
 
-    def ask(self, target: Target) -> tuple[Blame | Doubt, ...]:
+    def ask(self, target: Target) -> Answer:
         """What the rules find in a target, in their order."""
-        if self._memo is not None:
-            return self._memo.recall(target, self._ask)
         reach = (fieldpath.reaches(target.kind, target.variables, rule.each) for rule in self._rules)
-        return self._ask(target) if any(reach) else ()
-
-    def _ask(self, target: Target) -> tuple[Blame | Doubt, ...]:
+        if not any(reach):
+            return ()
         answers = self._program.evaluate({**target.variables, "item": target.body})
         asked = zip(self._rules, answers, strict=True)
         return tuple(found for rule, answer in asked if answer is not True for found in examine(rule, target, answer))
 
 
 class _Panel:
-    """The rules about one kind of target, asked together."""
+    """The rules about one kind of target, asked together.
+
+    Those that read little of a target are asked only what they were not asked before: each group of rules that read
+    the same, and all of them together.
+    """
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
         self._order = {rule.id: number for number, rule in enumerate(rules)}
-        remembered = [rule for rule in rules if kind != "resource" and memo.is_worth_it(rule, kind)]
+        remembered = [rule for rule in rules if memo.is_worth_it(rule, kind)]
         others = [rule for rule in rules if rule not in remembered]
-        self._groups = []
-        if remembered:
-            self._groups.append(_Group(remembered, kind, Memo(memo.reads_of(remembered, kind))))
-        if others:
-            self._groups.append(_Group(others, kind, None))
+        groups: dict[Reads, list[Rule]] = {}
+        for rule in remembered:
+            groups.setdefault(memo.reads_of([rule], kind), []).append(rule)
+        self._memos = [(Memo(what), _Group(kind, same)) for what, same in groups.items()]
+        self._whole = Memo(memo.reads_of(remembered, kind)) if remembered else None
+        self._others = _Group(kind, others) if others else None
 
-    def ask(self, target: Target) -> list[Blame | Doubt]:
+    def ask(self, target: Target) -> Answer:
         """What the rules find in a target, in their order."""
-        found = [answer for answer in (group.ask(target) for group in self._groups) if answer]
-        flat = [part for answer in found for part in answer]
-        return flat if len(found) < 2 else sorted(flat, key=lambda part: self._order[part.rule.id])
+        known = self._whole.recall(target, self._ask_groups) if self._whole is not None else ()
+        found = self._others.ask(target) if self._others is not None else ()
+        return self._in_order(known + found) if found else known
+
+    def _ask_groups(self, target: Target) -> Answer:
+        answers = (known.recall(target, group.ask) for known, group in self._memos)
+        return self._in_order(found for answer in answers for found in answer)
+
+    def _in_order(self, found: Iterable[Blame | Doubt]) -> Answer:
+        return tuple(sorted(found, key=lambda one: self._order[one.rule.id]))
 
 
 def _placed(panel: _Panel, target: Target) -> Iterator[_Offence | Problem]:

@@ -13,8 +13,15 @@ from kgate.model import Rule
 from kgate.rules import fieldpath
 from kgate.rules.reads import Reads, reads
 
-MAX_BLAMES = 50_000
-"""Findings that one memory holds, about 10 MB; the oldest answers go first."""
+MAX_BLAMES = 10_000
+"""Findings that one memory holds, about 2 MB; the oldest answers go first."""
+
+_COMMON: dict[str, set[tuple[str, ...]]] = {
+    "container": {("container",)},
+    "pod": set(),
+    "resource": {("resource", "metadata", "namespace"), ("resource", "kind"), ("resource", "apiVersion")},
+}
+"""What many targets of a kind have in common, beside most fields of a pod."""
 
 _LARGE = ("containers", "initContainers", "ephemeralContainers")
 """Fields of a pod that hardly two pods have in common."""
@@ -56,18 +63,20 @@ class Memo:
 
 def is_worth_it(rule: Rule, kind: str) -> bool:
     """True if targets of a kind are often equal in all that a rule can read."""
-    what = reads_of([rule], kind)
-    may_be_whole = {"minor", "container"} if kind == "container" else {"minor"}
-    in_pod = what.fields.get("pod", frozenset())
-    return what.whole <= may_be_whole and "resource" not in what.fields and in_pod.isdisjoint(_LARGE)
+    return all(_is_common(path, kind) for path in reads_of([rule], kind).paths)
+
+
+def _is_common(path: tuple[str, ...], kind: str) -> bool:
+    is_field = len(path) > 1 and path[0] in ("container", "pod", "metadata") and kind != "resource"
+    return path in _COMMON[kind] or (is_field and path[1] not in _LARGE)
 
 
 def reads_of(rules: Iterable[Rule], kind: str) -> Reads:
-    """What rules, and the search for the field to blame, can read of a target of a kind."""
-    found = Reads({}, frozenset())
+    """What rules, and the search for the field to blame, can read of a target of a kind, but for the version."""
+    found = Reads(frozenset())
     for rule in rules:
         meaning = () if rule.each else (kind,)  # of item: the target, or a part of what the paths of each name
-        found |= reads(_texts(rule, kind)).renamed("item", meaning)
+        found |= reads(_texts(rule, kind)).renamed("item", meaning).renamed("minor", ())
     return found
 
 

@@ -9,42 +9,45 @@ from dataclasses import dataclass
 from kgate.model import Json
 from kgate.rules.cel import VARIABLES
 
-_STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
-_UNUSUAL = re.compile(r"'''|\"\"\"|//|`|(?<![A-Za-z0-9_])(?:[rR][bB]?|[bB][rR]?)['\"]")
-"""Raw and triple-quoted strings, comments and quoted identifiers: what _STRING does not understand."""
+_NOT_CODE = re.compile(
+    r"//[^\n]*"
+    r"|(?<!\w)[bB]?[rR](?:'''.*?'''|\"\"\".*?\"\"\"|'[^'\n]*'|\"[^\"\n]*\")"
+    r"|'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"",
+    re.DOTALL,
+)
+"""Comments and strings (cel-spec, langdef.md, "Syntax")."""
 
-_USE = re.compile(rf"(?<![\w.])({'|'.join(VARIABLES)})\b(?:\s*\.\s*\??\s*([A-Za-z_]\w*)\s*(\()?)?")
+_UNKNOWN = re.compile("[`'\"]")
+"""Quoted identifiers, and quotation marks that are not understood."""
+
+_NAME = r"\s*\.\s*\??\s*([A-Za-z_]\w*)\s*(\()?"
+_USE = re.compile(rf"(?<![\w.])({'|'.join(VARIABLES)})\b(?:{_NAME}(?:{_NAME})?)?")
+
+_DEEP = "resource"
+"""The variable of which two names are looked at: hardly two resources have equal metadata."""
+
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What an expression can read: ``fields`` of each variable by their first name, or all of it (``whole``)."""
+    """What an expression can read: paths of names below variables, each of which stands for all below it."""
 
-    fields: Mapping[str, frozenset[str]]
-    whole: frozenset[str]
+    paths: frozenset[Path]
 
     def of(self, variables: Mapping[str, Json]) -> list[Json]:
-        """The values that decide the answers: all of some variables, and fields of others, in a fixed order."""
-        decisive: list[Json] = [variables[name] for name in sorted(self.whole)]
-        for name in sorted(self.fields):
-            holder = variables[name]
-            decisive += (holder.get(field) for field in sorted(self.fields[name]))
-        return decisive
+        """The values that decide the answers, in a fixed order; None for those that are absent."""
+        return [_value(variables, path) for path in sorted(self.paths)]
 
     def __or__(self, other: Reads) -> Reads:
         """What either reads."""
-        whole = self.whole | other.whole
-        names = (self.fields.keys() | other.fields.keys()) - whole
-        none: frozenset[str] = frozenset()
-        return Reads({name: self.fields.get(name, none) | other.fields.get(name, none) for name in names}, whole)
+        return Reads(_shortest(self.paths | other.paths))
 
     def renamed(self, name: str, others: Iterable[str]) -> Reads:
         """The same for a variable that stands for others, or for nothing of its own."""
-        rest = Reads({key: found for key, found in self.fields.items() if key != name}, self.whole - {name})
-        for other in others:
-            fields = {other: self.fields[name]} if name in self.fields else {}
-            rest |= Reads(fields, frozenset({other}) if name in self.whole else frozenset())
-        return rest
+        kept = {path for path in self.paths if path[0] != name}
+        moved = {(other, *path[1:]) for other in others for path in self.paths if path[0] == name}
+        return Reads(_shortest(kept | moved))
 
 
 def reads(expressions: Iterable[str]) -> Reads:
@@ -53,14 +56,31 @@ def reads(expressions: Iterable[str]) -> Reads:
     A local variable of a macro that has the name of a variable counts as that variable. A method of a variable
     (``pod.size()``) reads all of it.
     """
-    fields: dict[str, set[str]] = {}
-    whole: set[str] = set()
+    paths: set[Path] = set()
     for expression in expressions:
-        if _UNUSUAL.search(expression):
-            return Reads({}, frozenset(VARIABLES))
-        for name, field, call in _USE.findall(_STRING.sub("''", expression)):
-            if field and not call:
-                fields.setdefault(name, set()).add(field)
-            else:
-                whole.add(name)
-    return Reads({name: frozenset(found) for name, found in fields.items() if name not in whole}, frozenset(whole))
+        code = _NOT_CODE.sub(" ", expression)
+        if _UNKNOWN.search(code) is not None:
+            return Reads(frozenset((name,) for name in VARIABLES))
+        for name, field, is_method, inner, is_inner_method in _USE.findall(code):
+            way = [name]
+            if field and not is_method:
+                way.append(field)
+                if name == _DEEP and inner and not is_inner_method:
+                    way.append(inner)
+            paths.add(tuple(way))
+    return Reads(_shortest(paths))
+
+
+def _shortest(paths: Iterable[Path]) -> frozenset[Path]:
+    """The paths without those below another one."""
+    found = set(paths)
+    return frozenset(path for path in found if not any(path[:length] in found for length in range(1, len(path))))
+
+
+def _value(variables: Mapping[str, Json], path: Path) -> Json:
+    value: Json = variables[path[0]]
+    for name in path[1:]:
+        if not isinstance(value, dict):
+            return value
+        value = value.get(name)
+    return value

@@ -82,5 +82,5 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         judge.judge(pod("a", image=number))
     held = [sum(len(answer) + 1 for answer in one._answers.values()) for one in kept]
-    assert len(held) == 2, "one for containers, one for pods"
-    assert all(0 < count <= 100 for count in held)
+    assert max(held) > 90, "the images of 50 pods"
+    assert all(count <= 100 for count in held)
