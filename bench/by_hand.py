@@ -32,6 +32,7 @@ from kgate.model import Json, Problem, Rendering, child_pointer
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import Repository
 from kgate.sources.collection import collect
+from kgate.sources.files import batches_of
 
 Identity = tuple[str, str, str, str]
 _MOST_SHOWN = 3
@@ -262,9 +263,8 @@ def examine(hand: Hand) -> tuple[list[Row], list[Problem]]:
     rendered: defaultdict[Rendering, list[Mapping[str, Any]]] = defaultdict(list)
     problems: set[Problem] = set()
     settings = RenderSettings(RenderOptions(seconds=300), {"helm": hand.helm, "kubectl": hand.kubectl})
-    everything = collect(
-        [hand.root], Repository.at(hand.root), settings, ["CustomResourceDefinition"], lambda _done, _total: None
-    )
+    intake = batches_of(["CustomResourceDefinition"])
+    everything = collect([hand.root], Repository.at(hand.root), settings, intake)
     with closing(everything):
         for contents in everything:
             problems.update(contents.problems)

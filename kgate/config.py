@@ -23,8 +23,11 @@ DEFAULT_MIN_SCORE = 60
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a scan needs to know: the repository that is scanned, and the paths in it, as given. ``timeout`` is the
-    wall time of the whole run in seconds; ``notes`` say what the configuration asks for and does not get."""
+    """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
+
+    ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one for each
+    processor); ``notes`` say what the configuration asks for and does not get.
+    """
 
     repository: Repository
     paths: tuple[str, ...] = (".",)
@@ -37,6 +40,7 @@ class Settings:
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     timeout: float = TIMEOUT.default
+    jobs: int | None = None
     notes: tuple[Note, ...] = ()
     rendering: RenderSettings = field(default_factory=RenderSettings)
 
@@ -61,6 +65,7 @@ class Options:
     helm_degraded: bool | None = None
     allow_remote: bool = False
     timeout: int | None = None
+    jobs: int | None = None
     render_timeout: int | None = None
     render_memory: int | None = None
 
@@ -225,6 +230,7 @@ def settle(
         ignore=tuple(pick(options.ignore, "ignore", ())),
         rule_folders=own_folders or (config.rule_folders if config else ()),
         allow_empty=bool(pick(options.allow_empty, "allow-empty", False)),
+        jobs=options.jobs,
         timeout=_limited(TIMEOUT, options.timeout, values),
         notes=tuple(_notes(options, config)) if config else (),
         rendering=_render_settings(options, config, pick),

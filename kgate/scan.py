@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import TypeVar
 from kgate import __version__
 from kgate.config import Settings, selected_ids
 from kgate.judgement.engine import Judge
-from kgate.judgement.ledger import Ledger
+from kgate.judgement.ledger import Ledger, Page
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest
 from kgate.lifetime import DeadlineError, Lifetime
 from kgate.model import Batch, Counts, Finding, Note, Problem, Report
+from kgate.plainfiles import PlainFiles
+from kgate.processes import processors
 from kgate.rules import load
 from kgate.sources.collection import collect
+from kgate.sources.files import Intake
 from kgate.sources.gitops_search import unfollowed
 from kgate.sources.progress import Progress
 from kgate.urls import shown_text
@@ -37,15 +40,18 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     counts = Counts()
     lifetime = Lifetime(settings.timeout)
     try:
-        with closing(_read(settings, lifetime, judge.kinds, progress)) as everything:
-            for contents in everything:
+        with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as everything:
+            for part in everything:
                 lifetime.check()
-                ledger.add_problems(contents.problems)
-                notes += contents.notes
-                counts += contents.counts
-                for resource in contents.resources:
+                counts += part.counts
+                if isinstance(part, Page):
+                    ledger.add_page(part)
+                    continue
+                notes += part.notes
+                ledger.add_problems(part.problems)
+                for resource in part.resources:
                     lifetime.check()
-                    ledger.judge(resource, contents.path)
+                    ledger.judge(resource, part.path)
     except DeadlineError:
         ledger.add_problems([_overdue(settings)])
     found = ledger.close()
@@ -86,15 +92,18 @@ def _overdue(settings: Settings) -> Problem:
     return Problem(".", None, f"{message}; scan less at once, or allow more with --timeout")
 
 
-def _read(settings: Settings, lifetime: Lifetime, kinds: Collection[str], progress: Progress) -> Generator[Batch]:
-    """The contents of standard input, of every file at or below the paths, and of what is rendered from them."""
+def _read(
+    settings: Settings, lifetime: Lifetime, kinds: frozenset[str], progress: Progress, ledger: Ledger
+) -> Generator[Batch | Page]:
+    """The contents of standard input, what every file at or below the paths came to, and the contents of what is
+    rendered from them."""
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
-        for contents in manifest.stream(settings.stdin_filename, data, kinds):
-            yield replace(contents, notes=unfollowed(contents.resources))
+        for batch in manifest.stream(settings.stdin_filename, data, kinds):
+            yield replace(batch, notes=unfollowed(batch.resources))
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
-        yield from collect(
-            paths, settings.repository.reopened(), replace(settings.rendering, options=options), kinds, progress
-        )
+        plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())
+        rendering = replace(settings.rendering, options=options)
+        yield from collect(paths, settings.repository.reopened(), rendering, Intake(plain.read, kinds, progress))

@@ -13,7 +13,7 @@ import kgate
 
 PACKAGE = Path(kgate.__file__).parent
 FLOW = (
-    ("errors", "gitconfig", "lifetime", "limits", "model", "regexp", "textfile", "urls"),
+    ("errors", "gitconfig", "lifetime", "limits", "model", "processes", "regexp", "textfile", "urls"),
     ("repository", "yamltree.linehash", "yamltree.spelling", "yamltree.streams"),
     ("yamltree.nodes",),
     ("yamltree.text",),
@@ -34,7 +34,7 @@ FLOW = (
     ("gitops.argocd", "gitops.flux"),
     ("gitops.plan",),
     ("sources",),
-    ("config", "doctor", "reports", "exports"),
+    ("config", "doctor", "exports", "plainfiles", "reports"),
     ("scan",),
     ("commands",),
     ("__main__",),

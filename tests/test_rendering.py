@@ -14,6 +14,7 @@ import pytest
 from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.sources.collection import collect
+from kgate.sources.files import batches_of
 from tests.command import Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
 
@@ -337,13 +338,8 @@ def test_kinds_that_rules_ask_about_are_read_in_renderings_too(tmp_path: Path) -
     }
     programs = {"helm": os.fspath(helm_tool().path), "kubectl": os.fspath(kustomize_tool().path)}
     root = tree(tmp_path, files)
-    everything = collect(
-        [root],
-        Repository.at(root),
-        RenderSettings(programs=programs),
-        ["CustomResourceDefinition"],
-        lambda _done, _total: None,
-    )
+    intake = batches_of(["CustomResourceDefinition"])
+    everything = collect([root], Repository.at(root), RenderSettings(programs=programs), intake)
     with closing(everything):
         found = {str(resource.id.name) for contents in everything for resource in contents.resources}
     assert found == {"a", "b", "c"}

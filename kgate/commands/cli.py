@@ -334,6 +334,9 @@ Exit codes:
 @_limit_option(TIMEOUT, "SECONDS", "For the whole run.")
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "For each process that renders.")
 @_limit_option(RENDER_MEMORY, "MIB", "For each process that renders.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one a processor]"
+)
 @click.option("--stdin-filename", metavar="PATH", help="What to call standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 1; other codes stay.")
 @click.option("--allow-empty", is_flag=True, default=None, help="It is no fault to find no Kubernetes object.")
@@ -415,6 +418,7 @@ _RENDER_FLAGS = (
     "helm_dependency_build",
     "helm_degraded",
     "allow_remote",
+    "jobs",
     "timeout",
     "render_timeout",
     "render_memory",

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kgate.judgement.engine import Judge, Judgement
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.score import score
 from kgate.kubernetes import pss
-from kgate.model import Assessment, Finding, Found, Note, Problem, Rendering, Resource, Score, Severity, Unlisted
+from kgate.model import (
+    Assessment,
+    Batch,
+    Counts,
+    Finding,
+    Found,
+    Note,
+    Problem,
+    Rendering,
+    Resource,
+    Rule,
+    Score,
+    Severity,
+    Unlisted,
+)
 
 MAX_LISTED = 100
 """How many findings of one rule, workloads with one outcome, and problems are listed of one file."""
@@ -76,6 +91,17 @@ class _Quota:
         return Note(path, None, f"not listed are {'; '.join(parts)}: {bound}")
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What plain manifests came to: what is listed of it, the quotas of their files, and how much was read."""
+
+    findings: tuple[Finding, ...]
+    assessments: tuple[Assessment, ...]
+    problems: tuple[Problem, ...]
+    quotas: Mapping[str, _Quota]
+    counts: Counts
+
+
 class Ledger:
     """All findings, assessments and problems of a scan, in the order in which they come up."""
 
@@ -87,6 +113,11 @@ class Ledger:
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
         self._rendered = _Rendered()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that it judges by."""
+        return self._judge.rules
 
     def judge(self, resource: Resource, path: str) -> None:
         """Judges a resource; ``path`` is the file in which a plain manifest stands."""
@@ -104,6 +135,27 @@ class Ledger:
             else:
                 quota.outcomes[outcome] += 1
         self.add_problems(judgement.problems)
+
+    def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]]) -> Page:
+        """What plain manifests come to, by themselves: this ledger does not change until it is given the page."""
+        own = Ledger(self._judge, self._threshold)
+        counts = Counts()
+        for path, batches in files:
+            if path in self._quotas:
+                own._quotas[path] = copy.deepcopy(self._quotas[path])
+            for batch in batches:
+                counts += batch.counts
+                own.add_problems(batch.problems)
+                for resource in batch.resources:
+                    own.judge(resource, path)
+        return Page(tuple(own._findings), tuple(own._assessments), tuple(own._problems), own._quotas, counts)
+
+    def add_page(self, page: Page) -> None:
+        """Takes in what plain manifests came to."""
+        self._findings += page.findings
+        self._assessments += page.assessments
+        self._problems += page.problems
+        self._quotas.update(page.quotas)
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering) -> None:
         judgement = self._judge.judge(resource)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from kgate.model import Batch
@@ -10,18 +10,18 @@ from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.checkout import Encodings, submodules
+from kgate.sources.files import Intake, Read
 from kgate.sources.gitops_search import deployment_objects
-from kgate.sources.progress import Count, Progress
+from kgate.sources.progress import Count
 
 
 def collect(
     paths: Sequence[Path],
     repository: Repository,
     settings: RenderSettings,
-    kinds: Collection[str],
-    progress: Progress,
-) -> Generator[Batch]:
-    """The contents of every plain manifest at or below the paths and of everything rendered from them.
+    intake: Intake[Read],
+) -> Generator[Batch | Read]:
+    """What the intake makes of every plain manifest at or below the paths, and the contents of everything rendered.
 
     To be closed (contextlib.closing), so that programs and private copies do not outlive a scan that is given
     up. Raises KgateError for a program that the user names and that does not work, and DeadlineError.
@@ -33,8 +33,8 @@ def collect(
     if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 
-        yield from collect_rendered(listing, objects, repository, settings, kinds, progress)
+        yield from collect_rendered(listing, objects, repository, settings, intake)
     else:
         plain = files.in_order(listing.files.values())
-        yield from files.read_all(Count(progress, len(plain)).told(plain), kinds)
+        yield from intake.read_counted(plain, Count(intake.progress, len(plain)))
         yield submodules(repository, listing.starts, ())

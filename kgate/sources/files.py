@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from kgate.kubernetes import manifest
 from kgate.lifetime import FOREVER, Lifetime
-from kgate.model import Batch, Problem
+from kgate.model import Batch, Counts, Problem
 from kgate.rendering import detect
 from kgate.repository import Repository, shown_bytes
 from kgate.sources.ignores import Ignores
+from kgate.sources.progress import Count, Progress
 
 if TYPE_CHECKING:
     from kgate.rendering.kustomize.kustomization import Kustomization
@@ -242,3 +243,35 @@ def read_all(files: Iterable[SourceFile], asked_kinds: Collection[str] = ()) -> 
     """The contents of files, one object at a time; see manifest.stream."""
     for file in files:
         yield from read_file(file, asked_kinds)
+
+
+class HasCounts(Protocol):
+    """What knows how many files it was read from."""
+
+    @property
+    def counts(self) -> Counts:
+        """How much was read."""
+
+
+Read = TypeVar("Read", bound=HasCounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake(Generic[Read]):
+    """What becomes of what is found: ``read`` takes the plain manifests and gives what it made of them, part by part;
+    ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done."""
+
+    read: Callable[[Sequence[SourceFile]], Iterator[Read]]
+    kinds: frozenset[str] = frozenset()
+    progress: Progress = lambda _done, _total: None
+
+    def read_counted(self, files: Sequence[SourceFile], count: Count) -> Iterator[Read]:
+        """What is made of files, each counted once its part has been dealt with."""
+        for part in self.read(files):
+            yield part
+            count.add(part.counts.files)
+
+
+def batches_of(kinds: Collection[str]) -> Intake[Batch]:
+    """An intake that gives the contents of plain manifests as they are."""
+    return Intake(lambda files: read_all(files, kinds), frozenset(kinds))

@@ -18,8 +18,8 @@ from kgate.rendering.tools import REFUSAL, Toolbox
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import checkout, files, lfs
-from kgate.sources.files import Listing
-from kgate.sources.progress import Count, Progress
+from kgate.sources.files import Intake, Listing, Read
+from kgate.sources.progress import Count
 from kgate.sources.queue import Agenda
 
 _AHEAD = 4
@@ -31,18 +31,17 @@ def collect_rendered(
     objects: Sequence[Resource],
     repository: Repository,
     settings: RenderSettings,
-    kinds: Collection[str],
-    progress: Progress,
-) -> Iterator[Batch]:
-    """The contents of the plain manifests of a listing, and of all that is rendered. ``objects`` are those of
-    plain manifests that may say what is deployed."""
+    intake: Intake[Read],
+) -> Iterator[Batch | Read]:
+    """What the intake makes of the plain manifests of a listing, and the contents of all that is rendered. ``objects``
+    are those of plain manifests that may say what is deployed."""
     agenda, encodings = Agenda(listing, repository, settings), checkout.Encodings(repository)
     agenda.hear(objects)
     plain = files.in_order(agenda.uncovered())
-    count = Count(progress, len(plain) + len(agenda.pending()))
-    yield from files.read_all(count.told(plain), kinds)
-    yield from _named(agenda, encodings, kinds)
-    options = replace(settings.options, asked_kinds=frozenset(kinds))
+    count = Count(intake.progress, len(plain) + len(agenda.pending()))
+    yield from intake.read_counted(plain, count)
+    yield from _named(agenda, encodings, intake.kinds)
+    options = replace(settings.options, asked_kinds=intake.kinds)
     yield from count.told(_render(agenda, repository, replace(settings, options=options), listing.starts))
     yield Batch(problems=agenda.problems, notes=agenda.notes)
     yield checkout.submodules(repository, listing.starts, agenda.deployed())

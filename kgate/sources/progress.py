@@ -23,5 +23,9 @@ class Count:
         """The same files or renderings, each counted once it has been dealt with."""
         for item in items:
             yield item
-            self._done += 1
-            self._progress(self._done, max(self._total, self._done))
+            self.add(1)
+
+    def add(self, done: int) -> None:
+        """Counts files or renderings that have been dealt with."""
+        self._done += done
+        self._progress(self._done, max(self._total, self._done))
