@@ -9,11 +9,11 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import _ruamel_yaml as libyaml
 
-from kgate.model import Json
+from kgate.model import Json, Pointer, list_index, pointer_tokens
 
 MAX_DEPTH = 256
 MAX_EXPANDED_NODES = 1_000_000
@@ -137,20 +137,78 @@ def _key_text(value: Json) -> str:
 # --------------------------------------------------------------------------------------- documents
 
 
+class Mark(Protocol):
+    """A place in a text. ``index`` counts characters from 0, ``line`` and ``column`` count from 0 as well."""
+
+    @property
+    def index(self) -> int:
+        """Characters before it in the text."""
+
+    @property
+    def line(self) -> int:
+        """Lines before it in the text."""
+
+    @property
+    def column(self) -> int:
+        """Characters before it in its line."""
+
+
+Tokens: TypeAlias = tuple[str, ...]
+"""The way from a node to one below it: keys of mappings, and indexes of sequences as text."""
+
+
 class Node:
     """A parsed value with its place. ``fields`` maps the keys of a mapping to (key start, key end,
     node), ``items`` holds the nodes of a sequence; nulls stay here although ``value`` drops them."""
 
     __slots__ = ("closed", "end", "fields", "items", "start", "value", "weight")
 
-    def __init__(self, value: Json, start: Any, end: Any) -> None:
+    def __init__(self, value: Json, start: Mark, end: Mark) -> None:
         self.value = value
         self.start = start
         self.end = end
-        self.fields: dict[str, tuple[Any, Any, Node]] | None = None
+        self.fields: dict[str, tuple[Mark, Mark, Node]] | None = None
         self.items: list[Node] | None = None
         self.weight = 1
         self.closed = True
+
+    def get(self, key: str) -> Node | None:
+        """The member of a mapping; None if there is none, or if the node is not a mapping."""
+        entry = self.fields.get(key) if self.fields is not None else None
+        return entry[2] if entry is not None else None
+
+    def at(self, pointer: Pointer) -> Node | None:
+        """The node that a JSON Pointer from here names, or None."""
+        node = self
+        for token in pointer_tokens(pointer):
+            member = node.child(token)
+            if member is None:
+                return None
+            node = member
+        return node
+
+    def child(self, token: str) -> Node | None:
+        """The member of a mapping or sequence that a token names, or None."""
+        if self.items is None:
+            return self.get(token)
+        index = list_index(token)
+        return self.items[index] if index is not None and index < len(self.items) else None
+
+    def children(self) -> Iterator[tuple[str, Node]]:
+        """The members of a mapping or sequence, each with its token, in the order of the text."""
+        for key, (_, _, value) in (self.fields or {}).items():
+            yield key, value
+        for index, item in enumerate(self.items or ()):
+            yield str(index), item
+
+    def walk(self) -> Iterator[tuple[Tokens, Node]]:
+        """This node and all below it, parents first, in the order of the text; an alias is entered wherever it is
+        used, which MAX_EXPANDED_NODES bounds."""
+        pending: list[tuple[Tokens, Node]] = [((), self)]
+        while pending:
+            tokens, node = pending.pop()
+            yield tokens, node
+            pending += reversed([((*tokens, token), member) for token, member in node.children()])
 
 
 class _Frame:
@@ -344,7 +402,7 @@ def _is_merge(event: Any) -> bool:
     return bool(getattr(event, "value", None) == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
 
 
-def _set_field(parent: Node, key: str, entry: tuple[Any, Any, Node]) -> None:
+def _set_field(parent: Node, key: str, entry: tuple[Mark, Mark, Node]) -> None:
     """Sets a field as go-yaml does, the last one wins; null means absent."""
     fields = parent.fields
     assert fields is not None

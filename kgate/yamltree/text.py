@@ -181,7 +181,7 @@ class Document:
             try:
                 self._root = next(compose(_REFUSED.sub("?", SURROGATE.sub(r"\\u003f", text))))
             except ManifestError:
-                self._root = Node({}, _Mark(0, 0), _Mark(1, 0))
+                self._root = Node({}, _Mark(0, 0, 0), _Mark(1, 0, 1))
         return self._root
 
 
@@ -189,21 +189,22 @@ class Document:
 class _Mark:
     index: int
     line: int
+    column: int
 
 
 def _is_inline(node: Node, line: int) -> bool:
     """Whether a value ends in the line where its key stands and has no block layout."""
-    return bool(node.end.line == line)
+    return node.end.line == line
 
 
 def _tight_end(node: Node) -> int:
     """The end of a value without a key: all of it if it is inline, else its first field."""
     if _is_inline(node, node.start.line):
-        return int(node.end.index)
+        return node.end.index
     if node.fields:
         _, key_end, value = next(iter(node.fields.values()))
-        return int(value.end.index if _is_inline(value, node.start.line) else key_end.index)
-    return int(node.end.index)
+        return value.end.index if _is_inline(value, node.start.line) else key_end.index
+    return node.end.index
 
 
 SNIPPET_LENGTH = 200

@@ -363,7 +363,8 @@ def _objects(root: Node) -> Iterator[Tokens]:
     """The ways to the objects of a document: itself, or the members of a list."""
     if isinstance(root.value, dict):
         yield ()
-        for token, _ in children(child(root, "items") or Node(None, None, None)):
+        items = child(root, "items")
+        for token, _ in children(items) if items is not None else ():
             if isinstance((descend(root, ("items", token)) or root).value, dict):
                 yield ("items", token)
 
