@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
-from kgate.model import Json, Note, Rule, Severity
+from kgate.model import Note, Rule, Severity
 from kgate.rendering.requests import ChartRequest, RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
-from kgate.yamltree.nodes import ManifestError, Node, compose
-from kgate.yamltree.text import decode
+from kgate.yamltree.fields import FileFields, UserFile
 
 DEFAULT_MIN_SCORE = 60
 
@@ -71,14 +69,29 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """The fields of a kgate.yaml, checked: ``shown`` is its name in reports, ``lines`` has the line of each field."""
+class AskedLimit:
+    """A limit that a kgate.yaml sets, and the line where it does."""
 
-    shown: str
-    values: Mapping[str, Json]
-    lines: Mapping[str, int]
-    charts: tuple[ChartRequest, ...] = ()
+    value: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The fields of a kgate.yaml, checked, each as Options has it; ``shown`` is its name in reports."""
+
+    shown: str = ""
+    min_score: int | None = None
+    fail_on: str | None = None
+    kubernetes_version: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
+    allow_empty: bool = False
+    charts: tuple[ChartRequest, ...] = ()
+    repositories: tuple[str, ...] = ()
+    helm_degraded: bool = False
+    limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
 
 
 def find_config(paths: Sequence[str], root: Path) -> Path | None:
@@ -109,100 +122,90 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     """
     is_inside = path.is_relative_to(repository.root)
     owner = repository if is_inside else Repository(Path(path.anchor))
-    shown = repository.shown(path) if is_inside else path.as_posix()
-    root = _root(path, owner)
-    if root is None:
-        return ConfigFile(shown, {}, {})
-    lines = {key: mark.line + 1 for key, (mark, _, _) in (root.fields or {}).items()}
-    charts: tuple[ChartRequest, ...] = ()
-    folders: tuple[RuleFolder, ...] = ()
-    for key, line in lines.items():
-        value = root.value.get(key)
-        try:
-            _check(key, value)
-            if key == "charts" and value is not None:
-                from kgate.rendering.helm.releases import parse_charts
-
-                charts = parse_charts(value, path.parent, repository)
-            if key == "rules":
-                folders = tuple(_rule_folder(name, path.parent, owner, repository) for name in value or ())
-        except (ValueError, OutsideError) as error:
-            raise ConfigError(f"{path}:{line}: {error}") from None
-    return ConfigFile(shown, root.value, lines, charts, folders)
-
-
-def _root(path: Path, owner: Repository) -> Node | None:
-    """The one mapping of a configuration file; None if it is empty. Raises ConfigError."""
     try:
-        roots = list(compose(decode(owner.read_bytes(path))))
+        data = owner.read_bytes(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not UTF-8 text") from None
-    except ManifestError as error:
-        raise ConfigError(f"{path}:{error.line}: {error}") from None
-    if not roots or (len(roots) == 1 and roots[0].value is None):
-        return None
-    if roots[0].fields is None or len(roots) > 1:
-        raise ConfigError(f"{path}: a configuration holds one mapping, such as 'min-score: 60'")
-    return roots[0]
+    fields = UserFile.parse(data, str(path), ConfigError).fields()
+    _refuse_programs(fields)
+    fields.only(_KNOWN)
+    return ConfigFile(
+        shown=repository.shown(path) if is_inside else path.as_posix(),
+        min_score=fields.number("min-score", 0, 100),
+        fail_on=fields.one_of("fail-on", [severity.label for severity in reversed(Severity)]) or None,
+        kubernetes_version=_kubernetes_version(fields),
+        select=_texts(fields, "select", "rule ids"),
+        ignore=_texts(fields, "ignore", "rule ids"),
+        rule_folders=tuple(_rule_folders(fields, path.parent, owner, repository)),
+        allow_empty=fields.flag("allow-empty"),
+        charts=_charts(fields, path.parent, repository),
+        repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
+        helm_degraded=fields.flag("helm-degraded"),
+        limits=dict(_limits(fields)),
+    )
 
-
-def _rule_folder(name: str, base: Path, owner: Repository, scanned: Repository) -> RuleFolder:
-    """A folder that a configuration names. Raises OutsideError if it leaves the repository of that configuration."""
-    found = owner.find(name, base)
-    place = found or base / name.replace("\0", "")
-    return RuleFolder(place, name, owner if owner is scanned else Repository(place))
-
-
-def _is_strings(value: Json) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _is_score(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
-
-
-def _is_within(limit: Limit) -> Callable[[Json], bool]:
-    def holds(value: Json) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and limit.least <= value <= limit.most
-
-    return holds
-
-
-_FIELDS: dict[str, tuple[Callable[[Json], bool], str]] = {
-    "min-score": (_is_score, "a whole number from 0 to 100"),
-    "fail-on": (lambda v: v in [s.label for s in Severity], "one of critical, high, medium, low"),
-    "kubernetes-version": (lambda v: isinstance(v, str), "a version in quotes, such as '1.30'"),
-    "select": (_is_strings, "a list of rule ids"),
-    "ignore": (_is_strings, "a list of rule ids"),
-    "rules": (_is_strings, "a list of folders with rule files"),
-    "allow-empty": (lambda v: isinstance(v, bool), "true or false"),
-    "charts": (lambda v: isinstance(v, list), "a list of charts, each with a path and its releases"),
-    "repositories": (_is_strings, "a list of URLs by which Argo CD and Flux name this repository"),
-    "helm-degraded": (lambda v: isinstance(v, bool), "true or false"),
-    **{
-        limit.key: (_is_within(limit), f"a whole number of {limit.unit} from {limit.least:,} to {limit.most:,}")
-        for limit in LIMITS
-    },
-}
 
 _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
+_KNOWN = (
+    "min-score",
+    "fail-on",
+    "kubernetes-version",
+    "select",
+    "ignore",
+    "rules",
+    "allow-empty",
+    "charts",
+    "repositories",
+    "helm-degraded",
+    *(limit.key for limit in LIMITS),
+)
 
 
-def _check(key: str, value: Json) -> None:
-    """Raises ValueError for an unknown field, for one that no file may set, and for a value that does not fit."""
-    if key in _PROGRAMS:
-        flag = f"--{key}, or with KGATE_SCAN_{key.upper().replace('-', '_')}"
-        raise ValueError(f"'{key}' is not taken from a file, which a pull request may change; name it with {flag}")
-    if key not in _FIELDS:
-        import difflib
+def _refuse_programs(fields: FileFields) -> None:
+    for key in _PROGRAMS:
+        if fields.node(key) is not None:
+            flag = f"--{key}, or with KGATE_SCAN_{key.upper().replace('-', '_')}"
+            message = f"{key} is not taken from a file, which a pull request may change; name the program with {flag}"
+            fields.fault(message, key)
 
-        near = difflib.get_close_matches(key, list(_FIELDS), n=1)
-        raise ValueError(f"unknown field '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-    holds, wanted = _FIELDS[key]
-    if value is not None and not holds(value):
-        raise ValueError(f"'{key}' must be {wanted}")
+
+def _kubernetes_version(fields: FileFields) -> str | None:
+    text = fields.text("kubernetes-version")
+    try:
+        pss.parse_version(text or "latest")
+    except ConfigError as error:
+        fields.fault(str(error), "kubernetes-version")
+    return text or None
+
+
+def _texts(fields: FileFields, name: str, of: str) -> tuple[str, ...]:
+    return tuple(text for _, text in fields.texts(name, of))
+
+
+def _rule_folders(fields: FileFields, base: Path, owner: Repository, scanned: Repository) -> Iterator[RuleFolder]:
+    """The folders of ``rules``, none of which may leave the repository of the configuration."""
+    for index, name in fields.texts("rules", "folders with rule files"):
+        try:
+            place = owner.find(name, base) or base / name.replace("\0", "")
+        except OutsideError as error:
+            fields.fault(str(error), "rules", index)
+        else:
+            yield RuleFolder(place, name, owner if owner is scanned else Repository(place))
+
+
+def _charts(fields: FileFields, folder: Path, repository: Repository) -> tuple[ChartRequest, ...]:
+    if not fields.has("charts"):
+        return ()
+    from kgate.rendering.helm.releases import parse_charts
+
+    return tuple(parse_charts(fields, folder, repository))
+
+
+def _limits(fields: FileFields) -> Iterator[tuple[Limit, AskedLimit]]:
+    for limit in LIMITS:
+        value = fields.number(limit.key, limit.least, limit.most, limit.unit)
+        if value is not None:
+            yield limit, AskedLimit(value, fields.line(limit.key))
 
 
 def settle(
@@ -212,65 +215,66 @@ def settle(
 
     Raises ConfigError.
     """
-    values: Mapping[str, Any] = config.values if config else {}
-
-    def pick(given: Any, key: str, default: Any) -> Any:
-        return values.get(key, default) if given in (None, ()) else given
-
-    fail_on = pick(options.fail_on, "fail-on", None)
+    file = config or ConfigFile()
+    min_scores = (options.min_score, file.min_score, DEFAULT_MIN_SCORE)
+    fail_on = options.fail_on or file.fail_on
     own_folders = tuple(RuleFolder.named(name, untrusted) for name in options.rules)
     return Settings(
-        repository=open_repository(repository.root, tuple(values.get("repositories") or ())),
+        repository=open_repository(repository.root, file.repositories),
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
-        min_score=pick(options.min_score, "min-score", DEFAULT_MIN_SCORE),
+        min_score=next(score for score in min_scores if score is not None),
         fail_on=Severity.parse(fail_on) if fail_on else None,
-        minor=pss.parse_version(pick(options.kubernetes_version, "kubernetes-version", "latest")),
-        select=tuple(pick(options.select, "select", ())),
-        ignore=tuple(pick(options.ignore, "ignore", ())),
-        rule_folders=own_folders or (config.rule_folders if config else ()),
-        allow_empty=bool(pick(options.allow_empty, "allow-empty", False)),
+        minor=pss.parse_version(_version(options, file) or "latest"),
+        select=options.select or file.select,
+        ignore=options.ignore or file.ignore,
+        rule_folders=own_folders or file.rule_folders,
+        allow_empty=_either(options.allow_empty, file.allow_empty),
         jobs=options.jobs,
-        timeout=_limited(TIMEOUT, options.timeout, values),
-        notes=tuple(_notes(options, config)) if config else (),
-        rendering=_render_settings(options, config, pick),
+        timeout=_lower(TIMEOUT, options.timeout, file),
+        notes=tuple(_notes(options, file)),
+        rendering=_render_settings(options, file),
     )
 
 
-def _limited(limit: Limit, given: int | None, values: Mapping[str, Any]) -> int:
-    """The limit by flag or environment, or its default, and less if the file says so."""
+def _either(given: bool | None, in_file: bool) -> bool:
+    return in_file if given is None else given
+
+
+def _version(options: Options, file: ConfigFile) -> str | None:
+    return file.kubernetes_version if options.kubernetes_version is None else options.kubernetes_version
+
+
+def _lower(limit: Limit, given: int | None, file: ConfigFile) -> int:
+    """The limit that a flag or the environment sets, or its default, and less if the file says so."""
     most = limit.default if given is None else given
-    return int(min(most, values.get(limit.key, most)))
+    asked = file.limits.get(limit)
+    return min(most, asked.value) if asked else most
 
 
-def _notes(options: Options, config: ConfigFile) -> Iterator[Note]:
+def _notes(options: Options, file: ConfigFile) -> Iterator[Note]:
     """What the file asks for and does not get."""
     given = {TIMEOUT: options.timeout, RENDER_TIMEOUT: options.render_timeout, RENDER_MEMORY: options.render_memory}
-    for limit, flag in given.items():
-        most = limit.default if flag is None else flag
-        asked = config.values.get(limit.key, most)
-        if asked > most:
-            message = f"'{limit.key}' stays at {most} {limit.unit}: a file may only lower it; --{limit.key} raises it"
-            yield Note(config.shown, config.lines[limit.key], message)
+    for limit, asked in file.limits.items():
+        got = _lower(limit, given[limit], file)
+        if asked.value > got:
+            message = f"{limit.key} stays at {got} {limit.unit}: a file may only lower it; --{limit.key} raises it"
+            yield Note(file.shown, asked.line, message)
 
 
-def _render_settings(
-    options: Options, config: ConfigFile | None, pick: Callable[[Any, str, Any], Any]
-) -> RenderSettings:
+def _render_settings(options: Options, file: ConfigFile) -> RenderSettings:
     """What steers rendering. Programs, and what opens the network, are taken from flags and environment alone: a pull
     request may change the file."""
-    values: Mapping[str, Any] = config.values if config else {}
     programs = {"helm": options.helm_bin, "kubectl": options.kubectl_bin, "kustomize": options.kustomize_bin}
     render_options = RenderOptions(
         helm_dependency_build=options.helm_dependency_build,
-        helm_degraded=bool(pick(options.helm_degraded, "helm-degraded", False)),
+        helm_degraded=_either(options.helm_degraded, file.helm_degraded),
         allow_remote=options.allow_remote,
-        seconds=_limited(RENDER_TIMEOUT, options.render_timeout, values),
-        memory=_limited(RENDER_MEMORY, options.render_memory, values) << 20,
-        kubernetes_version=pick(options.kubernetes_version, "kubernetes-version", None),
+        seconds=_lower(RENDER_TIMEOUT, options.render_timeout, file),
+        memory=_lower(RENDER_MEMORY, options.render_memory, file) << 20,
+        kubernetes_version=_version(options, file),
     )
-    charts = config.charts if config else ()
-    return RenderSettings(render_options, programs, charts)
+    return RenderSettings(render_options, programs, file.charts)
 
 
 def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:

@@ -39,8 +39,8 @@ def test_no_program_is_taken_from_a_file(tmp_path: Path, name: str, value: str) 
     result = kgate("scan", ".", cwd=repository(tmp_path, f"min-score: 0\n{name}-bin: {value}\n"))
     assert result.code == 2, result
     variable = f"KGATE_SCAN_{name.upper()}_BIN"
-    assert f"kgate.yaml:2: '{name}-bin' is not taken from a file" in result.err
-    assert f"name it with --{name}-bin, or with {variable}" in result.err
+    assert f"kgate.yaml:2: {name}-bin is not taken from a file" in result.err
+    assert f"name the program with --{name}-bin, or with {variable}" in result.err
 
 
 MARKERS = {
@@ -108,7 +108,7 @@ def test_what_a_file_asks_for_and_does_not_get_is_told(tmp_path: Path) -> None:
     result = kgate("scan", ".", "-f", "json", cwd=folder)
     assert result.code == 0, result
     (note,) = json.loads(result.out)["notes"]
-    message = "'render-memory' stays at 1024 MiB: a file may only lower it; --render-memory raises it"
+    message = "render-memory stays at 1024 MiB: a file may only lower it; --render-memory raises it"
     assert (note["path"], note["line"], note["message"]) == ("kgate.yaml", 2, message)
 
 
@@ -120,7 +120,7 @@ LIMIT_VALUES = ["0", "-1", "99999999999999", "9223372036854775807", "1" * 5000, 
 def test_a_limit_out_of_its_range_is_refused_in_a_file(tmp_path: Path, key: str, value: str) -> None:
     result = kgate("scan", ".", cwd=repository(tmp_path, f"# first\n{key}: {value}\n"))
     assert result.code == 2, result
-    assert f"kgate.yaml:2: '{key}' must be a whole number of " in result.err
+    assert f"kgate.yaml:2: {key} must be a whole number of " in result.err
 
 
 @pytest.mark.parametrize("value", ["0", "99999999999999", "9223372036854775807", "1" * 5000, "much", "nan"])
@@ -132,6 +132,39 @@ def test_a_limit_out_of_its_range_is_refused(tmp_path: Path, key: str, value: st
     env = {f"KGATE_SCAN_{key.upper().replace('-', '_')}": value} if way == "environment" else {}
     result = kgate("scan", ".", *flags, cwd=folder, env=env)
     assert (result.code, f"--{key}" in result.err) == (2, True), result
+
+
+# -------------------------------------------------------------------------------- the line of a fault
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        pytest.param(
+            "min-score: 1\ncharts:\n- path: web\n- path: web\n  releases:\n  - namespace: shop\n    name: 7\n",
+            7,
+            "charts[1].releases[0].name must be a string; put it in quotes",
+            id="a field of a release",
+        ),
+        pytest.param(
+            "rules:\n- own\n- ../own\n", 3, "'../own' leads out of the repository, and is not followed", id="a folder"
+        ),
+        pytest.param("ignore:\n- host-pid\n-\n  - a\n", 4, "ignore[1] must be a string; put it in quotes", id="an id"),
+        pytest.param("# nothing\nhelm-degraded: maybe\n", 2, "helm-degraded must be true or false", id="a flag"),
+    ],
+)
+def test_a_fault_is_reported_at_its_own_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+    for name in ("own/a.yaml", "web/Chart.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    result = kgate("scan", ".", cwd=repository(tmp_path, text))
+    assert result.code == 2, result
+    assert f"kgate.yaml:{line}: {message}" in result.err
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "---\n", "null"])
+def test_a_file_that_says_nothing_changes_nothing(tmp_path: Path, text: str) -> None:
+    assert settings(tmp_path, text, Options()) == settings(tmp_path, "{}", Options())
 
 
 # ----------------------------------------------------------------------------------- every other key
@@ -200,11 +233,11 @@ def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
     ("text", "words"),
     [
         pytest.param("min-score: 1\nmin-score: 2\n", "key 'min-score' stands here and in line 1", id="a key twice"),
-        pytest.param("<<: {min-score: 101}\n", "'min-score' must be a whole number", id="a merged key"),
+        pytest.param("<<: {min-score: 101}\n", "min-score must be a whole number", id="a merged key"),
         pytest.param("? [a]\n: b\n", "a mapping key must be a string", id="a key that is a list"),
         pytest.param("null: b\n", "a mapping key must be a string", id="a key that is null"),
-        pytest.param("--- {}\n--- {}\n", "a configuration holds one mapping", id="two documents"),
-        pytest.param("---\n---\nmin-score: 1\n", "a configuration holds one mapping", id="an empty document first"),
+        pytest.param("--- {}\n--- {}\n", "must hold one mapping", id="two documents"),
+        pytest.param("---\n---\nmin-score: 1\n", "must hold one mapping", id="an empty document first"),
         pytest.param("1: 2\n", "unknown field '1'", id="a key that is a number"),
     ],
 )

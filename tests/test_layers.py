@@ -17,6 +17,7 @@ FLOW = (
     ("repository", "yamltree.linehash", "yamltree.spelling", "yamltree.streams"),
     ("yamltree.nodes",),
     ("yamltree.text",),
+    ("yamltree.fields",),
     ("kubernetes.podspec", "kubernetes.pss"),
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),

@@ -1,17 +1,17 @@
-"""sources/releases.py: what a chart is rendered for when no GitOps object says it."""
+"""releases.py: what a chart is rendered for when no GitOps object says it."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from kgate.model import Json
 from kgate.rendering.helm.releases import default_releases, parse_charts, release_name
 from kgate.rendering.requests import ChartRequest, Release, ValuesFile
 from kgate.repository import Repository
-from kgate.yamltree.nodes import compose
+from kgate.yamltree.fields import UserFile
 from tests.gitops.objects import Shop, make_shop
 
 
@@ -61,8 +61,10 @@ def test_values_of_a_folder_outside_are_not_looked_for(shop: Shop, tmp_path: Pat
 
 
 def parsed(text: str, folder: Path) -> tuple[ChartRequest, ...]:
-    value: Json = next(compose(text)).value
-    return parse_charts(value, folder, Repository(folder))
+    """The requests of a kgate.yaml whose ``charts`` begin in line 2."""
+    whole = f"charts:\n{textwrap.indent(text, ' ')}"
+    fields = UserFile.parse(whole.encode(), "kgate.yaml", ValueError).fields()
+    return tuple(parse_charts(fields, folder, Repository(folder)))
 
 
 def test_all_fields(shop: Shop) -> None:
@@ -111,69 +113,108 @@ def test_an_archive(shop: Shop) -> None:
 
 
 def test_no_charts(shop: Shop) -> None:
-    assert parse_charts(None, shop.root, Repository(shop.root)) == ()
-    assert parse_charts([], shop.root, Repository(shop.root)) == ()
+    assert parsed("null", shop.root) == ()
+    assert parsed("[]", shop.root) == ()
 
 
-WRONG = {
-    "no list": ("{}", "charts must be a list of charts, each with a path"),
-    "no mapping": ("[a]", "charts[0] must be a mapping with path, releases"),
-    "no path": ("[{}]", "charts[0].path is missing: name the folder of the chart, or its .tgz archive"),
-    "path is too long for a name": (
+RELEASE = "- path: charts/web\n  releases:\n  - namespace: shop\n    "
+WRONG = [
+    pytest.param("{}", 1, "charts must be a list of charts, each with a path", id="no list"),
+    pytest.param("[a]", 2, "charts[0] must be a mapping", id="no mapping"),
+    pytest.param(
+        "[{}]", 2, "charts[0].path is missing: name the folder of the chart, or its .tgz archive", id="no path"
+    ),
+    pytest.param(
         f"[{{path: {'a' * 300}}}]",
+        2,
         f"charts[0].path: '{'a' * 300}' is neither a folder with a Chart.yaml nor a .tgz archive",
+        id="path is too long for a name",
     ),
-    "path is no string": ("[{path: 1}]", "charts[0].path must be a string; put it in quotes"),
-    "path is no chart": (
-        "[{path: plain}]",
-        "charts[0].path: 'plain' is neither a folder with a Chart.yaml nor a .tgz archive",
+    pytest.param("[{path: 1}]", 2, "charts[0].path must be a string; put it in quotes", id="path is no string"),
+    pytest.param(
+        "- path: charts/web\n- releases: []\n  path: plain",
+        4,
+        "charts[1].path: 'plain' is neither a folder with a Chart.yaml nor a .tgz archive",
+        id="path is no chart",
     ),
-    "NUL": ('[{path: "a\\0"}]', "a path cannot hold the character NUL"),
-    "misspelt": (
-        "[{path: charts/web, release: []}]",
-        "charts[0] has an unknown field 'release'; did you mean 'releases'?",
+    pytest.param('[{path: "a\\0"}]', 2, "charts[0].path cannot hold the character NUL", id="NUL"),
+    pytest.param(
+        "- path: charts/web\n  release: []",
+        3,
+        "unknown field 'release' in charts[0]; did you mean 'releases'?",
+        id="misspelt",
     ),
-    "unknown": ("[{path: charts/web, x: 1}]", "charts[0] has an unknown field 'x'; known are path, releases"),
-    "releases": ("[{path: charts/web, releases: {}}]", "charts[0].releases must be a list of releases"),
-    "misspelt in a release": (
-        "[{path: charts/web, releases: [{setstring: []}]}]",
-        "charts[0].releases[0] has an unknown field 'setstring'; did you mean 'set-string'?",
+    pytest.param(
+        "- path: charts/web\n  x:\n",
+        3,
+        "unknown field 'x' in charts[0]; known are path, releases",
+        id="unknown, and null",
     ),
-    "name": (
-        "[{path: charts/web, releases: [{name: Web}]}]",
-        (
-            "charts[0].releases[0].name: 'Web' is no name of a release: at most 53 small letters, digits and dashes, "
-            "as Helm wants it"
-        ),
+    pytest.param(
+        "- path: charts/web\n  releases: {}", 3, "charts[0].releases must be a list of releases", id="releases"
     ),
-    "values is no list": (
-        "[{path: charts/web, releases: [{values: a.yaml}]}]",
-        "charts[0].releases[0].values must be a list of strings",
+    pytest.param(
+        f"{RELEASE}setstring: []",
+        5,
+        "unknown field 'setstring' in charts[0].releases[0]; did you mean 'set-string'?",
+        id="misspelt in a release",
     ),
-    "missing values": (
-        "[{path: charts/web, releases: [{values: [a.yaml]}]}]",
-        "charts[0].releases[0].values[0]: there is no file 'a.yaml' beside kgate.yaml or in the chart",
+    pytest.param(
+        f"{RELEASE}name: Web",
+        5,
+        "charts[0].releases[0].name: 'Web' is not a name of a release: at most 53 small letters, digits and dashes, "
+        "as Helm wants it",
+        id="name",
     ),
-    "set": (
-        "[{path: charts/web, releases: [{set: [a]}]}]",
+    pytest.param(
+        f"{RELEASE}values: a.yaml", 5, "charts[0].releases[0].values must be a list of strings", id="values is no list"
+    ),
+    pytest.param(
+        f"{RELEASE}values:\n    - values-eu.yaml\n    - a.yaml",
+        7,
+        "charts[0].releases[0].values[1]: there is no file 'a.yaml' next to kgate.yaml or in the chart",
+        id="missing values",
+    ),
+    pytest.param(
+        f"{RELEASE}values: [../a.yaml, ../../../a.yaml]",
+        5,
+        "charts[0].releases[0].values[0]: '../a.yaml' leads out of the repository, and is not followed",
+        id="values outside",
+    ),
+    pytest.param(
+        f"{RELEASE}set: [a]",
+        5,
         "charts[0].releases[0].set[0] must have the form name=value, such as 'image.tag=1.2'",
+        id="set",
     ),
-    "version": (
-        "[{path: charts/web, releases: [{kubernetes-version: latest}]}]",
+    pytest.param(
+        f"{RELEASE}set-string: [-f=a]",
+        5,
+        "charts[0].releases[0].set-string[0]: '-f=a' starts with '-', which helm takes for an option",
+        id="an option",
+    ),
+    pytest.param(
+        f"{RELEASE}kubernetes-version: latest",
+        5,
         "charts[0].releases[0].kubernetes-version must be a version in quotes, such as '1.30'",
+        id="version",
     ),
-    "version is a number": (
-        "[{path: charts/web, releases: [{kubernetes-version: 1.3}]}]",
+    pytest.param(
+        f"{RELEASE}kubernetes-version: 1.3",
+        5,
         "charts[0].releases[0].kubernetes-version must be a string; put it in quotes",
+        id="version is a number",
     ),
-    "API versions": (
-        "[{path: charts/web, releases: [{api-versions: [1]}]}]",
+    pytest.param(
+        f"{RELEASE}api-versions: [1]",
+        5,
         "charts[0].releases[0].api-versions[0] must be a string; put it in quotes",
+        id="API versions",
     ),
-}
+]
 
 
-@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong(shop: Shop, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+@pytest.mark.parametrize(("text", "line", "message"), WRONG)
+def test_what_is_wrong(shop: Shop, text: str, line: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(f'kgate.yaml:{line}: {message}')}$"):
         parsed(text, shop.root)

@@ -1,0 +1,200 @@
+"""Reads the YAML that users write: every field is checked for its type, every fault is reported at its own line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol, Self
+
+from kgate.model import Json, Pointer, child_pointer, field_path, pointer_tokens
+from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.yamltree.text import decode
+
+
+class Faults(Protocol):
+    """What becomes of a fault in a field."""
+
+    def add(self, pointer: Pointer, message: str) -> None:
+        """Raises an error that names the place of the field, or records one; then the field counts as absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A mapping that a user wrote; ``pointer`` leads to it from the root that ``faults`` knows.
+
+    A null is an absent field, and so is a field of the wrong type, where faults are recorded and not raised.
+    """
+
+    body: Mapping[str, Json]
+    pointer: Pointer
+    faults: Faults
+
+    def fault(self, message: str, *names: str | int) -> None:
+        """Reports what is wrong with a field, or with the mapping itself."""
+        self.faults.add(child_pointer(self.pointer, *names), message)
+
+    def name(self, *names: str | int) -> str:
+        """A field's path, as Kubernetes writes it: ``spec.source.path``."""
+        return field_path(child_pointer(self.pointer, *names))
+
+    def has(self, name: str) -> bool:
+        """True if a field is there and not null."""
+        return self.body.get(name) is not None
+
+    def text(self, name: str) -> str:
+        """A string; empty if absent."""
+        value = self._typed(name, str, "a string; put it in quotes")
+        return value if isinstance(value, str) else ""
+
+    def needed(self, name: str, hint: str = "") -> str:
+        """A string that must be there; ``hint`` ends the message about one that is not."""
+        value = self.text(name)
+        if self.body.get(name) in (None, ""):
+            self.fault(f"{self.name(name)} is missing{hint}", name)
+        return value
+
+    def one_of(self, name: str, choices: Sequence[str]) -> str:
+        """One of some words; empty if absent."""
+        value = self.body.get(name)
+        if value is None or (isinstance(value, str) and value in choices):
+            return value or ""
+        self.fault(f"{self.name(name)} must be one of {', '.join(choices)}", name)
+        return ""
+
+    def flag(self, name: str) -> bool:
+        """A boolean; False if absent."""
+        return self._typed(name, bool, "true or false") is True
+
+    def number(self, name: str, least: int, most: int, unit: str = "") -> int | None:
+        """A whole number within a range, of a unit such as ``seconds``; None if absent."""
+        value = self.body.get(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and least <= value <= most):
+            return value
+        kind = f"a whole number of {unit}" if unit else "a whole number"
+        self.fault(f"{self.name(name)} must be {kind} from {least:,} to {most:,}", name)
+        return None
+
+    def section(self, name: str) -> Self:
+        """A mapping; an empty one if absent."""
+        value = self._typed(name, dict, "a mapping")
+        return self._below(value if isinstance(value, dict) else {}, name)
+
+    def sections(self, name: str, of: str = "") -> Iterator[Self]:
+        """The mappings of a list, each with its place."""
+        for index, value in enumerate(self.items(name, of)):
+            if isinstance(value, dict):
+                yield self._below(value, name, index)
+            else:
+                self.fault(f"{self.name(name, index)} must be a mapping", name, index)
+
+    def items(self, name: str, of: str = "") -> list[Json]:
+        """A list; an empty one if absent. ``of`` says in a message what it lists, such as ``rule ids``."""
+        value = self._typed(name, list, f"a list of {of}" if of else "a list")
+        return value if isinstance(value, list) else []
+
+    def texts(self, name: str, of: str = "") -> Iterator[tuple[int, str]]:
+        """The strings of a list, each with its index."""
+        for index, value in enumerate(self.items(name, of)):
+            if isinstance(value, str):
+                yield index, value
+            else:
+                self.fault(f"{self.name(name, index)} must be a string; put it in quotes", name, index)
+
+    def text_or_texts(self, name: str) -> tuple[str, ...]:
+        """The strings of a list, or a string that stands for a list of one."""
+        if isinstance(self.body.get(name), str):
+            return (self.body[name],)
+        return tuple(text for _, text in self.texts(name, "strings"))
+
+    def strings(self, name: str) -> dict[str, str]:
+        """A mapping of strings to strings."""
+        section = self.section(name)
+        return {key: value for key in section.body if (value := section.text(key)) or section.body[key] == ""}
+
+    def _below(self, body: Mapping[str, Json], *names: str | int) -> Self:
+        return replace(self, body=body, pointer=child_pointer(self.pointer, *names))
+
+    def _typed(self, name: str, wanted: type, words: str) -> Json:
+        value = self.body.get(name)
+        if value is None or isinstance(value, wanted):
+            return value
+        self.fault(f"{self.name(name)} must be {words}", name)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFile:
+    """A YAML file of one mapping whose first fault is raised, as ``error("file:line: message")``."""
+
+    path: str
+    text: str
+    root: Node
+    error: Callable[[str], Exception]
+
+    @classmethod
+    def parse(cls, data: bytes, path: str, error: Callable[[str], Exception]) -> UserFile:
+        """A file from its bytes; an empty one is an empty mapping. Raises what ``error`` makes."""
+        try:
+            text = decode(data)
+            roots = list(compose(text)) or list(compose("{}"))
+        except UnicodeDecodeError:
+            raise error(f"{path}: is not UTF-8 text") from None
+        except ManifestError as fault:
+            raise error(f"{path}:{fault.line}: {fault}") from None
+        if len(roots) != 1 or (roots[0].fields is None and roots[0].value is not None):
+            raise error(f"{path}: must hold one mapping")
+        return cls(path, text, roots[0], error)
+
+    def fields(self) -> FileFields:
+        """The fields of the file."""
+        return FileFields(self.root.value or {}, "", self)
+
+    def add(self, pointer: Pointer, message: str) -> NoReturn:
+        """Raises the error, with the line of the field."""
+        raise self.error(f"{self.path}:{self.line(pointer)}: {message}")
+
+    def line(self, pointer: Pointer) -> int:
+        """The line, from 1, of a field's key, of an item, or of the nearest parent of what is absent."""
+        node, line = self.root, self.root.start.line
+        for token in pointer_tokens(pointer):
+            member = node.child(token)
+            if member is None:
+                break
+            line = node.fields[token][0].line if node.fields is not None else member.start.line
+            node = member
+        return line + 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileFields(Fields):
+    """A mapping in a file of its own kind, whose fields are all known."""
+
+    faults: UserFile
+
+    def fault(self, message: str, *names: str | int) -> NoReturn:
+        """Raises the error about a field, or about the mapping itself."""
+        self.faults.add(child_pointer(self.pointer, *names), message)
+
+    def node(self, *names: str | int) -> Node | None:
+        """A field with its place and its nulls; without names, the mapping itself."""
+        return self.faults.root.at(child_pointer(self.pointer, *names))
+
+    def line(self, *names: str | int) -> int:
+        """The line of a field, from 1."""
+        return self.faults.line(child_pointer(self.pointer, *names))
+
+    def only(self, known: Sequence[str]) -> None:
+        """Reports every field, null or not, that is not among the known ones, with the one that may be meant."""
+        node, where = self.node(), f" in {self.name()}" if self.pointer else ""
+        for name in (node.fields or ()) if node is not None else ():
+            if name not in known:
+                hint = suggestion(name, known) or f"; known are {', '.join(known)}"
+                self.fault(f"unknown field '{name}'{where}{hint}", name)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The end of a message that offers the word most like an unknown one; empty if none is like it."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
