@@ -1,0 +1,171 @@
+"""The bytes of one rule file -> Rule, checked field by field. The format: CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from kgate.errors import RuleError
+from kgate.model import Example, PssCheck, Reference, Rule, Severity, Versions
+from kgate.rules import cel, fieldpath
+from kgate.yamltree.fields import FileFields, UserFile
+
+TARGETS = ("container", "pod", "resource")
+PSS_LEVELS = ("baseline", "restricted")
+_REQUIRED = (
+    "id",
+    "title",
+    "severity",
+    "points",
+    "target",
+    "expression",
+    "message",
+    "rationale",
+    "remediation",
+    "examples",
+)
+_OPTIONAL = ("pss", "kubernetes", "each", "kinds", "fields", "includes", "references", "tags", "equivalents")
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_VERSION_BOUND = re.compile(r"(>=|<)1\.(\d+)")
+_VERSION = re.compile(r"1\.(\d+)")
+_PATH = re.compile(r"[A-Za-z_][\w-]*(\[\*\]|\.\*)?(\.[A-Za-z_][\w-]*(\[\*\]|\.\*)?)*")
+
+
+def read(data: bytes, stem: str, path: str) -> Rule:
+    """The rule of a file, with its expression compiled once to check it. Raises RuleError with file and line."""
+    fields = UserFile.parse(data, path, RuleError).fields()
+    rule = _rule(fields, stem)
+    _check_expression(fields, rule)
+    return rule
+
+
+def read_trusted(data: bytes, stem: str, path: str) -> Rule:
+    """The rule of a file of kgate's own, whose expression the tests have checked."""
+    return _rule(UserFile.parse(data, path, RuleError).fields(), stem)
+
+
+def _rule(fields: FileFields, stem: str) -> Rule:
+    fields.only((*_REQUIRED, *_OPTIONAL))
+    for key in _REQUIRED:
+        if not fields.has(key):
+            fields.fault(f"{key} is missing", key)
+    _check_id(fields, stem)
+    targets, kinds = _targets(fields)
+    return Rule(
+        id=stem,
+        title=_text(fields, "title"),
+        severity=Severity.parse(fields.one_of("severity", [severity.label for severity in reversed(Severity)])),
+        points=fields.number("points", 1, 10) or 1,
+        targets=targets,
+        expression=_text(fields, "expression"),
+        message=_text(fields, "message"),
+        each=_paths(fields, "each"),
+        kinds=kinds,
+        fields=_paths(fields, "fields"),
+        pss=tuple(_pss(fields)),
+        versions=_versions(fields),
+        includes=fields.text_or_texts("includes"),
+        rationale=_text(fields, "rationale"),
+        remediation=_text(fields, "remediation"),
+        references=tuple(_references(fields)),
+        tags=fields.text_or_texts("tags"),
+        equivalents=tuple(_equivalents(fields.section("equivalents"))),
+        good=tuple(_examples(fields.section("examples"), "good")),
+        bad=tuple(_examples(fields.section("examples"), "bad")),
+        path=fields.faults.path,
+    )
+
+
+def _text(fields: FileFields, name: str) -> str:
+    return fields.text(name).strip()
+
+
+def _check_id(fields: FileFields, stem: str) -> None:
+    if _text(fields, "id") != stem:
+        fields.fault(f"id must be the name of the file, '{stem}'", "id")
+    if not _ID.fullmatch(stem):
+        fields.fault("id must be in kebab case, such as host-network", "id")
+
+
+def _targets(fields: FileFields) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields ``target`` and ``kinds``."""
+    targets, kinds = fields.text_or_texts("target"), fields.text_or_texts("kinds")
+    if not targets or any(target not in TARGETS for target in targets):
+        fields.fault(f"target must be one or more of {', '.join(TARGETS)}", "target")
+    if ("resource" in targets) != bool(kinds):
+        fields.fault("kinds goes with target 'resource': it lists the kinds that the rule is about", "kinds")
+    return targets, kinds
+
+
+def _paths(fields: FileFields, key: str) -> tuple[str, ...]:
+    paths = fields.text_or_texts(key)
+    for index, path in enumerate(paths):
+        if not _PATH.fullmatch(path):
+            message = f"'{path}' is not a field path such as securityContext.capabilities.add[*]"
+            fields.fault(message, key, index)
+    return paths
+
+
+def _pss(fields: FileFields) -> Iterator[PssCheck]:
+    """The checks of ``pss``: a mapping or a list of them."""
+    is_list = isinstance(fields.body.get("pss"), list)
+    for check in fields.sections("pss") if is_list else [fields.section("pss")] if fields.has("pss") else []:
+        check.only(("level", "check", "replaces"))
+        check.needed("level")
+        level = check.one_of("level", PSS_LEVELS)
+        yield PssCheck(level, check.needed("check"), check.text("replaces") or None)
+
+
+def _versions(fields: FileFields) -> Versions:
+    """A range such as '>=1.8', '<1.25' or '>=1.8 <1.25'."""
+    bounds = {}
+    for word in fields.text("kubernetes").split():
+        match = _VERSION_BOUND.fullmatch(word)
+        if not match:
+            fields.fault("kubernetes must be a range such as '>=1.8' or '>=1.8 <1.25'", "kubernetes")
+        bounds[match[1]] = int(match[2])
+    return Versions(bounds.get(">=", 0), bounds.get("<"))
+
+
+def _references(fields: FileFields) -> Iterator[Reference]:
+    for reference in fields.sections("references"):
+        reference.only(("title", "url"))
+        yield Reference(reference.needed("title"), reference.needed("url"))
+
+
+def _equivalents(peers: FileFields) -> Iterator[tuple[str, str]]:
+    """Pairs of (peer, id), in the order of the file."""
+    for peer in peers.body:
+        yield from ((peer, name) for name in peers.text_or_texts(peer))
+
+
+def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
+    fields.only(("good", "bad"))
+    if not fields.items(kind):
+        fields.fault(f"{fields.name(kind)} must list at least one example", kind)
+    for index, example in enumerate(fields.sections(kind)):
+        version = example.text("kubernetes")
+        minor = _VERSION.fullmatch(version)
+        if version and not minor:
+            example.fault(f"{example.name('kubernetes')} must be a version such as '1.24'", "kubernetes")
+        body = {key: value for key, value in example.body.items() if key != "kubernetes"}
+        text = _as_written(fields, kind, index)
+        yield Example(body, text, int(minor[1]) if minor else None)
+
+
+def _as_written(fields: FileFields, kind: str, index: int) -> str:
+    """The text of an example, with its comments, as if it were alone in a file."""
+    node = fields.node(kind, index)
+    assert node is not None
+    text = fields.faults.text[node.start.index : node.end.index]
+    return textwrap.dedent(" " * node.start.column + text).rstrip()
+
+
+def _check_expression(fields: FileFields, rule: Rule) -> None:
+    try:
+        cel.check(rule.expression)
+        for target in rule.targets:
+            cel.check(fieldpath.quantified(rule.expression, target, rule.each))
+    except cel.CelError as error:
+        fields.fault(f"the expression is not valid CEL: {error}", "expression")
