@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.repository import Repository
 from kgate.urls import shown_url
 
@@ -10,7 +10,7 @@ _USUAL = frozenset({"", "HEAD", "main", "master", "refs/heads/main", "refs/heads
 """Revisions that mean the branch that pull requests go to, by convention."""
 
 
-def note_repository(source: Fields, field: str, repository: Repository) -> None:
+def note_repository(source: ObjectFields, field: str, repository: Repository) -> None:
     """A note where the URL in a field is taken for this repository, but is none of those that it is known by."""
     url = source.text(field)
     if not repository.is_known_as(url):
@@ -18,14 +18,14 @@ def note_repository(source: Fields, field: str, repository: Repository) -> None:
         source.note(f"{message}; list it in repositories of kgate.yaml if it is", field)
 
 
-def note_revision(source: Fields, field: str) -> None:
+def note_revision(source: ObjectFields, field: str) -> None:
     """A note where a revision is named that may not be this checkout."""
     revision = source.text(field)
     if revision not in _USUAL:
         source.note(f"{source.name(field)} '{revision}' is taken for this checkout, which is what is judged", field)
 
 
-def note_flux_source(source: Fields, url: str, reference: Fields, repository: Repository) -> None:
+def note_flux_source(source: ObjectFields, url: str, reference: ObjectFields, repository: Repository) -> None:
     """The same for the spec of a Flux source, and for the layers that it takes of an artifact.
 
     The notes stand at ``reference``, which names the source.

@@ -11,7 +11,7 @@ from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
 from kgate.gitops.argocd.kustomize import kustomization
 from kgate.gitops.assumptions import note_repository, note_revision
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.model import Json
 from kgate.rendering import detect
 from kgate.rendering.requests import ChartRequest, Request
@@ -28,12 +28,12 @@ _SURE = {
 about, which are not all, and which the API server leaves of it."""
 
 
-def plan_application(application: Fields, repository: Repository, requested_by: str) -> Iterator[Request]:
+def plan_application(application: ObjectFields, repository: Repository, requested_by: str) -> Iterator[Request]:
     """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
     spec = application.section("spec")
     sources = sources_of(spec)
     if not sources:
-        spec.problem("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
+        spec.fault("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
     deployment = Deployment(
         repository=repository,
         name=application.section("metadata").argument("name"),
@@ -46,7 +46,7 @@ def plan_application(application: Fields, repository: Repository, requested_by: 
         yield from _plan_source(source, deployment)
 
 
-def sources_of(spec: Fields) -> list[Fields]:
+def sources_of(spec: ObjectFields) -> list[ObjectFields]:
     """The sources of an Application: the dry source before ``sources`` before ``source``, as Argo CD has it."""
     hydrator = spec.section("sourceHydrator")
     if hydrator.body.get("drySource") is not None:
@@ -57,7 +57,7 @@ def sources_of(spec: Fields) -> list[Fields]:
     return [spec.section("source")]
 
 
-def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
+def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Request]:
     url, chart, path = source.needed("repoURL"), source.text("chart"), source.text("path")
     if not url or (not path and not chart and source.text("ref")):
         return
@@ -72,15 +72,15 @@ def _plan_source(source: Fields, deployment: Deployment) -> Iterator[Request]:
         note_revision(source, "targetRevision")
         folder = source.find(deployment.repository, path, "path")
         if folder is not None and not folder.is_dir():
-            source.problem(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")
+            source.fault(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")
         elif folder is not None:
             yield from _plan_folder(source, folder, deployment)
 
 
-def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterator[Request]:
+def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> Iterator[Request]:
     names = deployment.repository.names(folder)
     for name in filter(partial(_overrides, deployment.name), names):
-        source.problem(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
+        source.fault(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
     tool = _tool(source, folder, names)
     if tool == "helm" and "Chart.yaml" in names:
         yield ChartRequest(folder, (helm_release(source, folder, deployment),))
@@ -89,9 +89,9 @@ def _plan_folder(source: Fields, folder: Path, deployment: Deployment) -> Iterat
     elif tool in ("helm", "kustomize"):
         wanted = {"helm": "Chart.yaml", "kustomize": "kustomization file"}[tool]
         message = f"there is no {wanted} in '{source.text('path')}', although {source.name(tool)} is set"
-        source.problem(message, tool)
+        source.fault(message, tool)
     elif tool == "plugin":
-        source.problem("a config management plugin makes the manifests, so they cannot be judged", "plugin")
+        source.fault("a config management plugin makes the manifests, so they cannot be judged", "plugin")
     elif tool == "directory":
         source.log.raw.extend(plan_directory(source, folder, deployment.repository))
 
@@ -104,11 +104,11 @@ def _overrides(application: str, name: str) -> bool:
     )
 
 
-def _tool(source: Fields, folder: Path, names: list[str]) -> str:
+def _tool(source: ObjectFields, folder: Path, names: list[str]) -> str:
     """What Argo CD renders a folder with: what the source says, else what the folder holds; empty if unclear."""
     said = [tool for tool in _TOOLS if _is_set(tool, source.body.get(tool))]
     if len(said) > 1:
-        source.problem(f"several tools are set ({', '.join(said)}), which Argo CD refuses: keep one", said[1])
+        source.fault(f"several tools are set ({', '.join(said)}), which Argo CD refuses: keep one", said[1])
         return ""
     found = _discovered(folder, names)
     if not said or said[0] in (found, "plugin"):
@@ -116,7 +116,7 @@ def _tool(source: Fields, folder: Path, names: list[str]) -> str:
     section = source.section(said[0])
     if not any(section.body.get(name) for name in _SURE[said[0]]):
         message = f"{section.name()} may say nothing to Argo CD, which then takes {found} for '{source.text('path')}'"
-        source.problem(f"{message}: remove it, or set {_SURE[said[0]][0]}", said[0])
+        source.fault(f"{message}: remove it, or set {_SURE[said[0]][0]}", said[0])
         return ""
     return said[0]
 

@@ -10,18 +10,18 @@ from dataclasses import replace
 from kgate.gitops.argocd.application import sources_of
 from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError, deep_merge
 from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
-from kgate.gitops.fields import Fields, Log
+from kgate.gitops.fields import Log, ObjectFields
 from kgate.model import Json, child_pointer
 from kgate.repository import Repository
 
 _DECIDING = ("source", "sources", "sourceHydrator")
-"""Fields of an Application's spec that decide what its manifests are."""
+"""ObjectFields of an Application's spec that decide what its manifests are."""
 
 MAX_LENGTH = 32 * 1024 * 1024
 """Letters that all Applications of one ApplicationSet may have, as JSON."""
 
 
-def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]:
+def generate(applicationset: ObjectFields, repository: Repository) -> Iterator[ObjectFields]:
     """The Applications, each as if it stood in the template.
 
     What cannot be filled in is a note; and a Problem if what it would deploy lies in this repository.
@@ -29,7 +29,7 @@ def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]
     spec = applicationset.section("spec")
     filler = Filler(spec.flag("goTemplate"))
     if spec.text("templatePatch"):
-        spec.problem("spec.templatePatch changes the Applications, which kgate does not do", "templatePatch")
+        spec.fault("spec.templatePatch changes the Applications, which kgate does not do", "templatePatch")
     generators = Generators(repository, filler)
     seen: set[str] = set()
     length = 0
@@ -38,21 +38,21 @@ def generate(applicationset: Fields, repository: Repository) -> Iterator[Fields]
         try:
             found = generators.resolve(generator)
         except TooManyError as error:
-            generator.problem(f"{generator.name()} {error}")
+            generator.fault(f"{generator.name()} {error}")
             return
         for parameters in found:
             application = _application(template, filler, parameters, repository)
             key = json.dumps(application.body, sort_keys=True, default=str) if application is not None else ""
             length += len(key)
             if length > MAX_LENGTH:
-                generator.problem(f"{generator.name()} makes more than {MAX_LENGTH:,} letters of Applications")
+                generator.fault(f"{generator.name()} makes more than {MAX_LENGTH:,} letters of Applications")
                 return
             if application is not None and key not in seen:
                 seen.add(key)
                 yield application
 
 
-def _template(spec: Fields, generator: Fields) -> Fields:
+def _template(spec: ObjectFields, generator: ObjectFields) -> ObjectFields:
     """The template, with what the generator's own template says instead."""
     template = spec.section("template")
     for name in NAMES:
@@ -62,7 +62,9 @@ def _template(spec: Fields, generator: Fields) -> Fields:
     return template
 
 
-def _application(template: Fields, filler: Filler, parameters: Parameters, repository: Repository) -> Fields | None:
+def _application(
+    template: ObjectFields, filler: Filler, parameters: Parameters, repository: Repository
+) -> ObjectFields | None:
     """The Application for a set of parameters; only what decides about its manifests is filled in."""
     metadata, spec = template.section("metadata"), template.section("spec")
     destination = spec.section("destination")
@@ -87,19 +89,19 @@ def _judged(name: str, value: Json) -> Json:
     return {key: field for key, field in value.items() if key != "targetRevision"} if isinstance(value, dict) else value
 
 
-def _complain(spec: Fields, expression: str, repository: Repository) -> None:
+def _complain(spec: ObjectFields, expression: str, repository: Repository) -> None:
     """Tells of an expression that is not filled in: a Problem if a source may lie in this repository."""
-    quiet = replace(spec, log=Log())
+    quiet = spec.logging_to(Log())
     inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
     message = f"{expression} cannot be resolved from the repository"
     if inside:
         place = inside[0].pointer.removeprefix(child_pointer(spec.pointer)).strip("/").split("/")
-        spec.problem(f"{message}, so the Applications of this template are not judged", *place)
+        spec.fault(f"{message}, so the Applications of this template are not judged", *place)
     else:
         spec.note(f"{message}; its sources are not in this repository", "source")
 
 
-def _may_be_here(source: Fields, repository: Repository) -> bool:
+def _may_be_here(source: ObjectFields, repository: Repository) -> bool:
     """Whether the source of an unfilled template may lie here: by what stands before its first expression."""
     url, path = source.text("repoURL"), source.text("path")
     if source.text("chart"):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.repository import Repository
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
@@ -23,9 +23,9 @@ class Deployment:
     namespace: str
     project: str
     requested_by: str
-    references: Mapping[str, Fields]
+    references: Mapping[str, ObjectFields]
 
-    def expand(self, text: str, source: Fields) -> str:
+    def expand(self, text: str, source: ObjectFields) -> str:
         """A text with Argo CD's build environment put in; unknown variables are empty, as there."""
         revision = _UNKNOWN_REVISION
         variables = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.gitops.deployed import Deployed
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.rendering import detect
 from kgate.repository import Repository, SearchError
 
@@ -18,7 +18,7 @@ _MOST_ALTERNATIVES = 64
 _LONGEST_PATTERN = 1024
 
 
-def plan_directory(source: Fields, folder: Path, repository: Repository) -> Iterator[Path]:
+def plan_directory(source: ObjectFields, folder: Path, repository: Repository) -> Iterator[Path]:
     """The files that a source applies as they are written, whatever ignores or uses them (real paths).
 
     What Argo CD would make something else of than kgate is a Problem.
@@ -27,16 +27,16 @@ def plan_directory(source: Fields, folder: Path, repository: Repository) -> Iter
     source.log.folders.append(Deployed(folder, is_deep=directory.flag("recurse")))
     if directory.flag("disableExtensionFilter"):
         message = "takes files of any name for manifests, which kgate does not; name them .yaml"
-        directory.problem(f"{directory.name('disableExtensionFilter')} {message}", "disableExtensionFilter")
+        directory.fault(f"{directory.name('disableExtensionFilter')} {message}", "disableExtensionFilter")
     taken = [name for name in _names_below(source, folder, repository) if _is_taken(directory, name)]
     jsonnet = next((name for name in taken if name.endswith(".jsonnet")), None)
     if jsonnet is not None:
         message = f"{jsonnet} in '{source.text('path')}' is Jsonnet, which is not judged"
-        source.problem(f"{message}; commit what it evaluates to", "path")
+        source.fault(f"{message}; commit what it evaluates to", "path")
     rendered = _rendered_elsewhere([name for name in taken if _is_surely_taken(directory, name)])
     if rendered is not None:
         message = f"{rendered} in '{source.text('path')}' is not rendered by Argo CD"
-        source.problem(f"{message}, which applies its files as they are: remove {directory.name()}", "directory")
+        source.fault(f"{message}, which applies its files as they are: remove {directory.name()}", "directory")
         return
     for name in taken:
         real = Path(os.path.realpath(folder / name))
@@ -50,7 +50,7 @@ def _rendered_elsewhere(names: Sequence[str]) -> str | None:
     return next((name for one in wanted for name in names if name.rpartition("/")[2] == one), None)
 
 
-def _names_below(source: Fields, folder: Path, repository: Repository) -> list[str]:
+def _names_below(source: ObjectFields, folder: Path, repository: Repository) -> list[str]:
     """The files of a folder that may be manifests, sorted, and with ``recurse`` all below it, as paths from there."""
     if not source.section("directory").flag("recurse"):
         return [
@@ -60,19 +60,19 @@ def _names_below(source: Fields, folder: Path, repository: Repository) -> list[s
     try:
         listed = repository.walk(hidden=True)
     except SearchError as error:
-        source.problem(f"{source.name('path')}: {error}", "path")
+        source.fault(f"{source.name('path')}: {error}", "path")
         return []
     inside = (path.removeprefix(prefix) for path, is_folder in listed if not is_folder and path.startswith(prefix))
     return sorted(name for name in inside if name.endswith(_EXTENSIONS))
 
 
-def _is_taken(directory: Fields, name: str) -> bool:
+def _is_taken(directory: ObjectFields, name: str) -> bool:
     """Whether Argo CD may apply a file: it does not if it is surely excluded, or surely not included."""
     include, exclude = directory.text("include"), directory.text("exclude")
     return not (exclude and _surely(exclude, name)) and (not include or _maybe(include, name))
 
 
-def _is_surely_taken(directory: Fields, name: str) -> bool:
+def _is_surely_taken(directory: ObjectFields, name: str) -> bool:
     include, exclude = directory.text("include"), directory.text("exclude")
     return not (exclude and _maybe(exclude, name)) and (not include or _surely(include, name))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from kgate.gitops.argocd.selectors import matches
 from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
 from kgate.gitops.assumptions import note_repository, note_revision
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.model import Json
 from kgate.regexp import PatternError
 from kgate.rendering import goglob
@@ -57,7 +57,7 @@ class Generators:
     filler: Filler
     _made: Counter[str] = field(default_factory=Counter)
 
-    def resolve(self, generator: Fields, outer: Parameters | None = None) -> Sequence[Parameters]:
+    def resolve(self, generator: ObjectFields, outer: Parameters | None = None) -> Sequence[Parameters]:
         """The parameters of each Application. ``outer`` are those of the generator before it in a matrix.
 
         A generator that needs more than the repository gives one set without its parameters, and a note.
@@ -65,12 +65,12 @@ class Generators:
         """
         names = [name for name in NAMES if generator.body.get(name) is not None]
         if len(names) != 1:
-            generator.problem(f"{generator.name()} must have one generator, such as list, git or matrix")
+            generator.fault(f"{generator.name()} must have one generator, such as list, git or matrix")
             return ()
-        section: Fields | None = generator.section(names[0])
+        section: ObjectFields | None = generator.section(names[0])
         if section is not None and names[0] not in ("matrix", "merge") and outer is not None:
             section = self._interpolated(section, outer)
-        resolvers: Mapping[str, Callable[[Fields], Sequence[Parameters]]] = {
+        resolvers: Mapping[str, Callable[[ObjectFields], Sequence[Parameters]]] = {
             "list": self._list,
             "git": self._git,
             "matrix": lambda inner: self._matrix(inner, outer),
@@ -88,7 +88,7 @@ class Generators:
             raise TooManyError(f"makes more than {MAX_MADE:,} sets of parameters, so it is not judged")
         return self._selected(generator, found)
 
-    def _interpolated(self, section: Fields, outer: Parameters) -> Fields | None:
+    def _interpolated(self, section: ObjectFields, outer: Parameters) -> ObjectFields | None:
         """A generator with the parameters of the one before it; None, and a note, if they do not suffice."""
         kept = {name: section.body[name] for name in ("values", "template") if name in section.body}
         try:
@@ -111,7 +111,7 @@ class Generators:
         except TemplateError:
             return value
 
-    def _selected(self, generator: Fields, found: Sequence[Parameters]) -> Sequence[Parameters]:
+    def _selected(self, generator: ObjectFields, found: Sequence[Parameters]) -> Sequence[Parameters]:
         if generator.body.get("selector") is None:
             return found
         selector = generator.section("selector")
@@ -119,7 +119,7 @@ class Generators:
 
     # --------------------------------------------------------------------------------------------- list
 
-    def _list(self, section: Fields) -> Sequence[Parameters]:
+    def _list(self, section: ObjectFields) -> Sequence[Parameters]:
         elements = [(dict(element.body), element) for element in section.sections("elements")]
         elements += [(element, section) for element in _yaml_list(section, "elementsYaml")]
         if self.filler.is_go:
@@ -127,7 +127,7 @@ class Generators:
         return [Parameters(self._flat_element(element, where)) for element, where in elements]
 
     @staticmethod
-    def _flat_element(element: Mapping[str, Json], where: Fields) -> dict[str, Json]:
+    def _flat_element(element: Mapping[str, Json], where: ObjectFields) -> dict[str, Json]:
         """Without Go templates every parameter is a string, and ``values`` a mapping of strings."""
         flat: dict[str, Json] = {}
         for key, value in element.items():
@@ -137,17 +137,17 @@ class Generators:
                 flat[key] = value
         for key, value in flat.items():
             if not isinstance(value, str):
-                where.problem(f"{where.name()}: '{key}' must be a string, as spec.goTemplate is not true", key)
+                where.fault(f"{where.name()}: '{key}' must be a string, as spec.goTemplate is not true", key)
         return {key: value for key, value in flat.items() if isinstance(value, str)}
 
     # ---------------------------------------------------------------------------------------------- git
 
-    def _git(self, section: Fields) -> Sequence[Parameters]:
+    def _git(self, section: ObjectFields) -> Sequence[Parameters]:
         url = section.needed("repoURL")
         kind = "directories" if section.items("directories") else "files"
         entries = [(entry.text("path"), entry.flag("exclude"), entry) for entry in section.sections(kind)]
         if not entries:
-            section.problem(f"{section.name()} must have directories or files")
+            section.fault(f"{section.name()} must have directories or files")
             return ()
         prefixes = [_literal_prefix(path) for path, is_excluded, _ in entries if not is_excluded]
         if not url or not any(self.repository.is_meant(url, prefix) for prefix in prefixes):
@@ -160,7 +160,9 @@ class Generators:
         prefix = section.text("pathParamPrefix")
         return [self._git_parameters(section, prefix, *one) for one in found]
 
-    def _matching(self, section: Fields, entries: Sequence[tuple[str, bool, Fields]], kind: str) -> list[str]:
+    def _matching(
+        self, section: ObjectFields, entries: Sequence[tuple[str, bool, ObjectFields]], kind: str
+    ) -> list[str]:
         """The folders or files that a pattern takes and none leaves out, sorted."""
         compile_pattern = goglob.path_match if kind == "directories" else goglob.pathspec
         patterns = []
@@ -168,12 +170,12 @@ class Generators:
             try:
                 patterns.append((compile_pattern(path), is_excluded))
             except PatternError as error:
-                entry.problem(f"{entry.name('path')}: '{path:.100}' is not a pattern: {error}", "path")
+                entry.fault(f"{entry.name('path')}: '{path:.100}' is not a pattern: {error}", "path")
         wants_folders = kind == "directories"
         try:
             listed = self.repository.walk(hidden=not wants_folders, patterns=len(patterns))
         except SearchError as error:
-            section.problem(f"{section.name(kind)}: {error}", kind)
+            section.fault(f"{section.name(kind)}: {error}", kind)
             return []
         paths = (path for path, is_folder in listed if is_folder == wants_folders)
         found = []
@@ -187,13 +189,13 @@ class Generators:
     def _of_folders(paths: Sequence[str]) -> Iterator[tuple[str, str, Json]]:
         yield from ((path, "", {}) for path in paths)
 
-    def _of_files(self, section: Fields, paths: Sequence[str]) -> Iterator[tuple[str, str, Json]]:
+    def _of_files(self, section: ObjectFields, paths: Sequence[str]) -> Iterator[tuple[str, str, Json]]:
         """Folder and name of each file, and its object, or each of its objects."""
         for path in paths:
             for value in _objects(section, self.repository, path):
                 yield posixpath.dirname(path) or ".", posixpath.basename(path), value
 
-    def _git_parameters(self, section: Fields, prefix: str, folder: str, file: str, value: Json) -> Parameters:
+    def _git_parameters(self, section: ObjectFields, prefix: str, folder: str, file: str, value: Json) -> Parameters:
         words = {
             "path": folder,
             "basename": posixpath.basename(folder),
@@ -211,12 +213,12 @@ class Generators:
             values |= {f"{name}[{index}]": segment for index, segment in enumerate(segments)}
         return self._with_values(section, Parameters(values))
 
-    def _with_values(self, section: Fields, parameters: Parameters) -> Parameters:
+    def _with_values(self, section: ObjectFields, parameters: Parameters) -> Parameters:
         """The parameters and those that ``values`` makes of them."""
         try:
             own = {key: self.filler.fill_text(value, parameters) for key, value in section.strings("values").items()}
         except TemplateError as error:
-            section.problem(f"{section.name('values')}: {error} is not filled in by kgate", "values")
+            section.fault(f"{section.name('values')}: {error} is not filled in by kgate", "values")
             return replace(parameters, is_partial=True)
         if not own:
             return parameters
@@ -225,14 +227,14 @@ class Generators:
 
     # ------------------------------------------------------------------------------------ matrix, merge
 
-    def _children(self, section: Fields) -> list[Fields]:
+    def _children(self, section: ObjectFields) -> list[ObjectFields]:
         return list(section.sections("generators"))
 
-    def _matrix(self, section: Fields, outer: Parameters | None) -> Sequence[Parameters]:
+    def _matrix(self, section: ObjectFields, outer: Parameters | None) -> Sequence[Parameters]:
         """Every pair of the two generators; the second one may refer to the parameters of the first."""
         children = self._children(section)
         if len(children) != 2:
-            section.problem(f"{section.name('generators')} must have two members", "generators")
+            section.fault(f"{section.name('generators')} must have two members", "generators")
             return ()
         found: list[Parameters] = []
         for first in self.resolve(children[0], outer):
@@ -240,16 +242,16 @@ class Generators:
                 merged = deep_merge(second.values, first.values)
                 found.append(Parameters(merged, first.is_partial or second.is_partial))
                 if len(found) > MAX_PARAMETERS:
-                    section.problem(f"{section.name()} gives more than {MAX_PARAMETERS:,} Applications")
+                    section.fault(f"{section.name()} gives more than {MAX_PARAMETERS:,} Applications")
                     return ()
         return found
 
-    def _merge(self, section: Fields, outer: Parameters | None) -> Sequence[Parameters]:
+    def _merge(self, section: ObjectFields, outer: Parameters | None) -> Sequence[Parameters]:
         """The sets of the first generator, with those of the others that agree in the merge keys put on top."""
         keys = [key for _, key in section.texts("mergeKeys")]
         base, *others = [self.resolve(child, outer) for child in self._children(section)] or [()]
         if not keys or not others:
-            section.problem(f"{section.name()} must have two generators and mergeKeys")
+            section.fault(f"{section.name()} must have two generators and mergeKeys")
             return ()
         if any(one.is_partial for found in others for one in found):
             base = [replace(one, is_partial=True) for one in base]
@@ -302,13 +304,13 @@ def _literal_prefix(pattern: str) -> str:
     return literal if literal == pattern else literal.rpartition("/")[0]
 
 
-def _objects(section: Fields, repository: Repository, path: str) -> Iterator[dict[str, Json]]:
+def _objects(section: ObjectFields, repository: Repository, path: str) -> Iterator[dict[str, Json]]:
     """The object of a YAML or JSON file, or the objects of its list; faults are Problems at the generator."""
     try:
         found = repository.find("/" + path)
         roots = list(compose(decode(repository.read_bytes(found)))) if found else []
     except (OSError, UnicodeDecodeError, ManifestError) as error:
-        section.problem(f"{section.name('files')}: '{path}' cannot be read: {error}", "files")
+        section.fault(f"{section.name('files')}: '{path}' cannot be read: {error}", "files")
         return
     value = roots[0].value if roots else None
     members = value if isinstance(value, list) else [{} if value is None else value]
@@ -316,18 +318,18 @@ def _objects(section: Fields, repository: Repository, path: str) -> Iterator[dic
         if isinstance(member, dict):
             yield member
         else:
-            section.problem(f"{section.name('files')}: '{path}' holds no mapping of parameters", "files")
+            section.fault(f"{section.name('files')}: '{path}' holds no mapping of parameters", "files")
 
 
-def _yaml_list(section: Fields, name: str) -> list[dict[str, Json]]:
+def _yaml_list(section: ObjectFields, name: str) -> list[dict[str, Json]]:
     text = section.text(name)
     try:
         roots = list(compose(text)) if text else []
     except ManifestError as error:
-        section.problem(f"{section.name(name)}: line {error.line}: {error}", name)
+        section.fault(f"{section.name(name)}: line {error.line}: {error}", name)
         return []
     value = roots[0].value if roots else []
     if not isinstance(value, list) or not all(isinstance(member, dict) for member in value):
-        section.problem(f"{section.name(name)} must be a list of mappings", name)
+        section.fault(f"{section.name(name)} must be a list of mappings", name)
         return []
     return value

@@ -10,7 +10,7 @@ from pathlib import Path
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.embedded import read_values
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.model import Location, Pointer
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import doublestar
@@ -22,7 +22,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_ARGUMENT = 100_000
 
 
-def helm_release(source: Fields, chart: Path, deployment: Deployment) -> Release:
+def helm_release(source: ObjectFields, chart: Path, deployment: Deployment) -> Release:
     """The release that a source with a chart of this repository asks for."""
     helm = source.section("helm")
     name = helm.argument("releaseName") or deployment.name
@@ -41,7 +41,7 @@ def helm_release(source: Fields, chart: Path, deployment: Deployment) -> Release
     )
 
 
-def _values_files(helm: Fields, source: Fields, chart: Path, deployment: Deployment) -> list[ValuesFile]:
+def _values_files(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> list[ValuesFile]:
     """The values files in their order, each once; a pattern leaves out what is named besides."""
     named: dict[Path, bool] = {}
     matched = [
@@ -56,11 +56,11 @@ def _values_files(helm: Fields, source: Fields, chart: Path, deployment: Deploym
     return [ValuesFile(path) for path in named]
 
 
-Scope = tuple[Fields, Path, Deployment]
+Scope = tuple[ObjectFields, Path, Deployment]
 """The source, its chart and its Application."""
 
 
-def _resolve(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -> Iterator[tuple[Path, bool]]:
+def _resolve(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Scope) -> Iterator[tuple[Path, bool]]:
     """The files that an entry names, and whether it is a pattern; faults are Problems at the entry."""
     source, base, deployment = scope
     reference = deployment.references.get(text.partition("/")[0])
@@ -69,14 +69,14 @@ def _resolve(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope
         url = reference.text("repoURL")
         if not deployment.repository.is_meant(url, text):
             message = f"the values of '{text.lstrip('/')}' in {shown_url(url)} are unknown: they are not here"
-            helm.problem(f"{helm.name(*where)}: {message}", *where)
+            helm.fault(f"{helm.name(*where)}: {message}", *where)
             return
         note_repository(reference, "repoURL", deployment.repository)
         note_revision(reference, "targetRevision")
     else:
         text = deployment.expand(text, source)
     if _SCHEME.match(text):
-        helm.problem(f"{helm.name(*where)}: {shown_url(text)} is a remote file, whose values are unknown", *where)
+        helm.fault(f"{helm.name(*where)}: {shown_url(text)} is a remote file, whose values are unknown", *where)
     elif re.search(r"[*?\[{]", text):
         yield from ((path, True) for path in _glob(helm, where, text, scope))
     else:
@@ -95,7 +95,7 @@ def _is_there(text: str, base: Path, deployment: Deployment) -> bool:
     return deployment.repository.has(relative)
 
 
-def _glob(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -> list[Path]:
+def _glob(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Scope) -> list[Path]:
     """The files that match a pattern, in lexical order."""
     _, base, deployment = scope
     repository = deployment.repository
@@ -104,19 +104,19 @@ def _glob(helm: Fields, where: tuple[str | int, ...], text: str, scope: Scope) -
         pattern = doublestar(posixpath.normpath(prefix + text.lstrip("/")))
         paths = repository.walk(hidden=True)
     except PatternError as error:
-        helm.problem(f"{helm.name(*where)}: '{text:.100}' is not a pattern: {error}", *where)
+        helm.fault(f"{helm.name(*where)}: '{text:.100}' is not a pattern: {error}", *where)
         return []
     except SearchError as error:
-        helm.problem(f"{helm.name(*where)}: {error}", *where)
+        helm.fault(f"{helm.name(*where)}: {error}", *where)
         return []
     found = [path for path, is_folder in paths if not is_folder and pattern.matches(path)]
     if not found and not helm.flag("ignoreMissingValueFiles"):
-        helm.problem(f"{helm.name(*where)}: no file matches '{text}'; mend the pattern", *where)
+        helm.fault(f"{helm.name(*where)}: no file matches '{text}'; fix the pattern", *where)
     files = [helm.find(repository, "/" + path, *where) for path in sorted(found)]
     return [file for file in files if file is not None]
 
 
-def _values(helm: Fields, deployment: Deployment) -> Iterator[InlineValues]:
+def _values(helm: ObjectFields, deployment: Deployment) -> Iterator[InlineValues]:
     """``valuesObject``, else ``values`` (argo-cd, ApplicationSourceHelm.ValuesYAML: one replaces the other)."""
     if helm.body.get("valuesObject") is not None:
         section = helm.section("valuesObject")
@@ -129,10 +129,12 @@ def _values(helm: Fields, deployment: Deployment) -> Iterator[InlineValues]:
         try:
             yield read_values(helm.text("values"), helm.place("values"), deployment.repository)
         except ValueError as error:
-            helm.problem(f"{helm.name('values')}: {error}", "values")
+            helm.fault(f"{helm.name('values')}: {error}", "values")
 
 
-def _parameters(helm: Fields, source: Fields, deployment: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parameters(
+    helm: ObjectFields, source: ObjectFields, deployment: Deployment
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The arguments of ``--set`` and of ``--set-string``."""
     sets: list[str] = []
     string_sets: list[str] = []
@@ -150,7 +152,7 @@ def _escape_commas(value: str) -> str:
     return re.sub(r"(?<!\\),", r"\\,", value)
 
 
-def _file_parameters(helm: Fields, source: Fields, chart: Path, deployment: Deployment) -> Iterator[str]:
+def _file_parameters(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> Iterator[str]:
     """The arguments of ``--set-string`` that say what ``--set-file`` would: a file's text as one value."""
     for index, parameter in enumerate(helm.sections("fileParameters")):
         name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
@@ -161,6 +163,6 @@ def _file_parameters(helm: Fields, source: Fields, chart: Path, deployment: Depl
             except (OSError, UnicodeDecodeError):
                 text = None
             if text is None or len(text) > _MAX_ARGUMENT or "\0" in text:
-                helm.problem(f"{helm.name(*where)}: '{path}' is no text that can be a value", *where)
+                helm.fault(f"{helm.name(*where)}: '{path}' is no text that can be a value", *where)
             else:
                 yield f"{name}=" + re.sub(r"([\\,{}])", r"\\\1", text)

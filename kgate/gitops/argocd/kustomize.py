@@ -6,14 +6,14 @@ from pathlib import Path
 
 from kgate.gitops.additions import Additions, image_entry, patch_entry
 from kgate.gitops.argocd.build_environment import Deployment
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.model import child_pointer, list_index
 from kgate.rendering.requests import KustomizationRequest
 
 _PATCH = ("path", "patch", "target", "options")
 
 
-def kustomization(source: Fields, folder: Path, deployment: Deployment) -> KustomizationRequest:
+def kustomization(source: ObjectFields, folder: Path, deployment: Deployment) -> KustomizationRequest:
     """The build that a source with a kustomization of this repository asks for."""
     fields = source.section("kustomize")
     additions = Additions()
@@ -35,18 +35,18 @@ def kustomization(source: Fields, folder: Path, deployment: Deployment) -> Kusto
     )
 
 
-def _add_replicas(fields: Fields, additions: Additions) -> None:
+def _add_replicas(fields: ObjectFields, additions: Additions) -> None:
     for replica in fields.sections("replicas"):
         count = replica.body.get("count")
         if isinstance(count, str):
             count = list_index(count)
         if isinstance(count, bool) or not isinstance(count, int):
-            replica.problem(f"{replica.name('count')} must be a whole number", "count")
+            replica.fault(f"{replica.name('count')} must be a whole number", "count")
         elif name := replica.needed("name"):
             additions.append("replicas", {"name": name, "count": count}, replica.pointer)
 
 
-def _add_labels(fields: Fields, additions: Additions, source: Fields, deployment: Deployment) -> None:
+def _add_labels(fields: ObjectFields, additions: Additions, source: ObjectFields, deployment: Deployment) -> None:
     labels = {key: deployment.expand(value, source) for key, value in fields.strings("commonLabels").items()}
     where = child_pointer(fields.pointer, "commonLabels")
     if labels and fields.flag("labelWithoutSelector"):
@@ -61,14 +61,14 @@ def _add_labels(fields: Fields, additions: Additions, source: Fields, deployment
     additions.put("commonAnnotations", annotations, child_pointer(fields.pointer, "commonAnnotations"))
 
 
-def _add_patches(fields: Fields, additions: Additions, folder: Path, deployment: Deployment) -> None:
+def _add_patches(fields: ObjectFields, additions: Additions, folder: Path, deployment: Deployment) -> None:
     for patch in fields.sections("patches"):
         path = patch.text("path")
         if not path or patch.find(deployment.repository, path, "path", base=folder):
             additions.append("patches", patch_entry(patch.body, _PATCH), patch.pointer)
 
 
-def _add_components(fields: Fields, additions: Additions, folder: Path, deployment: Deployment) -> None:
+def _add_components(fields: ObjectFields, additions: Additions, folder: Path, deployment: Deployment) -> None:
     """The components that exist; a URL is left to the build, which tells that it is not fetched."""
     repository = deployment.repository
     for index, path in fields.texts("components"):

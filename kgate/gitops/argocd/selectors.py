@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 
 
-def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
+def matches(selector: ObjectFields, labels: Mapping[str, str]) -> bool:
     """Whether the parameters fulfil ``matchLabels`` and ``matchExpressions``; what is no selector is a Problem."""
     wanted = selector.strings("matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
@@ -15,7 +15,7 @@ def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
     return all(_fulfils(expression, labels) for expression in selector.sections("matchExpressions"))
 
 
-def _fulfils(expression: Fields, labels: Mapping[str, str]) -> bool:
+def _fulfils(expression: ObjectFields, labels: Mapping[str, str]) -> bool:
     key, operator = expression.needed("key"), expression.needed("operator")
     values = {value for _, value in expression.texts("values")}
     outcomes = {
@@ -25,5 +25,5 @@ def _fulfils(expression: Fields, labels: Mapping[str, str]) -> bool:
         "DoesNotExist": key not in labels,
     }
     if operator not in outcomes:
-        expression.problem(f"{expression.name('operator')} must be In, NotIn, Exists or DoesNotExist", "operator")
+        expression.fault(f"{expression.name('operator')} must be In, NotIn, Exists or DoesNotExist", "operator")
     return outcomes.get(operator, True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.ignore import FILE as IGNORE_FILE
 from kgate.gitops.flux.ignore import IgnoreError
 from kgate.gitops.flux.sources import Surroundings
@@ -22,7 +22,7 @@ _MANIFESTS = (".yaml", ".yml")
 _LOCAL = re.compile(r"file://([^\s\"',}#]+)")
 
 
-def check_build(spec: Fields, reference: Fields, folder: Path, surroundings: Surroundings) -> None:
+def check_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroundings: Surroundings) -> None:
     """A Problem if a file of a kustomization is hidden from Flux, which then lists the manifests below its folder; a
     missing file of another kind ends the build."""
     _tell(
@@ -30,7 +30,7 @@ def check_build(spec: Fields, reference: Fields, folder: Path, surroundings: Sur
     )
 
 
-def _of_build(spec: Fields, reference: Fields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
+def _of_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
     repository = surroundings.repository
     own = list(_kustomizations(folder, repository))
     components = (folder / path for _, path in spec.texts("components"))
@@ -47,13 +47,13 @@ def _of_build(spec: Fields, reference: Fields, folder: Path, surroundings: Surro
         yield f"{repository.shown(file)} {message}: add it to {IGNORE_FILE}, or rename it"
 
 
-def check_chart(template: Fields, chart: Path, surroundings: Surroundings) -> None:
+def check_chart(template: ObjectFields, chart: Path, surroundings: Surroundings) -> None:
     """A Problem if files of a chart are hidden from Flux."""
     reference = template.section("sourceRef")
     _tell(template, "chart", chain(_strange(reference, chart, surroundings), _of_chart(reference, chart, surroundings)))
 
 
-def _of_chart(reference: Fields, chart: Path, surroundings: Surroundings) -> Iterator[str]:
+def _of_chart(reference: ObjectFields, chart: Path, surroundings: Surroundings) -> Iterator[str]:
     repository = surroundings.repository
     pending, seen = [chart], set[Path]()
     while pending:
@@ -66,22 +66,24 @@ def _of_chart(reference: Fields, chart: Path, surroundings: Surroundings) -> Ite
         pending += [Path(os.path.normpath(here / path)) for text in texts for path in _LOCAL.findall(text)]
 
 
-def check_files(fields: Fields, reference: Fields, files: Iterable[Path], surroundings: Surroundings) -> None:
+def check_files(
+    fields: ObjectFields, reference: ObjectFields, files: Iterable[Path], surroundings: Surroundings
+) -> None:
     """A Problem if one of these values files is hidden from Flux."""
     _tell(fields, "chart", _hidden(reference, files, surroundings))
 
 
-def _tell(fields: Fields, name: str, faults: Iterable[str]) -> None:
+def _tell(fields: ObjectFields, name: str, faults: Iterable[str]) -> None:
     """The first fault as a Problem."""
     try:
         fault = next(iter(faults), None)
     except (IgnoreError, SearchError) as error:
         fault = f"what Flux sees of this repository is not clear: {error}"
     if fault is not None:
-        fields.problem(fault, name)
+        fields.fault(fault, name)
 
 
-def _hidden(reference: Fields, files: Iterable[Path], surroundings: Surroundings) -> Iterator[str]:
+def _hidden(reference: ObjectFields, files: Iterable[Path], surroundings: Surroundings) -> Iterator[str]:
     """What to tell of the files that the artifact of a source does not hold."""
     for file in files:
         if why := surroundings.hidden(reference, file):
@@ -89,7 +91,7 @@ def _hidden(reference: Fields, files: Iterable[Path], surroundings: Surroundings
             yield f"{message}, so that it renders something else than is judged: let Flux see it"
 
 
-def _strange(reference: Fields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
+def _strange(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
     """What to tell of a source that brings in files from elsewhere, or not the whole folder."""
     here = surroundings.repository.shown(folder)
     for source in surroundings.sources(reference):
@@ -120,13 +122,13 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _shows_any(folder: Path, reference: Fields, surroundings: Surroundings) -> bool:
+def _shows_any(folder: Path, reference: ObjectFields, surroundings: Surroundings) -> bool:
     """Whether Flux sees any manifest below a folder."""
     manifests = (file for file in surroundings.repository.files_below(folder) if file.name.endswith(_MANIFESTS))
     return any(not surroundings.hidden(reference, file) for file in manifests)
 
 
-def _beyond_defaults(folder: Path, reference: Fields, surroundings: Surroundings) -> Iterator[Path]:
+def _beyond_defaults(folder: Path, reference: ObjectFields, surroundings: Surroundings) -> Iterator[Path]:
     """The manifests below a folder that Flux ignores by default, but not in this repository."""
     if surroundings.has_defaults(reference):
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
 from kgate.gitops.flux.values import chart_values, values_from
@@ -18,7 +18,7 @@ _LONGEST_NAME = 53
 _SOURCES_WITH_FILES = ("GitRepository", "Bucket", "ExternalArtifact")
 
 
-def plan_release(fields: Fields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
     """The chart of this repository that a HelmRelease installs; a chart from elsewhere becomes a note."""
     spec = fields.section("spec")
     template = _chart_template(spec, surroundings)
@@ -42,7 +42,7 @@ def plan_release(fields: Fields, surroundings: Surroundings, requested_by: str) 
     yield ChartRequest(chart, (release,))
 
 
-def release_name(fields: Fields) -> str:
+def release_name(fields: ObjectFields) -> str:
     """The name of the Helm release (helm-controller, HelmRelease.GetReleaseName and release.ShortenName)."""
     spec, own = fields.section("spec"), fields.section("metadata").argument("name")
     target = spec.argument("targetNamespace")
@@ -52,18 +52,18 @@ def release_name(fields: Fields) -> str:
     return f"{name[:40]}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
-def _chart_template(spec: Fields, surroundings: Surroundings) -> Fields | None:
+def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFields | None:
     """The mapping that says where the chart lies: in the release itself, or in the HelmChart that it refers to."""
     if spec.body.get("chartRef") is None:
         if spec.body.get("chart") is None:
-            spec.problem("the HelmRelease has neither spec.chart nor spec.chartRef, so it cannot be judged")
+            spec.fault("the HelmRelease has neither spec.chart nor spec.chartRef, so it cannot be judged")
             return None
         return spec.section("chart").section("spec")
     reference = spec.section("chartRef")
     kind, name = reference.needed("kind"), reference.needed("name")
     found = surroundings.find(reference, (GROUP, "HelmChart")) if kind == "HelmChart" else None
     if found is not None:
-        return Fields(found, found.body, "", spec.log).section("spec")
+        return ObjectFields.of(found, spec.log).section("spec")
     if kind == "ExternalArtifact" and name:
         return replace(spec, body={"chart": ".", "sourceRef": reference.body})
     if kind and name:
@@ -72,7 +72,7 @@ def _chart_template(spec: Fields, surroundings: Surroundings) -> Fields | None:
     return None
 
 
-def _chart(template: Fields, surroundings: Surroundings) -> Path | None:
+def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | None:
     """The folder or archive of the chart, or None if it lies elsewhere (a note) or is missing (a Problem)."""
     reference, chart = template.section("sourceRef"), template.needed("chart")
     kind = reference.needed("kind")
@@ -85,14 +85,14 @@ def _chart(template: Fields, surroundings: Surroundings) -> Path | None:
         return None
     found = template.find(surroundings.repository, here, "chart") if here else None
     if found is not None and found.is_dir() and not (found / "Chart.yaml").is_file():
-        template.problem(f"{template.name('chart')}: there is no Chart.yaml in '{chart}'; name a chart", "chart")
+        template.fault(f"{template.name('chart')}: there is no Chart.yaml in '{chart}'; name a chart", "chart")
         return None
     if found is not None:
         check_chart(template, found, surroundings)
     return found
 
 
-def _inline_values(spec: Fields) -> Iterator[InlineValues]:
+def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
     section = spec.section("values")
     if section.body:
 
@@ -102,9 +102,9 @@ def _inline_values(spec: Fields) -> Iterator[InlineValues]:
         yield InlineValues(section.body, locate)
 
 
-def _complain_of_renderers(spec: Fields) -> None:
+def _complain_of_renderers(spec: ObjectFields) -> None:
     for renderer in spec.sections("postRenderers"):
         kustomize = renderer.section("kustomize")
         if any(value not in (None, [], {}, "") for value in kustomize.body.values()):
             message = f"{renderer.name('kustomize')} changes what the chart renders, which kgate does not do"
-            renderer.problem(f"{message}; so what is judged is not what is installed", "kustomize")
+            renderer.fault(f"{message}; so what is judged is not what is installed", "kustomize")

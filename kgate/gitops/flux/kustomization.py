@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.gitops.additions import Additions, patch_entry
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_build
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import child_pointer
@@ -20,7 +20,7 @@ _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 """What keeps an object from substitutions; not if commonMetadata sets it, which comes after them."""
 
 
-def plan_kustomization(fields: Fields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
     """What a Kustomization builds from this repository; what it builds from elsewhere becomes a note."""
     spec = fields.section("spec")
     reference, path = spec.section("sourceRef"), spec.text("path") or "./"
@@ -33,13 +33,13 @@ def plan_kustomization(fields: Fields, surroundings: Surroundings, requested_by:
         return
     folder = spec.find(surroundings.repository, here, "path") if here else None
     if folder is not None and not folder.is_dir():
-        spec.problem(f"{spec.name('path')}: '{path}' is no folder; name the folder", "path")
+        spec.fault(f"{spec.name('path')}: '{path}' is no folder; name the folder", "path")
     elif folder is not None:
         check_build(spec, reference, folder, surroundings)
         yield from _plan_folder(spec, folder, surroundings, requested_by)
 
 
-def _plan_folder(spec: Fields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+def _plan_folder(spec: ObjectFields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
     name, substitutions = spec.resource.id.name, _substitutions(spec, surroundings)
     for old in _variants(spec):
         additions = _additions(spec, folder, surroundings, old)
@@ -53,7 +53,7 @@ def _plan_folder(spec: Fields, folder: Path, surroundings: Surroundings, request
         )
 
 
-def _variants(spec: Fields) -> list[list[str]]:
+def _variants(spec: ObjectFields) -> list[list[str]]:
     """The patches of old that are applied: none, and where the object is older than v1, also all."""
     old = [name for name in _OLD_PATCHES if spec.items(name)]
     is_v1 = spec.resource.id.api_version.endswith("/v1")
@@ -63,7 +63,7 @@ def _variants(spec: Fields) -> list[list[str]]:
     return [[], old] if old and not is_v1 else [[]]
 
 
-def _additions(spec: Fields, folder: Path, surroundings: Surroundings, old: Sequence[str]) -> Additions:
+def _additions(spec: ObjectFields, folder: Path, surroundings: Surroundings, old: Sequence[str]) -> Additions:
     additions = Additions()
     additions.put("namespace", spec.text("targetNamespace"), child_pointer(spec.pointer, "targetNamespace"))
     for name in ("namePrefix", "nameSuffix"):
@@ -82,7 +82,7 @@ def _additions(spec: Fields, folder: Path, surroundings: Surroundings, old: Sequ
 
 
 def _add_component(
-    spec: Fields, additions: Additions, item: tuple[int, str], folder: Path, surroundings: Surroundings
+    spec: ObjectFields, additions: Additions, item: tuple[int, str], folder: Path, surroundings: Surroundings
 ) -> None:
     """A component, unless it is missing and may be."""
     repository, (index, path) = surroundings.repository, item
@@ -93,7 +93,7 @@ def _add_component(
         additions.append("components", path, child_pointer(spec.pointer, "components", index))
 
 
-def _add_metadata(common: Fields, additions: Additions) -> None:
+def _add_metadata(common: ObjectFields, additions: Additions) -> None:
     """Labels and annotations of every object's own metadata, set after the build: not of selectors and not of pods,
     so as a patch."""
     metadata = {name: value for name in ("labels", "annotations") if (value := _without_switch(common.strings(name)))}
@@ -106,7 +106,7 @@ def _without_switch(pairs: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in pairs.items() if key != _SWITCH}
 
 
-def _substitutions(spec: Fields, surroundings: Surroundings) -> dict[str, str] | None:
+def _substitutions(spec: ObjectFields, surroundings: Surroundings) -> dict[str, str] | None:
     """The variables that Flux puts in after the build, those that are written out over those of ConfigMaps; None if
     it puts in none, which is so where there is no variable, unless the strategy is Always."""
     if spec.body.get("postBuild") is None:
@@ -119,15 +119,15 @@ def _substitutions(spec: Fields, surroundings: Surroundings) -> dict[str, str] |
     return variables if variables or post_build.text("substituteStrategy") == "Always" else None
 
 
-def _variables_of(reference: Fields, surroundings: Surroundings) -> dict[str, str]:
+def _variables_of(reference: ObjectFields, surroundings: Surroundings) -> dict[str, str]:
     kind, name = reference.needed("kind"), reference.needed("name")
     found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
     if found is not None:
-        return Fields(found, found.body, "", reference.log).strings("data")
+        return ObjectFields.of(found, reference.log).strings("data")
     if kind and name:
         message = f"the variables of {kind} '{name}' are unknown, as it is not among the manifests"
         if reference.flag("optional"):
             reference.note(f"{message}; they are optional, and taken as absent", "name")
         else:
-            reference.problem(f"{message}, so what they are put into is not judged as it will be", "name")
+            reference.fault(f"{message}, so what they are put into is not judged as it will be", "name")
     return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.ignore import Artifact
 from kgate.model import Resource
 from kgate.repository import Repository
@@ -29,11 +29,11 @@ class Surroundings:
     catalogue: Catalogue
     _artifacts: dict[tuple[str, bool], Artifact] = field(default_factory=dict, compare=False, repr=False)
 
-    def find(self, reference: Fields, kind: tuple[str, str]) -> Resource | None:
+    def find(self, reference: ObjectFields, kind: tuple[str, str]) -> Resource | None:
         """The object that a reference with ``name`` and ``namespace`` means."""
         return self.catalogue.find(kind, _namespace(reference), reference.text("name"), reference.resource)
 
-    def path_here(self, reference: Fields, path: str) -> str | None:
+    def path_here(self, reference: ObjectFields, path: str) -> str | None:
         """The path in this repository of a path in a source. None if the source is another one; empty, and a
         Problem, if it is put together in a way that leaves the path unclear.
 
@@ -55,43 +55,43 @@ class Surroundings:
                 note_flux_source(_spec(source, reference), url, reference, self.repository)
         return "./" + path.removeprefix("./").lstrip("/") if is_here else None
 
-    def sources(self, reference: Fields) -> list[Fields]:
+    def sources(self, reference: ObjectFields) -> list[ObjectFields]:
         """The ``spec`` of the source that a reference means, or of those that its artifact is put together of."""
         references = [reference]
         if reference.text("kind") == "ExternalArtifact":
             specs = [spec for spec, _ in self._generators(reference)]
             references = [source for spec in specs for source in spec.sections("sources")]
         found = [self.find(one, (GROUP, one.text("kind"))) for one in references]
-        return [Fields(one, one.body, "", reference.log).section("spec") for one in found if one is not None]
+        return [ObjectFields.of(one, reference.log).section("spec") for one in found if one is not None]
 
-    def hidden(self, reference: Fields, path: Path) -> str:
+    def hidden(self, reference: ObjectFields, path: Path) -> str:
         """What keeps a file out of the artifact of a source; empty if nothing does. Raises IgnoreError."""
         return next((why for artifact in self._artifacts_of(reference) if (why := artifact.hides(path))), "")
 
-    def has_defaults(self, reference: Fields) -> bool:
+    def has_defaults(self, reference: ObjectFields) -> bool:
         """Whether Flux leaves out what it does by default. Raises IgnoreError."""
         return all(artifact.has_defaults for artifact in self._artifacts_of(reference))
 
-    def _artifacts_of(self, reference: Fields) -> list[Artifact]:
+    def _artifacts_of(self, reference: ObjectFields) -> list[Artifact]:
         keys = [(one.text("ignore"), one.resource.id.kind == "Bucket") for one in self.sources(reference)]
         for text, is_bucket in (keys := keys or [("", False)]):
             if (text, is_bucket) not in self._artifacts:
                 self._artifacts[text, is_bucket] = Artifact(self.repository, text, is_bucket=is_bucket)
         return [self._artifacts[key] for key in keys]
 
-    def shown(self, reference: Fields) -> str:
+    def shown(self, reference: ObjectFields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
         source = self.find(reference, (GROUP, reference.text("kind")))
         url = self._url(source, reference) if source is not None else ""
         return shown_url(url) or f"{reference.text('kind')}/{reference.text('name')}"
 
-    def _url(self, source: Resource, reference: Fields) -> str:
+    def _url(self, source: Resource, reference: ObjectFields) -> str:
         """The URL of a source; of a bucket, its endpoint and name."""
         spec = _spec(source, reference)
         bucket = f"s3://{spec.text('endpoint')}/{spec.text('bucketName')}" if spec.text("bucketName") else ""
         return spec.text("url") or bucket
 
-    def _path_of_artifact(self, reference: Fields, path: str) -> str | None:
+    def _path_of_artifact(self, reference: ObjectFields, path: str) -> str | None:
         """Where the folder of an artifact comes from: whole folders that its generator copies."""
         name, copies = reference.text("name"), list(self._copies(reference))
         wanted = _folder(path)
@@ -100,12 +100,12 @@ class Surroundings:
             return None
         if not fitting:
             message = f"what ExternalArtifact '{name}' holds at '{path}' is not clear from its ArtifactGenerator"
-            reference.problem(f"{message}: copy the whole folder in one step", "name")
+            reference.fault(f"{message}: copy the whole folder in one step", "name")
             return ""
         to, origin = max(fitting)
         return posixpath.join("./" + origin, wanted[len(to) :].lstrip("/"))
 
-    def _copies(self, reference: Fields) -> Iterator[tuple[str, str]]:
+    def _copies(self, reference: ObjectFields) -> Iterator[tuple[str, str]]:
         """Folders of an artifact, each with the folder of this repository that is copied there; empty if unclear."""
         for spec, artifacts in self._generators(reference):
             sources = {source.text("alias"): source for source in spec.sections("sources")}
@@ -116,21 +116,21 @@ class Surroundings:
                 if alias in sources and self.path_here(sources[alias], folder or ".") is not None:
                     yield _folder(copy.text("to").removeprefix("@artifact")), folder or "." if is_whole else ""
 
-    def _generators(self, reference: Fields) -> Iterator[tuple[Fields, list[Fields]]]:
+    def _generators(self, reference: ObjectFields) -> Iterator[tuple[ObjectFields, list[ObjectFields]]]:
         """The ``spec`` of the generator that makes an artifact, with its entries for that."""
         for generator in self.catalogue.of_kind(GENERATOR, _namespace(reference), reference.resource):
-            spec = Fields(generator, generator.body, "", reference.log).section("spec")
+            spec = ObjectFields.of(generator, reference.log).section("spec")
             artifacts = [one for one in spec.sections("artifacts") if one.text("name") == reference.text("name")]
             if artifacts:
                 yield spec, artifacts
                 return
 
 
-def _spec(source: Resource, reference: Fields) -> Fields:
-    return Fields(source, source.body, "", reference.log).section("spec")
+def _spec(source: Resource, reference: ObjectFields) -> ObjectFields:
+    return ObjectFields.of(source, reference.log).section("spec")
 
 
-def _namespace(reference: Fields) -> str:
+def _namespace(reference: ObjectFields) -> str:
     return reference.text("namespace") or reference.resource.id.namespace
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kgate.gitops.embedded import read_values
-from kgate.gitops.fields import Fields
+from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import Json, Location
@@ -17,7 +17,9 @@ from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
 
 
-def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> Iterator[ValuesFile | InlineValues]:
+def chart_values(
+    template: ObjectFields, chart: Path, surroundings: Surroundings
+) -> Iterator[ValuesFile | InlineValues]:
     """The values files that replace the chart's own values.yaml (source-controller, HelmChart ``valuesFiles``).
 
     Helm always starts with the chart's own: unless it is listed, each of its values is taken away first.
@@ -37,7 +39,7 @@ def chart_values(template: Fields, chart: Path, surroundings: Surroundings) -> I
     yield from (ValuesFile(file) for file in files)
 
 
-def _removal(template: Fields, chart: Path, repository: Repository) -> Iterator[InlineValues]:
+def _removal(template: ObjectFields, chart: Path, repository: Repository) -> Iterator[InlineValues]:
     """A null for every value of the chart's values.yaml, which takes it away (Helm, "Deleting a default key")."""
     if not (chart / "values.yaml").is_file():
         return
@@ -54,7 +56,7 @@ def _nulls(value: Json) -> Json:
     return {key: _nulls(member) for key, member in value.items()} if isinstance(value, dict) and value else None
 
 
-def values_from(spec: Fields, surroundings: Surroundings) -> Iterator[InlineValues]:
+def values_from(spec: ObjectFields, surroundings: Surroundings) -> Iterator[InlineValues]:
     """The values that references give, in their order; what cannot be known is a Problem, or a note if optional."""
     for reference in spec.sections("valuesFrom"):
         kind, name = reference.needed("kind"), reference.needed("name")
@@ -70,36 +72,38 @@ def values_from(spec: Fields, surroundings: Surroundings) -> Iterator[InlineValu
             try:
                 yield read_values(text, place, surroundings.repository)
             except ValueError as error:
-                reference.problem(f"key '{key}' of {kind} '{name}': {error}", "name")
+                reference.fault(f"key '{key}' of {kind} '{name}': {error}", "name")
 
 
-def _referred(reference: Fields, kind: str, key: str, surroundings: Surroundings) -> tuple[str | None, Location | None]:
+def _referred(
+    reference: ObjectFields, kind: str, key: str, surroundings: Surroundings
+) -> tuple[str | None, Location | None]:
     """The text below a key of a ConfigMap, and its place; None if it is not among the objects."""
     found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
-    data = Fields(found, found.body, "", reference.log).section("data") if found is not None else None
+    data = ObjectFields.of(found, reference.log).section("data") if found is not None else None
     if data is None or key not in data.body:
         return None, None
     return data.text(key), data.place(key)
 
 
-def _complain_of_unknown(reference: Fields, kind: str, name: str, key: str) -> None:
+def _complain_of_unknown(reference: ObjectFields, kind: str, name: str, key: str) -> None:
     message = f"the values in key '{key}' of {kind} '{name}' are unknown, as they are not among the manifests"
     if reference.flag("optional"):
         reference.note(f"{message}; they are optional, and taken as absent", "name")
     else:
-        reference.problem(f"{message}, so the release is not judged with all its values", "name")
+        reference.fault(f"{message}, so the release is not judged with all its values", "name")
 
 
 _PATH = re.compile(r"(?:[^.,\[\]={}\\]|\\.)+(?:\.(?:[^.,\[\]={}\\]|\\.)+)*")
 _SEGMENT = re.compile(r"(?:[^.\\]|\\.)+")
 
 
-def _at_path(reference: Fields, text: str, place: Location) -> Iterator[InlineValues]:
+def _at_path(reference: ObjectFields, text: str, place: Location) -> Iterator[InlineValues]:
     """One value put at a path, read as ``helm --set`` reads it (fluxcd/pkg, chartutil.ReplacePathValue)."""
     path = reference.text("targetPath")
     text = text.rstrip("\n")
     if not _PATH.fullmatch(path) or text.startswith("{") or "\n" in text or re.search(r"(?<!\\),", text):
-        reference.problem(f"{reference.name('targetPath')}: a list or index in '{path}' is not put in", "targetPath")
+        reference.fault(f"{reference.name('targetPath')}: a list or index in '{path}' is not put in", "targetPath")
         return
     body: Json = _typed(text)
     for segment in reversed(_SEGMENT.findall(path)):

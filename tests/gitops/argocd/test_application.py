@@ -288,7 +288,7 @@ TOLD = {
     "nothing": ("", "problem apps.yaml:7: spec.source.path is missing, so what it deploys cannot be judged"),
     "missing path": (
         "path: gone\n",
-        "problem apps.yaml:9: spec.source.path: there is no 'gone' in this repository; mend the path",
+        "problem apps.yaml:9: spec.source.path: there is no 'gone' in this repository; fix the path",
     ),
     "path leads out": (
         "path: ../x\n",
@@ -344,7 +344,7 @@ TOLD = {
     ),
     "missing values file": (
         "path: charts/web\nhelm:\n  valueFiles:\n  - no.yaml\n",
-        "problem apps.yaml:12: spec.source.helm.valueFiles[0]: there is no 'no.yaml' in this repository; mend the path",
+        "problem apps.yaml:12: spec.source.helm.valueFiles[0]: there is no 'no.yaml' in this repository; fix the path",
     ),
     "values file leads out": (
         "path: charts/web\nhelm:\n  ignoreMissingValueFiles: true\n  valueFiles: [../../../x]\n",
@@ -362,7 +362,7 @@ TOLD = {
     ),
     "unmatched pattern": (
         "path: charts/web\nhelm: {valueFiles: ['x*.yaml']}\n",
-        "problem apps.yaml:10: spec.source.helm.valueFiles[0]: no file matches 'x*.yaml'; mend the pattern",
+        "problem apps.yaml:10: spec.source.helm.valueFiles[0]: no file matches 'x*.yaml'; fix the pattern",
     ),
     "a class that is not closed": (
         "path: charts/web\nhelm: {valueFiles: ['[a*.yaml']}\n",
@@ -410,7 +410,7 @@ TOLD = {
         "path: overlay\nkustomize: {components: [../no]}\n",
         (
             "problem apps.yaml:10: spec.source.kustomize.components[0]: there is no '../no' in this repository; "
-            "mend the path"
+            "fix the path"
         ),
     ),
 }

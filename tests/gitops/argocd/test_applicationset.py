@@ -270,7 +270,7 @@ TOLD: dict[str, tuple[str, list[str], list[str]]] = {
         [
             (
                 "problem apps.yaml:15: spec.template.spec.source.path: "
-                "there is no 'apps/gone' in this repository; mend the path"
+                "there is no 'apps/gone' in this repository; fix the path"
             )
         ],
     ),

@@ -230,7 +230,7 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "bootstrap's source, path is not here": (
         (kustomization("path: gone\n", HERE),),
-        ["problem apps.yaml:6: spec.path: there is no './gone' in this repository; mend the path"],
+        ["problem apps.yaml:6: spec.path: there is no './gone' in this repository; fix the path"],
     ),
     "path leads out": (
         (kustomization("path: ../x\n", HERE),),
@@ -266,11 +266,11 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "a missing component": (
         (kustomization("path: overlay\ncomponents: [../gone]\n", HERE),),
-        ["problem apps.yaml:7: spec.components[0]: there is no '../gone' in this repository; mend the path"],
+        ["problem apps.yaml:7: spec.components[0]: there is no '../gone' in this repository; fix the path"],
     ),
     "a component that is no path": (
         (kustomization('path: overlay\ncomponents: ["a\\0b"]\n', HERE),),
-        ["problem apps.yaml:7: spec.components[0]: there is no 'a\0b' in this repository; mend the path"],
+        ["problem apps.yaml:7: spec.components[0]: there is no 'a\0b' in this repository; fix the path"],
     ),
 }
 
@@ -517,7 +517,7 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "a chart that is missing": (
         (helm_release(chart=chart_of("GitRepository", "./gone")), source()),
-        ["problem apps.yaml:7: spec.chart.spec.chart: there is no './gone' in this repository; mend the path"],
+        ["problem apps.yaml:7: spec.chart.spec.chart: there is no './gone' in this repository; fix the path"],
     ),
     "a folder that is no chart": (
         (helm_release(chart=chart_of("GitRepository", "plain")), source()),
@@ -562,7 +562,7 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
         [
             (
                 "problem apps.yaml:9: spec.chart.spec.valuesFiles[1]: there is no '/gone.yaml' in this repository; "
-                "mend the path"
+                "fix the path"
             )
         ],
     ),
