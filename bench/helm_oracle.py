@@ -30,9 +30,10 @@ from pathlib import Path
 from kgate.kubernetes.workload import find_workload
 from kgate.model import Batch, Json, Location, Pointer, Resource, child_pointer, pointer_tokens
 from kgate.rendering import gotemplate
-from kgate.rendering.helm.render import render as render_chart
-from kgate.rendering.requests import ChartRequest, Release, RenderOptions
-from kgate.rendering.tools import Tool, Toolbox
+from kgate.rendering.helm.release import Release
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import RenderContext
+from kgate.rendering.tools import FoundTools, Tool, Toolbox
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.yamltree.nodes import compose
@@ -85,7 +86,7 @@ class Subject:
         """What kgate reads from the chart as it is now."""
         with Workspace(Repository.at(self.root)) as workspace:
             request = ChartRequest(self.chart, (Release("rel", "ns"),))
-            return render_chart(request, workspace, self._tool, RenderOptions())
+            return request.render(RenderContext(workspace, FoundTools(self._tool)))
 
     def survey(self, most_edits: int, seed: int) -> Survey:
         """Its coverage, and edits to try."""

@@ -33,8 +33,9 @@ from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.locate import BuiltDocument, Claim
 from kgate.rendering.kustomize.marks import IDENTITY
 from kgate.rendering.kustomize.render import render as build_kustomization
+from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.kustomize.transformers import HASH
-from kgate.rendering.requests import KustomizationRequest, RenderOptions
+from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository, find_root

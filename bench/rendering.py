@@ -15,11 +15,11 @@ from pathlib import Path
 from bench.measure import KGATE, measure
 from kgate.model import Batch
 from kgate.rendering.helm.releases import default_releases
-from kgate.rendering.helm.render import render as render_chart
+from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.kustomize import kustomization
-from kgate.rendering.kustomize.render import render as build_kustomization
-from kgate.rendering.requests import ChartRequest, KustomizationRequest, RenderOptions
-from kgate.rendering.tools import Tool, Toolbox
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import RenderContext
+from kgate.rendering.tools import Toolbox
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import files
@@ -39,29 +39,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tools = Toolbox(root, {"helm": options.helm, "kubectl": options.kubectl})
     listing = files.list_files([root], Repository.at(root))
     with Workspace(Repository.at(root)) as workspace:
-        _show("helm template", list(_charts(sorted(listing.charts), workspace, tools.helm)))
+        context = RenderContext(workspace, tools)
+        _show("helm template", list(_charts(sorted(listing.charts), context)))
         roots = kustomization.roots(listing.kustomizations, Repository(root))
-        _show("kustomize", list(_kustomizations(roots, workspace, tools.kustomize)))
+        _show("kustomize", list(_kustomizations(roots, context)))
     _whole(root, options)
 
 
-def _charts(charts: Iterable[Path], workspace: Workspace, tool: Tool | None) -> Iterator[tuple[float, float]]:
+def _charts(charts: Iterable[Path], context: RenderContext) -> Iterator[tuple[float, float]]:
     """Seconds of plain rendering and of kgate's, for one release of each chart."""
+    tool = context.tools.helm
     if tool is None:
         return
     for chart in charts:
-        request = ChartRequest(chart, default_releases(chart, Repository(workspace.root))[:1])
+        request = ChartRequest(chart, default_releases(chart, context.workspace.repository)[:1])
         command = (tool.path, "template", "release", chart)
-        yield from _pair(command, partial(render_chart, request, workspace, tool, RenderOptions()))
+        yield from _pair(command, partial(request.render, context))
 
 
-def _kustomizations(roots: Iterable[Path], workspace: Workspace, tool: Tool | None) -> Iterator[tuple[float, float]]:
+def _kustomizations(roots: Iterable[Path], context: RenderContext) -> Iterator[tuple[float, float]]:
+    tool = context.tools.kustomize
     if tool is None:
         return
     for folder in roots:
         request = KustomizationRequest(folder)
         command = (tool.path, "build" if tool.name == "kustomize" else "kustomize", folder)
-        yield from _pair(command, partial(build_kustomization, request, workspace, tool, RenderOptions()))
+        yield from _pair(command, partial(request.render, context))
 
 
 def _pair(command: Sequence[str | Path], render: Callable[[], Batch]) -> Iterator[tuple[float, float]]:

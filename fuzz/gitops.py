@@ -16,9 +16,8 @@ from fuzz.harness import FuzzError, Ground, Target, main
 from kgate.gitops import plan as gitops
 from kgate.kubernetes import manifest
 from kgate.rendering import process
-from kgate.rendering.helm.render import render
-from kgate.rendering.requests import ChartRequest, RenderOptions
-from kgate.rendering.tools import Tool
+from kgate.rendering.requests import RenderContext, RenderOptions
+from kgate.rendering.tools import FoundTools, Tool
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 
@@ -218,14 +217,14 @@ def check(case: Case, ground: Ground) -> None:
     repository = Repository(ground.repository, (URL,))
     planned = gitops.plan(resources, repository)
     for request in planned.requests:
-        folder = request.chart if isinstance(request, ChartRequest) else request.folder
-        if not folder.is_relative_to(ground.repository):
-            raise FuzzError(f"{folder} is planned, which lies outside")
+        if not request.place.path.is_relative_to(ground.repository):
+            raise FuzzError(f"{request.place.path} is planned, which lies outside")
     ground.check(planned)
-    charts = [request for request in planned.requests if isinstance(request, ChartRequest)]
+    charts = [request for request in planned.requests if request.place.kind == "chart"]
+    tools, options = FoundTools(Tool("helm", Path("/helm"), "v4.1.0")), RenderOptions(seconds=2)
     for request in charts[:3]:
         with Workspace(Repository.at(ground.repository)) as workspace, recorded() as commands:
-            rendered = render(request, workspace, Tool("helm", Path("/helm"), "v4.1.0"), RenderOptions(seconds=2))
+            rendered = request.render(RenderContext(workspace, tools, options))
         ground.check((rendered, commands))
         for command in commands:
             _check_arguments(command)

@@ -17,7 +17,8 @@ from kgate.model import Problem
 from kgate.rendering.kustomize import graph, kustomization, overlay, selectors, substitution, transformers
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError
 from kgate.rendering.kustomize.render import render
-from kgate.rendering.requests import KustomizationRequest, RenderOptions
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool, Toolbox
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository

@@ -11,7 +11,8 @@ from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Rule, Severity
-from kgate.rendering.requests import ChartRequest, RenderOptions, RenderSettings
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
 from kgate.yamltree.fields import FileFields, UserFile

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgate.rendering.requests import Request
+from kgate.repository import Repository
+
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
@@ -12,6 +15,11 @@ class Deployed:
 
     folder: Path
     is_deep: bool
+
+    @classmethod
+    def of(cls, request: Request, repository: Repository) -> Deployed:
+        """What a request takes files from."""
+        return cls(request.place.path, is_deep=request.is_deep(repository))
 
     def misses(self, submodule: Path) -> bool:
         """Whether a submodule holds some of them."""

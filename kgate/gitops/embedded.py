@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kgate.model import Location, Pointer, Position
-from kgate.rendering.requests import InlineValues
+from kgate.rendering.helm.release import InlineValues
 from kgate.repository import Repository
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import SourceText, decode

@@ -16,9 +16,9 @@ from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
 from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import Note, Problem, Resource
-from kgate.rendering import detect
 from kgate.rendering.kustomize import overlay
-from kgate.rendering.requests import ChartRequest, KustomizationRequest, Request, Target
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import Place, Request
 from kgate.repository import Repository
 
 _DEPLOYING = frozenset(
@@ -53,7 +53,7 @@ class Planned:
     requests: tuple[Request, ...] = ()
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
-    claimed: frozenset[Target] = frozenset()
+    claimed: frozenset[Place] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
     folders: frozenset[Deployed] = frozenset()
@@ -80,18 +80,15 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
     surroundings = Surroundings(repository, Catalogue((*resources, *referred)))
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
-    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
-    log.folders.extend(Deployed(one.folder, is_deep=not _has_kustomization(one, repository)) for one in builds)
+    log.folders.extend(Deployed.of(request, repository) for request in requests)
     requests = list(_without_plain(requests, repository, log))
-    builds = [request for request in requests if isinstance(request, KustomizationRequest)]
-    folders = {build.folder for build in builds if _has_kustomization(build, repository)}
-    charts = {request.target for request in requests if isinstance(request, ChartRequest)}
+    plain = {request.place for request in requests if request.is_plain(repository)}
     return Planned(
         requests=tuple(requests),
         notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
         problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
-        claimed=frozenset(charts | {build.target for build in builds if build.folder in folders}),
-        covered=frozenset(build.folder for build in builds) - folders,
+        claimed=frozenset(request.place for request in requests) - plain,
+        covered=frozenset(place.path for place in plain),
         raw=frozenset(log.raw),
         folders=frozenset(log.folders),
     )
@@ -101,28 +98,22 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
     """The requests but for those of plain manifests that nothing changes, which are judged as they are written, and
     instead of each the kustomizations below it; unless another request changes some of them, so that they are not."""
     changed: set[Path] = set()
-    plain: list[KustomizationRequest] = []
+    unchanged: set[Path] = set()
     for request in requests:
-        if isinstance(request, KustomizationRequest) and not _has_kustomization(request, repository):
-            if request.additions or request.substitutions:
-                changed.add(request.folder)
-            else:
-                plain.append(request)
+        if request.is_plain(repository):
+            (changed if request.has_changes else unchanged).add(request.place.path)
     above = {parent for folder in changed for parent in (folder, *folder.parents)}
-    raw = [one for one in plain if one.folder not in above and changed.isdisjoint(one.folder.parents)]
-    dropped = {id(one) for one in raw}
-    yield from (request for request in requests if id(request) not in dropped)
-    for folder in sorted({one.folder for one in raw}):
+    raw = {folder for folder in unchanged - above if changed.isdisjoint(folder.parents)}
+    for request in requests:
+        if not (request.place.path in raw and request.is_plain(repository)):
+            yield request
+    for folder in sorted(raw):
         for member in overlay.autodetect(folder):
             real = Path(os.path.realpath(folder / member))
             if repository.holds(real) and real.is_dir():
                 yield KustomizationRequest(real)
             elif repository.holds(real) and real.is_file():
                 log.raw.append(real)
-
-
-def _has_kustomization(build: KustomizationRequest, repository: Repository) -> bool:
-    return detect.kustomization_name(repository.names(build.folder)) is not None
 
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:

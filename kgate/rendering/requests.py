@@ -1,105 +1,75 @@
-"""What is to be rendered: charts with their releases, and kustomizations; the nouns of the sources."""
+"""What every kind of source tells the scan about something to render, and what a rendering gets to work with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
-from kgate.model import Json, Location, Pointer
+from kgate.model import Batch
 from kgate.rendering.process import Limits
+from kgate.rendering.tools import Tools
+from kgate.rendering.workspace import Workspace
+from kgate.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
-class ValuesFile:
-    """A values file of the repository, as ``helm template --values`` takes it."""
+class Place:
+    """What can be rendered at a path. A folder may be of several kinds: ``chart`` and ``kustomization``."""
 
+    kind: str
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class InlineValues:
-    """Values that stand inside another object (an Argo CD Application, a Flux HelmRelease).
+class Request(Protocol):
+    """Something to render: all that the scan asks of it, whichever program renders it.
 
-    ``locate`` gives the place of the value at a pointer into ``body``.
+    A new kind of source is a folder beside helm/ and kustomize/ with a class that has these members.
     """
 
-    body: Mapping[str, Json] = field(hash=False)
-    locate: Callable[[Pointer], Location] = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One way to deploy a chart: the arguments of ``helm template``. Later values win over earlier ones,
-    ``sets`` (``--set``) and ``string_sets`` (``--set-string``) over all values."""
-
-    name: str
-    namespace: str = "default"
-    values: tuple[ValuesFile | InlineValues, ...] = ()
-    sets: tuple[str, ...] = ()
-    string_sets: tuple[str, ...] = ()
-    kubernetes_version: str | None = None
-    api_versions: tuple[str, ...] = ()
-    with_crds: bool = True
-    variant: str = ""
-    requested_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What can be rendered at a path; a folder may be a chart and a kustomization."""
-
-    kind: Literal["chart", "kustomization"]
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class ChartRequest:
-    """A chart (a folder, or an archive that ends in .tgz) and the releases to render it for. ``plain`` holds files
-    of its ``crds`` that are judged besides, as they are."""
-
-    chart: Path
-    releases: tuple[Release, ...]
-    plain: frozenset[Path] = frozenset()
+    @property
+    def place(self) -> Place:
+        """What is rendered. A GitOps object that deploys a place replaces the request that kgate makes for it."""
+        ...
 
     @property
-    def target(self) -> Target:
-        """What is rendered."""
-        return Target("chart", self.chart)
-
-
-@dataclass(frozen=True, slots=True)
-class KustomizationRequest:
-    """A folder to build. Without a kustomization file in it, one that lists all its manifests is put there.
-
-    ``additions`` holds fields of a kustomization that a GitOps object puts into it (patches, images, namePrefix,
-    namespace, …), as Argo CD and Flux edit the file; ``locate`` gives the place of a pointer into them.
-    ``substitutions`` replace ``${NAME}`` in what was built, as Flux does after the build; None if there is no such
-    step.
-    """
-
-    folder: Path
-    additions: Mapping[str, Json] = field(default_factory=dict, hash=False)
-    locate: Callable[[Pointer], Location] | None = field(default=None, hash=False)
-    substitutions: Mapping[str, str] | None = field(default=None, hash=False)
-    variant: str = ""
-    requested_by: str = ""
+    def key(self) -> Hashable:
+        """Equal for requests that render to the same: everything but the places of the values that they hold."""
+        ...
 
     @property
-    def target(self) -> Target:
-        """What is rendered."""
-        return Target("kustomization", self.folder)
+    def has_changes(self) -> bool:
+        """True if something is put on top of what the files say."""
+        ...
 
+    def is_plain(self, repository: Repository) -> bool:
+        """True if it renders a folder of plain manifests, which are judged as they are written unless it changes
+        them."""
+        ...
 
-Request = ChartRequest | KustomizationRequest
+    def is_deep(self, repository: Repository) -> bool:
+        """True if all files below its place belong to it, so that none of them may be missing."""
+        ...
+
+    def files(self, repository: Repository) -> Iterator[Path]:
+        """The files that decide what it renders to. Raises SearchError."""
+        ...
+
+    def templates(self, repository: Repository) -> Iterator[Path]:
+        """The files whose text it renders, which may thus be GitOps objects."""
+        ...
+
+    def render(self, context: RenderContext) -> Batch:
+        """Renders it. A fault of the repository is a Problem. Raises CancelledError and DeadlineError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What the user allows and bounds: seconds of wall time and bytes of memory for each process. ``asked_kinds``
+    """What the user allows, and the limits of each process: seconds of wall time and bytes of memory. ``asked_kinds``
     are the kinds that rules ask about (manifest.read), ``lifetime`` is that of the whole scan."""
 
     helm_dependency_build: bool = False
@@ -117,16 +87,27 @@ class RenderOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderContext:
+    """What a rendering gets to work with. ``plain`` holds the files of the repository that are judged as they are
+    written, and so are not to be returned once more."""
+
+    workspace: Workspace
+    tools: Tools
+    options: RenderOptions = field(default_factory=RenderOptions)
+    plain: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """All that steers rendering: options, the programs that the user names (helm, kubectl, kustomize), and
-    the releases of charts from the configuration."""
+    """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), and what
+    the configuration asks to render."""
 
     options: RenderOptions = field(default_factory=RenderOptions)
     programs: Mapping[str, str | None] = field(default_factory=dict)
-    charts: tuple[ChartRequest, ...] = ()
+    charts: tuple[Request, ...] = ()
 
 
 def advice(bound: str) -> str:
-    """What to do where a program met a bound (process.Outcome.bound)."""
+    """What to do if a program exceeds a limit (process.Outcome.bound)."""
     flags = {"seconds": "--render-timeout", "memory": "--render-memory"}
     return f"make it smaller, or allow more with {flags[bound]}" if bound in flags else "make it smaller"

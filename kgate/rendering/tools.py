@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from kgate.errors import ConfigError
 from kgate.rendering import process, scratch
@@ -46,6 +47,28 @@ class Tool:
         """Major and minor version; (0, 0) if it does not tell."""
         match = _VERSION.search(self.version)
         return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+class Tools(Protocol):
+    """The programs that render. One is looked for when it is first asked for, as that runs it."""
+
+    @property
+    def helm(self) -> Tool | None:
+        """Helm, or None if there is none."""
+        ...
+
+    @property
+    def kustomize(self) -> Tool | None:
+        """kustomize, or a kubectl, which includes it; None if there is neither."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTools:
+    """Programs that were found before."""
+
+    helm: Tool | None = None
+    kustomize: Tool | None = None
 
 
 class Toolbox:

@@ -1,8 +1,9 @@
-"""The one entrance to the sources: reads plain manifests, and has rendered what is not plain."""
+"""The one entrance to the sources: reads plain manifests, and renders charts and kustomizations."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kgate.model import Batch
@@ -23,8 +24,8 @@ def collect(
 ) -> Generator[Batch | Read]:
     """What the intake makes of every plain manifest at or below the paths, and the contents of everything rendered.
 
-    To be closed (contextlib.closing), so that programs and private copies do not outlive a scan that is given
-    up. Raises KgateError for a program that the user names and that does not work, and DeadlineError.
+    Close it (contextlib.closing), so that programs and private copies do not outlive a scan that is given up. Raises
+    KgateError if a program that the user names does not work, and DeadlineError.
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
@@ -33,7 +34,8 @@ def collect(
     if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 
-        yield from collect_rendered(listing, objects, repository, settings, intake)
+        options = replace(settings.options, asked_kinds=intake.kinds)
+        yield from collect_rendered(listing, objects, repository, replace(settings, options=options), intake)
     else:
         plain = files.in_order(listing.files.values())
         yield from intake.read_counted(plain, Count(intake.progress, len(plain)))

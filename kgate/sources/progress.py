@@ -8,19 +8,19 @@ from typing import TypeAlias, TypeVar
 _T = TypeVar("_T")
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told, after each file and each rendering, how many of how many are done."""
+"""Called after each file and each rendering with how many of how many are done."""
 
 
 class Count:
-    """How much is done, and how much is known to be there."""
+    """How much is done, and how much there is as far as known."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
         self._done = 0
         self._total = total
 
-    def told(self, items: Iterable[_T]) -> Iterator[_T]:
-        """The same files or renderings, each counted once it has been dealt with."""
+    def counted(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Returns the same files or renderings, and counts each of them when the next is asked for."""
         for item in items:
             yield item
             self.add(1)

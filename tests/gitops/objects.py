@@ -8,7 +8,9 @@ from pathlib import Path
 from kgate.gitops.plan import Planned, plan
 from kgate.kubernetes import manifest
 from kgate.model import Resource
-from kgate.rendering.requests import ChartRequest, KustomizationRequest, Release
+from kgate.rendering.helm.release import Release
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.repository import Repository
 
 URL = "https://git.example.org/shop/deploy.git"

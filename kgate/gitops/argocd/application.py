@@ -14,7 +14,8 @@ from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.fields import ObjectFields
 from kgate.model import Json
 from kgate.rendering import detect
-from kgate.rendering.requests import ChartRequest, Request
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import Request
 from kgate.repository import Repository
 from kgate.urls import shown_url
 

@@ -14,7 +14,7 @@ from kgate.gitops.fields import ObjectFields
 from kgate.model import Location, Pointer
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import doublestar
-from kgate.rendering.requests import InlineValues, Release, ValuesFile
+from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
 from kgate.repository import SearchError
 from kgate.urls import shown_url
 

@@ -8,7 +8,7 @@ from kgate.gitops.additions import Additions, image_entry, patch_entry
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.fields import ObjectFields
 from kgate.model import child_pointer, list_index
-from kgate.rendering.requests import KustomizationRequest
+from kgate.rendering.kustomize.requests import KustomizationRequest
 
 _PATCH = ("path", "patch", "target", "options")
 

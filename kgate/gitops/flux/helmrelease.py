@@ -12,7 +12,9 @@ from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
 from kgate.gitops.flux.values import chart_values, values_from
 from kgate.model import Location, Pointer
-from kgate.rendering.requests import ChartRequest, InlineValues, Release, Request
+from kgate.rendering.helm.release import InlineValues, Release
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import Request
 
 _LONGEST_NAME = 53
 _SOURCES_WITH_FILES = ("GitRepository", "Bucket", "ExternalArtifact")

@@ -10,7 +10,8 @@ from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_build
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import child_pointer
-from kgate.rendering.requests import KustomizationRequest, Request
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import Request
 
 _OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
 """Fields that v1 does not have: a cluster that stores v1 drops them, whatever version an object is written in."""

@@ -11,7 +11,7 @@ from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import Json, Location
-from kgate.rendering.requests import InlineValues, ValuesFile
+from kgate.rendering.helm.release import InlineValues, ValuesFile
 from kgate.repository import Repository
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgate.rendering.requests import ChartRequest, Release, ValuesFile
+from kgate.rendering.helm.release import Release, ValuesFile
+from kgate.rendering.helm.requests import ChartRequest
 from kgate.repository import OutsideError, Repository
 from kgate.yamltree.fields import FileFields
 

@@ -28,9 +28,10 @@ from kgate.rendering.helm.chart import (
 from kgate.rendering.helm.dependencies import Missing
 from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
 from kgate.rendering.helm.marks import ALPHABETS, Alphabet, MarkedText
+from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.run import Clones, Dump, Failure, Names, Runner, failing_templates, message, template_names
 from kgate.rendering.helm.values import Layer, ReleaseValues, ValuesText, parse_set
-from kgate.rendering.requests import ChartRequest, Release, RenderOptions, ValuesFile
+from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.rendering.workspace import CopyError, Workspace
 from kgate.repository import Repository
@@ -42,17 +43,17 @@ _MOST_DROPPED = 20
 _MOST_ATTEMPTS = 4
 
 
-def render(request: ChartRequest, workspace: Workspace, helm: Tool | None, options: RenderOptions) -> Batch:
+def render(path: Path, releases: Sequence[Release], context: RenderContext) -> Batch:
     """What a chart renders to for each of its releases. Faults become Problems, at the chart's own files."""
-    shown = workspace.repository.shown(request.chart)
-    chart_file = shown if request.chart.is_file() else f"{shown}/Chart.yaml".removeprefix("./")
+    shown, helm = context.workspace.repository.shown(path), context.tools.helm
+    chart_file = shown if path.is_file() else f"{shown}/Chart.yaml".removeprefix("./")
     if helm is None:
         return _failed(chart_file, f"the chart could not be rendered, so it was not judged; {INSTALL_HELM}")
     if helm.minor < OLDEST_HELM:
         found = f"the chart could not be rendered by Helm {helm.version}, so it was not judged; {INSTALL_HELM}"
         return _failed(chart_file, found)
     try:
-        return _Chart(request, workspace, helm, options, chart_file).render()
+        return _Chart(path, releases, context, helm, chart_file).render()
     except ChartError as error:
         return Batch(problems=(error.problem,), files=1)
     except OSError as error:
@@ -75,14 +76,16 @@ class _Chart:
     """One chart, copied and cloned once, rendered for each release."""
 
     def __init__(
-        self, request: ChartRequest, workspace: Workspace, helm: Tool, options: RenderOptions, chart_file: str
+        self, path: Path, wanted: Sequence[Release], context: RenderContext, helm: Tool, chart_file: str
     ) -> None:
-        self._request = request
-        self._workspace = workspace
+        self._path = path
+        self._wanted = wanted
+        self._plain = context.plain
+        self._workspace = context.workspace
         self._helm = helm
-        self._options = options
+        self._options = context.options
         self._chart_file = chart_file
-        self._copy = copy_chart(request.chart, workspace)
+        self._copy = copy_chart(path, context.workspace)
         self._metadata = Metadata(self._copy.folder, self._copy.mount(self._copy.folder))
         self._clones = Clones(Alphabet(ALPHABETS[0]))
         self._values_files: dict[Path, ValuesText] = {}
@@ -115,7 +118,7 @@ class _Chart:
 
     def _releases(self) -> Iterator[_Part]:
         """What each release comes to, up to so many values in all: they are held until the chart is judged."""
-        for release in self._request.releases:
+        for release in self._wanted:
             yield self._release(release)
             if self._values_left < 0:
                 return
@@ -131,7 +134,7 @@ class _Chart:
         return [Problem(place.path, place.start.line, f"helm dependency build failed: {error}")]
 
     def _is_off_for_all(self, item: Missing) -> bool:
-        return all(self._is_off(item, release, self._top_only) for release in self._request.releases)
+        return all(self._is_off(item, release, self._top_only) for release in self._wanted)
 
     def _is_off(self, item: Missing, release: Release, node: ChartNode) -> bool:
         """True if values surely switch off a dependency of a chart."""
@@ -201,7 +204,7 @@ class _Chart:
         return part
 
     def _rendering(self, release: Release) -> Rendering:
-        shown = self._workspace.repository.shown(self._request.chart)
+        shown = self._workspace.repository.shown(self._path)
         return Rendering("helm", shown, release.variant, release.requested_by)
 
     def _unusable_values(self, release: Release) -> Problem | None:
@@ -285,7 +288,7 @@ class _Chart:
 
     def _failure(self, failure: Failure) -> Problem:
         """The problem that a failed rendering is, at the template and line that Helm names."""
-        shown = self._workspace.repository.shown(self._request.chart)
+        shown = self._workspace.repository.shown(self._path)
         if failure.exceeded:
             text = f"helm template {failure.exceeded}, so the chart is not judged; {failure.advice}"
             return Problem(self._chart_file, None, text)
@@ -324,7 +327,7 @@ class _Chart:
                 continue
             seen.add(node.folder)
             for path in sorted(path for path in (node.folder / "crds").rglob("*") if path.is_file()):
-                if self._request.chart / path.relative_to(self._copy.folder) in self._request.plain:
+                if self._path / path.relative_to(self._copy.folder) in self._plain:
                     continue
                 if path.name.casefold().endswith((".yaml", ".yml", ".json")):
                     mount = node.mount.child(path.relative_to(node.folder).as_posix())

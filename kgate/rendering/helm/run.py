@@ -14,8 +14,9 @@ from kgate.rendering import gotemplate, process
 from kgate.rendering.helm.archive import ArchiveError, pack
 from kgate.rendering.helm.chart import ChartCopy, ChartNode, Template
 from kgate.rendering.helm.marks import Alphabet, Cloner, Origin
+from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.jsontext import json_text
-from kgate.rendering.requests import Release, RenderOptions, ValuesFile, advice
+from kgate.rendering.requests import RenderOptions, advice
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
 from kgate.yamltree import streams

@@ -12,10 +12,10 @@ from kgate.regexp import decodable
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.kustomize import edits, kustomization
+from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.kustomize.candidates import way_to
 from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError, compose_first
-from kgate.rendering.requests import KustomizationRequest
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.yamltree.text import SourceText, decode
@@ -68,7 +68,7 @@ def autodetect(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def component_folders(request: KustomizationRequest, folder: Path, repository: Repository) -> tuple[Path, ...]:
+def component_folders(request: BuildInput, folder: Path, repository: Repository) -> tuple[Path, ...]:
     """The local components that the additions name, relative to the folder. Raises KustomizationError."""
     title = kustomization.find(folder) or folder
     texts = [text for text in _components(request) if not _is_remote(text)]
@@ -80,12 +80,12 @@ def component_folders(request: KustomizationRequest, folder: Path, repository: R
     return tuple(Path(os.path.realpath(place)) for place in places)
 
 
-def remote_components(request: KustomizationRequest) -> tuple[str, ...]:
+def remote_components(request: BuildInput) -> tuple[str, ...]:
     """The components among the additions that kustomize would fetch."""
     return tuple(text for text in _components(request) if _is_remote(text))
 
 
-def _components(request: KustomizationRequest) -> list[str]:
+def _components(request: BuildInput) -> list[str]:
     found = request.additions.get("components")
     return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
@@ -94,7 +94,7 @@ def _is_remote(text: str) -> bool:
     return kustomization.is_remote(text, may_be_folder=True, is_file=False, exists=False)
 
 
-def write(request: KustomizationRequest, copy: Copy, workspace: Workspace, *, is_component: bool) -> Top:
+def write(request: BuildInput, copy: Copy, workspace: Workspace, *, is_component: bool) -> Top:
     """Puts the additions into the kustomization of the clean copy; ``edit_marked`` does the same in the other one.
     A component, and what gets metadata after its build, is built by a kustomization around it."""
     target = copy.place(copy.clean, copy.folder)
@@ -117,7 +117,7 @@ def edit_marked(copy: Copy) -> None:
         _edit(copy, copy.marked)
 
 
-def _changes(request: KustomizationRequest, copy: Copy, texts: dict[Path, SourceText]) -> Kustomization:
+def _changes(request: BuildInput, copy: Copy, texts: dict[Path, SourceText]) -> Kustomization:
     """The additions as a kustomization of their own, which is not built: it is there to be marked and located."""
     folder = copy.clean / _CHANGES
     content = {key: value for key, value in request.additions.items() if key != _METADATA}
@@ -169,7 +169,7 @@ def _inlined(entry: Json, copy: Copy, tree: Path) -> Json:
 
 
 def _around(
-    request: KustomizationRequest, copy: Copy, folder: Path, texts: dict[Path, SourceText], *, is_component: bool
+    request: BuildInput, copy: Copy, folder: Path, texts: dict[Path, SourceText], *, is_component: bool
 ) -> Kustomization:
     """The kustomization that includes the one asked for, and sets the metadata that Flux sets after the build."""
     below = os.path.relpath(copy.place(copy.clean, copy.folder), folder)
@@ -187,7 +187,7 @@ def _around(
 
 
 def _patches_as_files(
-    request: KustomizationRequest, copy: Copy, folder: Path, texts: dict[Path, SourceText]
+    request: BuildInput, copy: Copy, folder: Path, texts: dict[Path, SourceText]
 ) -> Iterator[tuple[str, Json]]:
     """The patches among the additions, each in a file of its own so that it can carry marks."""
     for key in _PATCHES:
@@ -209,7 +209,7 @@ def _patches_as_files(
             yield key, found
 
 
-def _patch_text(repository: Repository, patch: Json, request: KustomizationRequest, addition: Pointer) -> SourceText:
+def _patch_text(repository: Repository, patch: Json, request: BuildInput, addition: Pointer) -> SourceText:
     """A patch among the additions, which is a text or, as Flux has it too, an object."""
     if isinstance(patch, str):
         return _PatchText(repository, decodable(patch), request, addition)
@@ -230,7 +230,7 @@ class _OverlayText(SourceText):
     """The kustomization of the additions: its places are those of the object that asks for them, where it
     stands at ``addition``."""
 
-    def __init__(self, text: str, request: KustomizationRequest, addition: Pointer = "") -> None:
+    def __init__(self, text: str, request: BuildInput, addition: Pointer = "") -> None:
         super().__init__(".", text)
         self._addition = addition
         self._request = request
@@ -251,7 +251,7 @@ class _OverlayText(SourceText):
 class _PatchText(_OverlayText):
     """A patch among the additions."""
 
-    def __init__(self, repository: Repository, text: str, request: KustomizationRequest, addition: Pointer) -> None:
+    def __init__(self, repository: Repository, text: str, request: BuildInput, addition: Pointer) -> None:
         super().__init__(text, request, addition)
         self._repository = repository
 

@@ -25,11 +25,12 @@ from kgate.rendering.kustomize import (
     selectors,
     substitution,
 )
+from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.kustomize.candidates import Mark, SourceTree
 from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.kustomization import HelmChart, Kustomization, KustomizationError, OptionLike
-from kgate.rendering.requests import KustomizationRequest, RenderOptions, advice
+from kgate.rendering.requests import RenderOptions, advice
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import INSTALL_HELM, INSTALL_KUSTOMIZE, Tool
 from kgate.rendering.workspace import CopyError, Workspace
@@ -46,7 +47,7 @@ _GIT_PROTOCOLS = "https:http:ssh:git"
 class _Job:
     """One request with everything that it is built with."""
 
-    request: KustomizationRequest
+    request: BuildInput
     workspace: Workspace
     options: RenderOptions
     folder: Path
@@ -67,7 +68,7 @@ class _Job:
 
 
 def render(
-    request: KustomizationRequest,
+    request: BuildInput,
     workspace: Workspace,
     tool: Tool | None,
     options: RenderOptions,

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from kgate.model import Json
-from kgate.rendering.requests import ChartRequest, InlineValues, KustomizationRequest, Target, ValuesFile
+from kgate.rendering.helm.release import InlineValues, ValuesFile
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import Place
 from tests.gitops.objects import URL, Shop, build, make_shop, release, told
 
 
@@ -33,7 +36,7 @@ def test_a_chart(shop: Shop) -> None:
     assert (found.name, found.namespace, found.values, found.variant) == ("web", "shop", (), "release web")
     assert found.requested_by == "Application/argocd/web apps.yaml:1"
     assert found.with_crds
-    assert planned.claimed == {Target("chart", shop.root / "charts/web")}
+    assert planned.claimed == {Place("chart", shop.root / "charts/web")}
     assert told(planned) == []
 
 
@@ -220,7 +223,7 @@ def test_everything_of_kustomize(shop: Shop) -> None:
     assert found.locate
     places = {"/namePrefix": 11, "/replicas/1/count": 18, "/commonLabels/app": 14, "/patches/1/patch": 22}
     assert {pointer: found.locate(pointer).start.line for pointer in places} == places
-    assert planned.claimed == {Target("kustomization", shop.root / "overlay")}
+    assert planned.claimed == {Place("kustomization", shop.root / "overlay")}
     assert not planned.covered
 
 
@@ -450,7 +453,7 @@ def test_order_and_several_objects(shop: Shop) -> None:
     one = application("path: charts/web\n")
     planned = shop.plan(one.replace("name: web", "name: b") + "---\n" + application("path: overlay\n"), one)
     assert [type(request) for request in planned.requests] == [ChartRequest, KustomizationRequest, ChartRequest]
-    claimed = {Target("chart", shop.root / "charts/web"), Target("kustomization", shop.root / "overlay")}
+    claimed = {Place("chart", shop.root / "charts/web"), Place("kustomization", shop.root / "overlay")}
     assert planned.claimed == claimed
 
 

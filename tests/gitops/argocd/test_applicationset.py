@@ -13,7 +13,8 @@ from kgate.gitops.argocd import applicationset as applicationset_module
 from kgate.gitops.argocd import generators
 from kgate.gitops.argocd.generators import flatten, normalise_name
 from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
-from kgate.rendering.requests import ChartRequest, Request
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import Request
 from tests.gitops.objects import URL, Shop, told
 
 NOT_HERE = "https://git.example.org/elsewhere/other.git"

@@ -10,7 +10,9 @@ import pytest
 
 from kgate.gitops.plan import GITOPS_KINDS, deploys, is_relevant, plan
 from kgate.model import Json
-from kgate.rendering.requests import InlineValues, KustomizationRequest, Target, ValuesFile
+from kgate.rendering.helm.release import InlineValues, ValuesFile
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import Place
 from kgate.repository import Repository
 from tests.gitops.objects import URL, Shop, build, make_shop, release, told
 
@@ -72,7 +74,7 @@ def test_a_kustomization(shop: Shop, version: str) -> None:
         variant="kustomization web",
         requested_by="Kustomization/flux-system/web apps.yaml:1",
     )
-    assert planned.claimed == {Target("kustomization", shop.root / "overlay")}
+    assert planned.claimed == {Place("kustomization", shop.root / "overlay")}
     assert not planned.covered
     assert told(planned) == []
 
@@ -391,7 +393,7 @@ def test_a_chart_of_this_repository(shop: Shop) -> None:
     assert isinstance(values, InlineValues)
     assert values.body == {"image": {"tag": "two"}}
     assert values.locate("/image/tag").start.line == 10
-    assert planned.claimed == {Target("chart", shop.root / "charts/web")}
+    assert planned.claimed == {Place("chart", shop.root / "charts/web")}
     assert told(planned) == []
 
 
@@ -478,7 +480,7 @@ def test_an_archive_and_a_chart_in_an_artifact(shop: Shop) -> None:
     shop.touch("web-1.0.0.tgz")
     planned = shop.plan(helm_release(chart=CHART.replace("charts/web", "web-1.0.0.tgz")), source())
     assert release(planned)
-    assert planned.claimed == {Target("chart", shop.root / "web-1.0.0.tgz")}
+    assert planned.claimed == {Place("chart", shop.root / "web-1.0.0.tgz")}
     generator = GENERATOR.replace("charts/**", "charts/web/**").replace("artifact/c/", "artifact/")
     text = helm_release(chart="chartRef: {kind: ExternalArtifact, name: web, namespace: flux-system}\n")
     assert release(shop.plan(text, generator)).name == "web"

@@ -17,9 +17,10 @@ import pytest
 
 from kgate.model import Batch, Location, Position, Related, Resource
 from kgate.rendering.helm import render as render_module
-from kgate.rendering.helm.render import render as render_chart
-from kgate.rendering.requests import ChartRequest, InlineValues, Release, RenderOptions, ValuesFile
-from kgate.rendering.tools import Tool
+from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.requests import RenderContext, RenderOptions
+from kgate.rendering.tools import FoundTools, Tool
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from tests.real_tools import helm_tool
@@ -48,7 +49,7 @@ def render(
 ) -> Batch:
     with Workspace(Repository.at(root)) as workspace:
         request = ChartRequest(root / chart, releases or (Release("rel", "shop"),))
-        contents = render_chart(request, workspace, helm_tool(tool), options)
+        contents = request.render(RenderContext(workspace, FoundTools(helm_tool(tool)), options))
         for resource in contents.resources:
             resource.locate("")
         return contents
@@ -419,8 +420,9 @@ def test_without_helm_nothing_is_judged(tmp_path: Path) -> None:
     write(tmp_path, {})
     request = ChartRequest(tmp_path / "charts/web", (Release("rel"),))
     with Workspace(Repository.at(tmp_path)) as workspace:
-        (problem,) = render_chart(request, workspace, None, RenderOptions()).problems
-        (older,) = render_chart(request, workspace, Tool("helm", Path("/h"), "v3.16.0"), RenderOptions()).problems
+        (problem,) = request.render(RenderContext(workspace, FoundTools())).problems
+        older_tools = FoundTools(Tool("helm", Path("/h"), "v3.16.0"))
+        (older,) = request.render(RenderContext(workspace, older_tools)).problems
     assert problem.path == older.path == "charts/web/Chart.yaml"
     assert "could not be rendered, so it was not judged; install Helm" in problem.message
     assert "by Helm v3.16.0" in older.message

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.releases import default_releases, parse_charts, release_name
-from kgate.rendering.requests import ChartRequest, Release, ValuesFile
+from kgate.rendering.helm.requests import ChartRequest
 from kgate.repository import Repository
 from kgate.yamltree.fields import UserFile
 from tests.gitops.objects import Shop, make_shop

@@ -12,7 +12,8 @@ import pytest
 
 from kgate.model import Batch, Location, Position, Problem, Resource
 from kgate.rendering.kustomize.render import render as build_kustomization
-from kgate.rendering.requests import KustomizationRequest, RenderOptions
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import RenderOptions
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from tests.real_tools import helm_tool, kustomize_tool

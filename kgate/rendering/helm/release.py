@@ -1,0 +1,51 @@
+"""One way to deploy a chart: its values and the other arguments of ``helm template``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kgate.model import Json, Location, Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesFile:
+    """A values file of the repository, as ``helm template --values`` takes it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class InlineValues:
+    """Values inside another object (an Argo CD Application, a Flux HelmRelease).
+
+    ``locate`` returns the location of the value at a pointer into ``body``.
+    """
+
+    body: Mapping[str, Json] = field(hash=False)
+    locate: Callable[[Pointer], Location] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The arguments of ``helm template``. Later values win over earlier ones, ``sets`` (``--set``) and
+    ``string_sets`` (``--set-string``) over all values."""
+
+    name: str
+    namespace: str = "default"
+    values: tuple[ValuesFile | InlineValues, ...] = ()
+    sets: tuple[str, ...] = ()
+    string_sets: tuple[str, ...] = ()
+    kubernetes_version: str | None = None
+    api_versions: tuple[str, ...] = ()
+    with_crds: bool = True
+    variant: str = ""
+    requested_by: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for releases with the same arguments, wherever their values are written."""
+        values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in self.values)
+        return replace(self, values=()), tuple(values)

@@ -1,0 +1,61 @@
+"""A chart to render, for each of its releases."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgate.model import Batch
+from kgate.rendering.helm.contents import decisive_files
+from kgate.rendering.helm.release import Release, ValuesFile
+from kgate.rendering.requests import Place, RenderContext
+from kgate.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """A chart (a folder, or an archive whose name ends in .tgz) and the releases to render it for."""
+
+    chart: Path
+    releases: tuple[Release, ...]
+
+    @property
+    def place(self) -> Place:
+        """The chart."""
+        return Place("chart", self.chart)
+
+    @property
+    def key(self) -> Hashable:
+        """The chart and the arguments of its releases."""
+        return self.chart, tuple(release.key for release in self.releases)
+
+    @property
+    def has_changes(self) -> bool:
+        """True: values always go into the templates."""
+        return True
+
+    def is_plain(self, repository: Repository) -> bool:  # noqa: ARG002 - of the protocol
+        """False: templates are not manifests."""
+        return False
+
+    def is_deep(self, repository: Repository) -> bool:  # noqa: ARG002 - of the protocol
+        """True: Helm loads everything below the folder."""
+        return True
+
+    def files(self, repository: Repository) -> Iterator[Path]:
+        """The files of the chart that matter, and the values files. Raises SearchError."""
+        yield from decisive_files(self.chart, repository) if self.chart.is_dir() else (self.chart,)
+        for release in self.releases:
+            yield from (values.path for values in release.values if isinstance(values, ValuesFile))
+
+    def templates(self, repository: Repository) -> Iterator[Path]:
+        """The templates of the chart and of its sub-charts; none of a packed chart."""
+        found = sorted(self.chart.glob("**/templates/**/*")) if self.chart.is_dir() else ()
+        return filter(repository.holds, found)
+
+    def render(self, context: RenderContext) -> Batch:
+        """Renders every release."""
+        from kgate.rendering.helm.render import render
+
+        return render(self.chart, self.releases, context)
