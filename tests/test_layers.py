@@ -14,7 +14,7 @@ import kgate
 PACKAGE = Path(kgate.__file__).parent
 FLOW = (
     ("errors", "gitconfig", "lifetime", "limits", "model", "processes", "regexp", "textfile", "urls"),
-    ("repository", "yamltree.linehash", "yamltree.spelling", "yamltree.streams"),
+    ("repository", "yamltree.linehash", "yamltree.merge", "yamltree.spelling", "yamltree.streams"),
     ("yamltree.nodes",),
     ("yamltree.text",),
     ("yamltree.fields",),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.podspec import Holder, list_of, mapping, not_lists, read_container, volume_origins
 from kgate.model import Container, Gap, Json, Pod, Pointer, child_pointer
+from kgate.yamltree.merge import deep_merge
 
 
 def pod_template(body: Mapping[str, Json], base: Pointer) -> Holder:
@@ -48,18 +49,7 @@ def parts(spec: Mapping[str, Json], pointer: Pointer, template: Holder) -> Itera
 def _step(step: Mapping[str, Json], default: Mapping[str, Json], pointer: Pointer, index: int) -> Container:
     origins = {path: child_pointer(pointer, "stepTemplate", *path.split("/")) for path in _missing(step, default)}
     place = child_pointer(pointer, "steps", index)
-    return Container(str(step.get("name", "")), "containers", _with_defaults(step, default), place, origins)
-
-
-def _with_defaults(value: Mapping[str, Json], default: Mapping[str, Json]) -> dict[str, Json]:
-    """A mapping with absent fields, at any depth, taken from another one."""
-    merged = dict(value)
-    for key, member in default.items():
-        if key not in merged:
-            merged[key] = member
-        elif isinstance(member, Mapping) and isinstance(merged[key], Mapping):
-            merged[key] = _with_defaults(merged[key], member)
-    return merged
+    return Container(str(step.get("name", "")), "containers", deep_merge(default, step), place, origins)
 
 
 def _missing(value: Mapping[str, Json], default: Mapping[str, Json], prefix: str = "") -> Iterator[str]:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kgate.gitops.argocd.application import sources_of
-from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError, deep_merge
+from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError
 from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.model import Json, child_pointer
 from kgate.repository import Repository
+from kgate.yamltree.merge import deep_merge
 
 _DECIDING = ("source", "sources", "sourceHydrator")
 """ObjectFields of an Application's spec that decide what its manifests are."""

@@ -21,6 +21,7 @@ from kgate.regexp import PatternError
 from kgate.rendering import goglob
 from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
+from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
 
@@ -267,15 +268,6 @@ class Generators:
 
 def _merge_key(parameters: Parameters, keys: Sequence[str]) -> str:
     return json.dumps([parameters.values.get(key) for key in keys], sort_keys=True)
-
-
-def deep_merge(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Json]:
-    """Both mappings in one, members of mappings too; the second one wins."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = deep_merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def flatten(value: Mapping[str, Json]) -> dict[str, str]:

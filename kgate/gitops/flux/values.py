@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from kgate.gitops.embedded import read_values
@@ -11,7 +11,9 @@ from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import Json, Location
+from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.release import InlineValues, ValuesFile
+from kgate.rendering.helm.setvalues import SetError
 from kgate.repository import Repository
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
@@ -95,7 +97,6 @@ def _complain_of_unknown(reference: ObjectFields, kind: str, name: str, key: str
 
 
 _PATH = re.compile(r"(?:[^.,\[\]={}\\]|\\.)+(?:\.(?:[^.,\[\]={}\\]|\\.)+)*")
-_SEGMENT = re.compile(r"(?:[^.\\]|\\.)+")
 
 
 def _at_path(reference: ObjectFields, text: str, place: Location) -> Iterator[InlineValues]:
@@ -105,19 +106,11 @@ def _at_path(reference: ObjectFields, text: str, place: Location) -> Iterator[In
     if not _PATH.fullmatch(path) or text.startswith("{") or "\n" in text or re.search(r"(?<!\\),", text):
         reference.fault(f"{reference.name('targetPath')}: a list or index in '{path}' is not put in", "targetPath")
         return
-    body: Json = _typed(text)
-    for segment in reversed(_SEGMENT.findall(path)):
-        body = {re.sub(r"\\(.)", r"\1", segment): body}
-    yield InlineValues(body, lambda _: place)
-
-
-def _typed(text: str) -> Json:
-    """A value of ``--set`` (helm, strvals.typedVal); in quotes it is text."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
-    fixed: Mapping[str, Json] = {"true": True, "false": False, "null": None}
-    if text.lower() in fixed:
-        return fixed[text.lower()]
-    if text == "0" or re.fullmatch(r"[+-]?[1-9]\d{0,17}", text):
-        return int(text)
-    return re.sub(r"\\(.)", r"\1", text)
+    is_quoted = text[:1] == text[-1:] and text[:1] in ("'", '"')
+    value = text.strip("'\"") if is_quoted else text
+    try:
+        body = setvalues.parse(f"{path}={value}", as_strings=is_quoted)
+    except SetError as error:
+        reference.problem(f"{reference.name('targetPath')}: '{path}' cannot be set: {error}", "targetPath")
+    else:
+        yield InlineValues(body, lambda _: place)

@@ -30,7 +30,7 @@ from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
 from kgate.rendering.helm.marks import ALPHABETS, Alphabet, MarkedText
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.run import Clones, Dump, Failure, Names, Runner, failing_templates, message, template_names
-from kgate.rendering.helm.values import Layer, ReleaseValues, ValuesText, parse_set
+from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesText
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.rendering.workspace import CopyError, Workspace
@@ -345,8 +345,7 @@ class _Chart:
 
     def _values(self, release: Release, line: Sequence[ChartNode]) -> ReleaseValues:
         """The values of the last chart of a line that begins at the top chart; files are read now, parsed later."""
-        layers = [Layer(partial(parse_set, text, as_strings=True)) for text in reversed(release.string_sets)]
-        layers += [Layer(partial(parse_set, text, as_strings=False)) for text in reversed(release.sets)]
+        layers: list[Layer | SetLayer] = [SetLayer(release.sets, release.string_sets)]
         for values in reversed(release.values):
             if isinstance(values, ValuesFile):
                 file = self._values_file(values.path, Mount(self._workspace.repository.shown(values.path)))

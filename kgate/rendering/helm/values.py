@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
+from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.gocontext import Step
+from kgate.rendering.helm.setvalues import SetError
+from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, find_span
 
@@ -61,96 +65,56 @@ class Layer:
     locate: Callable[[Pointer], Location] | None = None
     depth: int | None = None
 
+    def put_on(self, below: dict[str, Json]) -> dict[str, Json]:
+        """The values below with these on top, nulls among them."""
+        return deep_merge(below, self.body())
 
-def merge(base: Json, over: Json) -> Json:
-    """Values with later ones on top; a null deletes (chartutil/coalesce.go)."""
-    if not isinstance(base, dict) or not isinstance(over, dict):
-        return over
-    found = dict(base)
-    for key, value in over.items():
-        if value is None:
-            found.pop(key, None)
-        else:
-            found[key] = merge(base[key], value) if key in base else _without_nulls(value)
-    return found
+
+@dataclass(frozen=True, slots=True)
+class SetLayer:
+    """The values of ``--set`` and ``--set-string``. An index changes an item of the list below, if there is one."""
+
+    sets: tuple[str, ...]
+    string_sets: tuple[str, ...] = ()
+    locate: None = None
+    depth: None = None
+
+    def body(self) -> Json:
+        """What these say by themselves."""
+        return self.put_on({})
+
+    def put_on(self, below: dict[str, Json]) -> dict[str, Json]:
+        """The values below with these on top. What Helm refuses is left out: it does not render the chart then."""
+        values = copy.deepcopy(below)
+        for text in self.sets:
+            with contextlib.suppress(SetError):
+                setvalues.parse(text, as_strings=False, into=values)
+        for text in self.string_sets:
+            with contextlib.suppress(SetError):
+                setvalues.parse(text, as_strings=True, into=values)
+        return values
+
+
+def coalesce(defaults: Json, given: Json) -> Json:
+    """Defaults with the given values on top; a null deletes a default (chartutil/coalesce.go)."""
+    return _without_nulls(deep_merge(defaults, given))
 
 
 def _without_nulls(value: Json) -> Json:
     return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def effective(own: Sequence[Json], scope: Sequence[str], release: Iterable[Json]) -> Json:
-    """What ``.Values`` holds in the sub-chart that the keys ``scope`` lead to. ``own`` holds what the values
-    files of the top chart and of each sub-chart on the way say, ``release`` what is given, in its order."""
-    values = own[0]
-    for given in release:
-        values = merge(values, given)
-    values = merge({}, values)
+def effective(own: Sequence[Json], scope: Sequence[str], given: Json) -> Json:
+    """What ``.Values`` is in the sub-chart that the keys ``scope`` lead to. ``own`` holds the values files of the top
+    chart and of each sub-chart on the way, ``given`` what is given to the release."""
+    values = coalesce(own[0], given)
     for name, defaults in zip(scope, own[1:], strict=True):
-        outer = values.get("global") if isinstance(values, dict) else None
-        given = values.get(name) if isinstance(values, dict) else None
-        values = merge(merge({}, defaults), given if isinstance(given, dict) else {})
+        outer, inner = values.get("global"), values.get(name)
+        values = coalesce(defaults, inner if isinstance(inner, dict) else {})
         if isinstance(outer, dict):
             inner = values.get("global")
-            values["global"] = merge(inner if isinstance(inner, dict) else {}, outer)
+            values["global"] = coalesce(inner if isinstance(inner, dict) else {}, outer)
     return values
-
-
-# ----------------------------------------------------------------------------------- --set
-
-
-_SET_PART = re.compile(r"((?:\\.|[^,.\[\]={\\])+)|(\.)|\[(\d{1,5})\]|(=)", re.DOTALL)
-_SET_VALUE = re.compile(r"\{((?:\\.|[^}\\])*)\}|((?:\\.|[^,\\])*)", re.DOTALL)
-
-
-_DEEPEST = 100
-
-
-def parse_set(text: str, *, as_strings: bool) -> Json:
-    """What ``--set`` (``--set-string``) says, as far as its syntax is understood (strvals/parser.go)."""
-    values: Json = {}
-    position = 0
-    while position < len(text):
-        keys: list[str | int] = []
-        while (found := _SET_PART.match(text, position)) and not found[4]:
-            position = found.end()
-            keys += [_unescaped(found[1])] if found[1] else [int(found[3])] if found[3] else []
-        if not keys or found is None or len(keys) > _DEEPEST:
-            return values
-        found = _SET_VALUE.match(text, found.end())
-        assert found is not None
-        value: Json = _set_scalar(_unescaped(found[2] or ""), as_strings)
-        if found[1] is not None:
-            value = [_set_scalar(_unescaped(item), as_strings) for item in re.split(r"(?<!\\),", found[1]) if item]
-        for key in reversed(keys):
-            value = {key: value} if isinstance(key, str) else [*[None] * key, value]
-        values = _joined(values, value)
-        position = found.end() + 1
-    return values
-
-
-def _joined(base: Json, over: Json) -> Json:
-    """Both of two results of ``--set``; a null stays, as it deletes later."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        return base | {key: _joined(base[key], value) if key in base else value for key, value in over.items()}
-    if isinstance(base, list) and isinstance(over, list):
-        longest = max(len(base), len(over))
-        pairs = zip(base + [None] * (longest - len(base)), over + [None] * (longest - len(over)), strict=True)
-        return [_joined(old, new) if new is not None else old for old, new in pairs]
-    return over
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
-
-
-def _set_scalar(text: str, as_strings: bool) -> Json:
-    if as_strings:
-        return text
-    fixed = {"true": True, "false": False, "null": None}
-    if text in fixed:
-        return fixed[text]
-    return int(text) if re.fullmatch(r"0|-?[1-9]\d{0,17}", text) else text
 
 
 # ----------------------------------------------------------------------------------- which key
@@ -161,7 +125,7 @@ class ReleaseValues:
     """The values of one chart or sub-chart of a release; ``layers`` are in the order in which they win."""
 
     scope: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | SetLayer, ...]
     chart_file: Location
     _cache: dict[str, Json] = field(default_factory=dict, compare=False)
 
@@ -169,7 +133,9 @@ class ReleaseValues:
         """What ``.Values`` holds."""
         if "body" not in self._cache:
             own = [layer.body() for layer in self.layers if layer.depth is not None]
-            given = [layer.body() for layer in reversed(self.layers) if layer.depth is None]
+            given: dict[str, Json] = {}
+            for layer in reversed(self.layers):
+                given = layer.put_on(given) if layer.depth is None else given
             self._cache["body"] = effective(own, self.scope, given)
         return self._cache["body"]
 

@@ -416,27 +416,35 @@ def test_values_of_maps_come_first(shop: Shop) -> None:
     - {kind: ConfigMap, name: one}
     - {kind: ConfigMap, name: one, valuesKey: tag, targetPath: image.tag}
     - {kind: ConfigMap, name: one, valuesKey: text, targetPath: image.a\\.b}
+    - {kind: ConfigMap, name: one, valuesKey: sign, targetPath: image.tag}
+    - {kind: ConfigMap, name: one, valuesKey: capitals, targetPath: image.tag}
     - {kind: Secret, name: two, optional: true}
     values: {a: 1}
     """
-    maps = config_map("one", "values.yaml: |\n  image:\n    tag: x\ntag: '2'\ntext: '\"2\"'\n")
+    maps = config_map(
+        "one", "values.yaml: |\n  image:\n    tag: x\ntag: '2'\ntext: '\"2\"'\nsign: '+1'\ncapitals: 'TRUE'\n"
+    )
     planned = shop.plan(helm_release(spec), source(), maps)
     values = [one for one in release(planned).values if isinstance(one, InlineValues)]
     assert [one.body for one in values] == [
         {"image": {"tag": "x"}},
         {"image": {"tag": 2}},
         {"image": {"a.b": "2"}},
+        {"image": {"tag": 1}},
+        {"image": {"tag": True}},
         {"a": 1},
     ]
     assert [str(one.locate("/image/tag")) for one in values] == [
         "more2.yaml:7:7",
         "more2.yaml:8:3",
         "more2.yaml:9:3",
-        "apps.yaml:14:3",
+        "more2.yaml:10:3",
+        "more2.yaml:11:3",
+        "apps.yaml:16:3",
     ]
     assert told(planned) == [
         (
-            "note apps.yaml:13: the values in key 'values.yaml' of Secret 'two' are unknown, as they are not among the "
+            "note apps.yaml:15: the values in key 'values.yaml' of Secret 'two' are unknown, as they are not among the "
             "manifests; they are optional, and taken as absent"
         )
     ]
@@ -541,6 +549,14 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
             config_map("x", "k: v\n"),
         ),
         ["problem apps.yaml:9: spec.valuesFrom[0].targetPath: a list or index in 'a[0]' is not put in"],
+    ),
+    "a list without an end": (
+        (
+            helm_release("valuesFrom: [{kind: ConfigMap, name: x, valuesKey: k, targetPath: a}]\n"),
+            source(),
+            config_map("x", "k: '\"{b\"'\n"),
+        ),
+        ["problem apps.yaml:9: spec.valuesFrom[0].targetPath: 'a' cannot be set: a list must end with '}'"],
     ),
     "values that are no mapping": (
         (

@@ -8,7 +8,7 @@ from kgate.model import Json
 from kgate.rendering import gotemplate
 from kgate.rendering.helm.chart import whole_file
 from kgate.rendering.helm.gocontext import ROOT, Ref, Step, scope_at
-from kgate.rendering.helm.values import Layer, ReleaseValues, ValuesText, effective, matching_keys, merge, parse_set
+from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesText, coalesce, effective, matching_keys
 from kgate.yamltree.text import SourceText
 
 MERGES = [
@@ -22,56 +22,31 @@ MERGES = [
 
 
 @pytest.mark.parametrize(("base", "over", "merged"), [row[1:] for row in MERGES], ids=[row[0] for row in MERGES])
-def test_merge(base: Json, over: Json, merged: Json) -> None:
-    assert merge(base, over) == merged
-
-
-SETS = [
-    ("a path", "a.b=1", {"a": {"b": 1}}),
-    ("several", "a=x,b=true,c=null", {"a": "x", "b": True, "c": None}),
-    ("two below one key", "a.b=1,a.c=2", {"a": {"b": 1, "c": 2}}),
-    ("a list", "a={x,1}", {"a": ["x", 1]}),
-    ("an index", "a[1].b=x", {"a": [None, {"b": "x"}]}),
-    ("two indexes", "a[0].b=x,a[1].b=y", {"a": [{"b": "x"}, {"b": "y"}]}),
-    ("escapes", r"a\.b=1\,2,c=3", {"a.b": "1,2", "c": 3}),
-    ("an equals sign in the value", "a=b=c", {"a": "b=c"}),
-    ("leading zeros stay text", "a=007", {"a": "007"}),
-    ("empty value", "a=", {"a": ""}),
-    ("nothing", "", {}),
-    ("no value", "a", {}),
-]
-
-
-@pytest.mark.parametrize(("text", "values"), [row[1:] for row in SETS], ids=[row[0] for row in SETS])
-def test_set(text: str, values: Json) -> None:
-    assert parse_set(text, as_strings=False) == values
-
-
-def test_set_string_keeps_text() -> None:
-    assert parse_set("a=1,b=true", as_strings=True) == {"a": "1", "b": "true"}
+def test_coalesce(base: Json, over: Json, merged: Json) -> None:
+    assert coalesce(base, over) == merged
 
 
 EFFECTIVE = [
-    ("top chart", [{"a": 1, "b": 2}], (), [{"a": 3}], {"a": 3, "b": 2}),
-    ("parent's values beat the sub-chart's", [{"sub": {"a": 2}}, {"a": 1, "b": 1}], ("sub",), [], {"a": 2, "b": 1}),
-    ("release beats both", [{"sub": {"a": 2}}, {"a": 1}], ("sub",), [{"sub": {"a": 3}}], {"a": 3}),
-    ("globals go down", [{"global": {"x": 1}}, {"a": 1}], ("sub",), [], {"a": 1, "global": {"x": 1}}),
+    ("top chart", [{"a": 1, "b": 2}], (), {"a": 3}, {"a": 3, "b": 2}),
+    ("parent's values beat the sub-chart's", [{"sub": {"a": 2}}, {"a": 1, "b": 1}], ("sub",), {}, {"a": 2, "b": 1}),
+    ("release beats both", [{"sub": {"a": 2}}, {"a": 1}], ("sub",), {"sub": {"a": 3}}, {"a": 3}),
+    ("globals go down", [{"global": {"x": 1}}, {"a": 1}], ("sub",), {}, {"a": 1, "global": {"x": 1}}),
     (
         "a parent's globals beat the sub-chart's",
         [{"global": {"x": 1}}, {"global": {"x": 2, "y": 3}}],
         ("sub",),
-        [],
+        {},
         {"global": {"x": 1, "y": 3}},
     ),
-    ("null from above deletes a default", [{"sub": {"a": None}}, {"a": 1}], ("sub",), [], {"a": 1}),
+    ("null from above deletes a default", [{"sub": {"a": None}}, {"a": 1}], ("sub",), {}, {"a": 1}),
 ]
 
 
 @pytest.mark.parametrize(
-    ("own", "scope", "release", "values"), [row[1:] for row in EFFECTIVE], ids=[row[0] for row in EFFECTIVE]
+    ("own", "scope", "given", "values"), [row[1:] for row in EFFECTIVE], ids=[row[0] for row in EFFECTIVE]
 )
-def test_effective_values(own: list[Json], scope: tuple[str, ...], release: list[Json], values: Json) -> None:
-    assert effective(own, scope, release) == values
+def test_effective_values(own: list[Json], scope: tuple[str, ...], given: Json, values: Json) -> None:
+    assert effective(own, scope, given) == values
 
 
 VALUES = {
@@ -154,7 +129,7 @@ def values(*texts: str, scope: tuple[str, ...] = (), sets: str = "") -> ReleaseV
     count = len(scope) + 1
     files = [file(f"{number}.yaml", text) for number, text in enumerate(texts)]
     given, own = files[:-count], files[-count:]
-    layers = [Layer(lambda: parse_set(sets, as_strings=False))]
+    layers: list[Layer | SetLayer] = [SetLayer((sets,) if sets else ())]
     layers += [Layer(item.body, item.locate) for item in given]
     layers += [Layer(item.body, item.locate, depth) for depth, item in enumerate(own)]
     return ReleaseValues(scope, tuple(layers), whole_file("Chart.yaml"))
@@ -167,6 +142,8 @@ PLACES = [
     ("a sub-chart's own file", values("b: 1", "a: 1", scope=("sub",)), ("a",), 1, ["value a 1.yaml:1:1"]),
     ("the parent's file", values("sub:\n  a: 2", "a: 1", scope=("sub",)), ("a",), 2, ["value sub.a 0.yaml:2:3"]),
     ("a global", values("global:\n  a: 2", "", scope=("sub",)), ("global", "a"), 2, ["value global.a 0.yaml:2:3"]),
+    ("a mapping after a null", values("a:\n  b: 2", "a: null", "a: {c: 1}"), ("a", "c"), 1, ["value a.c 2.yaml:1:5"]),
+    ("a list that --set changes", values("a: [1, 2]", "", sets="a[1]=x"), ("a", None), 1, ["value a[0] 0.yaml:1:5"]),
     ("--set", values("a: 1", sets="a=2"), ("a",), 2, ["value a, given with --set Chart.yaml:1:1"]),
     ("nothing", values("a: 1"), ("b",), 1, []),
 ]
