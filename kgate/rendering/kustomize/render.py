@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
@@ -41,6 +41,9 @@ from kgate.yamltree.text import SourceText, decode
 _LONGEST_MESSAGE = 800
 _LONGEST_OPTION = 60
 _GIT_PROTOCOLS = "https:http:ssh:git"
+_GARBAGE_PERCENT = "800"
+"""How much the heap of a build may grow before Go looks for garbage. Most builds end before it does, which saves a
+third of their processor time; the memory limit below keeps large ones from growing more than they used to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,16 +216,18 @@ class _Command:
 
     line: tuple[str, ...]
     programs: tuple[Path, ...] = ()
-    environment: Mapping[str, str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _command(job: _Job, tool: Tool, copy: Copy) -> _Command:
     """The command for both copies; helm in it renders charts of these copies only."""
-    command = _Command((os.fspath(tool.path), "kustomize" if tool.name == "kubectl" else "build"))
+    memory = {"GOGC": _GARBAGE_PERCENT, "GOMEMLIMIT": str(job.options.memory // 2)}
+    verb = "kustomize" if tool.name == "kubectl" else "build"
+    command = _Command((os.fspath(tool.path), verb), environment=memory)
     if job.options.allow_remote:
         folders = UntrustedFolders.around((job.workspace.root,)).others_of(os.environ.get("PATH", ""))
-        environment = {"PATH": os.pathsep.join(map(str, folders)), "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS}
-        command = replace(command, programs=folders, environment=environment)
+        git = {"PATH": os.pathsep.join(map(str, folders)), "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS}
+        command = replace(command, programs=folders, environment=memory | git)
     if copy.has_charts and job.helm is not None:
         helm = (*process.death_signal(), os.fspath(job.helm.path))
         wrapper = helm_wrapper.write(job.workspace.folder(), copy.clean.parent, helm)
