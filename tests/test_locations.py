@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from kgate.judgement.engine import Judge
 from kgate.kubernetes import pss
@@ -19,17 +19,17 @@ from tests.manifests import Body, cases
 from tests.rules.test_rule_examples import judge_for
 
 RULES = load.load()
+IMAGE = re.compile(r"^ *(?:- )?image:(?= \S)", re.MULTILINE)
 
 
 def layouts(body: Body) -> Iterator[str]:
-    """An object as indented JSON, as JSON in one line, and as block YAML below another document."""
+    """An object as indented JSON, as JSON in one line, and as block YAML below another document, with images that
+    stand below their keys."""
     yield json.dumps(body, indent=2)
     yield json.dumps(body)
-    stream = io.StringIO()
-    emitter = YAML(typ="safe", pure=True)
-    emitter.default_flow_style = False
-    emitter.dump(body, stream)
-    yield "# a comment\n---\nx: 1\n---\n" + stream.getvalue()
+    text = yaml.dump(body, Dumper=yaml.CSafeDumper, default_flow_style=False)
+    below = IMAGE.sub(lambda found: f"{found[0]}\n{' ' * (found.end() - found.start() + 1)}", text)
+    yield f"# a comment\n---\nx: 1\n---\n{below}"
 
 
 def text_at(text: str, finding: Finding) -> str:

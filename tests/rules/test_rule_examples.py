@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -20,7 +21,13 @@ def judge_for(rule: Rule, example: Example) -> Judge:
     minor = pss.NEWEST_MINOR if example.minor is None else example.minor
     if minor not in rule.versions:
         minor = rule.versions.since if rule.versions.until is None else rule.versions.until - 1
-    return Judge(RULES, minor, {rule.id})
+    return _judge(rule.id, minor)
+
+
+@cache
+def _judge(name: str, minor: int) -> Judge:
+    """One for all examples of a rule at a version: it takes longer to compile its expressions than to ask them."""
+    return Judge(RULES, minor, {name})
 
 
 def test_there_are_rules() -> None:
