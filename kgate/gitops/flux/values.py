@@ -111,6 +111,6 @@ def _at_path(reference: ObjectFields, text: str, place: Location) -> Iterator[In
     try:
         body = setvalues.parse(f"{path}={value}", as_strings=is_quoted)
     except SetError as error:
-        reference.problem(f"{reference.name('targetPath')}: '{path}' cannot be set: {error}", "targetPath")
+        reference.fault(f"{reference.name('targetPath')}: '{path}' cannot be set: {error}", "targetPath")
     else:
         yield InlineValues(body, lambda _: place)
