@@ -13,7 +13,7 @@ import kgate
 
 PACKAGE = Path(kgate.__file__).parent
 FLOW = (
-    ("errors", "gitconfig", "lifetime", "limits", "model", "processes", "regexp", "textfile", "urls"),
+    ("errors", "gitconfig", "lifetime", "limits", "cache", "model", "processes", "regexp", "textfile", "urls"),
     ("repository", "yamltree.linehash", "yamltree.merge", "yamltree.spelling", "yamltree.streams"),
     ("yamltree.nodes",),
     ("yamltree.text",),
@@ -38,7 +38,7 @@ FLOW = (
     ("gitops.plan",),
     ("sources",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
-    ("scan",),
+    ("inputs", "scan"),
     ("commands",),
     ("__main__",),
 )

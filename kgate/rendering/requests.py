@@ -79,7 +79,7 @@ class RenderOptions:
     memory: int = RENDER_MEMORY.default << 20
     kubernetes_version: str | None = None
     asked_kinds: frozenset[str] = frozenset()
-    lifetime: Lifetime = FOREVER
+    lifetime: Lifetime = field(default=FOREVER, repr=False)
 
     def limits(self) -> Limits:
         """The limits of one process."""

@@ -96,6 +96,14 @@ class Toolbox:
         named = next((name for name in names if self._given.get(name)), None)
         return self._find(named) if named else self._find("kustomize") or self._find("kubectl")
 
+    def programs(self) -> tuple[Path, ...]:
+        """Every executable that may be one of the programs, without running any. Raises ConfigError."""
+        found: list[Path] = []
+        for name in _VERSION_COMMANDS:
+            given = self._given.get(name)
+            found += [self._named(given, name)] if given else self._candidates(name, name)
+        return tuple(found)
+
     def _find(self, name: str) -> Tool | None:
         given = self._given.get(name)
         for candidate in [self._named(given, name)] if given else self._candidates(name, name):

@@ -1,0 +1,125 @@
+"""Everything that a scan's outcome depends on, as one digest; None where not everything can be told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from kgate import __version__
+from kgate.config import Settings
+from kgate.rules.load import builtin_folder
+
+MAX_ENTRIES = 200_000
+"""Files and folders of a repository beyond which it is not worth its reading."""
+
+MAX_BYTES = 2 << 30
+"""Bytes of them, likewise."""
+
+_PIECE = 1 << 20
+
+
+class _UnknownError(Exception):
+    """Something that the outcome depends on and that cannot be told."""
+
+
+def digest(settings: Settings) -> bytes | None:
+    """32 bytes that differ if anything differs that a scan of these settings could read: the repository (names,
+    contents, links), rule folders, settings, programs that render, kgate itself and the libraries beside it.
+
+    None if the scan reads standard input or the network, or if something cannot be read.
+    """
+    options = settings.rendering.options
+    if "-" in settings.paths or options.helm_dependency_build or options.allow_remote:
+        return None
+    state = _State()
+    try:
+        state.add(__version__, sys.version, *platform.uname())
+        state.add(repr(replace(settings, jobs=None)), os.getcwd())
+        state.add(*(os.path.realpath(path) for path in settings.paths))
+        state.add(*map(repr, _programs(settings)))
+        state.add_tree(Path(__file__).parent)
+        state.add_tree(builtin_folder())
+        state.add(*_libraries())
+        for folder in settings.rule_folders:
+            state.add_tree(folder.path)
+        state.add_tree(settings.repository.root)
+    except (OSError, _UnknownError):
+        return None
+    return state.digest()
+
+
+def _libraries() -> list[str]:
+    """The names and versions of all that is installed: each package has a folder NAME-VERSION.dist-info."""
+    folders = [folder for folder in sys.path if os.path.isdir(folder)]
+    return sorted(name for folder in folders for name in os.listdir(folder) if name.endswith("-info"))
+
+
+def _programs(settings: Settings) -> Iterator[tuple[object, ...]]:
+    """Each program that may render, by its place and by what changes when it is replaced."""
+    from kgate.rendering.tools import Toolbox
+
+    for path in Toolbox(settings.repository.root, settings.rendering.programs, map(Path, settings.paths)).programs():
+        found = os.stat(path)
+        yield os.fspath(path), os.path.realpath(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class _State:
+    """A digest that grows; every part is told from the next one by its length."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=32)
+        self._entries = 0
+        self._bytes = 0
+
+    def digest(self) -> bytes:
+        """What has been added so far, in 32 bytes."""
+        return self._hash.digest()
+
+    def add(self, *texts: str) -> None:
+        """Adds texts."""
+        for text in texts:
+            data = text.encode("utf-8", "surrogatepass")
+            self._hash.update(b"%d:" % len(data) + data)
+
+    def add_tree(self, top: Path) -> None:
+        """Adds the names, kinds and contents of everything below a folder but in ``.git``; links by where they lead.
+
+        Raises OSError, and _UnknownError for what is neither file, folder nor link, and for too much.
+        """
+        pending = [os.fspath(top)]
+        while pending:
+            folder = pending.pop()
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                self._count()
+                found = entry.stat(follow_symlinks=False)
+                self.add(os.path.relpath(entry.path, top), str(stat.S_IFMT(found.st_mode)))
+                if stat.S_ISLNK(found.st_mode):
+                    self.add(os.readlink(entry.path), os.path.realpath(entry.path))
+                elif stat.S_ISDIR(found.st_mode):
+                    if entry.name not in (".git", "__pycache__"):
+                        pending.append(entry.path)
+                elif stat.S_ISREG(found.st_mode):
+                    self._add_file(entry.path, found.st_size)
+                else:
+                    raise _UnknownError(entry.path)
+
+    def _count(self) -> None:
+        self._entries += 1
+        if self._entries > MAX_ENTRIES:
+            raise _UnknownError("too many files")
+
+    def _add_file(self, path: str, size: int) -> None:
+        self._bytes += size
+        if self._bytes > MAX_BYTES:
+            raise _UnknownError("too many bytes")
+        content = hashlib.blake2b(digest_size=32)
+        with open(path, "rb", buffering=0) as stream:
+            while piece := stream.read(_PIECE):
+                content.update(piece)
+        self._hash.update(content.digest())
