@@ -361,7 +361,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Remark:
-    """What is told of a file beside its findings; ``line`` is None where a whole file is meant."""
+    """A message about a file that is not a finding; ``line`` is None where it is about the whole file."""
 
     path: str
     line: int | None
@@ -374,12 +374,12 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem(Remark):
-    """What could not be read, rendered or judged."""
+    """Something that could not be read, rendered or judged."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note(Remark):
-    """What the reader should know and need not mend, such as a chart that lies in another repository."""
+    """Something that a reader should know and does not have to fix, such as a chart in another repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +422,7 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer of the gate and its reasons, in words."""
+    """The decision of the gate and its reasons, in words."""
 
     passed: bool
     incomplete: bool
@@ -471,8 +471,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """How much was found and is not listed, since one file holds so much of it: findings by severity, workloads by
-    score, and problems. The notes, which are also among those of the report, tell of which files."""
+    """What was found and is only counted, because one file holds so much of it: findings by severity, workloads by
+    score, and problems. The notes, which the report also has among its own, name the files."""
 
     findings: Mapping[Severity, int] = field(default_factory=dict)
     scores: Mapping[Score, int] = field(default_factory=dict)
@@ -492,8 +492,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report may see, sorted. ``link_base`` is the URL below which a server shows the scanned files,
-    ``category`` tells several scans of one commit apart in code scanning. Counts include what is ``unlisted``."""
+    """The result of a scan, sorted: all that a report format sees of it. Counts include what is ``unlisted``."""
 
     version: str
     kubernetes_version: str
@@ -505,8 +504,6 @@ class Report:
     verdict: Verdict
     fail_on: Severity | None = None
     notes: tuple[Note, ...] = ()
-    link_base: str = ""
-    category: str = "kgate"
     unlisted: Unlisted = Unlisted()
 
     @property

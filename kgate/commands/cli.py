@@ -8,7 +8,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ import click
 from kgate import __version__, reports
 from kgate.errors import ConfigError, KgateError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
+from kgate.reports.presentation import Detail, Presentation
 
 if TYPE_CHECKING:
     from kgate.config import Settings
@@ -155,12 +156,36 @@ class _ClosedPipeError(Exception):
 
 
 def _print(text: str, end: str = "\n") -> None:
-    """Writes to standard output, piece by piece, so that a closed pipe is noticed. Raises _ClosedPipeError."""
-    text += end
+    """Writes to standard output. Raises _ClosedPipeError."""
+    _print_pieces((text, end))
+
+
+def _print_pieces(pieces: Iterable[str]) -> None:
+    """Writes to standard output as the pieces come. Raises _ClosedPipeError."""
+    for text in _chunks(pieces):
+        _write(text)
+
+
+def _chunks(pieces: Iterable[str]) -> Iterator[str]:
+    """Yields the same text in chunks of about equal length: a write for each small piece would be slow, and one of a
+    large piece would notice a closed pipe late."""
+    waiting: list[str] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= _PIECE:
+            text = "".join(waiting)
+            yield from (text[start : start + _PIECE] for start in range(0, length, _PIECE))
+            waiting.clear()
+            length = 0
+    yield "".join(waiting)
+
+
+def _write(text: str) -> None:
     try:
-        for start in range(0, len(text), _PIECE):
-            click.echo(text[start : start + _PIECE], nl=False, color=True)
-            sys.stdout.flush()
+        click.echo(text, nl=False, color=True)
+        sys.stdout.flush()
     except BrokenPipeError:
         raise _ClosedPipeError from None
     except OSError as error:
@@ -293,7 +318,7 @@ Exit codes:
     "--format",
     "format_name",
     type=click.Choice(reports.names()),
-    default="text",
+    default=reports.DEFAULT,
     show_default=True,
     help="Report on standard output.",
 )
@@ -379,7 +404,7 @@ def scan(**flags: Any) -> int:
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 
-        report = replace(run_scan(settings, progress), link_base=flags["link_base"], category=flags["category"])
+        report = run_scan(settings, progress)
     if not _deliver(report, settings, flags, untrusted):
         return OutputError.exit_code
     code = report.verdict.exit_code
@@ -393,15 +418,16 @@ def _deliver(report: Report, settings: Settings, flags: dict[str, Any], untruste
 
     failures: list[OutputError] = []
     closed: _ClosedPipeError | None = None
+    of_file = Presentation(link_base=flags["link_base"], category=flags["category"], max_chars=flags["max_chars"])
     try:
-        _print_report(report, settings, flags)
+        _print_pieces(reports.renderer(flags["format_name"])(report, _for_screen(of_file, settings, flags)))
     except OutputError as error:
         failures.append(error)
     except _ClosedPipeError as error:
         closed = error
     for name, file in flags["outputs"]:
         try:
-            outputs.write(file, _rendered(name, report, flags), untrusted)
+            outputs.write(file, reports.renderer(name)(report, of_file), untrusted)
         except OutputError as error:
             failures.append(error)
     for failure in failures:
@@ -468,25 +494,16 @@ def _refuse_link_out(path: str) -> None:
         return
 
 
-def _print_report(report: Report, settings: Settings, flags: dict[str, Any]) -> None:
-    if flags["format_name"] != "text":
-        _print(_rendered(flags["format_name"], report, flags), end="")
-        return
-    from kgate.reports.formats.text import Terminal, render_for
-
+def _for_screen(presentation: Presentation, settings: Settings, flags: dict[str, Any]) -> Presentation:
+    """Adds what standard output can show, and how much of it was asked for."""
     color = _wants_color(flags["color"])
-    detail = 0 if flags["quiet"] else 2 if flags["verbose"] else 1
-    links_to = str(settings.repository.root) if color and _has_links() else None
-    _print(render_for(report, Terminal(color, _width(), links_to, detail)), end="")
-
-
-def _rendered(name: str, report: Report, flags: dict[str, Any]) -> str:
-    """The report in a format that needs no terminal."""
-    if name == "markdown" and flags["max_chars"] is not None:
-        from kgate.reports.formats.markdown import render_for
-
-        return render_for(report, flags["max_chars"])
-    return reports.renderer(name)(report)
+    return replace(
+        presentation,
+        color=color,
+        width=_width(),
+        detail=Detail.QUIET if flags["quiet"] else Detail.VERBOSE if flags["verbose"] else Detail.NORMAL,
+        linked_folder=str(settings.repository.root) if color and _has_links() else None,
+    )
 
 
 def _wants_color(choice: str) -> bool:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from kgate.errors import OutputError
 from kgate.repository import UntrustedFolders
 
 
-def write(path: Path, text: str, untrusted: UntrustedFolders) -> None:
-    """Writes a file whole or not at all, through the user's own symbolic links; to a device or pipe it just writes.
+def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> None:
+    """Writes a file whole or not at all, through the user's own symbolic links; a device or pipe is written directly.
 
     Raises OutputError, also for a link of the repository that leads out of it.
     """
-    data = text.encode("utf-8", "backslashreplace")
     try:
         real = untrusted.resolve(path)
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            _write(path, pieces)
         else:
-            _replace(real, data)
+            _replace(real, pieces)
     except OSError as error:
         message = f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
         raise OutputError(message) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[str]) -> None:
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kgate-")
     try:
-        with open(handle, "wb") as stream:
-            stream.write(data)
+        _write(handle, pieces)
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def _write(target: Path | int, pieces: Iterable[str]) -> None:
+    with open(target, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+        stream.writelines(pieces)
 
 
 def _umask() -> int:

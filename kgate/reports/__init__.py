@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from kgate.model import Report
+    from kgate.reports.presentation import Presentation
+
+Renderer: TypeAlias = "Callable[[Report, Presentation], Iterator[str]]"
+"""The ``render`` of a format: yields the report in pieces, so that a long one is never held as a whole. It is called
+in any order and any number of times, and maps severities itself."""
+
+DEFAULT = "text"
+"""The format for whoever names none."""
 
 _FORMATS = Path(__file__).parent / "formats"
 
 
 def names() -> tuple[str, ...]:
-    """The formats, sorted; found by listing the folder, nothing is imported. A hyphen is ``_`` in a file's name."""
+    """Returns the formats, sorted, from the names of their files (``_`` there is a hyphen here); imports none."""
     stems = (path.stem for path in _FORMATS.glob("*.py") if path.stem != "__init__")
     return tuple(sorted(stem.replace("_", "-") for stem in stems))
 
 
-def renderer(name: str) -> Callable[[Report], str]:
-    """The ``render`` of a format, imported now."""
-    render: Callable[[Report], str] = importlib.import_module(f"kgate.reports.formats.{name.replace('-', '_')}").render
+def renderer(name: str) -> Renderer:
+    """Imports a format and returns its ``render``."""
+    render: Renderer = importlib.import_module(f"kgate.reports.formats.{name.replace('-', '_')}").render
     return render

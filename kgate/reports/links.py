@@ -1,4 +1,4 @@
-"""Where a reader of a report can go: the page of a rule, and the line of a file at the server that keeps it."""
+"""The pages that a report links to: the documentation of a rule, and a line of a file on the server that shows it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SAFE_BASE = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
 
 
 def rule_page(rule: Rule) -> str:
-    """The page of one of kgate's own rules; empty for a rule of the user's, which has none."""
+    """Returns the page of one of kgate's own rules; empty for a rule of the user, which has none."""
     return f"{DOCUMENTATION}#{rule.id}" if rule.path == f"rules/{rule.id}.yaml" else ""
 
 
 def line_page(link_base: str, location: Location) -> str:
-    """The page of a line of a file, if the report knows where its files are shown; percent-encoded."""
+    """Returns the percent-encoded page of a line of a file; empty if there is no (safe) base."""
     if not _SAFE_BASE.fullmatch(link_base):
         return ""
     path = quote(location.path.encode("utf-8", "surrogatepass"), safe="/")

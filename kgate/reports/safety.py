@@ -7,14 +7,14 @@ import re
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Control characters, what reorders or hides text, and lone surrogates."""
+"""Control characters, characters that reorder or hide text, and lone surrogates."""
 
 _COMMAND = re.compile(r"##(?=\[|vso\[)|^\s*::(?=\w)|section_(?=start|end)")
-"""What GitHub, Azure Pipelines and GitLab take as a command, the first two anywhere in a line."""
+"""What GitHub, Azure Pipelines and GitLab take for a command, the first two anywhere in a line."""
 
 
 def one_line(text: str) -> str:
-    """Text for a terminal or log: unseen characters as escapes, CI commands broken up."""
+    """Returns text for a terminal or log: unseen characters as escapes, CI commands broken up."""
     shown = _UNSEEN.sub(lambda match: _escape(match[0]), text)
     return _COMMAND.sub(lambda match: f"{match[0][:-1]}\N{ZERO WIDTH NON-JOINER}{match[0][-1]}", shown)
 
@@ -24,8 +24,3 @@ def _escape(character: str) -> str:
         return "    "
     code = ord(character)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
-def inert_json(text: str) -> str:
-    """ASCII JSON that means the same and holds no CI command."""
-    return text.replace("##", "#\\u0023").replace("::", ":\\u003a").replace("section_", "section\\u005f")

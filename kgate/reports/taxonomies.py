@@ -1,4 +1,4 @@
-"""What the rules refer to in the catalogues of others, as SARIF taxonomies: CWE, the CIS benchmark, Pod Security."""
+"""The entries of other catalogues that rules refer to: CWE, the CIS benchmark and the Pod Security Standards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PSS_PAGE = "https://kubernetes.io/docs/concepts/security/pod-security-standards
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A catalogue: its name, who publishes it, what it is and where it stands."""
+    """A catalogue: its name, its publisher, what it is and its page."""
 
     name: str
     organization: str
@@ -51,7 +51,7 @@ class Taxon:
 
 
 def taxa(rule: Rule) -> list[Taxon]:
-    """The entries that a rule refers to, each once, by its references first."""
+    """Returns the entries that a rule refers to, each once; those of its references come first."""
     found = {(taxon.catalogue.name, taxon.id): taxon for taxon in reversed(list(_taxa(rule)))}
     return [found[key] for key in sorted(found, reverse=True)]
 
@@ -74,7 +74,7 @@ def _weakness(number: str, title: str) -> Taxon:
 
 
 def entries(rules: Sequence[Rule], catalogue: Catalogue) -> list[Taxon]:
-    """What the rules refer to in a catalogue, sorted, with a title where one of them knows it."""
+    """Returns the entries of a catalogue that rules refer to, sorted, with a title if one of the rules has it."""
     found: dict[str, Taxon] = {}
     for rule in rules:
         for taxon in taxa(rule):

@@ -1,4 +1,4 @@
-"""The words that several report formats share; raw text, but for what ``shown`` returns."""
+"""The words that several report formats share: raw text, except for what ``shown`` returns."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from kgate.reports.safety import one_line
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
 
 _NONCHARACTER = re.compile("[\ufffe\uffff]")
-"""XML 1.0 forbids them, cmark makes invalid UTF-8 of them."""
+"""Characters that XML 1.0 forbids and that cmark turns into invalid UTF-8."""
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence, on one line; a full stop before a small letter ("e.g. this") ends none."""
+    """Returns the first sentence, on one line; a full stop before a lower-case letter ("e.g. this") ends none."""
     return _SENTENCE_END.split(" ".join(text.split()), maxsplit=1)[0]
 
 
 def cut(text: str, limit: int) -> str:
-    """The text in at most ``limit`` code points; an ellipsis shows that something is missing."""
+    """Returns the text in at most ``limit`` code points; an ellipsis shows that something is missing."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def shown(text: str, limit: int) -> str:
-    """The text as one inert line of at most ``limit`` code points, all of which XML and Markdown can hold."""
+    """Returns the text as one inert line of at most ``limit`` code points that XML and Markdown can hold."""
     return cut(_NONCHARACTER.sub("\N{REPLACEMENT CHARACTER}", one_line(text)), limit)
 
 
 def subject(finding: Finding) -> str:
-    """What the finding is about: ``container app of Deployment/shop/web``."""
+    """Returns what the finding is about: ``container app of Deployment/shop/web``."""
     resource = cut(str(finding.resource), 600)
     return resource if finding.container is None else f"container {cut(finding.container, 300)} of {resource}"
 
 
 def summary(finding: Finding) -> str:
-    """One sentence that stands alone: what is wrong, of which object and container, in which field."""
+    """Returns a complete sentence: what is wrong, with which object and container, in which field."""
     field = cut(field_path(finding.location.pointer), 400)
     place = f"{subject(finding)}, {field}" if field else subject(finding)
     return f"{cut(finding.message.rstrip('.'), 400)} ({place})."
 
 
 def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
-    """A fingerprint for each finding; the second with the same one gets ``:2``, and so on."""
+    """Yields a fingerprint for each finding; the second finding with an equal one gets ``:2``, and so on."""
     seen: Counter[str] = Counter()
     for finding in findings:
         fingerprint = finding.fingerprint
@@ -54,24 +54,24 @@ def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def answer(verdict: Verdict) -> str:
-    """The verdict in a word or some."""
+    """Returns the verdict in a few words."""
     if verdict.incomplete:
         return "incomplete" if verdict.passed else "incomplete, and failed as far as judged"
     return "passed" if verdict.passed else "failed"
 
 
 def acceptance(waiver: Waiver) -> str:
-    """Why a risk was accepted, by whom and until when."""
+    """Returns why a risk was accepted, by whom and until when."""
     return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
 
 
 def remark_sentence(remark: Remark) -> str:
-    """The message of a problem or note, ended as a sentence."""
+    """Returns the message of a problem or note as a sentence."""
     return remark.message if remark.message.endswith(".") else f"{remark.message}."
 
 
 def origin(renderings: Iterable[Rendering]) -> str:
-    """What something was rendered by: ``helm charts/web (values ci/a.yaml); kustomize overlays/prod``."""
+    """Returns what something was rendered by: ``helm charts/web (values ci/a.yaml); kustomize overlays/prod``."""
     labels: dict[str, list[str]] = {}
     for rendering in renderings:
         label = f"for {rendering.requested_by}" if rendering.requested_by else rendering.variant
@@ -80,7 +80,7 @@ def origin(renderings: Iterable[Rendering]) -> str:
 
 
 def short_origin(renderings: Iterable[Rendering]) -> str:
-    """The same for a table: a GitOps object stands there without its place."""
+    """Returns the origin for a table: a GitOps object is named without its place."""
     return origin(replace(one, requested_by=one.requested_by.rpartition(" ")[0]) for one in renderings)
 
 
@@ -95,11 +95,11 @@ def _labelled(source: str, labels: list[str]) -> str:
 _FEW_LABELS = 4
 
 
-def chain(location: Location) -> list[str]:
-    """The other places that have a part in a finding, one text each: ``charts/web/values.yaml:4:1 value image.tag``."""
+def related_places(location: Location) -> list[str]:
+    """Returns the other places that have a part in a finding: ``charts/web/values.yaml:4:1 value image.tag``."""
     return [related_place(related) for related in location.related]
 
 
 def related_place(related: Related) -> str:
-    """One of them."""
+    """Returns a related place and its part: ``charts/web/values.yaml:4:1 value image.tag``."""
     return f"{related.location} {related.message}"

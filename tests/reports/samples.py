@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
 from kgate.model import (
     Assessment,
@@ -25,6 +27,7 @@ from kgate.model import (
     Verdict,
     Waiver,
 )
+from kgate.reports.presentation import Presentation
 
 PRIVILEGED = Rule(
     id="privileged-container",
@@ -99,6 +102,13 @@ ROLE = ResourceId("rbac.authorization.k8s.io/v1", "ClusterRole", "", "admin")
 WAIVER = Waiver("reads the node's log files", "team-ops", "2027-01-31")
 
 LINK_BASE = "https://git.example/shop/gitops/-/blob/4f1aeba"
+LINKED = Presentation(link_base=LINK_BASE)
+
+
+def written(format_: ModuleType, report: Report, **options: Any) -> str:
+    """The whole text of a report in a format, with options of the presentation."""
+    return "".join(format_.render(report, replace(LINKED, **options)))
+
 
 HOSTILE_TEXTS = (
     "x\n::error::owned",
@@ -224,7 +234,7 @@ def rendered() -> Report:
             replace(assessment(LOG, "base/web.yaml", 30), renderings=(staging,)),
         ),
     )
-    return replace(found, notes=notes, link_base=LINK_BASE)
+    return replace(found, notes=notes)
 
 
 def hostile() -> Report:
@@ -243,7 +253,6 @@ def hostile() -> Report:
     return replace(
         report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)),
         notes=notes,
-        link_base=LINK_BASE,
     )
 
 

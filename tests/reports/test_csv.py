@@ -14,7 +14,7 @@ from kgate.model import Problem
 from kgate.reports.formats import csv as csv_report
 from tests.reports import samples
 
-RENDERED = {name: csv_report.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: samples.written(csv_report, report) for name, report in samples.SAMPLES.items()}
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1", "=cmd|' /C calc'!A0")
 
@@ -55,7 +55,7 @@ def test_no_cell_is_a_formula(name: str) -> None:
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_formula_becomes_text(text: str) -> None:
-    (row,) = rows_of(csv_report.render(samples.report(problems=(Problem(text, None, text),))))
+    (row,) = rows_of(samples.written(csv_report, samples.report(problems=(Problem(text, None, text),))))
     assert row["path"].startswith("'")
     assert row["message"].startswith("'")
 
@@ -68,6 +68,6 @@ def test_what_is_no_formula_is_left_as_it_is() -> None:
 @given(st.text(st.characters(), max_size=60))
 def test_any_text_is_one_cell(text: str) -> None:
     finding = replace(samples.finding(container=text), message=text)
-    (row,) = rows_of(csv_report.render(samples.report((finding,))))
+    (row,) = rows_of(samples.written(csv_report, samples.report((finding,))))
     assert tuple(row) == csv_report.COLUMNS
     assert row["rule"] == "privileged-container"

@@ -15,7 +15,7 @@ from kgate.reports.formats import github
 from kgate.reports.wording import shown
 from tests.reports import samples
 
-RENDERED = {name: github.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: samples.written(github, report) for name, report in samples.SAMPLES.items()}
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
 COMMAND = re.compile(r"::(?P<level>\w+) (?P<properties>[^:]*)::(?P<data>.*)")
@@ -107,11 +107,11 @@ def test_a_waived_finding_is_not_annotated() -> None:
 
 def test_problems_come_first_and_leave_room_for_findings() -> None:
     problems = tuple(Problem(f"{number}.yaml", None, "broken") for number in range(20))
-    text = github.render(replace(samples.long(), problems=problems))
+    text = samples.written(github, replace(samples.long(), problems=problems))
     titles = [a.properties["title"] for a in read(text) if a.level == "error"]
     assert titles[:5] == ["kgate: Problem"] * 5
     assert all("critical" in title for title in titles[5:])
-    alone = github.render(samples.report(problems=problems))
+    alone = samples.written(github, samples.report(problems=problems))
     assert len(read(alone)) == 10
 
 
@@ -120,7 +120,7 @@ def test_any_text_starts_no_command(text: str) -> None:
     place = samples.location(text, 1, f"/{text}", text)
     finding = replace(samples.finding(container=text, resource=samples.TIDY), location=place, message=text)
     report = samples.report((finding,), problems=(Problem(text, None, text),))
-    found = read(github.render(report))
+    found = read(samples.written(github, report))
     assert [annotation.level for annotation in found] == ["error", "error"]
     assert [annotation.properties["file"] for annotation in found] == [shown(text, 1_000)] * 2
-    assert "##[" not in github.render(report)
+    assert "##[" not in samples.written(github, report)

@@ -22,8 +22,8 @@ SCHEMAS = {
     for name in ("codequality", "sast")
 }
 RENDERED = {
-    "codequality": {name: gitlab_codequality.render(report) for name, report in samples.SAMPLES.items()},
-    "sast": {name: gitlab_sast.render(report) for name, report in samples.SAMPLES.items()},
+    "codequality": {name: samples.written(gitlab_codequality, report) for name, report in samples.SAMPLES.items()},
+    "sast": {name: samples.written(gitlab_sast, report) for name, report in samples.SAMPLES.items()},
 }
 every_sample = pytest.mark.parametrize("name", sorted(samples.SAMPLES))
 every_format = pytest.mark.parametrize("kind", sorted(SCHEMAS))
@@ -95,7 +95,7 @@ def test_nothing_is_merged_or_lost(name: str) -> None:
 
 def test_sarif_tools_make_the_same_of_the_sarif_report(tmp_path: Path) -> None:
     source, answer = tmp_path / "a.sarif", tmp_path / "a.json"
-    source.write_text(sarif.render(samples.with_findings()), encoding="utf-8")
+    source.write_text(samples.written(sarif, samples.with_findings()), encoding="utf-8")
     command = [sys.executable, "-m", "sarif", "codeclimate", str(source), "-o", str(answer)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -155,7 +155,7 @@ def test_a_vulnerability_names_its_rule_and_weakness() -> None:
 
 def test_ids_stay_when_lines_move() -> None:
     moved = replace(samples.finding(), location=samples.location("other.yaml", 99, "/spec"))
-    documents = [json.loads(gitlab_sast.render(samples.report((f,)))) for f in (samples.finding(), moved)]
+    documents = [json.loads(samples.written(gitlab_sast, samples.report((f,)))) for f in (samples.finding(), moved)]
     first, second = (document["vulnerabilities"][0] for document in documents)
     assert first["id"] == second["id"]
     assert first["tracking"]["items"][0]["signatures"] == second["tracking"]["items"][0]["signatures"]

@@ -24,7 +24,7 @@ from tests.reports import samples
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-RENDERED = {name: html.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: samples.written(html, report) for name, report in samples.SAMPLES.items()}
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
 
@@ -82,7 +82,7 @@ def test_no_markup_and_no_command_from_a_manifest(name: str) -> None:
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
-    assert html.render(samples.with_findings()) == RENDERED["with findings"]
+    assert samples.written(html, samples.with_findings()) == RENDERED["with findings"]
 
 
 # ------------------------------------------------------------------------------------- a browser
@@ -235,7 +235,7 @@ def five_thousand() -> Report:
 @in_browser
 def test_five_thousand_findings_do_not_stall(browser: Browser, tmp_path: Path) -> None:
     """Bounds are a multiple of what was measured (0.4 s to open, 30 ms a filter), for machines that are busy."""
-    text = html.render(five_thousand())
+    text = samples.written(html, five_thousand())
     began = time.monotonic()
     with opened(browser, tmp_path, text) as page:
         assert page.inner_text("#finding-count") == "5,000 of 5,000"

@@ -18,7 +18,7 @@ from kgate.reports.formats import junit
 from tests.reports import samples
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "schemas/junit-10.xsd")))
-RENDERED = {name: junit.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: samples.written(junit, report) for name, report in samples.SAMPLES.items()}
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
@@ -123,25 +123,25 @@ def test_a_finding_reads_well() -> None:
 def test_a_finding_that_does_not_fail_the_gate_is_no_failure() -> None:
     name = "privileged-container: Deployment/shop/web"
     report = samples.report((samples.finding(),), (samples.assessment(value=97),))
-    (output,) = cases_of(junit.render(report))[name]
+    (output,) = cases_of(samples.written(junit, report))[name]
     assert output.tag == "system-out"
     assert output.text.startswith("k8s/web.yaml:12:7")
-    (failure,) = cases_of(junit.render(replace(report, fail_on=Severity.CRITICAL)))[name]
+    (failure,) = cases_of(samples.written(junit, replace(report, fail_on=Severity.CRITICAL)))[name]
     assert failure.tag == "failure"
 
 
 def test_a_rule_in_an_object_is_one_test_whose_name_stays_when_lines_move() -> None:
     name = "privileged-container: Deployment/shop/web"
     first, second = samples.finding(), samples.finding(container="side", line=20)
-    cases = cases_of(junit.render(samples.report((first, second))))
+    cases = cases_of(samples.written(junit, samples.report((first, second))))
     assert list(cases) == [name]
-    assert list(cases_of(junit.render(samples.report((samples.finding(line=99),))))) == [name]
+    assert list(cases_of(samples.written(junit, samples.report((samples.finding(line=99),))))) == [name]
 
 
 def test_one_finding_that_is_not_waived_makes_its_test_fail() -> None:
     accepted = replace(samples.finding(), waiver=samples.WAIVER)
     report = samples.report((accepted, samples.finding(container="side", line=20)), (samples.assessment(),))
-    (failure,) = cases_of(junit.render(report))["privileged-container: Deployment/shop/web"]
+    (failure,) = cases_of(samples.written(junit, report))["privileged-container: Deployment/shop/web"]
     assert failure.get("message").startswith("The container runs privileged, which is root on the node (container side")
     assert "k8s/web.yaml:12:7 container app waived: reads the node's log files" in failure.text
 
@@ -160,14 +160,14 @@ def test_what_is_rendered_says_by_what_and_from_where() -> None:
 def test_equal_names_are_numbered() -> None:
     names = ["Pod/tidy: score 97", "Pod/tidy: score 97 #2", "Pod/tidy: score 97 #3"]
     report = samples.report((), (samples.assessment(samples.TIDY, "a.yaml", 97),) * 3)
-    assert list(cases_of(junit.render(report))) == names
+    assert list(cases_of(samples.written(junit, report))) == names
 
 
 def test_a_name_that_looks_numbered_is_not_taken_twice() -> None:
     workloads = [replace(samples.TIDY, name=name) for name in ("a", "a", "a: score 97 #2", "a: score 97 #2")]
     names = [f"Pod/{name}: score 97" for name in ("a", "a", "a: score 97 #2", "a: score 97 #2")]
     report = samples.report((), tuple(samples.assessment(workload, "a.yaml", 97) for workload in workloads))
-    assert sorted(cases_of(junit.render(report))) == sorted({*names, f"{names[0]} #2", f"{names[2]} #2"})
+    assert sorted(cases_of(samples.written(junit, report))) == sorted({*names, f"{names[0]} #2", f"{names[2]} #2"})
 
 
 def test_a_workload_passes_only_if_nothing_counts_against_it() -> None:
@@ -215,13 +215,13 @@ def test_hostile_text_starts_no_command() -> None:
 
 def test_no_clock() -> None:
     assert all("timestamp" not in text for text in RENDERED.values())
-    assert junit.render(samples.with_findings()) == RENDERED["with findings"]
+    assert samples.written(junit, samples.with_findings()) == RENDERED["with findings"]
 
 
 @given(st.text(st.characters(), max_size=60))
 def test_any_text_is_rendered(text: str) -> None:
     place = samples.location(text, 1, f"/{text}", text)
     finding = replace(samples.finding(), container=text, location=place, source=text)
-    root = tree_of(junit.render(samples.report((finding,), (samples.assessment(path=text, value=10),))))
+    root = tree_of(samples.written(junit, samples.report((finding,), (samples.assessment(path=text, value=10),))))
     assert SCHEMA.validate(root), SCHEMA.error_log
     assert root.get("failures") == "2"

@@ -25,7 +25,7 @@ from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests/schemas/sarif-2.1.0.json"
-RENDERED = {name: sarif.render(report) for name, report in samples.SAMPLES.items()}
+RENDERED = {name: samples.written(sarif, report) for name, report in samples.SAMPLES.items()}
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
@@ -149,7 +149,7 @@ def test_severities_fall_into_the_bands_of_the_same_name_at_github() -> None:
 
 def test_a_version_that_is_not_semantic_is_only_a_version() -> None:
     def driver_of(version: str) -> Any:
-        return run_of(sarif.render(replace(samples.empty(), version=version)))["tool"]["driver"]
+        return run_of(samples.written(sarif, replace(samples.empty(), version=version)))["tool"]["driver"]
 
     assert driver_of("1.2.3-rc.1")["semanticVersion"] == "1.2.3-rc.1"
     assert driver_of("1.2.3.dev4")["version"] == "1.2.3.dev4"
@@ -204,7 +204,7 @@ def test_a_place_is_relative_and_exact(name: str) -> None:
 
 @pytest.mark.parametrize("category", ["apps", "apps/"])
 def test_a_category_tells_scans_apart(category: str) -> None:
-    run = run_of(sarif.render(replace(samples.SAMPLES["empty"], category=category)))
+    run = run_of(samples.written(sarif, samples.SAMPLES["empty"], category=category))
     assert run["automationDetails"] == {"id": "apps/"}
 
 
@@ -282,7 +282,7 @@ def test_a_snippet_is_left_out_where_it_would_be_wrong(
     start: tuple[int, int], end: tuple[int, int], line: str, has_snippet: bool, has_context: bool
 ) -> None:
     location = Location("a.yaml", Position(*start), Position(*end), "/a", line)
-    text = sarif.render(samples.report((replace(samples.finding(), location=location),)))
+    text = samples.written(sarif, samples.report((replace(samples.finding(), location=location),)))
     place = results_of(text)[0]["locations"][0]["physicalLocation"]
     assert ("snippet" in place["region"], "contextRegion" in place) == (has_snippet, has_context)
 
@@ -303,7 +303,7 @@ def test_a_waived_finding_goes_before_an_open_one_when_results_are_cut() -> None
     worst = max(range(5_001), key=lambda index: report.findings[index].rule.severity)
     findings = list(report.findings)
     findings[worst] = replace(findings[worst], waiver=samples.WAIVER)
-    results = results_of(sarif.render(replace(report, findings=tuple(findings))))
+    results = results_of(samples.written(sarif, replace(report, findings=tuple(findings))))
     assert len(results) == 5_000
     assert all("suppressions" not in result for result in results)
 
@@ -350,7 +350,7 @@ def test_hostile_text_starts_no_command_and_no_link() -> None:
 @given(st.text(st.characters(), max_size=60), st.text(st.characters(), min_size=1, max_size=20))
 def test_any_text_is_rendered(text: str, path: str) -> None:
     finding = replace(samples.finding(), container=text, location=samples.location(path, 1, f"/{text}", text))
-    rendered = sarif.render(samples.report((finding,)))
+    rendered = samples.written(sarif, samples.report((finding,)))
     rendered.encode("utf-8")
     json.dumps(json.loads(rendered), ensure_ascii=False).encode("utf-8")
     assert len(results_of(rendered)) == 1
@@ -360,7 +360,7 @@ def test_the_same_report_gives_the_same_bytes() -> None:
     def with_findings() -> Report:
         return samples.with_findings()
 
-    assert sarif.render(with_findings()) == RENDERED["with findings"]
+    assert samples.written(sarif, with_findings()) == RENDERED["with findings"]
     assert str(ROOT) not in RENDERED["with findings"]
 
 
@@ -373,12 +373,12 @@ def test_every_severity_has_a_level() -> None:
 
 def test_the_hash_of_the_line_is_told_where_the_line_was_read() -> None:
     known = replace(samples.finding(), location=replace(samples.location("a.yaml", 1), line_hash="39fa2ee980eb94b0:1"))
-    (result,) = results_of(sarif.render(samples.report((known,))))
+    (result,) = results_of(samples.written(sarif, samples.report((known,))))
     assert result["partialFingerprints"] == {
         "primaryLocationLineHash": "39fa2ee980eb94b0:1",
         "kgate/v1": known.fingerprint,
     }
-    (result,) = results_of(sarif.render(samples.report((samples.finding(),))))
+    (result,) = results_of(samples.written(sarif, samples.report((samples.finding(),))))
     assert list(result["partialFingerprints"]) == ["kgate/v1"]
 
 
@@ -419,7 +419,7 @@ def test_every_name_of_an_object_is_a_logical_location() -> None:
 def with_rule(**changes: Any) -> Any:
     """The descriptor of a rule with changes, as it is written."""
     report = replace(samples.empty(), rules=(replace(samples.PRIVILEGED, **changes),))
-    (rule,) = run_of(sarif.render(report))["tool"]["driver"]["rules"]
+    (rule,) = run_of(samples.written(sarif, report))["tool"]["driver"]["rules"]
     return rule
 
 
@@ -442,7 +442,7 @@ def test_messages_of_at_most_2048_characters_whatever_is_in_them() -> None:
         location=replace(place, related=related),
         also=(samples.LOG,) * 50,
     )
-    (result,) = results_of(sarif.render(samples.report((finding,))))
+    (result,) = results_of(samples.written(sarif, samples.report((finding,))))
     assert 1_500 < len(result["message"]["text"]) <= 2_048
     assert len(result["relatedLocations"]) == 10
     assert len(result["locations"][0]["logicalLocations"]) == 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kgate.model import Report, Score
+from kgate.reports.presentation import Presentation
 
 _LABEL = "kgate"
 _COLOURS = {"A": "#1a7f37", "B": "#4d7c0f", "C": "#9a6700", "D": "#bc4c00", "F": "#b91c1c"}
@@ -27,12 +30,12 @@ _SVG = """\
 """
 
 
-def render(report: Report) -> str:
-    """The badge, with no word of a manifest in it: the lowest score and its grade, or why there is none."""
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields the badge, which holds no text of a manifest: the lowest score and its grade, or why there is none."""
     message, colour = _answer(report)
     label_length, message_length = _length(_LABEL), _length(message)
     left, right = label_length + 2 * _PADDING, message_length + 2 * _PADDING
-    return _SVG.format(
+    yield _SVG.format(
         width=left + right,
         left=left,
         right=right,
@@ -48,7 +51,7 @@ def render(report: Report) -> str:
 
 
 def _answer(report: Report) -> tuple[str, str]:
-    """What the badge says and in which colour; it is green only where the gate passed."""
+    """Returns the badge's text and colour, which is green only if the gate passed."""
     if report.verdict.incomplete:
         return "incomplete", _UNKNOWN
     if not report.assessments:
@@ -63,5 +66,5 @@ def _value(score: Score) -> int:
 
 
 def _length(text: str) -> int:
-    """The width of a text in Verdana of 11 pixels, near enough for ``textLength`` to even it out."""
+    """Returns the width of a text in Verdana of 11 pixels, close enough for ``textLength`` to correct the rest."""
     return round(sum(4.2 if letter in _NARROW else 10 if letter in _WIDE else 7.1 for letter in text))

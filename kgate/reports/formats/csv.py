@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, field_path
-from kgate.reports.wording import acceptance, chain, fingerprints, first_sentence, origin, shown
+from kgate.reports.presentation import Presentation
+from kgate.reports.wording import acceptance, fingerprints, first_sentence, origin, related_places, shown
 
 COLUMNS = (
     *("type", "severity", "rule", "title", "apiVersion", "kind", "namespace", "name", "also", "container", "field"),
@@ -21,17 +22,24 @@ _FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS 
 Row = dict[str, object]
 
 
-def render(report: Report) -> str:
-    """A table with a head (RFC 4180, but for line ends of one character), every cell inert in a spreadsheet."""
-    written = io.StringIO()
-    table = csv.DictWriter(written, COLUMNS, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: cell(value) for name, value in row.items()} for row in _rows(report))
-    return written.getvalue()
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields a table with a header (RFC 4180, but with LF), every cell inert in a spreadsheet."""
+    table: Any = csv.DictWriter(_Passthrough(), COLUMNS, restval="", lineterminator="\n")
+    yield table.writeheader()
+    for row in _rows(report):
+        yield table.writerow({name: cell(value) for name, value in row.items()})
+
+
+class _Passthrough:
+    """A file for csv, whose writers return what the file's ``write`` returns."""
+
+    def write(self, text: str) -> str:
+        """Returns the text."""
+        return text
 
 
 def cell(value: object) -> str:
-    """A value as one inert line; an apostrophe before it where a spreadsheet would run it as a formula."""
+    """Returns a value as one inert line, with an apostrophe before what a spreadsheet would run as a formula."""
     text = shown("" if value is None else str(value), _LIMIT)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
@@ -85,7 +93,7 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
         "field": field_path(location.pointer),
         **_place(location),
         "approximate": _word(location.is_approximate),
-        "related": _joined(chain(location)),
+        "related": _joined(related_places(location)),
         "rendered_by": origin(finding.renderings),
         "message": finding.message,
         "fix": first_sentence(rule.remediation),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain as joined
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TypeAlias
 
 from kgate.model import Finding, Location, Remark, Report, Severity
-from kgate.reports.wording import answer, first_sentence, origin, shown, summary
-from kgate.reports.wording import chain as places
+from kgate.reports.presentation import Presentation
+from kgate.reports.wording import answer, first_sentence, origin, related_places, shown, summary
 
 _LEVELS = {
     Severity.CRITICAL: "error",
@@ -17,48 +19,52 @@ _LEVELS = {
     Severity.LOW: "notice",
 }
 _MOST_A_LEVEL = 10
-"""GitHub drops what a step says beyond ten of a level."""
+"""GitHub drops the annotations of a step beyond ten of a level."""
 
 _MOST_PROBLEMS = 5
 _TEXT_LIMIT = 1_000
 _FEW = 8
 
-Command = tuple[str, str]
-"""The level and the text of a workflow command."""
+Command: TypeAlias = tuple[str, Callable[[], str]]
+"""The level of a workflow command, and what writes it: only commands that are shown are written."""
 
 
-def render(report: Report) -> str:
-    """At most ten commands of each level, the worst first, then the answer in plain lines."""
-    lines: list[str] = []
-    for level, group in groupby(_commands(report), key=lambda command: command[0]):
-        texts = [text for _, text in group]
-        lines += texts[:_MOST_A_LEVEL]
-        if len(texts) > _MOST_A_LEVEL:
-            lines.append(f"kgate: {len(texts) - _MOST_A_LEVEL:,} more of level {level} are not annotated")
-    lines += [f"kgate: {answer(report.verdict)}", *(f"kgate: {shown(r, 500)}" for r in report.verdict.reasons)]
-    return "\n".join(lines) + "\n"
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields at most ten commands of each level, the worst first, then the answer in plain lines."""
+    for level, commands in groupby(_commands(report), key=itemgetter(0)):
+        yield from (f"{write()}\n" for _, write in islice(commands, _MOST_A_LEVEL))
+        if more := sum(1 for _ in commands):
+            yield f"kgate: {more:,} more of level {level} are not annotated\n"
+    yield f"kgate: {answer(report.verdict)}\n"
+    yield from (f"kgate: {shown(reason, 500)}\n" for reason in report.verdict.reasons)
 
 
 def _commands(report: Report) -> Iterator[Command]:
-    """All commands, level by level. Half of the errors are for problems: what was not judged is no pass."""
-    open_findings = sorted(
+    """Yields all commands, level by level. Half of the errors shown are for problems: not judged is not passed."""
+    ranked = sorted(
         (finding for finding in report.findings if finding.waiver is None),
         key=lambda finding: (-finding.rule.severity, -finding.rule.points, finding.location),
     )
-    of_findings = [_of_finding(finding) for finding in open_findings]
-    of_problems = [_of_remark("error", "Problem", problem) for problem in report.problems]
-    yield from of_problems[:_MOST_PROBLEMS]
-    errors = [command for command in of_findings if command[0] == "error"]
-    yield from joined(errors, of_problems[_MOST_PROBLEMS:])
-    yield from (command for command in of_findings if command[0] == "warning")
-    yield from (command for command in of_findings if command[0] == "notice")
-    yield from (_of_remark("notice", "Note", note) for note in report.notes)
+    yield from _of_remarks("error", "Problem", report.problems[:_MOST_PROBLEMS])
+    yield from _of_findings("error", ranked)
+    yield from _of_remarks("error", "Problem", report.problems[_MOST_PROBLEMS:])
+    yield from _of_findings("warning", ranked)
+    yield from _of_findings("notice", ranked)
+    yield from _of_remarks("notice", "Note", report.notes)
 
 
-def _of_finding(finding: Finding) -> Command:
+def _of_findings(level: str, findings: Iterable[Finding]) -> Iterator[Command]:
+    return ((level, partial(_of_finding, f)) for f in findings if _LEVELS[f.rule.severity] == level)
+
+
+def _of_remarks(level: str, title: str, remarks: Iterable[Remark]) -> Iterator[Command]:
+    return ((level, partial(_of_remark, level, title, remark)) for remark in remarks)
+
+
+def _of_finding(finding: Finding) -> str:
     rule, location = finding.rule, finding.location
     lines = [summary(finding), f"Why: {first_sentence(rule.rationale)}" if rule.rationale.strip() else ""]
-    lines += [f"Fix: {first_sentence(rule.remediation)}", *(f"← {place}" for place in places(location)[:2])]
+    lines += [f"Fix: {first_sentence(rule.remediation)}", *(f"← {place}" for place in related_places(location)[:2])]
     if finding.renderings:
         lines.append(f"Rendered by {origin(finding.renderings)}")
     if finding.also:
@@ -67,7 +73,7 @@ def _of_finding(finding: Finding) -> Command:
         lines.append("The line is approximate.")
     level = _LEVELS[rule.severity]
     title = f"{rule.severity.label}: {rule.title} ({rule.id})"
-    return level, _command(level, _place(location), title, [line for line in lines if line])
+    return _command(level, _place(location), title, [line for line in lines if line])
 
 
 def _place(location: Location) -> dict[str, str]:
@@ -78,13 +84,13 @@ def _place(location: Location) -> dict[str, str]:
     return place
 
 
-def _of_remark(level: str, title: str, remark: Remark) -> Command:
+def _of_remark(level: str, title: str, remark: Remark) -> str:
     place = {"file": remark.path} | ({"line": str(remark.line)} if remark.line else {})
-    return level, _command(level, place, f"kgate: {title}", [remark.message])
+    return _command(level, place, f"kgate: {title}", [remark.message])
 
 
 def _command(level: str, place: dict[str, str], title: str, lines: list[str]) -> str:
-    """A workflow command: inert first, then escaped as the runner reads it."""
+    """Returns a workflow command, its texts made inert and then escaped as the runner reads them."""
     properties = ",".join(f"{name}={_property(value)}" for name, value in {**place, "title": title}.items())
     return f"::{level} {properties}::{'%0A'.join(_data(line) for line in lines)}"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from kgate.model import Finding, Note, Problem, Remark, Report, Severity
-from kgate.reports.safety import inert_json
+from kgate.reports.jsontext import json_pieces
+from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, fingerprints, first_sentence, remark_sentence, shown, summary
 
 _SEVERITIES = {
@@ -19,19 +21,19 @@ _SEVERITIES = {
 _LIMIT = 2_000
 
 
-def render(report: Report) -> str:
-    """A JSON array in ASCII, a Problem first, then each finding; GitLab reads up to the first that is not right."""
-    entries = [_of_problem(problem) for problem in report.problems]
-    entries += [_of_note(note) for note in report.unlisted.notes]
-    entries += [
-        _of_finding(finding, fingerprint)
-        for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
-    ]
-    return inert_json(json.dumps(entries, indent=1)) + "\n"
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields a JSON array in ASCII, Problems first, then findings; GitLab stops reading at the first invalid entry."""
+    entries = chain(
+        map(_of_problem, report.problems),
+        map(_of_note, report.unlisted.notes),
+        map(_of_finding, report.findings, fingerprints(report.findings)),
+    )
+    yield from json_pieces(entries, indent=1)
+    yield "\n"
 
 
 def _of_finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
-    """A finding; one that is waived stays, as information."""
+    """Returns the entry of a finding; a waived one is kept with severity info."""
     text = f"{summary(finding)} {first_sentence(finding.rule.remediation)}"
     severity = _SEVERITIES[finding.rule.severity]
     if finding.waiver is not None:
@@ -51,12 +53,12 @@ def _of_finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
 
 
 def _of_problem(problem: Problem) -> dict[str, Any]:
-    """What could not be judged: nothing is worse to have in a merge request."""
+    """Returns the entry of what could not be judged, with the highest severity: it may hide anything."""
     return _of_remark(problem, f"Not judged: {remark_sentence(problem)}", "problem", "blocker")
 
 
 def _of_note(note: Note) -> dict[str, Any]:
-    """What of a file is not listed."""
+    """Returns the entry that says what is not listed of a file."""
     return _of_remark(note, remark_sentence(note), "note", "info")
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from kgate.model import Finding, Report, Rule
+from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
-from kgate.reports.safety import inert_json
+from kgate.reports.presentation import Presentation
 from kgate.reports.taxonomies import CWE, taxa
 from kgate.reports.wording import (
     acceptance,
-    chain,
     fingerprints,
     first_sentence,
     origin,
+    related_places,
     remark_sentence,
     shown,
     subject,
@@ -25,7 +25,7 @@ from kgate.reports.wording import (
 
 _VERSION = "15.2.1"
 _NO_TIME = "1970-01-01T00:00:00"
-"""The format asks for a start and an end; the same input gives the same bytes, so it is told no clock's."""
+"""The start and end that the format requires; a real time would make the bytes depend on the clock."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, f"{HOME}#finding")
 _NAME_LIMIT = 255
@@ -33,15 +33,15 @@ _SOLUTION_LIMIT = 7_000
 _LIMIT = 2_000
 
 
-def render(report: Report) -> str:
-    """A JSON object in ASCII; a Problem is a fatal message of the scan, which then has failed."""
-    told = zip(report.findings, fingerprints(report.findings), strict=True)
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields a JSON object in ASCII; a Problem is a fatal message of the scan, which then has failed."""
     document = {
         "version": _VERSION,
         "scan": _scan(report),
-        "vulnerabilities": [_vulnerability(finding, fingerprint) for finding, fingerprint in told],
+        "vulnerabilities": map(_vulnerability, report.findings, fingerprints(report.findings)),
     }
-    return inert_json(json.dumps(document, indent=1)) + "\n"
+    yield from json_pieces(document, indent=1)
+    yield "\n"
 
 
 def _scan(report: Report) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def _messages(report: Report) -> Iterator[dict[str, str]]:
 
 
 def _vulnerability(finding: Finding, fingerprint: str) -> dict[str, Any]:
-    """A finding; its id and its tracking come from the fingerprint, so that they stay when lines move.
+    """Returns a finding; its id and its tracking come from the fingerprint, so that they stay when lines move.
 
-    The format knows no accepted risk: what is waived is told as information, with its reason.
+    The format has no accepted risks: a waived finding has severity Info and states the reason.
     """
     rule, location = finding.rule, finding.location
     return {
@@ -95,7 +95,7 @@ def _description(finding: Finding) -> str:
         parts.insert(0, f"Waived: {acceptance(finding.waiver)}.")
     if finding.renderings:
         parts.append(f"Rendered by {origin(finding.renderings)}.")
-    parts += [f"See {place}." for place in chain(finding.location)[:4]]
+    parts += [f"See {place}." for place in related_places(finding.location)[:4]]
     if finding.also:
         parts.append(f"Also {', '.join(map(str, finding.also[:8]))}.")
     if finding.location.is_approximate:
@@ -104,7 +104,7 @@ def _description(finding: Finding) -> str:
 
 
 def _identifiers(rule: Rule) -> list[dict[str, str]]:
-    """The rule first, by which GitLab knows a vulnerability again, then the weaknesses."""
+    """Returns the rule, by which GitLab recognises a vulnerability, then the weaknesses."""
     page = rule_page(rule)
     own = {"type": "kgate_rule", "name": f"kgate {rule.id}", "value": rule.id}
     weaknesses = [taxon for taxon in taxa(rule) if taxon.catalogue is CWE]

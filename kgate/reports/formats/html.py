@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Report, Rule, Score, field_path
+from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
-from kgate.reports.safety import inert_json
+from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, answer, fingerprints, origin, shown
 
 _LIMIT = 500
@@ -24,11 +24,11 @@ _FEW = 8
 _BIN, _BAR_HEIGHT = 10, 110
 
 
-def render(report: Report) -> str:
-    """The report as a page whose policy lets nothing run or load but its own style and script."""
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
+    """Yields a page whose policy lets nothing run or load but its own style and script."""
     style, script = _part("html.css"), _part("html.js")
     template = _environment().get_template("html.html.j2")
-    page: str = template.render(
+    yield from template.generate(
         report=report,
         answer=answer(report.verdict),
         state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
@@ -41,18 +41,17 @@ def render(report: Report) -> str:
         style=_markup(style),
         script=_markup(script),
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
-        data=_markup(_data(report)),
+        data=map(_markup, _data(report, presentation.link_base)),
     )
-    return page
 
 
 def _part(name: str) -> str:
-    """A file of the page; it never changes."""
+    """Returns the text of the page's style or script."""
     return f"\n{(Path(__file__).parent.parent / 'templates' / name).read_text(encoding='utf-8')}"
 
 
 def _hash(text: str) -> str:
-    """What a Content Security Policy names an inline style or script by."""
+    """Returns what a Content Security Policy names an inline style or script by."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"
 
@@ -64,7 +63,7 @@ def _markup(text: str) -> Any:
 
 
 def _environment() -> Any:
-    """Templates in which every value is one inert line, escaped."""
+    """Returns the environment of a template in which every value is one inert line, escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -96,7 +95,7 @@ class _Bar:
 
 
 def _bars(scores: Mapping[int, int]) -> list[_Bar]:
-    """The distribution of the scores in steps of ten; 100 belongs to the last."""
+    """Returns the distribution of the scores in steps of ten; 100 counts to the last."""
     counts: Counter[int] = Counter()
     for score, count in scores.items():
         counts[min(score // _BIN, 9)] += count
@@ -113,19 +112,19 @@ def _bars(scores: Mapping[int, int]) -> list[_Bar]:
 # ------------------------------------------------------------------------------------------ data
 
 
-def _data(report: Report) -> str:
-    """What the script shows, as JSON that no HTML parser takes for markup."""
+def _data(report: Report, link_base: str) -> Iterator[str]:
+    """Yields what the script shows, as JSON that no HTML parser takes for markup."""
     used = {rule.id: rule for finding in report.findings for rule in finding.rules}
     document = {
         "rules": {rule_id: _rule(used[rule_id]) for rule_id in sorted(used)},
-        "workloads": [_workload(assessment, report) for assessment in report.assessments],
-        "findings": [
-            _finding(finding, fingerprint, report.link_base)
+        "workloads": (_workload(assessment, link_base) for assessment in report.assessments),
+        "findings": (
+            _finding(finding, fingerprint, link_base)
             for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
-        ],
+        ),
     }
-    text = inert_json(json.dumps(document, separators=(",", ":")))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    for piece in json_pieces(document):
+        yield piece.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
+def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
     score, location = assessment.score, assessment.location
     return {
         "object": shown(str(assessment.workload), _LIMIT),
@@ -158,7 +157,7 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         "pss": assessment.pss_level,
         "source": shown(location.path, _LIMIT),
         "renderedBy": shown(origin(assessment.renderings), _LIMIT),
-        **_place(location, report.link_base),
+        **_place(location, link_base),
     }
 
 
@@ -171,7 +170,7 @@ def _place(location: Location, link_base: str) -> dict[str, Any]:
 
 
 def _source(location: Location, link_base: str) -> dict[str, Any]:
-    """A place with its line, and which part of the line is meant where that can be said."""
+    """Returns a place with its line, and the columns of the field if the line is shown whole."""
     text, start, end = location.snippet, location.start, location.end
     is_whole = len(text) < _UNCUT_LENGTH and shown(text, _LIMIT) == text and start.line == end.line
     exact = is_whole and text[start.column - 1 : end.column - 1]

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Related, Remark, Rendering, Report, ResourceId, field_path
-from kgate.reports.safety import inert_json
+from kgate.reports.jsontext import json_pieces
+from kgate.reports.presentation import Presentation
 
 
-def render(report: Report) -> str:
-    """The report as one JSON object in ASCII, with a line end."""
-    return "".join(_pieces(report))
-
-
-def _pieces(report: Report) -> Iterator[str]:
-    """The text in pieces, one member of a list at a time: all of them as Python values take 600 MB for
-    the findings of 10,000 workloads."""
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields one JSON object in ASCII, with a line end."""
     verdict = report.verdict
-    answer = {
-        "passed": verdict.passed and not verdict.incomplete,
-        "incomplete": verdict.incomplete,
-        "reasons": list(verdict.reasons),
+    document = {
+        "schema": "kgate-report/1",
+        "version": report.version,
+        "workloads": (_workload(assessment, report) for assessment in report.assessments),
+        "findings": map(_finding, report.findings),
+        "problems": map(_remark, report.problems),
+        "notes": map(_remark, report.notes),
+        "summary": _summary(report),
+        "verdict": {
+            "passed": verdict.passed and not verdict.incomplete,
+            "incomplete": verdict.incomplete,
+            "reasons": list(verdict.reasons),
+        },
     }
-    yield f'{{\n  "schema": "kgate-report/1",\n  "version": {json.dumps(report.version)},\n  "workloads": '
-    yield from _list(_workload(assessment, report) for assessment in report.assessments)
-    yield ',\n  "findings": '
-    yield from _list(_finding(finding) for finding in report.findings)
-    yield ',\n  "problems": '
-    yield from _list(_remark(problem) for problem in report.problems)
-    yield ',\n  "notes": '
-    yield from _list(_remark(note) for note in report.notes)
-    yield f',\n  "summary": {_nested(_summary(report), "  ")},\n  "verdict": {_nested(answer, "  ")}\n}}\n'
-
-
-def _list(members: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """A list as json.dumps indents it."""
-    separator, end = "[\n    ", "[]"
-    for member in members:
-        yield separator + _nested(member, "    ")
-        separator, end = ",\n    ", "\n  ]"
-    yield end
-
-
-def _nested(value: dict[str, Any], indent: str) -> str:
-    return inert_json(json.dumps(value, indent=2)).replace("\n", "\n" + indent)
+    yield from json_pieces(document, indent=2)
+    yield "\n"
 
 
 def _identity(resource: ResourceId) -> dict[str, str | None]:
@@ -117,7 +100,7 @@ def _remark(remark: Remark) -> dict[str, Any]:
 
 
 def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
-    """One entry for each chart or kustomization, with its releases and the GitOps objects that ask for them."""
+    """Returns an entry for each chart or kustomization, with its releases and the GitOps objects that request them."""
     found: dict[tuple[str, str], list[Rendering]] = {}
     for rendering in renderings:
         found.setdefault((rendering.tool, rendering.path), []).append(rendering)

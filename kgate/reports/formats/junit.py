@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
-from typing import TYPE_CHECKING
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, count
+from operator import itemgetter
+from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
 from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId
-from kgate.reports.wording import acceptance, chain, first_sentence, origin, shown, summary
-
-if TYPE_CHECKING:
-    from junitparser import TestCase, TestSuite
-    from junitparser.junitparser import FinalResult
-
+from kgate.reports.presentation import Presentation
+from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, summary
 
 _LINE_LIMIT = 2_000
 _FEW = 8
 
-
-def render(report: Report) -> str:
-    """The report as one ``testsuites`` element, a suite for each file, with a line end."""
-    from junitparser import JUnitXml
-
-    root = JUnitXml("kgate")
-    suites = [_suite(path, cases) for path, cases in _cases_by_path(report).items()]
-    root.extend(suites)  # type: ignore[no-untyped-call]
-    # Not update_statistics(): it adds "skipped", which junit-10.xsd does not allow here.
-    root.tests = sum(suite.tests for suite in suites)
-    root.failures = sum(suite.failures for suite in suites)
-    root.errors = sum(suite.errors for suite in suites)
-    return _normal_form(root)
+Outcome: TypeAlias = Literal["passed", "failure", "error", "skipped"]
 
 
-def _normal_form(root: object) -> str:
-    """XML whose bytes do not depend on whether junitparser found lxml."""
-    from junitparser.junitparser import write_xml
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What a test case says: its text, and with an outcome other than passed a message and its type."""
 
-    written = io.BytesIO()
-    write_xml(root, written)
-    tree = ElementTree.fromstring(written.getvalue())  # noqa: S314  what was written just now
-    ElementTree.indent(tree)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(tree, encoding="unicode")}\n'
+    lines: Sequence[str]
+    message: str = ""
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A test case. ``details`` makes its texts when it is written: those of all cases of a large repository would not
+    fit into memory."""
+
+    name: str
+    path: str
+    outcome: Outcome = "passed"
+    details: Callable[[], _Details] | None = None
+
+
+def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+    """Yields one ``testsuites`` element, a suite for each file, with a line end."""
+    totals = Counter(case.outcome for _, cases in _suites(report) for case in cases)
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    head = (
+        f'<testsuites name="kgate" tests="{totals.total()}" failures="{totals["failure"]}" errors="{totals["error"]}"'
+    )
+    if not totals:
+        yield f"{head} />\n"
+        return
+    yield f"{head}>\n"
+    for path, cases in _suites(report):
+        yield _written(_suite(path, cases))
+    yield "</testsuites>\n"
+
+
+def _written(suite: ElementTree.Element) -> str:
+    ElementTree.indent(suite, level=1)
+    return f"  {ElementTree.tostring(suite, encoding='unicode')}\n"
 
 
 def _line(text: str) -> str:
@@ -52,109 +69,157 @@ def _line(text: str) -> str:
 # ---------------------------------------------------------------------------------------- suites
 
 
-def _suite(path: str, cases: Iterable[TestCase]) -> TestSuite:
-    from junitparser import TestSuite
-
-    suite = TestSuite(_line(path))
-    suite._elem.set("file", _line(path))
-    suite.add_testcases(_numbered(cases))
+def _suite(path: str, cases: Sequence[_Case]) -> ElementTree.Element:
+    outcomes = Counter(case.outcome for case in cases)
+    attributes = {
+        "name": _line(path),
+        "file": _line(path),
+        "tests": str(len(cases)),
+        "errors": str(outcomes["error"]),
+        "failures": str(outcomes["failure"]),
+        "skipped": str(outcomes["skipped"]),
+        "time": "0",
+    }
+    suite = ElementTree.Element("testsuite", attributes)
+    suite.extend(_element(case) for case in _numbered(cases))
     return suite
 
 
-def _numbered(cases: Iterable[TestCase]) -> list[TestCase]:
-    """The cases, with `` #2`` and so on where GitLab would drop a second case of the same name."""
+def _element(case: _Case) -> ElementTree.Element:
+    element = ElementTree.Element("testcase", {"name": case.name, "classname": _line(case.path)})
+    if case.details is not None:
+        details = case.details()
+        attributes = {"message": details.message, "type": details.type}
+        tag, attributes = ("system-out", {}) if case.outcome == "passed" else (case.outcome, attributes)
+        ElementTree.SubElement(element, tag, attributes).text = "\n".join(map(_line, details.lines))
+    return element
+
+
+def _numbered(cases: Iterable[_Case]) -> Iterator[_Case]:
+    """Yields the cases, with `` #2`` and so on where GitLab would drop a second case of the same name."""
     taken: set[str] = set()
     following: dict[str, Iterator[int]] = {}
-    numbered = []
     for case in cases:
-        base = name = case.name
+        base = name = _line(case.name)
         while name in taken:
             name = f"{base} #{next(following.setdefault(base, count(2)))}"
         taken.add(name)
-        case.name = name
-        numbered.append(case)
-    return numbered
+        yield replace(case, name=name)
 
 
-def _cases_by_path(report: Report) -> dict[str, list[TestCase]]:
-    """The test cases of each file, files sorted."""
-    cases: dict[str, list[TestCase]] = {}
-    for path, case in _cases(report):
-        cases.setdefault(path, []).append(case)
-    return dict(sorted(cases.items()))
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a report says about one file; ``remarks`` holds the cases of its problems and notes."""
+
+    remarks: list[_Case] = field(default_factory=list)
+    assessments: list[Assessment] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
-def _cases(report: Report) -> Iterator[tuple[str, TestCase]]:
-    """Every test case with the file that it belongs to."""
-    yield from ((problem.path, _problem_case(problem)) for problem in report.problems)
-    if report.verdict.incomplete and not report.problems:
-        yield ".", _incomplete_case(report.verdict.reasons)
-    yield from ((note.path, _note_case(note)) for note in report.unlisted.notes)
-    for assessment in report.assessments:
-        if not assessment.score.passed:
-            yield assessment.location.path, _score_case(assessment)
-        elif assessment.is_judged:
-            yield assessment.location.path, _passing_case(assessment)
+def _suites(report: Report) -> Iterator[tuple[str, list[_Case]]]:
+    """Yields the files that have test cases, sorted, each with its cases."""
     failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
-    for findings in _groups(report.findings):
-        severe = report.fail_on is not None and findings[0].rule.severity >= report.fail_on
-        fails = severe or any((f.source, resource) in failed for f in findings for resource in f.resources)
-        yield findings[0].location.path, _rule_case(findings, fails)
+    for path, file in sorted(_files(report).items(), key=itemgetter(0)):
+        of_rules = (_rule_case(findings, _fails(findings, report, failed)) for findings in _groups(file.findings))
+        cases = [*file.remarks, *chain.from_iterable(map(_assessment_cases, file.assessments)), *of_rules]
+        if cases:
+            yield path, cases
 
 
-def _groups(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """The findings of one rule in one object and file: one test, whose name stays when lines move."""
-    groups: dict[tuple[str, str, ResourceId, str], list[Finding]] = {}
+def _files(report: Report) -> Mapping[str, _File]:
+    files: defaultdict[str, _File] = defaultdict(_File)
+    for problem in report.problems:
+        files[problem.path].remarks.append(_problem_case(problem))
+    if report.verdict.incomplete and not report.problems:
+        files["."].remarks.append(_incomplete_case(report.verdict.reasons))
+    for note in report.unlisted.notes:
+        files[note.path].remarks.append(_note_case(note))
+    for assessment in report.assessments:
+        files[assessment.location.path].assessments.append(assessment)
+    for finding in report.findings:
+        files[finding.location.path].findings.append(finding)
+    return files
+
+
+def _groups(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
+    """Returns the findings of one file by object and rule: one test each, whose name stays when lines move."""
+    groups: dict[tuple[str, ResourceId, str], list[Finding]] = {}
     for finding in findings:
-        key = (finding.location.path, finding.source, finding.resource, finding.rule.id)
-        groups.setdefault(key, []).append(finding)
-    return list(groups.values())
+        groups.setdefault((finding.source, finding.resource, finding.rule.id), []).append(finding)
+    return groups.values()
+
+
+def _fails(findings: Sequence[Finding], report: Report, failed: Container[tuple[str, ResourceId]]) -> bool:
+    """Returns True if the gate fails because of these findings of one rule in one object."""
+    is_severe = report.fail_on is not None and findings[0].rule.severity >= report.fail_on
+    return is_severe or any((f.source, resource) in failed for f in findings for resource in f.resources)
 
 
 # ----------------------------------------------------------------------------------------- cases
 
 
-def _case(name: str, path: str, result: FinalResult | None = None, text: Sequence[str] = ()) -> TestCase:
-    from junitparser import TestCase
+def _problem_case(problem: Problem) -> _Case:
+    def details() -> _Details:
+        return _Details([str(problem)], _line(first_sentence(problem.message)), "problem")
 
-    case = TestCase(_line(name), _line(path))
-    if result is not None:
-        result.text = "\n".join(_line(line) for line in text)
-        case.result = result
-    return case
-
-
-def _note_case(note: Note) -> TestCase:
-    """What of a file is not listed: a passing case, since that alone fails nothing."""
-    case = _case("not listed", note.path)
-    case.system_out = _line(note.message)
-    return case
+    return _Case(
+        "problem" if problem.line is None else f"problem (line {problem.line})", problem.path, "error", details
+    )
 
 
-def _rule_case(findings: Sequence[Finding], fails: bool) -> TestCase:
-    """A rule in an object: a failure if the gate fails by it, else a passing case that tells it as its output.
+def _incomplete_case(reasons: Sequence[str]) -> _Case:
+    return _Case("incomplete", ".", "error", lambda: _Details(reasons, _line("; ".join(reasons)), "incomplete"))
 
-    It is skipped if every finding is waived; one that is not makes it fail with all of them.
-    """
-    from junitparser import Failure, Skipped
 
+def _note_case(note: Note) -> _Case:
+    """Returns a passing case: what is not listed of a file fails nothing by itself."""
+    return _Case("not listed", note.path, "passed", lambda: _Details([note.message]))
+
+
+def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:
+    """Yields the case of a workload's score, or none if it was not judged whole: its problem is a case."""
+    path, subject = assessment.location.path, _subject(assessment)
+    if not assessment.score.passed:
+        yield _Case(f"score: {subject}", path, "failure", partial(_score_details, assessment))
+    elif assessment.is_judged:
+        yield _Case(f"{subject}: score {assessment.score.value}", path)
+
+
+def _subject(assessment: Assessment) -> str:
+    """Returns the workload and what it is rendered by, which tells its assessments apart."""
+    source = f" ({origin(assessment.renderings)})" if assessment.renderings else ""
+    return f"{assessment.workload}{source}"
+
+
+def _score_details(assessment: Assessment) -> _Details:
+    score = assessment.score
+    message = f"Score {score.value} is under the threshold {score.threshold} ({assessment.workload})."
+    level = f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}"
+    return _Details([str(assessment.location), level], _line(message), "score")
+
+
+def _rule_case(findings: Sequence[Finding], fails: bool) -> _Case:
+    """Returns the case of a rule in an object: a failure if the gate fails because of it, else a passing case with the
+    findings as its output. It is skipped if every finding is waived; otherwise it shows the waived ones, too."""
     first = findings[0]
-    name, path, text = f"{first.rule.id}: {first.resource}", first.location.path, tuple(_text(findings))
-    waivers = [finding.waiver for finding in findings if finding.waiver is not None]
-    if len(waivers) == len(findings):
-        reasons = dict.fromkeys(acceptance(waiver) for waiver in waivers)
-        return _case(name, path, Skipped(_line("; ".join(reasons)), "waived"), text)
-    if fails:
-        worst = next(finding for finding in findings if finding.waiver is None)
-        more = f" And {len(findings) - 1} more." if len(findings) > 1 else ""
-        return _case(name, path, Failure(_line(summary(worst)) + more, first.rule.id), text)
-    case = _case(name, path)
-    case.system_out = "\n".join(_line(line) for line in text)
-    return case
+    is_waived = all(finding.waiver is not None for finding in findings)
+    outcome: Outcome = "skipped" if is_waived else "failure" if fails else "passed"
+    name = f"{first.rule.id}: {first.resource}"
+    return _Case(name, first.location.path, outcome, partial(_rule_details, findings, is_waived))
 
 
-def _text(findings: Sequence[Finding]) -> Iterator[str]:
-    """Every place with its line, then why it matters and what to write."""
+def _rule_details(findings: Sequence[Finding], is_waived: bool) -> _Details:
+    lines = list(_lines(findings))
+    if is_waived:
+        reasons = dict.fromkeys(acceptance(finding.waiver) for finding in findings if finding.waiver is not None)
+        return _Details(lines, _line("; ".join(reasons)), "waived")
+    worst = next(finding for finding in findings if finding.waiver is None)
+    more = f" And {len(findings) - 1} more." if len(findings) > 1 else ""
+    return _Details(lines, _line(summary(worst)) + more, worst.rule.id)
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yields every place with its line, then why it matters and what to write."""
     for finding in findings:
         yield from _place(finding)
     rule = findings[0].rule
@@ -169,41 +234,8 @@ def _place(finding: Finding) -> Iterator[str]:
     waived = "" if finding.waiver is None else f" waived: {acceptance(finding.waiver)}"
     yield f"{location}{approximate}{container}{waived}"
     yield f"    | {location.snippet.strip()}"
-    yield from chain(location)
+    yield from related_places(location)
     if finding.renderings:
         yield f"rendered by {origin(finding.renderings)}"
     if finding.also:
         yield f"also {', '.join(map(str, finding.also[:_FEW]))}"
-
-
-def _passing_case(assessment: Assessment) -> TestCase:
-    return _case(f"{_subject(assessment)}: score {assessment.score.value}", assessment.location.path)
-
-
-def _subject(assessment: Assessment) -> str:
-    """The workload, and what it is rendered by, which tells its assessments apart."""
-    source = f" ({origin(assessment.renderings)})" if assessment.renderings else ""
-    return f"{assessment.workload}{source}"
-
-
-def _score_case(assessment: Assessment) -> TestCase:
-    from junitparser import Failure
-
-    score, location = assessment.score, assessment.location
-    message = f"Score {score.value} is under the threshold {score.threshold} ({assessment.workload})."
-    text = (str(location), f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}")
-    return _case(f"score: {_subject(assessment)}", location.path, Failure(_line(message), "score"), text)
-
-
-def _problem_case(problem: Problem) -> TestCase:
-    from junitparser import Error
-
-    name = "problem" if problem.line is None else f"problem (line {problem.line})"
-    error = Error(_line(first_sentence(problem.message)), "problem")
-    return _case(name, problem.path, error, (str(problem),))
-
-
-def _incomplete_case(reasons: Sequence[str]) -> TestCase:
-    from junitparser import Error
-
-    return _case("incomplete", ".", Error(_line("; ".join(reasons)), "incomplete"), reasons)

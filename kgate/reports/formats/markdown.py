@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule
 from kgate.reports.links import line_page, rule_page
-from kgate.reports.wording import acceptance, answer, chain, first_sentence, short_origin, shown
+from kgate.reports.presentation import Presentation
+from kgate.reports.wording import acceptance, answer, first_sentence, related_places, short_origin, shown
 
 MAX_CHARS = 1_000_000
 """GitHub drops a step summary above 1 MiB, GitLab a note above 1,000,000 characters."""
 
 MARKER = "<!-- kgate-report -->"
-"""The first line, by which a job finds its own comment again to replace it."""
+"""The first line, by which a job finds its own comment to replace it."""
 
 _WORKLOADS_SHARE = 0.25
 _PROBLEMS_SHARE = 0.15
@@ -31,34 +32,30 @@ _VALUE_LIMIT = 500
 _FEW = 8
 
 _ACTIVE = re.compile(r"(@|:(?=/)|[wW]{2}(?=[wW]))|([^\w .,:;/()=%+'…█░-]|_)")
-"""What begins a link without any markup, and everything else that is not known to be inert."""
+"""What begins a link without markup, and everything that is not known to be inert."""
 
 _BACKQUOTED = re.compile("&#96;(.+?)&#96;")
 
 
-def render(report: Report) -> str:
-    """The report as GitHub Flavored Markdown of at most MAX_CHARS bytes; states what it had to cut."""
-    return render_for(report, MAX_CHARS)
-
-
-def render_for(report: Report, max_chars: int) -> str:
-    """The report in at most so many characters (and bytes); a comment on GitHub takes 65,536."""
-    macros = _macros(report.link_base)
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
+    """Yields GitHub Flavored Markdown of at most ``max_chars`` (or MAX_CHARS) bytes, which says what had to be cut."""
+    limit = min(presentation.max_chars or MAX_CHARS, MAX_CHARS)
+    macros = _macros(presentation.link_base)
     page = partial(macros.page, report, answer(report.verdict), _severities(report))
-    room = max(0, min(max_chars, MAX_CHARS) - len(page(_NO_PARTS).encode()) - _SENTENCES)
+    room = max(0, limit - len(page(_NO_PARTS).encode()) - _SENTENCES)
     workloads = _fit(_lowest_first(report.assessments), macros.workload, room * _WORKLOADS_SHARE)
     workloads = workloads[0], report.workloads - len(workloads[0])
     problems = _fit(report.problems, macros.problem, room * _PROBLEMS_SHARE)
     notes = _fit(report.notes, macros.problem, room * _NOTES_SHARE)
     rest = room - sum(len(row.encode()) for rows, _ in (workloads, problems, notes) for row in rows)
     details = _fit(_groups(report), lambda group: _block(group, macros, rest * _BLOCK_SHARE), rest)
-    return f"{MARKER}\n{page((workloads, problems, notes, details)).strip()}\n"
+    yield f"{MARKER}\n{page((workloads, problems, notes, details)).strip()}\n"
 
 
 def inert(text: str) -> str:
-    """Text that Markdown, HTML, a mention or a link cannot start from, in a table cell or in an element.
+    """Returns text in which no Markdown, HTML, mention or link can begin, for a table cell or an element.
 
-    Whatever is no letter, digit or harmless sign becomes an entity. GitHub and GitLab look for links in the text
+    Whatever is not a letter, a digit or a harmless sign becomes an entity. GitHub and GitLab look for links in the text
     *after* entities are read, so that an empty comment also splits ``@``, ``://`` and ``www``.
     """
     return _ACTIVE.sub(_entity, shown(text, _VALUE_LIMIT))
@@ -71,7 +68,7 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _macros(link_base: str) -> Any:
-    """The macros of the template, in which every value is made inert unless it is a macro's output."""
+    """Returns the macros of the template, in which every value is made inert unless a macro wrote it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -91,7 +88,7 @@ def _macros(link_base: str) -> Any:
         "acceptance": acceptance,
         "bar": _bar,
         "prose": _prose,
-        "chain": chain,
+        "related_places": related_places,
         "origin": short_origin,
         "place": partial(_place, link_base),
         "rule_link": _rule_link,
@@ -101,14 +98,14 @@ def _macros(link_base: str) -> Any:
 
 
 def _prose(text: str) -> Any:
-    """A rule's own words, inert, with what stands between backquotes as code."""
+    """Returns the text of a rule, inert, with what is between backquotes as code."""
     from markupsafe import Markup
 
     return Markup(_BACKQUOTED.sub(r"<code>\1</code>", inert(text)))  # noqa: S704  inert is the escape
 
 
 def _place(link_base: str, location: Location) -> Any:
-    """File and line, linked where the report knows to what."""
+    """Returns file and line, as a link if it is known where the file is shown."""
     from markupsafe import Markup
 
     text = f"<code>{inert(f'{location.path}:{location.start.line}')}</code>"
@@ -117,7 +114,7 @@ def _place(link_base: str, location: Location) -> Any:
 
 
 def _rule_link(rule: Rule) -> Any:
-    """The title of a rule, linked to its page."""
+    """Returns the title of a rule, as a link if the rule has a page."""
     from markupsafe import Markup
 
     page, title = rule_page(rule), _prose(rule.title)
@@ -125,7 +122,7 @@ def _rule_link(rule: Rule) -> Any:
 
 
 def _bar(score: int) -> str:
-    """Ten cells, filled as far as the score goes."""
+    """Returns ten cells, of which one is filled for every ten points of the score."""
     filled = score // 10
     return "█" * filled + "░" * (10 - filled)
 
@@ -135,7 +132,7 @@ def _lowest_first(assessments: Iterable[Assessment]) -> list[Assessment]:
 
 
 def _severities(report: Report) -> list[tuple[str, int, int]]:
-    """For each severity, worst first, the findings that count and those that are waived."""
+    """Returns each severity, worst first, with the number of its open and of its waived findings."""
     waived = Counter(finding.rule.severity for finding in report.findings if finding.waiver is not None)
     return [(severity.label, count, waived[severity]) for severity, count in report.severities.items()]
 
@@ -150,17 +147,17 @@ class _Group:
 
     @property
     def renderings(self) -> list[Rendering]:
-        """What the object was rendered by, if it was."""
+        """What the object was rendered by; empty for a plain manifest."""
         return sorted({rendering for finding in self.findings for rendering in finding.renderings})
 
     @property
     def also(self) -> list[str]:
-        """Some of what the object is called in other renderings."""
+        """Some of the names that the object has in other renderings."""
         return sorted({str(resource) for finding in self.findings for resource in finding.also})[:_FEW]
 
 
 def _groups(report: Report) -> list[_Group]:
-    """Every object with findings, workloads with the lowest score first."""
+    """Returns the objects with findings, workloads with the lowest score first."""
     findings: dict[tuple[str, ResourceId], list[Finding]] = {}
     for finding in report.findings:
         findings.setdefault((finding.source, finding.resource), []).append(finding)
@@ -181,7 +178,7 @@ _NO_PARTS: tuple[tuple[list[Any], int], ...] = (([], 0),) * 4
 
 
 def _fit(items: Sequence[Any], write: Callable[[Any], Any], budget: float) -> tuple[list[Any], int]:
-    """The first items, written, whose UTF-8 fits into the budget, and the number of the others."""
+    """Writes the first items whose UTF-8 fits into the budget; returns them and the number of the others."""
     written: list[Any] = []
     for item in items:
         chunk = write(item)

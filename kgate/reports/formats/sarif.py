@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -10,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from kgate.model import Finding, Json, Location, Related, Remark, Report, Rule, Severity, field_path
+from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
-from kgate.reports.safety import inert_json
+from kgate.reports.presentation import Presentation
 from kgate.reports.taxonomies import CATALOGUES, Catalogue, entries, taxa
 from kgate.reports.wording import acceptance, cut, fingerprints, first_sentence, remark_sentence, shown, summary
 
@@ -36,37 +36,42 @@ _UNCUT_LENGTH = 100
 """A snippet shorter than this is a whole line; of long lines it is the part around the field."""
 
 
-def render(report: Report) -> str:
-    """The report as a SARIF log of one run, in ASCII, with a line end."""
-    log = _new("SarifLog", version="2.1.0", schema_uri=_SCHEMA, runs=[_run(report)])
-    return inert_json(json.dumps(dump(log), indent=1)) + "\n"
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
+    """Yields a SARIF log of one run, in ASCII, with a line end."""
+    log = _new("SarifLog", version="2.1.0", schema_uri=_SCHEMA, runs=[_run(report, presentation.category)])
+    yield from json_pieces(dump(log), indent=1)
+    yield "\n"
 
 
 def _new(class_name: str, **properties: Any) -> Any:
-    """An object of a class of sarif-om (65 ms to import); TypeError for a property that it lacks."""
+    """Returns an object of a class of sarif-om (65 ms to import); TypeError for a property that the class lacks."""
     import sarif_om
 
     return getattr(sarif_om, class_name)(**properties)
 
 
-def _text(text: str) -> Any:
-    """A message; text from a manifest becomes neither a control sequence nor a link (section 3.11.6)."""
-    return _new("Message", text=shown(text.replace("](", "] ("), _MESSAGE_LIMIT))
+def _message(text: str) -> Any:
+    return _new("Message", **_text(text))
+
+
+def _text(text: str, limit: int = _MESSAGE_LIMIT) -> dict[str, str]:
+    """Returns a message in which text from a manifest is neither a control sequence nor a link (section 3.11.6)."""
+    return {"text": shown(text.replace("](", "] ("), limit)}
 
 
 # ------------------------------------------------------------------------------------------- run
 
 
-def _run(report: Report) -> Any:
+def _run(report: Report, category: str) -> Any:
     rules = sorted(report.rules, key=lambda rule: rule.id)
     taxonomies = [_taxonomy(catalogue, rules) for catalogue in CATALOGUES]
     return _new(
         "Run",
         tool=_new("Tool", driver=_driver(report.version, rules, taxonomies)),
         taxonomies=taxonomies,
-        automation_details=_new("RunAutomationDetails", id=f"{shown(report.category, _MESSAGE_LIMIT).rstrip('/')}/"),
+        automation_details=_new("RunAutomationDetails", id=f"{shown(category, _MESSAGE_LIMIT).rstrip('/')}/"),
         invocations=[_invocation(report)],
-        original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_text("The root of the repository."))},
+        original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_message("The root of the repository."))},
         column_kind="unicodeCodePoints",
         results=_results(_kept(report.findings), {rule.id: index for index, rule in enumerate(rules)}),
     )
@@ -88,7 +93,7 @@ def _driver(version: str, rules: Sequence[Rule], taxonomies: Sequence[Any]) -> A
 
 
 def _taxonomy(catalogue: Catalogue, rules: Sequence[Rule]) -> Any:
-    """What the rules refer to in the catalogue of somebody else (section 3.19.3)."""
+    """Returns the entries of a catalogue that the rules refer to, as a taxonomy (section 3.19.3)."""
     return _new(
         "ToolComponent",
         name=catalogue.name,
@@ -109,7 +114,7 @@ def _taxonomy(catalogue: Catalogue, rules: Sequence[Rule]) -> Any:
 
 
 def _places(index: int, taxonomy: Any) -> dict[str, Any]:
-    """A reference to each entry of a taxonomy, by its id."""
+    """Returns a reference to each entry of a taxonomy, by its id."""
     component = _new("ToolComponentReference", name=taxonomy.name, index=index)
     return {
         taxon.id: _new("ReportingDescriptorReference", id=taxon.id, index=number, tool_component=component)
@@ -126,10 +131,10 @@ def _invocation(report: Report) -> Any:
 
 
 def _notifications(report: Report) -> Iterator[Any]:
-    """What could not be judged, and what is not listed here."""
+    """Yields what could not be judged, and how much is not listed here."""
     yield from (_notification(problem, "error") for problem in report.problems[:_MOST_RESULTS])
     if report.verdict.incomplete and not report.problems:
-        yield from (_new("Notification", level="error", message=_text(reason)) for reason in report.verdict.reasons)
+        yield from (_new("Notification", level="error", message=_message(reason)) for reason in report.verdict.reasons)
     yield from (_notification(note, "note") for note in report.notes[:_MOST_RESULTS])
     yield from _cut_notification("findings", "worst", len(report.findings))
     yield from _cut_notification("problems", "first", len(report.problems))
@@ -139,20 +144,20 @@ def _notification(remark: Remark, level: str) -> Any:
     region = _new("Region", start_line=remark.line) if remark.line else None
     place = _new("PhysicalLocation", artifact_location=_artifact(remark.path), region=region)
     locations = [_new("Location", physical_location=place)] if remark.path else None
-    return _new("Notification", level=level, message=_text(remark_sentence(remark)), locations=locations)
+    return _new("Notification", level=level, message=_message(remark_sentence(remark)), locations=locations)
 
 
 def _cut_notification(noun: str, which: str, total: int) -> Iterator[Any]:
     if total > _MOST_RESULTS:
         text = f"Only the {which} {_MOST_RESULTS:,} of {total:,} {noun} are listed here; the JSON report has all."
-        yield _new("Notification", level="warning", message=_text(text))
+        yield _new("Notification", level="warning", message=_message(text))
 
 
 # ----------------------------------------------------------------------------------------- rules
 
 
 def _descriptor(rule: Rule, places: Mapping[str, Mapping[str, Any]]) -> Any:
-    """A rule, the same whatever was found."""
+    """Returns the descriptor of a rule, which does not depend on what was found."""
     targets = [places[taxon.catalogue.name][taxon.id] for taxon in taxa(rule)]
     return _new(
         "ReportingDescriptor",
@@ -197,44 +202,43 @@ def _help_markdown(rule: Rule) -> str:
 
 
 def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
-    """All findings, or the worst ones where a code scanning service would drop some unasked."""
+    """Returns all findings, or the worst if there are more than a code scanning service keeps."""
     if len(findings) <= _MOST_RESULTS:
         return findings
     return sorted(findings, key=lambda f: (f.waiver is not None, -f.rule.severity))[:_MOST_RESULTS]
 
 
-def _results(findings: Sequence[Finding], indices: dict[str, int]) -> list[Any]:
-    """The results; if one carries suppressions, all others carry an empty list (section 3.27.23)."""
-    others: list[Any] | None = [] if any(finding.waiver for finding in findings) else None
-    return [
-        _new(
-            "Result",
-            rule_id=finding.rule.id,
-            rule_index=indices[finding.rule.id],
-            level=_LEVELS[finding.rule.severity],
-            message=_message(finding),
-            locations=[_location(finding)],
-            partial_fingerprints=_partial_fingerprints(finding, fingerprint),
-            suppressions=_suppressions(finding) or others,
-            related_locations=_related(finding) or None,
-            properties=_properties_of(finding) or None,
-        )
-        for finding, fingerprint in zip(findings, fingerprints(findings), strict=True)
-    ]
+def _results(findings: Sequence[Finding], indices: Mapping[str, int]) -> Iterator[Json]:
+    """Yields results as plain JSON types with the properties in the order of sarif-om: as its objects, 5,000 results
+    take three times as long. If one carries suppressions, all others carry an empty list (section 3.27.23)."""
+    has_waivers = any(finding.waiver for finding in findings)
+    for finding, fingerprint in zip(findings, fingerprints(findings), strict=True):
+        properties, related = _properties_of(finding), _related(finding)
+        yield {
+            "message": _result_message(finding),
+            "level": _LEVELS[finding.rule.severity],
+            "locations": [_location(finding)],
+            "partialFingerprints": _partial_fingerprints(finding, fingerprint),
+            **({"properties": properties} if properties else {}),
+            **({"relatedLocations": related} if related else {}),
+            "ruleId": finding.rule.id,
+            "ruleIndex": indices[finding.rule.id],
+            **({"suppressions": _suppressions(finding)} if has_waivers else {}),
+        }
 
 
-def _message(finding: Finding) -> Any:
-    """What is wrong and what to write; it links related places, which GitHub shows only then."""
+def _result_message(finding: Finding) -> Json:
+    """Returns what is wrong and what to write, with links to related places: GitHub shows only places that a message
+    links to."""
     text = f"{summary(finding)} {first_sentence(finding.rule.remediation)}".strip()
     links = ", ".join(f"[{_link_text(related)}]({number})" for number, related in enumerate(_shown_related(finding), 1))
     if not links:
         return _text(text)
-    plain = shown(text.replace("](", "] ("), _MESSAGE_LIMIT - len(links) - 20)
-    return _new("Message", text=f"{plain} See also: {links}.")
+    return {"text": f"{_text(text, _MESSAGE_LIMIT - len(links) - 20)['text']} See also: {links}."}
 
 
 def _link_text(related: Related) -> str:
-    """Where a related place is and what it is, without what could end the link (section 3.11.6)."""
+    """Returns where a related place is and what it is, without what could end the link (section 3.11.6)."""
     start = related.location.start
     return re.sub(r"[\[\]\\]", " ", shown(f"{related.message} ({related.location.path}:{start.line})", 120))
 
@@ -243,22 +247,21 @@ def _shown_related(finding: Finding) -> Sequence[Related]:
     return finding.location.related[:_MOST_RELATED]
 
 
-def _related(finding: Finding) -> list[Any]:
-    """The other places that have a part in a finding, each with what it is."""
+def _related(finding: Finding) -> list[Json]:
+    """Returns the other places that have a part in a finding, each with what it is."""
     return [
-        _new(
-            "Location",
-            id=number,
-            message=_text(shown(related.message, _MESSAGE_LIMIT)),
-            physical_location=_physical_location(related.location),
-        )
+        {
+            "id": number,
+            "message": _text(shown(related.message, _MESSAGE_LIMIT)),
+            "physicalLocation": _physical_location(related.location),
+        }
         for number, related in enumerate(_shown_related(finding), 1)
     ]
 
 
-def _properties_of(finding: Finding) -> dict[str, Any]:
-    """What SARIF has no property for."""
-    found: dict[str, Any] = {}
+def _properties_of(finding: Finding) -> dict[str, Json]:
+    """Returns what SARIF has no property for."""
+    found: dict[str, Json] = {}
     if finding.includes:
         found["includes"] = [rule.id for rule in finding.includes]
     if finding.renderings:
@@ -269,68 +272,74 @@ def _properties_of(finding: Finding) -> dict[str, Any]:
 
 
 def _partial_fingerprints(finding: Finding, fingerprint: str) -> dict[str, str]:
-    """What an alert is known by again: GitHub's own hash, where the line was read, and what moves with no line."""
+    """Returns what an alert is recognised by: GitHub's own hash of the line, if it was read, and kgate's, which no
+    inserted line changes."""
     line_hash = finding.location.line_hash
     return {**({"primaryLocationLineHash": line_hash} if line_hash else {}), "kgate/v1": fingerprint}
 
 
-def _suppressions(finding: Finding) -> list[Any]:
+def _suppressions(finding: Finding) -> list[Json]:
     if finding.waiver is None:
         return []
     justification = shown(acceptance(finding.waiver), _MESSAGE_LIMIT)
-    return [_new("Suppression", kind="external", state="accepted", justification=justification)]
+    return [{"kind": "external", "justification": justification, "status": "accepted"}]
 
 
-def _location(finding: Finding) -> Any:
-    return _new(
-        "Location",
-        physical_location=_physical_location(finding.location),
-        logical_locations=_logical_locations(finding),
-    )
+def _location(finding: Finding) -> Json:
+    place = _physical_location(finding.location)
+    return {"logicalLocations": _logical_locations(finding), "physicalLocation": place}
 
 
-def _physical_location(location: Location) -> Any:
-    return _new(
-        "PhysicalLocation",
-        artifact_location=_artifact(location.path),
-        region=_region(location),
-        context_region=_context(location),
-    )
+def _physical_location(location: Location) -> Json:
+    context = _context(location)
+    return {
+        "artifactLocation": {"uri": _uri(location.path), "uriBaseId": _ROOT},
+        **({"contextRegion": context} if context else {}),
+        "region": _region(location),
+    }
 
 
-def _logical_locations(finding: Finding) -> list[Any]:
-    """The field in every object that has it; no two are equal (section 3.28.4)."""
+def _logical_locations(finding: Finding) -> list[Json]:
+    """Returns the field in every object that has it; no two are equal (section 3.28.4)."""
     field = field_path(finding.location.pointer)
     names = (f"{name}/{field}" if field else str(name) for name in finding.resources[:_MOST_RELATED])
     unique = dict.fromkeys(shown(name, _MESSAGE_LIMIT) for name in names)
-    return [_new("LogicalLocation", fully_qualified_name=name, kind="property") for name in unique]
+    return [{"fullyQualifiedName": name, "kind": "property"} for name in unique]
 
 
 def _artifact(path: str) -> Any:
-    """A URI below the repository's root; percent-encoded, so that a colon begins no scheme."""
-    return _new("ArtifactLocation", uri=quote(path.encode("utf-8", "surrogatepass"), safe="/"), uri_base_id=_ROOT)
+    return _new("ArtifactLocation", uri=_uri(path), uri_base_id=_ROOT)
 
 
-def _region(location: Location) -> Any:
+def _uri(path: str) -> str:
+    """Returns a URI below the repository's root; percent-encoded, so that a colon begins no scheme."""
+    return quote(path.encode("utf-8", "surrogatepass"), safe="/")
+
+
+def _region(location: Location) -> Json:
     start, end = location.start, location.end
     inside = location.snippet[start.column - 1 : end.column - 1]
     exact = start.line == end.line and len(location.snippet) < _UNCUT_LENGTH and inside
-    return _new(
-        "Region",
-        start_line=start.line,
-        start_column=start.column,
-        end_line=end.line,
-        end_column=end.column,
-        snippet=_new("ArtifactContent", text=inside) if exact else None,
-    )
+    snippet = {"snippet": _source_text(inside)} if exact else {}
+    return {
+        "endColumn": end.column,
+        "endLine": end.line,
+        **snippet,
+        "startColumn": start.column,
+        "startLine": start.line,
+    }
 
 
-def _context(location: Location) -> Any | None:
-    """The line around a region that is smaller than the line (section 3.29.5: a proper superset)."""
+def _context(location: Location) -> Json | None:
+    """Returns the line around a region that is smaller than the line (section 3.29.5: a proper superset)."""
     is_whole_line = location.start.column == 1 and location.end.column > len(location.snippet)
     if is_whole_line or location.start.line != location.end.line:
         return None
-    return _new("Region", start_line=location.start.line, snippet=_new("ArtifactContent", text=location.snippet))
+    return {"snippet": _source_text(location.snippet), "startLine": location.start.line}
+
+
+def _source_text(text: str) -> dict[str, str]:
+    return {"text": _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)}
 
 
 # ------------------------------------------------------------------------------------------ dump
@@ -340,7 +349,7 @@ _ALWAYS = frozenset({"level", "ruleIndex", "executionSuccessful"})
 
 
 def dump(node: Any) -> Json:
-    """Plain JSON types for an object of sarif-om; what is None or a default, and says nothing, is left out."""
+    """Returns plain JSON types for an object of sarif-om, without properties that are None or equal their default."""
     if isinstance(node, str):
         return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", node)
     if isinstance(node, dict):
@@ -355,11 +364,9 @@ def dump(node: Any) -> Json:
 
 @cache
 def _properties(cls: type) -> tuple[tuple[str, str, Any], ...]:
-    """Attribute, SARIF property and default; sarif-om misnames the status of a suppression."""
-    renamed = {"state": "status"} if cls.__name__ == "Suppression" else {}
+    """Returns attribute, SARIF property and default of every property of a class of sarif-om."""
     fields: tuple[Any, ...] = getattr(cls, "__attrs_attrs__")  # noqa: B009
-    names = ((f, f.metadata["schema_property_name"]) for f in fields)
-    return tuple((field.name, renamed.get(name, name), _default(field)) for field, name in names)
+    return tuple((field.name, field.metadata["schema_property_name"], _default(field)) for field in fields)
 
 
 def _default(field: Any) -> Any:

@@ -23,6 +23,7 @@ from kgate.model import (
     Severity,
 )
 from kgate.reports.links import rule_page
+from kgate.reports.presentation import Detail, Presentation
 from kgate.reports.safety import one_line
 from kgate.reports.wording import first_sentence, origin, related_place, short_origin
 
@@ -41,25 +42,10 @@ _SNIPPET_LIMIT = 160
 _NAME_WIDTH = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
-    """How to show a report: colour, columns, the folder that links lead into, and how much."""
-
-    color: bool = False
-    width: int = 100
-    links_to: str | None = None
-    detail: int = 1
-
-
-def render(report: Report) -> str:
-    """The report as plain text, for a file or a pipe."""
-    return render_for(report, Terminal())
-
-
-def render_for(report: Report, terminal: Terminal) -> str:
-    """The report for a terminal; ``detail`` 0 leaves the findings out, 2 shortens no list."""
-    show = _styled if terminal.color else _plain
-    return "".join(show(line) + "\n" for line in _lines(report, terminal))
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
+    """Yields the lines of the report, for a terminal, a file or a pipe."""
+    show = _styled if presentation.color else _plain
+    return (show(line) + "\n" for line in _lines(report, presentation))
 
 
 def _plain(line: Line) -> str:
@@ -77,19 +63,19 @@ def _style(definition: str) -> Style:
     return Style.parse(definition)
 
 
-def _lines(report: Report, terminal: Terminal) -> Iterator[Line]:
-    if terminal.detail > 0:
-        yield from _details(report, terminal)
-    yield from _problems(report.problems, terminal)
-    yield from _notes(report.notes, terminal)
-    yield from _summary(report, terminal)
+def _lines(report: Report, presentation: Presentation) -> Iterator[Line]:
+    if presentation.detail is not Detail.QUIET:
+        yield from _details(report, presentation)
+    yield from _problems(report.problems, presentation)
+    yield from _notes(report.notes, presentation)
+    yield from _summary(report, presentation)
 
 
 # --------------------------------------------------------------------------------------- findings
 
 
-def _details(report: Report, terminal: Terminal) -> Iterator[Line]:
-    """Each object with findings, as it comes in the repository."""
+def _details(report: Report, presentation: Presentation) -> Iterator[Line]:
+    """Yields the objects with findings, in the order of the repository."""
     assessments: dict[tuple[str, ResourceId], list[Assessment]] = {}
     for assessment in report.assessments:
         assessments.setdefault((assessment.location.path, assessment.workload), []).append(assessment)
@@ -103,31 +89,31 @@ def _details(report: Report, terminal: Terminal) -> Iterator[Line]:
         about = _Object({rendering for finding in findings for rendering in finding.renderings})
         by_rule = sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
         for _, same in groupby(by_rule, key=lambda f: f.rule.id):
-            yield from _rule_block(tuple(same), about, terminal)
+            yield from _rule_block(tuple(same), about, presentation)
             yield _line("")
 
 
 @dataclass(slots=True)
 class _Object:
-    """All renderings of the object that is shown, and what was said of it as a whole, which is said once."""
+    """The object that is shown: all its renderings, and the places already shown that are about the whole object."""
 
     renderings: Collection[Rendering]
-    told: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
 
-    def chain(self, location: Location, limit: int | None) -> list[str]:
-        """The first of the other places that have a part in a finding."""
-        shown = []
+    def related_places(self, location: Location, limit: int | None) -> list[str]:
+        """Returns the other places that have a part in a finding, without those shown before."""
+        places = []
         for related in location.related:
             text = related_place(related)
-            if not related.is_context or text not in self.told:
-                shown.append(text)
-        shown = shown[:limit]
-        self.told.update(shown)
-        return shown
+            if not related.is_context or text not in self.shown:
+                places.append(text)
+        places = places[:limit]
+        self.shown.update(places)
+        return places
 
 
 def _renderings(findings: Sequence[Finding]) -> Iterator[Line]:
-    """What an object was rendered by, and what it is called where it is rendered for something else."""
+    """Yields what an object was rendered by, and the names that it has in other renderings."""
     everywhere = sorted({rendering for finding in findings for rendering in finding.renderings})
     if everywhere:
         yield _line("  ", (f"rendered by {one_line(origin(everywhere))}", "dim"))
@@ -156,19 +142,19 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
     )
 
 
-def _rule_block(findings: Sequence[Finding], about: _Object, terminal: Terminal) -> Iterator[Line]:
-    """One rule in one object: every place with its source line, then why and fix once."""
+def _rule_block(findings: Sequence[Finding], about: _Object, presentation: Presentation) -> Iterator[Line]:
+    """Yields the findings of one rule in one object: every place with its source line, then why and fix once."""
     rule = findings[0].rule
     severity = (f"{rule.severity.label:<8}", _STYLES[rule.severity])
-    yield _line("  ", severity, " ", (rule.id, _link(rule, terminal)), f": {rule.message}")
+    yield _line("  ", severity, " ", (rule.id, _link(rule, presentation)), f": {rule.message}")
     yield from _included(findings)
-    for finding in findings if terminal.detail > 1 else findings[:_FEW]:
-        yield from _place(finding, about, terminal)
-    if len(findings) > _FEW and terminal.detail <= 1:
+    for finding in findings if presentation.detail is Detail.VERBOSE else findings[:_FEW]:
+        yield from _place(finding, about, presentation)
+    if len(findings) > _FEW and presentation.detail is not Detail.VERBOSE:
         yield _line(f"    … and {len(findings) - _FEW} more places (--verbose shows all)")
-    whole = terminal.detail > 1
-    yield from _paragraph("why", rule.rationale if whole else first_sentence(rule.rationale), terminal.width)
-    yield from _paragraph("fix", rule.remediation if whole else first_sentence(rule.remediation), terminal.width)
+    whole = presentation.detail is Detail.VERBOSE
+    yield from _paragraph("why", rule.rationale if whole else first_sentence(rule.rationale), presentation.width)
+    yield from _paragraph("fix", rule.remediation if whole else first_sentence(rule.remediation), presentation.width)
 
 
 def _included(findings: Iterable[Finding]) -> Iterator[Line]:
@@ -177,22 +163,22 @@ def _included(findings: Iterable[Finding]) -> Iterator[Line]:
         yield _line("    ", ("also", "bold"), f" {', '.join(names)}")
 
 
-def _place(finding: Finding, about: _Object, terminal: Terminal) -> Iterator[Line]:
-    """Where a finding stands: file and line, the line itself, and what else has a part in it."""
+def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iterator[Line]:
+    """Yields the place of a finding: file and line, the line itself, and other places that have a part in it."""
     location = finding.location
     where = f"  container {one_line(finding.container)}" if finding.container else ""
     waived = f"  waived until {one_line(finding.waiver.expires)}" if finding.waiver else ""
     approximate = "  (approximate)" if location.is_approximate else ""
-    yield _line("    ", (one_line(str(location)), _file_link(location, terminal)), where, approximate, waived)
+    yield _line("    ", (one_line(str(location)), _file_link(location, presentation)), where, approximate, waived)
     yield from _source_line(location)
-    for text in about.chain(location, None if terminal.detail > 1 else _FEW_RELATED):
+    for text in about.related_places(location, None if presentation.detail is Detail.VERBOSE else _FEW_RELATED):
         yield _line((" " * 7 + " ← ", "dim"), one_line(text))
     if len(finding.renderings) < len(about.renderings):
         yield _line((" " * 7 + " ← ", "dim"), f"only in {one_line(origin(finding.renderings))}")
 
 
 def _source_line(location: Location) -> Iterator[Line]:
-    """The offending line, with the field underlined where the line is shown as it stands."""
+    """Yields the offending line, with the field underlined if the line is shown unchanged."""
     stripped = location.snippet.lstrip()
     shown = one_line(stripped)
     number = f"{location.start.line:>7}"
@@ -209,37 +195,37 @@ def _paragraph(label: str, text: str, width: int) -> tuple[Line, ...]:
     return (_line("    ", (label, "bold"), f"  {first}"), *(_line(f"         {line}") for line in others))
 
 
-def _link(rule: Rule, terminal: Terminal) -> str:
+def _link(rule: Rule, presentation: Presentation) -> str:
     page = rule_page(rule)
-    return f"bold link {page}" if terminal.links_to and page else "bold"
+    return f"bold link {page}" if presentation.linked_folder and page else "bold"
 
 
-def _file_link(location: Location, terminal: Terminal) -> str:
-    if terminal.links_to is None:
+def _file_link(location: Location, presentation: Presentation) -> str:
+    if presentation.linked_folder is None:
         return "underline"
     from urllib.parse import quote
 
-    return f"underline link file://{quote(f'{terminal.links_to}/{location.path}', errors='backslashreplace')}"
+    return f"underline link file://{quote(f'{presentation.linked_folder}/{location.path}', errors='backslashreplace')}"
 
 
 # --------------------------------------------------------------------------------------- problems
 
 
-def _problems(problems: Sequence[Problem], terminal: Terminal) -> Iterator[Line]:
+def _problems(problems: Sequence[Problem], presentation: Presentation) -> Iterator[Line]:
     if problems:
         yield _line(("Problems", "bold"), " (what could not be read or judged)")
-        yield from _remarks(problems, ("!", "bold magenta"), "problems", terminal)
+        yield from _remarks(problems, ("!", "bold magenta"), "problems", presentation)
 
 
-def _notes(notes: Sequence[Note], terminal: Terminal) -> Iterator[Line]:
-    if notes and terminal.detail > 0:
+def _notes(notes: Sequence[Note], presentation: Presentation) -> Iterator[Line]:
+    if notes and presentation.detail is not Detail.QUIET:
         yield _line(("Notes", "bold"))
-        yield from _remarks(notes, ("i", "bold cyan"), "notes", terminal)
+        yield from _remarks(notes, ("i", "bold cyan"), "notes", presentation)
 
 
-def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, terminal: Terminal) -> Iterator[Line]:
-    """The first remarks, a line each, how many more there are, and an empty line."""
-    limit = len(remarks) if terminal.detail > 1 else 2 * _FEW
+def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, presentation: Presentation) -> Iterator[Line]:
+    """Yields the first remarks, a line each, the number of the others, and an empty line."""
+    limit = len(remarks) if presentation.detail is Detail.VERBOSE else 2 * _FEW
     for remark in remarks[:limit]:
         yield _line("  ", sign, f" {one_line(str(remark))}")
     if len(remarks) > limit:
@@ -250,10 +236,10 @@ def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, termin
 # ---------------------------------------------------------------------------------------- summary
 
 
-def _summary(report: Report, terminal: Terminal) -> Iterator[Line]:
+def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
     yield _line(("Summary", "bold"), f" (Kubernetes {report.kubernetes_version})")
     ranked = sorted(report.assessments, key=lambda a: (a.score.value, a.location))
-    limit = len(ranked) if terminal.detail > 1 else 5 * _FEW
+    limit = len(ranked) if presentation.detail is Detail.VERBOSE else 5 * _FEW
     width = min(max((len(one_line(str(a.workload))) for a in ranked[:limit]), default=0), _NAME_WIDTH)
     for assessment in ranked[:limit]:
         yield _score_line(assessment, width)
@@ -308,6 +294,6 @@ def _verdict(report: Report) -> Line:
 
 
 def _line(*parts: str | tuple[str, str]) -> Line:
-    """A line from texts, with style or without."""
+    """Returns a line of texts with or without style."""
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
     return tuple((text, style) for text, style in pairs if text)
