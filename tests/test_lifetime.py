@@ -74,13 +74,12 @@ def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
 
 HANG = """
 import time
-from kgate.commands import cli
-
-cli._REPORTING_SECONDS = 0.2
+from kgate.commands import console
+from kgate.commands import main as cli
 
 @cli.main.command()
 def hang():
-    cli._give_up_after(0.3)
+    console.end_after(0.3)
     while True:
         time.sleep(0.01)
 
@@ -94,4 +93,4 @@ def test_what_does_not_heed_the_timeout_is_ended(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HANG]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("kgate: gave up long after --timeout, without a report")
+    assert done.stderr.startswith("kgate: did not end at its --timeout and was stopped without a report")

@@ -309,7 +309,8 @@ from pathlib import Path
 
 import click
 
-from kgate.commands import cli
+from kgate.commands import console
+from kgate.commands import main as cli
 from kgate.rendering import process
 from kgate.repository import Repository
 from kgate.lifetime import Lifetime
@@ -329,6 +330,7 @@ def sleep(space, number):
 @cli.main.command()
 @click.argument("way")
 def wait(way):
+    console.install_signal_handlers()
     with Workspace(Repository.at(Path("."))) as space:
         (space.folder() / "copy").write_text("x")
         if way == "alone":
@@ -374,7 +376,8 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: int, code: int, way: st
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As under nohup."""
     code = (
-        "from kgate.commands import cli; import signal, os\n@cli.main.command()\ndef hang(): os.kill(os.getpid(), 1)\n"
+        "from kgate.commands import console, main as cli; import signal, os\n@cli.main.command()\n"
+        "def hang(): console.install_signal_handlers(); os.kill(os.getpid(), 1)\n"
     )
     code = f"import signal; signal.signal(1, signal.SIG_IGN)\n{code}cli.run(['hang'])"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)

@@ -1,4 +1,4 @@
-"""cli.py: the real command, its exit codes and its words."""
+"""The commands: their exit codes and their words."""
 
 from __future__ import annotations
 
@@ -49,14 +49,19 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
     "an empty path": ({"a": GOOD}, ("",), 2, "a path is empty"),
     "unknown option": ({"a": GOOD}, (".", "--nope"), 2, "No such option"),
     "unknown format": ({"a": GOOD}, (".", "-f", "jsn"), 2, "'jsn' is not one of"),
-    "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is no format; choose from"),
+    "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is not a format; choose one of badge, csv"),
     "two outputs in one file": (
         {"a": GOOD},
         (".", "-o", "json=out", "-o", "csv=a.d/../out"),
         2,
-        "two reports cannot go to one file",
+        "two reports cannot be written to one file",
     ),
-    "category without a name": ({"a": GOOD}, (".", "--category", "/"), 2, "it needs a name, such as kgate"),
+    "category without a name": (
+        {"a": GOOD},
+        (".", "--category", "/"),
+        2,
+        "the name is empty; choose one such as kgate",
+    ),
     "output without file": ({"a": GOOD}, (".", "-o", "json"), 2, "is not NAME=FILE"),
     "score out of range": ({"a": GOOD}, (".", "--min-score", "101"), 2, "101 is not in the range"),
     "unknown version": ({"a": GOOD}, (".", "--kubernetes-version", "2.0"), 2, "'2.0' is no Kubernetes version"),

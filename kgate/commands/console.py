@@ -1,0 +1,154 @@
+"""What all commands share with the terminal: streams, signals, and how errors are printed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from types import FrameType
+
+import click
+
+from kgate.errors import OutputError
+
+BUG_TRACKER = "https://github.com/kgate/kgate/issues"
+_CHUNK = 1 << 14
+
+
+class TerminatedError(BaseException):
+    """A signal that ends the process. Like KeyboardInterrupt, it passes through everything, which cleans up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+class OverdueError(BaseException):
+    """A command did not end in time by itself."""
+
+
+class ClosedPipeError(Exception):
+    """Nobody reads standard output any more (click would handle a BrokenPipeError itself)."""
+
+
+# ----------------------------------------------------------------------------------------- signals
+
+
+def install_signal_handlers() -> None:
+    """Lets SIGTERM and SIGHUP end kgate as Ctrl-C does, unless they are ignored (nohup)."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the clean-up
+    raise TerminatedError(number)
+
+
+def end_after(seconds: float) -> None:
+    """Raises OverdueError in the main thread after so many seconds, and again every second, if the system can."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, _end)
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise OverdueError
+
+
+# ----------------------------------------------------------------------------------------- streams
+
+
+def prepare_streams() -> None:
+    """Makes the streams write what the terminal's encoding lacks as escapes. Raises OutputError if standard error is
+    closed. A closed standard output becomes one that cannot be written to, so that the reports of -o are still made."""
+    if sys.stderr is None:
+        raise OutputError("standard error is closed; leave it open, or redirect it to /dev/null")
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def abandon_output() -> None:
+    """Drops what standard output does not accept; Python would end with an exit code of its own because of it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_text(text: str) -> None:
+    """Writes a text and a line end to standard output. Raises ClosedPipeError and OutputError."""
+    print_pieces((text, "\n"))
+
+
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Writes to standard output as the pieces come. Raises ClosedPipeError and OutputError."""
+    for text in _chunks(pieces):
+        _write(text)
+
+
+def _chunks(pieces: Iterable[str]) -> Iterator[str]:
+    """Yields the same text in chunks of about equal length: a write for each small piece would be slow, and one of a
+    large piece would notice a closed pipe late."""
+    waiting: list[str] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= _CHUNK:
+            text = "".join(waiting)
+            yield from (text[start : start + _CHUNK] for start in range(0, length, _CHUNK))
+            waiting.clear()
+            length = 0
+    yield "".join(waiting)
+
+
+def _write(text: str) -> None:
+    try:
+        click.echo(text, nl=False, color=True)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ClosedPipeError from None
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+# ------------------------------------------------------------------------------------------ errors
+
+
+def print_error(message: str) -> None:
+    """Prints an error as one inert line, unless standard error is closed."""
+    if sys.stderr is not None:
+        click.echo(f"kgate: {inert(message)}", err=True)
+
+
+def print_usage_error(error: click.ClickException) -> None:
+    """Prints the error as one inert line, after the usage of the command if it is known."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+    click.echo(f"Error: {inert(error.format_message())}", err=True)
+
+
+def print_bug(error: Exception, *, with_traceback: bool) -> None:
+    """Prints an exception that nobody expected, and where to report it."""
+    if with_traceback:
+        import traceback
+
+        traceback.print_exception(error)
+    hint = "" if with_traceback else "; run it with --verbose for the details"
+    message = f"kgate: this is a bug in kgate: {type(error).__name__}: {inert(str(error))}{hint}"
+    click.echo(f"{message}\nplease report it at {BUG_TRACKER} with the command and the manifest", err=True)
+
+
+def inert(text: str) -> str:
+    """Returns text of others as one inert line without credentials of URLs."""
+    from kgate.reports.safety import one_line
+    from kgate.urls import shown_text
+
+    return one_line(shown_text(text))

@@ -1,0 +1,373 @@
+"""``kgate scan``: judges the manifests of a folder and writes reports."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kgate import reports
+from kgate.commands import console
+from kgate.commands.completion import complete_rule
+from kgate.errors import ConfigError, OutputError
+from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
+from kgate.model import Report, Severity
+from kgate.reports.presentation import Detail, Presentation
+
+if TYPE_CHECKING:
+    from kgate.config import Settings
+    from kgate.repository import UntrustedFolders
+
+_SEVERITIES = tuple(severity.label for severity in reversed(Severity))
+_REPORTING_SECONDS = 120
+"""Time after the timeout of a scan in which it has to end its processes and write its reports."""
+
+
+# ----------------------------------------------------------------------------------------- options
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the values of an option that may be repeated or hold several names separated by commas."""
+    return tuple(name for part in value for name in part.replace(",", " ").split())
+
+
+def _outputs(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[tuple[str, Path], ...]:
+    """Returns NAME=FILE pairs. Raises click.BadParameter."""
+    pairs = []
+    for pair in value:
+        name, separator, file = pair.partition("=")
+        if not separator or not file:
+            raise click.BadParameter(f"'{pair}' is not NAME=FILE, such as sarif=kgate.sarif")
+        if name not in reports.names():
+            raise click.BadParameter(f"'{name}' is not a format; choose one of {', '.join(reports.names())}")
+        if file == "-":
+            raise click.BadParameter(f"'{pair}' is not a file; for standard output write -f {name}")
+        pairs.append((name, Path(file)))
+    files = {os.path.realpath(file) for _, file in pairs}
+    if len(files) < len(pairs):
+        raise click.BadParameter("two reports cannot be written to one file; name another file for one of them")
+    return tuple(pairs)
+
+
+def _link_base(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Returns a URL, by default that of the CI job. Raises click.BadParameter."""
+    if value is None:
+        return _job_link_base(os.environ)
+    if not value.startswith(("https://", "http://")):
+        raise click.BadParameter(f"'{value}' is not a URL, such as https://github.com/org/repo/blob/main")
+    return value
+
+
+def _category(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Returns a name. Raises click.BadParameter."""
+    if not value.strip("/ "):
+        raise click.BadParameter("the name is empty; choose one such as kgate or apps/production")
+    return value
+
+
+def _job_link_base(environment: Mapping[str, str]) -> str:
+    """Returns the URL at which GitHub or GitLab shows the files of the commit of a job; empty elsewhere."""
+    github = [environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
+    if all(github):
+        server, repository, commit = github
+        return f"{server}/{repository}/blob/{commit}"
+    project, commit = environment.get("CI_PROJECT_URL", ""), environment.get("CI_COMMIT_SHA", "")
+    return f"{project}/-/blob/{commit}" if project and commit else ""
+
+
+def _limit_option(limit: Limit, metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns the option that sets a limit within its range."""
+    shown = f"{text}  [default: {limit.default}]"
+    return click.option(f"--{limit.key}", type=click.IntRange(limit.least, limit.most), metavar=metavar, help=shown)
+
+
+_RULE_IDS: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "RULE",
+    "callback": _names,
+    "shell_complete": complete_rule,
+}
+
+
+# ----------------------------------------------------------------------------------------- command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kgate scan ./k8s                          gate a folder at the default score of 60 (baseline)
+  kgate scan --min-score 90 .               gate at restricted
+  kgate scan -f json . | jq .verdict        for another program
+  kgate scan . -o sarif=kgate.sarif -o junit=kgate.xml
+  helm template charts/web | kgate scan - --stdin-filename charts/web
+
+\b
+Exit codes:
+  0  everything was judged and the gate passed
+  1  judged, and the gate failed
+  2  usage, configuration or a rule file is wrong, or a report could not be written
+  3  incomplete: something could not be read, rendered or judged
+  4  a bug in kgate
+"""
+)
+@click.argument("paths", nargs=-1, metavar="[PATH…|-]")
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(reports.names()),
+    default=reports.DEFAULT,
+    show_default=True,
+    help="Format of the report on standard output.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_outputs,
+    help="Write a report to a file as well; may be repeated.",
+)
+@click.option(
+    "--min-score",
+    type=click.IntRange(0, 100),
+    help="Score that every workload must reach: 60 is baseline, 90 restricted.  [default: 60]",
+)
+@click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Fail for any finding of this severity or above.")
+@click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
+@click.option("--select", **_RULE_IDS, help="Use only these rules; may be repeated.")
+@click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
+@click.option("--rules", "rule_folders", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration file.  [default: the nearest kgate.yaml]",
+)
+@click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
+@click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
+@click.option(
+    "--kustomize-bin", metavar="PROGRAM", help="The kustomize to use.  [default: kustomize or kubectl on PATH]"
+)
+@click.option(
+    "--helm-dependency-build", is_flag=True, help="Let helm fetch missing dependencies into a copy of the chart."
+)
+@click.option(
+    "--helm-degraded", is_flag=True, default=None, help="Render what can be rendered; report the rest as problems."
+)
+@click.option("--allow-remote", is_flag=True, help="Let kustomize fetch remote bases.")
+@_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
+@_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
+@_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one for each processor]"
+)
+@click.option("--stdin-filename", metavar="PATH", help="Path to show for standard input in reports.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1; other codes stay the same.")
+@click.option("--allow-empty", is_flag=True, default=None, help="Do not fail if no Kubernetes object is found.")
+@click.option(
+    "--max-chars",
+    type=click.IntRange(4096),
+    metavar="N",
+    help="Markdown report: maximum number of characters, such as 65536 for a comment.  [default: 1000000]",
+)
+@click.option(
+    "--category",
+    default="kgate",
+    show_default=True,
+    callback=_category,
+    metavar="NAME",
+    help="SARIF report: name of this scan among several of one commit.",
+)
+@click.option(
+    "--link-base",
+    metavar="URL",
+    callback=_link_base,
+    help="URL below which a server shows the files of this commit.  [default: from the GitHub or GitLab job]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Text report: only problems and the summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Text report: do not shorten lists. Errors: show tracebacks.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours and links; auto follows NO_COLOR and FORCE_COLOR.",
+)
+def scan(**flags: Any) -> int:
+    """Judge the manifests at or below PATH (default: the current folder), or standard input (-)."""
+    from kgate.repository import UntrustedFolders
+
+    gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
+    console.install_signal_handlers()
+    untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
+    settings = _settings(flags, untrusted)
+    console.end_after(settings.timeout + _REPORTING_SECONDS)
+    with _progress() as progress:
+        from kgate.scan import scan as run_scan
+
+        report = run_scan(settings, progress)
+    if not _deliver(report, _copies(flags, settings, untrusted)):
+        return OutputError.exit_code
+    code = report.verdict.exit_code
+    return 0 if code == 1 and flags["exit_zero"] else code
+
+
+# ---------------------------------------------------------------------------------------- settings
+
+_RENDER_FLAGS = (
+    "helm_bin",
+    "kubectl_bin",
+    "kustomize_bin",
+    "helm_dependency_build",
+    "helm_degraded",
+    "allow_remote",
+    "timeout",
+    "jobs",
+    "render_timeout",
+    "render_memory",
+)
+
+
+def _settings(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings:
+    """Returns the settings of a scan from flags, environment and configuration file."""
+    from kgate import config
+    from kgate.repository import Repository, find_root
+
+    paths = flags["paths"]
+    if "" in paths:
+        raise click.UsageError("a path is empty (an unset variable?); write . for the current folder")
+    if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
+    options = config.Options(
+        paths=paths,
+        stdin_filename=flags["stdin_filename"],
+        min_score=flags["min_score"],
+        fail_on=flags["fail_on"],
+        kubernetes_version=flags["kubernetes_version"],
+        select=flags["select"],
+        ignore=flags["ignore"],
+        rules=flags["rule_folders"],
+        allow_empty=flags["allow_empty"],
+        **{name: flags[name] for name in _RENDER_FLAGS},
+    )
+    for path in paths:
+        _refuse_link_out(path)
+    repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
+    named = flags["config_path"]
+    file = config.named_config(named, untrusted) if named else config.find_config(paths, repository.root)
+    return config.settle(options, config.read_config(file, repository) if file else None, repository, untrusted)
+
+
+def _refuse_link_out(path: str) -> None:
+    """Raises ConfigError for a scanned path that a link of a repository leads out of it; other links are the user's
+    own."""
+    from kgate.repository import OutsideError, UntrustedFolders
+
+    try:
+        UntrustedFolders(()).resolve(Path(path))
+    except OutsideError as error:
+        raise ConfigError(str(error)) from None
+    except OSError:  # a path that does not exist is a Problem of the scan
+        return
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """Shows a progress bar on standard error, if that is a terminal that pre-commit does not record."""
+    if not sys.stderr.isatty() or os.environ.get("PRE_COMMIT"):
+        yield lambda _done, _total: None
+        return
+    with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show
+
+
+# ----------------------------------------------------------------------------------------- reports
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """One of the reports to make: its format, how it is shown, and where its pieces go."""
+
+    format_name: str
+    presentation: Presentation
+    write: Callable[[Iterable[str]], None]
+
+
+def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFolders) -> Iterator[_Copy]:
+    """Yields the report for standard output, then those for files."""
+    from kgate.commands import outputs
+
+    of_file = Presentation(link_base=flags["link_base"], category=flags["category"], max_chars=flags["max_chars"])
+    yield _Copy(flags["format_name"], _for_screen(of_file, flags, settings.repository.root), console.print_pieces)
+    for name, file in flags["outputs"]:
+        yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
+
+
+def _deliver(report: Report, copies: Iterable[_Copy]) -> bool:
+    """Writes every report that can be written, and prints an error for each of the others; returns whether all were
+    written. Raises ClosedPipeError, after the others were written."""
+    failures: list[OutputError] = []
+    closed: console.ClosedPipeError | None = None
+    for copy in copies:
+        try:
+            copy.write(reports.renderer(copy.format_name)(report, copy.presentation))
+        except OutputError as error:
+            failures.append(error)
+        except console.ClosedPipeError as error:
+            closed = error
+    for failure in failures:
+        console.print_error(str(failure))
+    if closed is not None and not failures:
+        raise closed
+    return not failures
+
+
+def _for_screen(presentation: Presentation, flags: Mapping[str, Any], root: Path) -> Presentation:
+    """Adds what standard output can show, and how much of it was asked for."""
+    color = _wants_color(flags["color"])
+    return replace(
+        presentation,
+        color=color,
+        width=_width(),
+        detail=Detail.QUIET if flags["quiet"] else Detail.VERBOSE if flags["verbose"] else Detail.NORMAL,
+        linked_folder=str(root) if color and _shows_links() else None,
+    )
+
+
+def _wants_color(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _shows_links() -> bool:
+    """Returns True if standard output is a terminal that shows links, or at least hides what it cannot show."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux")
+
+
+def _width() -> int:
+    import shutil
+
+    return min(shutil.get_terminal_size((100, 24)).columns, 140) if sys.stdout.isatty() else 100
