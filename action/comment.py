@@ -1,4 +1,4 @@
-"""Keeps one comment on the pull request up to date; what the token may not do is said in the log and is not an error."""
+"""Keeps one comment on the pull request up to date; what the token may not do is logged, and is not an error."""
 
 from __future__ import annotations
 

@@ -261,11 +261,12 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A manifest fragment of a rule file: its data, its text as written, and the version it is about."""
+    """A manifest fragment of a rule file: its data, its text as written, the version it is about, and its line."""
 
     body: Json = field(hash=False)
     text: str
     minor: int | None = None
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

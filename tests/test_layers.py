@@ -22,7 +22,7 @@ FLOW = (
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),
     (
-        *("rules.cel", "rules.fieldpath"),
+        *("rules.cel", "rules.fieldpath", "rules.placements"),
         *("rendering.detect", "rendering.goglob", "rendering.gojson", "rendering.gotemplate", "rendering.jsontext"),
         *("rendering.sandbox", "rendering.scratch"),
     ),
@@ -31,7 +31,7 @@ FLOW = (
     ("rendering.tools", "rendering.workspace"),
     ("rendering.requests",),
     ("rendering.helm", "rendering.kustomize", "judgement"),
-    ("gitops.additions", "gitops.catalogue", "gitops.deployed"),
+    ("rules.examples", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("gitops.fields",),
     ("gitops.assumptions", "gitops.embedded"),
     ("gitops.argocd", "gitops.flux"),

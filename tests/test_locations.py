@@ -15,11 +15,12 @@ from kgate.kubernetes import pss
 from kgate.kubernetes.manifest import read
 from kgate.model import Finding, Rule, pointer_tokens
 from kgate.rules import load
-from tests.manifests import Body, cases
-from tests.rules.test_rule_examples import judge_for
+from kgate.rules.examples import Examples
+from kgate.rules.placements import Body, placements
 
 RULES = load.load()
 IMAGE = re.compile(r"^ *(?:- )?image:(?= \S)", re.MULTILINE)
+EXAMPLES = Examples(RULES)
 
 
 def layouts(body: Body) -> Iterator[str]:
@@ -65,8 +66,8 @@ def reads_back(text: str, body: Body, finding: Finding) -> bool:
 def test_the_field_stands_there(rule: Rule) -> None:
     seen = 0
     for example in rule.bad:
-        judge = judge_for(rule, example)
-        for case in list(cases(rule, example))[::5]:
+        judge = EXAMPLES.judge_for(rule, example)
+        for case in list(placements(rule, example))[::5]:
             for text in layouts(case.body):
                 (resource,) = read("a.yaml", text.encode()).resources
                 for finding in judge.judge(resource).findings:

@@ -13,6 +13,7 @@ from kgate.config import Settings
 from kgate.judgement import ledger
 from kgate.judgement.ledger import Page
 from kgate.processes import Codec, spread
+from kgate.reports.presentation import Presentation
 from kgate.repository import Repository
 from kgate.scan import scan
 from kgate.sources.files import SourceFile
@@ -59,6 +60,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return asked
 
 
+def report(name: str, settings: Settings) -> str:
+    return "".join(reports.renderer(name)(scan(settings), Presentation()))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one process does all")
 @pytest.mark.parametrize("name", reports.names())
 def test_every_report_is_the_same(repository: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -66,8 +71,7 @@ def test_every_report_is_the_same(repository: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ledger, "MAX_LISTED", 5)
     used = counted(monkeypatch)
     texts = {
-        jobs: reports.renderer(name)(scan(Settings(Repository.at(repository), (str(repository),), jobs=jobs)))
-        for jobs in (1, 2, 5)
+        jobs: report(name, Settings(Repository.at(repository), (str(repository),), jobs=jobs)) for jobs in (1, 2, 5)
     }
     assert used == [1, 2, 5]
     assert texts[1] == texts[2] == texts[5]

@@ -51,6 +51,33 @@ def show_rule(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
     console.print_text(documentation.rule_page(_find(rule_id, folders), format_name))
 
 
+@rules.command(
+    "test",
+    epilog="""\b
+Example:
+  kgate rules test policies
+
+\b
+Exit codes:
+  0  every example was judged as expected
+  1  a good example has a finding, or a bad one has none
+  2  a rule file is wrong
+""",
+)
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER…")
+def test_rules(folders: tuple[str, ...]) -> int:
+    """Test rules of your own by their examples.
+
+    Every example of every rule in the folders is put into each kind of workload and each container list, and judged
+    there as in a scan.
+    """
+    from kgate.commands.rules_test import run
+
+    text, code = run(folders)
+    console.print_text(text)
+    return code
+
+
 @click.command(epilog="\b\nExample:\n  kgate explain privileged-container")
 @click.argument("rule_id", metavar="ID", shell_complete=complete_rule)
 @_rule_options

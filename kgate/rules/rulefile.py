@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kgate.errors import RuleError
 from kgate.model import Example, PssCheck, Reference, Rule, Severity, Versions
 from kgate.rules import cel, fieldpath
-from kgate.yamltree.fields import FileFields, UserFile
+from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
 TARGETS = ("container", "pod", "resource")
 PSS_LEVELS = ("baseline", "restricted")
@@ -33,10 +33,11 @@ _PATH = re.compile(r"[A-Za-z_][\w-]*(\[\*\]|\.\*)?(\.[A-Za-z_][\w-]*(\[\*\]|\.\*
 
 
 def read(data: bytes, stem: str, path: str) -> Rule:
-    """The rule of a file, with its expression compiled once to check it. Raises RuleError with file and line."""
+    """The rule of a file; its expression is compiled once, to check it. Raises RuleError with file and line."""
     fields = UserFile.parse(data, path, RuleError).fields()
     rule = _rule(fields, stem)
     _check_expression(fields, rule)
+    _check_paths(fields, rule)
     return rule
 
 
@@ -151,7 +152,7 @@ def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
             example.fault(f"{example.name('kubernetes')} must be a version such as '1.24'", "kubernetes")
         body = {key: value for key, value in example.body.items() if key != "kubernetes"}
         text = _as_written(fields, kind, index)
-        yield Example(body, text, int(minor[1]) if minor else None)
+        yield Example(body, text, int(minor[1]) if minor else None, example.line())
 
 
 def _as_written(fields: FileFields, kind: str, index: int) -> str:
@@ -169,3 +170,21 @@ def _check_expression(fields: FileFields, rule: Rule) -> None:
             cel.check(fieldpath.quantified(rule.expression, target, rule.each))
     except cel.CelError as error:
         fields.fault(f"the expression is not valid CEL: {error}", "expression")
+
+
+_NAMES = re.compile(r"[\w-]+")
+
+
+def _check_paths(fields: FileFields, rule: Rule) -> None:
+    """Refuses a path with a name that neither the expression nor an example uses: it is misspelt, and a finding would
+    never point there."""
+    examples = fields.node("examples")
+    assert examples is not None
+    known = {"pod", "metadata", *re.findall(r"\w+", rule.expression)}
+    known.update(token for tokens, _ in examples.walk() for token in tokens[-1:])
+    for key, paths in (("each", rule.each), ("fields", rule.fields)):
+        for index, path in enumerate(paths):
+            strange = next((name for name in _NAMES.findall(path) if name not in known), None)
+            if strange is not None:
+                message = f"'{path}': neither the expression nor an example has a field '{strange}'"
+                fields.fault(message + suggestion(strange, sorted(known)), key, index)

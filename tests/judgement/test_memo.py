@@ -14,8 +14,9 @@ from kgate.kubernetes import pss
 from kgate.kubernetes.manifest import read
 from kgate.model import Resource, Rule
 from kgate.rules import load
+from kgate.rules.placements import placements
 from kgate.rules.reads import Reads
-from tests.manifests import cases, resource
+from tests.manifests import resource
 
 RULES = load.load()
 
@@ -25,7 +26,7 @@ def resources() -> list[Resource]:
     found = []
     for rule in RULES:
         for example in (*rule.good, *rule.bad):
-            bodies = [case.body for case in cases(rule, example) if case.body["kind"] in ("Deployment", "Pod")]
+            bodies = [case.body for case in placements(rule, example) if case.body["kind"] in ("Deployment", "Pod")]
             found += [resource(body) for body in bodies[:2] + bodies[-2:]]
     return found
 

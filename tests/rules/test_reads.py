@@ -9,8 +9,8 @@ from kgate.kubernetes import pss
 from kgate.model import Json, Rule
 from kgate.rules import cel, fieldpath, load
 from kgate.rules.cel import VARIABLES
+from kgate.rules.placements import HARDENED_CONTAINER, HARDENED_POD
 from kgate.rules.reads import Reads, reads
-from tests.manifests import HARDENED_CONTAINER, HARDENED_POD
 
 ALL = Reads(frozenset((name,) for name in VARIABLES))
 

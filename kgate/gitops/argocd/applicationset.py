@@ -16,7 +16,7 @@ from kgate.repository import Repository
 from kgate.yamltree.merge import deep_merge
 
 _DECIDING = ("source", "sources", "sourceHydrator")
-"""ObjectFields of an Application's spec that decide what its manifests are."""
+"""Fields of an Application's spec that decide what its manifests are."""
 
 MAX_LENGTH = 32 * 1024 * 1024
 """Letters that all Applications of one ApplicationSet may have, as JSON."""
