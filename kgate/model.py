@@ -278,6 +278,14 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """An expression of a rule that others use by its name."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md."""
 
@@ -288,6 +296,7 @@ class Rule:
     targets: tuple[str, ...]
     expression: str
     message: str
+    variables: tuple[Variable, ...] = ()
     each: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ FLOW = (
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),
     (
-        *("rules.cel", "rules.fieldpath", "rules.placements"),
+        *("rules.cel", "rules.fieldpath", "rules.placements", "rules.variables"),
         *("rendering.detect", "rendering.goglob", "rendering.gojson", "rendering.gotemplate", "rendering.jsontext"),
         *("rendering.sandbox", "rendering.scratch"),
     ),

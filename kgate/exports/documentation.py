@@ -66,6 +66,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "target": list(rule.targets),
         "kinds": list(rule.kinds),
         "each": list(rule.each),
+        "variables": [{"name": variable.name, "expression": variable.expression} for variable in rule.variables],
         "expression": rule.expression,
         "fields": list(rule.fields),
         "includes": list(rule.includes),
@@ -130,6 +131,8 @@ def _terminal_details(rule: Rule) -> Iterator[str]:
     yield ""
     for label, text in _facts(rule):
         yield f"{label + ':':<22} {text}"
+    for variable in rule.variables:
+        yield f"variables.{variable.name} (CEL):\n" + textwrap.indent(variable.expression, "    ")
     yield "Expression (CEL):\n" + textwrap.indent(rule.expression, "    ")
     yield "References:"
     for reference in rule.references:
@@ -168,12 +171,20 @@ def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:
     yield from ("", rule.rationale, "", "**What to write instead.** " + rule.remediation, "")
     yield from _code_blocks("Bad", rule.bad)
     yield from _code_blocks("Good", rule.good)
-    yield from ("**Allowed if** (CEL)", "", "```cel", rule.expression, "```", "")
+    yield from ("**Allowed if** (CEL)", "", "```cel", *_cel_lines(rule), "```", "")
     for label, text in _facts(rule):
         yield f"- {label}: {text}"
     yield ""
     for reference in rule.references:
         yield f"- [{reference.title}]({reference.url})"
+
+
+def _cel_lines(rule: Rule) -> Iterator[str]:
+    """The expression of a rule, below its variables."""
+    for variable in rule.variables:
+        yield f"// variables.{variable.name}"
+        yield from (variable.expression, "")
+    yield rule.expression
 
 
 def _code_blocks(label: str, examples: Iterable[Example]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kgate.judgement.target import Target
 from kgate.model import Json, Rule, field_path
 from kgate.rules import cel, fieldpath
+from kgate.rules.variables import bound
 
 Tokens = tuple[str | int, ...]
 
@@ -39,7 +40,7 @@ def examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator
         if isinstance(item, fieldpath.WrongType):
             yield Doubt(rule, item.tokens, _cannot_judge(rule, target, item.tokens, f": it must be a {item.wanted}"))
             continue
-        verdict = cel.evaluate(rule.expression, {**target.variables, "item": item.value}) if rule.each else answer
+        verdict = cel.evaluate(bound(rule), {**target.variables, "item": item.value}) if rule.each else answer
         if isinstance(verdict, cel.CelError):
             tokens = (*item.tokens, *(fieldpath.tokens(rule.fields[0]) if rule.fields else ()))
             reason = f", it or a field around it has a wrong type ({verdict})"
@@ -98,4 +99,4 @@ def _satisfied_without(rule: Rule, target: Target, item: fieldpath.Item, field: 
         variables["item"] = changed
         if not item.tokens:
             variables[target.kind] = changed
-    return cel.evaluate(rule.expression, variables) is True
+    return cel.evaluate(bound(rule), variables) is True

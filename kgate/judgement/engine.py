@@ -24,6 +24,7 @@ from kgate.model import (
 )
 from kgate.rules import cel, fieldpath
 from kgate.rules.reads import Reads
+from kgate.rules.variables import bound
 
 MAX_POD_VALUES = 10_000
 """The largest pod or other object that is judged, in values (some hundred containers): rules compare
@@ -230,7 +231,7 @@ class _Group:
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._program = cel.Program([fieldpath.quantified(rule.expression, kind, rule.each) for rule in rules])
+        self._program = cel.Program([fieldpath.quantified(bound(rule), kind, rule.each) for rule in rules])
 
     def ask(self, target: Target) -> Answer:
         """What the rules find in a target, in their order."""

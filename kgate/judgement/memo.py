@@ -12,6 +12,7 @@ from kgate.judgement.target import Target
 from kgate.model import Rule
 from kgate.rules import fieldpath
 from kgate.rules.reads import Reads, reads
+from kgate.rules.variables import bound
 
 MAX_BLAMES = 10_000
 """Findings that one memory holds, about 2 MB; the oldest answers go first."""
@@ -82,7 +83,7 @@ def reads_of(rules: Iterable[Rule], kind: str) -> Reads:
 
 def _texts(rule: Rule, kind: str) -> Iterator[str]:
     """Expressions that read what a rule reads."""
-    yield fieldpath.quantified(rule.expression, kind, rule.each)
+    yield fieldpath.quantified(bound(rule), kind, rule.each)
     for field in rule.fields:
         if kind == "container" and field.startswith("pod."):
             yield field

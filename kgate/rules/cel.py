@@ -37,14 +37,20 @@ class Program:
         return [_evaluate_one(_compiled(expression), activation) for expression in self._expressions]
 
 
-def check(expression: str) -> None:
-    """Raises CelError, with the compiler's message, for an expression that is no boolean CEL."""
-    try:
-        kind = _compiled(expression).return_type().name()
-    except RuntimeError as error:
-        raise CelError(_compiler_message(str(error))) from None
+def check(expression: str, names: Sequence[str] = ()) -> None:
+    """Raises CelError, with the compiler's message, for what is not a boolean expression over VARIABLES and names."""
+    kind = check_any(expression, names)
     if kind not in ("BOOL", "DYN"):
         raise CelError(f"gives a {kind}, not true or false")
+
+
+def check_any(expression: str, names: Sequence[str] = ()) -> str:
+    """The type of an expression; ``names`` are known besides VARIABLES. Raises CelError if it does not compile."""
+    try:
+        kind: str = _environment(tuple(names)).compile(expression).return_type().name()
+    except RuntimeError as error:
+        raise CelError(_compiler_message(str(error))) from None
+    return kind
 
 
 def _compiler_message(text: str) -> str:
@@ -113,11 +119,11 @@ def _compiled(expression: str) -> Any:
 
 
 @cache
-def _environment() -> Any:
+def _environment(names: tuple[str, ...] = ()) -> Any:
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_optional, ext_strings
+    from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
     return cel.NewEnv(
-        variables=dict.fromkeys(VARIABLES, cel.Type.DYN),
-        extensions=[ext_optional.ExtOptional(), ext_strings.ExtStrings()],
+        variables=dict.fromkeys((*VARIABLES, *names), cel.Type.DYN),
+        extensions=[ext_bindings.ExtBindings(), ext_optional.ExtOptional(), ext_strings.ExtStrings()],
     )

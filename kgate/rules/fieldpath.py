@@ -75,13 +75,13 @@ def _for_all(base: str, segments: list[str], expression: str, depth: int) -> str
         return f"(!{value}.hasValue() || {item})" if names else f"({item})"
     wildcard, rest = segments[0], segments[1:]
     variable = f"each{depth}"
+    collection = f"{value}.value()" if names else base
     if wildcard == "[*]":
         inner = _for_all(variable, rest, expression, depth + 1)
     else:
-        inner = f"[dyn({{'name': {variable}, 'value': VALUE[{variable}]}})].all(item, {expression})"
-    collection = f"{value}.value()" if names else base
+        inner = f"[dyn({{'name': {variable}, 'value': {collection}[{variable}]}})].all(item, {expression})"
     wanted = "list" if wildcard == "[*]" else "map"
-    holds = f"(type({collection}) == {wanted} && {collection}.all({variable}, {inner.replace('VALUE', collection)}))"
+    holds = f"(type({collection}) == {wanted} && {collection}.all({variable}, {inner}))"
     return f"(!{value}.hasValue() || {holds})" if names else holds
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
-from kgate.model import Example, PssCheck, Reference, Rule, Severity, Versions
-from kgate.rules import cel, fieldpath
+from kgate.model import Example, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.rules import cel, fieldpath, variables
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
 TARGETS = ("container", "pod", "resource")
@@ -25,10 +25,22 @@ _REQUIRED = (
     "remediation",
     "examples",
 )
-_OPTIONAL = ("pss", "kubernetes", "each", "kinds", "fields", "includes", "references", "tags", "equivalents")
+_OPTIONAL = (
+    "pss",
+    "kubernetes",
+    "each",
+    "kinds",
+    "variables",
+    "fields",
+    "includes",
+    "references",
+    "tags",
+    "equivalents",
+)
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION_BOUND = re.compile(r"(>=|<)1\.(\d+)")
 _VERSION = re.compile(r"1\.(\d+)")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _PATH = re.compile(r"[A-Za-z_][\w-]*(\[\*\]|\.\*)?(\.[A-Za-z_][\w-]*(\[\*\]|\.\*)?)*")
 
 
@@ -61,6 +73,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         targets=targets,
         expression=_text(fields, "expression"),
         message=_text(fields, "message"),
+        variables=tuple(_variables(fields)),
         each=_paths(fields, "each"),
         kinds=kinds,
         fields=_paths(fields, "fields"),
@@ -97,6 +110,19 @@ def _targets(fields: FileFields) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if ("resource" in targets) != bool(kinds):
         fields.fault("kinds goes with target 'resource': it lists the kinds that the rule is about", "kinds")
     return targets, kinds
+
+
+def _variables(fields: FileFields) -> Iterator[Variable]:
+    names: set[str] = set()
+    for variable in fields.sections("variables"):
+        variable.only(("name", "expression"))
+        name, expression = variable.needed("name"), variable.needed("expression").strip()
+        if not _IDENTIFIER.fullmatch(name):
+            variable.fault(f"{variable.name('name')}: '{name}' is not an identifier such as isPrivileged", "name")
+        if name in names:
+            variable.fault(f"{variable.name('name')}: there are two variables '{name}'; rename one", "name")
+        names.add(name)
+        yield Variable(name, expression)
 
 
 def _paths(fields: FileFields, key: str) -> tuple[str, ...]:
@@ -164,12 +190,32 @@ def _as_written(fields: FileFields, kind: str, index: int) -> str:
 
 
 def _check_expression(fields: FileFields, rule: Rule) -> None:
+    """Refuses what is not CEL in the variables and the expression, and what is not true or false in the latter."""
+    names: list[str] = []
+    for index, variable in enumerate(rule.variables):
+        _check_used(fields, variable.expression, names, "variables", index, "expression")
+        try:
+            cel.check_any(variables.plain(variable.expression), [variables.plain_name(name) for name in names])
+        except cel.CelError as error:
+            message = f"the expression of variable '{variable.name}' is not valid CEL: {error}"
+            fields.fault(message, "variables", index, "expression")
+        names.append(variable.name)
+    _check_used(fields, rule.expression, names, "expression")
     try:
-        cel.check(rule.expression)
+        cel.check(variables.plain(rule.expression), [variables.plain_name(name) for name in names])
+        cel.check(variables.bound(rule))
         for target in rule.targets:
-            cel.check(fieldpath.quantified(rule.expression, target, rule.each))
+            cel.check(fieldpath.quantified(variables.bound(rule), target, rule.each))
     except cel.CelError as error:
         fields.fault(f"the expression is not valid CEL: {error}", "expression")
+
+
+def _check_used(fields: FileFields, expression: str, known: Sequence[str], *where: str | int) -> None:
+    """Refuses variables that are not defined, or not before the place where they are used."""
+    unknown = next((name for name in variables.used(expression) if name not in known), None)
+    if unknown is not None:
+        message = f"there is no variable '{unknown}' before this expression"
+        fields.fault(message + suggestion(unknown, known), *where)
 
 
 _NAMES = re.compile(r"[\w-]+")
@@ -180,7 +226,7 @@ def _check_paths(fields: FileFields, rule: Rule) -> None:
     never point there."""
     examples = fields.node("examples")
     assert examples is not None
-    known = {"pod", "metadata", *re.findall(r"\w+", rule.expression)}
+    known = {"pod", "metadata", *re.findall(r"\w+", variables.bound(rule))}
     known.update(token for tokens, _ in examples.walk() for token in tokens[-1:])
     for key, paths in (("each", rule.each), ("fields", rule.fields)):
         for index, path in enumerate(paths):

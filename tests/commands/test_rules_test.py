@@ -61,6 +61,21 @@ def test_examples_that_hold(tmp_path: Path) -> None:
     assert (result.code, result.out) == (0, "3 examples of 1 rule, in 243 objects: all as expected\n"), result
 
 
+def test_the_documentation(tmp_path: Path) -> None:
+    """The rule of docs/own-rules.md is one, and the command prints what the page says."""
+    page = (ROOT / "docs/own-rules.md").read_text(encoding="utf-8")
+    rule = page.partition("```yaml\n")[2].partition("```")[0]
+    write(tmp_path / "policies", rule)
+    assert (
+        kgate("rules", "test", "policies", cwd=tmp_path).out == page.partition("test policies\n")[2].partition("```")[0]
+    )
+    (tmp_path / "policies/no-team-label.yaml").write_text(
+        rule.replace("variables.team in ['web', 'data']", '"true"'), encoding="utf-8"
+    )
+    failed = kgate("rules", "test", "policies", cwd=tmp_path)
+    assert failed.out.splitlines()[0] == page.partition("```text\n")[2].partition("\n")[0]
+
+
 FAILED = [
     pytest.param(
         RULE,

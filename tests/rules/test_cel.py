@@ -85,6 +85,12 @@ def test_the_quantified_form_holds_where_every_item_does(path: str, body: dict[s
     assert (whole is True) == all(verdict is True for verdict in verdicts)
 
 
+def test_an_expression_about_entries_may_hold_any_word() -> None:
+    expression = fieldpath.quantified("item.value != 'VALUE'", "container", ["a.*"])
+    assert cel.evaluate(expression, {**BLANK, "container": {"a": {"b": "c"}}}) is True
+    assert cel.evaluate(expression, {**BLANK, "container": {"a": {"b": "VALUE"}}}) is False
+
+
 def test_metadata_of_a_pod_is_a_variable_of_its_own() -> None:
     variables = {**BLANK, "metadata": {"annotations": {"a": "b"}}}
     expression = fieldpath.quantified("item.value == 'b'", "pod", ["metadata.annotations.*"])

@@ -11,6 +11,7 @@ from kgate.rules import cel, fieldpath, load
 from kgate.rules.cel import VARIABLES
 from kgate.rules.placements import HARDENED_CONTAINER, HARDENED_POD
 from kgate.rules.reads import Reads, reads
+from kgate.rules.variables import bound
 
 ALL = Reads(frozenset((name,) for name in VARIABLES))
 
@@ -78,7 +79,7 @@ def test_nothing_else_decides_the_answer(kind: str) -> None:
     judged = 0
     for rule in remembered(kind):
         what = memo.reads_of([rule], kind)
-        expression = fieldpath.quantified(rule.expression, kind, rule.each)
+        expression = fieldpath.quantified(bound(rule), kind, rule.each)
         for example in (*rule.good, *rule.bad):
             for variables in variables_of(kind, example.body):
                 spoilt = {name: spoil(name, value, what) for name, value in variables.items()}
