@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -57,12 +56,6 @@ def tokens(text: str) -> Iterator[Token]:
         yield _action(found)
     if position < len(text):
         yield Token(position, len(text))
-
-
-@lru_cache(maxsize=512)
-def cut(text: str) -> tuple[Token, ...]:
-    """All pieces of a text. The same text is cut once: charts of one repository carry the same library chart."""
-    return tuple(tokens(text))
 
 
 def _action(found: re.Match[str]) -> Token:

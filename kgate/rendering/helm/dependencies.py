@@ -1,28 +1,29 @@
-"""What a chart depends on and does not hold: finds it in the repository, proves it switched off, or says so."""
+"""Dependencies that a chart does not hold: found in the repository, switched off by the values, or reported."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.model import Json, Location, Note, Problem, child_pointer
 from kgate.rendering import process
 from kgate.rendering.helm import semver
-from kgate.rendering.helm.chart import (
+from kgate.rendering.helm.chart import ChartNode, Metadata, YamlFile
+from kgate.rendering.helm.copy import (
     MAX_NESTING,
     ChartCopy,
     ChartError,
-    Metadata,
     Mount,
-    YamlFile,
     remove_ignored,
     subchart_folders,
     unpack_below,
 )
+from kgate.rendering.helm.release import Release
+from kgate.rendering.helm.values import ValuesReader
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
@@ -48,8 +49,8 @@ class Missing:
 
 
 def vendor(copy: ChartCopy) -> list[Missing]:
-    """Puts dependencies that lie in the repository into the copy: those of ``file://``, and folders beside the
-    chart that have the name and a fitting version. Gives those that are still missing. Raises ChartError."""
+    """Copies dependencies that are in the repository into the chart: those of ``file://``, and folders next to the
+    chart with the name and a fitting version. Returns those that are still missing. Raises ChartError."""
     real = copy.mount(copy.folder).real
     return _vendor(copy, copy.folder, real, 0)
 
@@ -80,7 +81,7 @@ def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> lis
 
 
 def _replacement(item: Missing, shown: str) -> list[Note]:
-    """What to tell of a chart of the repository that is judged although another place is named, if it is."""
+    """A note if a chart of the repository is judged although another place is named."""
     repository = str(item.entry.get("repository") or "")
     if repository.startswith("file://"):
         return []
@@ -90,7 +91,7 @@ def _replacement(item: Missing, shown: str) -> list[Note]:
 
 
 def find_missing(metadata: Metadata) -> list[Missing]:
-    """The dependencies that no sub-chart in the copy has the name of (as Helm checks it)."""
+    """The dependencies of which no sub-chart in the copy has the name, as Helm checks it."""
     present = {Metadata(folder, metadata.mount.child(f"charts/{folder.name}")).name for folder in _children(metadata)}
     listing = metadata.listing
     return [
@@ -105,7 +106,7 @@ def _children(metadata: Metadata) -> list[Path]:
 
 
 def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | None:
-    """The folder in the repository that a dependency means, or None."""
+    """The folder in the repository that a dependency refers to, or None."""
     name, repository = entry.get("name"), str(entry.get("repository") or "")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
@@ -123,18 +124,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def _is_chart(path: Path, name: str, repository: Repository) -> bool:
-    """Whether a folder of the repository is the chart of that name."""
+    """True if a folder of the repository is the chart of that name."""
     chart = path / "Chart.yaml"
     inside = repository.holds(chart)
     return inside and chart.is_file() and YamlFile.read(chart, Mount("")).value.get("name") == name
 
 
 def is_switched_off(metadata: Metadata, entry: Dependency, values: Json, *, is_top: bool) -> bool:
-    """True if the values of a chart, without those of its sub-charts, surely switch off a dependency.
+    """True if the values of a chart, without those of its sub-charts, certainly switch off a dependency.
 
-    The first path of ``condition`` that leads to a boolean decides, else its tags, of which one that is true is enough
-    (chartutil/dependencies.go). A path may also lead into values of a sub-chart, which are not known here. Below the
-    top chart, Helm takes tags from the top chart's values and the chart's own together, so they prove nothing.
+    The first path of ``condition`` that leads to a boolean decides. If none does, one tag that is true is enough to
+    switch it on (chartutil/dependencies.go). A path may also lead into values of a sub-chart, which are not known here.
+    Below the top chart, Helm merges the tags of the top chart with the chart's own, so they prove nothing.
     """
     condition, tags = str(entry.get("condition") or ""), entry.get("tags")
     if not _PLAIN.fullmatch(condition):  # Helm removes letters that cannot be printed
@@ -163,8 +164,8 @@ def _is_plain(value: Json) -> bool:
 
 
 def stand_in(folder: Path, missing: Missing) -> Path | None:
-    """Writes a chart in place of a dependency that is switched off, so that Helm proves it: a template of it is
-    rendered if it is not. Gives its folder, None for a name that no folder can have."""
+    """Writes a chart in place of a dependency that is switched off, so that Helm proves it: if it is not, a template
+    of the chart is rendered. Returns its folder, or None for a name that no folder can have."""
     name, ranges = missing.entry.get("name"), str(missing.entry.get("version") or "")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
@@ -178,8 +179,67 @@ def stand_in(folder: Path, missing: Missing) -> Path | None:
     return target
 
 
+class Switches:
+    """Which dependencies and sub-charts the values of a release switch off."""
+
+    def __init__(self, values: ValuesReader) -> None:
+        self._values = values
+
+    def is_off(self, node: ChartNode, release: Release, entries: Iterable[Dependency]) -> bool:
+        """True if values certainly switch off a dependency of a chart, in whichever of these entries it is listed."""
+        values, metadata = self._values.of(release, node).body(), node.metadata()
+        return all(is_switched_off(metadata, entry, values, is_top=node.parent is None) for entry in entries)
+
+    def is_on(self, node: ChartNode, release: Release) -> bool:
+        """True unless values certainly switch off a sub-chart."""
+        if node.parent is None:
+            return True
+        alias = node.scope[-1]
+        entries = node.parent.metadata().dependencies
+        own = [entry for entry in entries if alias == (entry.get("alias") or entry.get("name"))]
+        is_off = bool(own) and self.is_off(node.parent, release, own)
+        return not is_off and self.is_on(node.parent, release)
+
+
+class StandIns:
+    """The dependencies that a chart lacks, and the charts that stand in for those that a release switches off."""
+
+    def __init__(self, copy: ChartCopy, missing: Sequence[Missing], switches: Switches) -> None:
+        self._missing = missing
+        self._switches = switches
+        self._top = ChartNode.top(copy)
+        self._metadata = Metadata.of(copy)
+        self._written: list[Path] = []
+
+    def write(self, release: Release, *, without_others: bool) -> tuple[Problem, ...]:
+        """Prepares the copy for a release. The others, which it does not switch off, are Problems; the list of the
+        copy no longer names them if the chart is to be rendered without them."""
+        if not self._missing:
+            return ()
+        for folder in self._written:
+            shutil.rmtree(folder)
+        off = [item for item in self._missing if self._switches.is_off(self._top, release, [item.entry])]
+        self._written = [path for item in off if (path := stand_in(self._top.folder, item))]
+        others = [item for item in self._missing if item not in off]
+        if not without_others:
+            return tuple(problem(item, self._metadata) for item in others)
+        write_without(self._metadata, others)
+        return tuple(dropped_problem(item) for item in others)
+
+
+def nested_problems(
+    copy: ChartCopy, nodes: Iterable[ChartNode], release: Release, switches: Switches
+) -> Iterator[Problem]:
+    """What sub-charts lack that were taken from the repository; Helm renders without asking for it."""
+    for node in nodes if copy.incomplete else ():
+        if node.folder in copy.incomplete and switches.is_on(node, release):
+            for item in find_missing(node.metadata()):
+                if not switches.is_off(node, release, [item.entry]):
+                    yield dropped_problem(item)
+
+
 def problem(missing: Missing, metadata: Metadata) -> Problem:
-    """What to tell about a missing dependency, and what to run."""
+    """The problem of a missing dependency, and what to run."""
     shown = metadata.mount.shown
     verb = "update" if _is_out_of_date(metadata) else "build"
     message = (
@@ -190,13 +250,13 @@ def problem(missing: Missing, metadata: Metadata) -> Problem:
 
 
 def dropped_problem(missing: Missing) -> Problem:
-    """What to tell about a dependency that --helm-degraded left out."""
+    """The problem of a dependency that --helm-degraded left out."""
     message = f"dependency {missing.label} is not in charts/ and is left out: nothing of it is judged"
     return Problem(missing.location.path, missing.location.start.line, message)
 
 
 def _is_out_of_date(metadata: Metadata) -> bool:
-    """Whether there is a lock file that does not fit what is listed."""
+    """True if there is a lock file that does not match what is listed."""
     pinned = _pinned(metadata)
     if pinned is None:
         return False
@@ -218,7 +278,7 @@ def _pinned(metadata: Metadata) -> dict[str, str] | None:
 
 
 def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
-    """Writes the list of dependencies of the copy without some of them; all of it if there are none."""
+    """Writes the list of dependencies of the copy without some of them."""
     listing = metadata.listing
     gone = {item.index for item in dropped}
     kept = [entry for index, entry in enumerate(metadata.dependencies) if index not in gone]
@@ -226,16 +286,16 @@ def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
 
 
 def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: process.Limits) -> str:
-    """Lets Helm fetch dependencies into the copy, with the network. Gives its message if that fails, else "".
+    """Has Helm fetch dependencies into the copy, with the network. Returns its message if that fails, else "".
 
-    It works on a chart that lists nothing but these, in the versions of the lock file, and none of ``file://``.
+    Helm gets a chart that lists only these, in the versions of the lock file, and none of ``file://``.
     """
-    metadata = Metadata(copy.folder, copy.mount(copy.folder))
+    metadata = Metadata.of(copy)
     pinned = {} if _is_out_of_date(metadata) else _pinned(metadata) or {}
     wanted = []
     for item in missing:
         if str(item.entry.get("repository") or "").startswith("file:"):
-            return f"{item.entry.get('repository')} is no chart in the repository"
+            return f"{item.entry.get('repository')} is not a chart in the repository"
         name = str(item.entry.get("name"))
         wanted.append({"name": name, "repository": item.entry.get("repository"), "version": item.entry.get("version")})
         wanted[-1] |= {"version": pinned[name]} if name in pinned else {}
@@ -254,7 +314,7 @@ def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: proce
 
 
 def _take(copy: ChartCopy, folder: Path, metadata: Metadata) -> None:
-    """Puts what Helm fetched into the copy; its place in the repository is the line that asks for it."""
+    """Moves what Helm fetched into the copy; its place in the repository is the line that asks for it."""
     charts = copy.folder / "charts"
     charts.mkdir(exist_ok=True)
     for archive in sorted((folder / "charts").glob("*.tgz")):

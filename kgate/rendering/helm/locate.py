@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kgate.model import Json, Location, Pointer, Problem, Related, list_index, pointer_tokens
-from kgate.rendering import gotemplate
+from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm import gocontext
-from kgate.rendering.helm.chart import Template, whole_file
+from kgate.rendering.helm.chart import Template
+from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import MarkedText, Origin, Trace
 from kgate.rendering.helm.values import ReleaseValues
@@ -23,23 +24,22 @@ _MOST_PIECES = 12
 
 @dataclass(slots=True)
 class ChartMap:
-    """The templates of a chart and what the numbers in marks stand for; texts are cut when first asked about."""
+    """The templates of a chart by key, and what the numbers in marks stand for."""
 
-    templates: dict[str, Template]
-    origins: list[Origin] = field(default_factory=list)
+    templates: Mapping[str, Template]
+    origins: Sequence[Origin] = ()
     _sources: dict[str, SourceText] = field(default_factory=dict)
-    _tokens: dict[str, Sequence[gotemplate.Token]] = field(default_factory=dict)
     _references: dict[tuple[int, ...], list[tuple[Step, ...]]] = field(default_factory=dict)
 
     def source(self, key: str) -> SourceText:
         """The text of a template."""
         if key not in self._sources:
             template = self.templates[key]
-            self._sources[key] = SourceText(template.mount.archive or template.mount.shown, template.text)
+            self._sources[key] = SourceText(template.mount.file, template.text)
         return self._sources[key]
 
     def location(self, region: Region, pointer: Pointer) -> Location:
-        """The place of a region of a template; in an archive, the archive, and where in it."""
+        """The place of a region of a template. In an archive it is the archive, with the path and line in it."""
         source, mount = self.source(region.key), self.templates[region.key].mount
         if not mount.archive:
             return source.location(region.start, region.end, pointer)
@@ -62,7 +62,7 @@ class ChartMap:
         return Region(*self.origins[frame])
 
     def references(self, frames: tuple[int, ...]) -> list[tuple[Step, ...]]:
-        """The paths below ``.Values`` that open actions speak of, the innermost ones first."""
+        """The paths below ``.Values`` that open actions may refer to, those of the innermost action first."""
         if frames not in self._references:
             self._references[frames] = self._find_references(frames)
         return self._references[frames]
@@ -72,20 +72,18 @@ class ChartMap:
         found: list[list[tuple[Step, ...]]] = []
         for frame in frames:
             origin = self.origins[frame]
-            scope = gocontext.scope_at(self._cut(origin.file), origin.start, argument)
+            scope = gocontext.scope_at(self._tokens(origin), origin.start, argument)
             body = self._body(origin)
             meanings = scope.evaluate(body)
             found.append([meaning.path for meaning in meanings if isinstance(meaning, Ref) and meaning.path])
             argument = gocontext.passed_argument(scope, body)
         return [path for paths in reversed(found) for path in paths]
 
-    def _cut(self, key: str) -> Sequence[gotemplate.Token]:
-        if key not in self._tokens:
-            self._tokens[key] = gotemplate.cut(self.templates[key].text)
-        return self._tokens[key]
+    def _tokens(self, origin: Origin) -> Sequence[Token]:
+        return self.templates[origin.file].tokens or ()
 
     def _body(self, origin: Origin) -> str:
-        return next((t.body or "" for t in self._cut(origin.file) if t.start == origin.start), "")
+        return next((token.body or "" for token in self._tokens(origin) if token.start == origin.start), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,8 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of a parsed document: where it stands in the text that the marks belong to, its value, and the part of
-    its pointer that exists. ``end`` is the end of its value."""
+    """A field of a parsed document: its span in the text that the marks belong to, its value, and the part of its
+    pointer that exists. ``end`` is the end of its value."""
 
     span: Span
     tokens: tuple[str, ...]
@@ -110,7 +108,7 @@ class _Field:
 
     @classmethod
     def find(cls, root: Node, pointer: Pointer, offset: int) -> _Field:
-        """The field, or its nearest parent where it is absent."""
+        """The field, or its nearest parent if it is absent."""
         node, tokens = root, []
         key_line = root.start.line
         for token in pointer_tokens(pointer):
@@ -129,7 +127,7 @@ class _Field:
 
 
 class RenderedText(SourceText):
-    """What Helm made of a template. ``marked`` is the same with marks, or None if there is none."""
+    """What a template printed. ``marked`` is the same with marks, or None if its clone cannot be rendered."""
 
     def __init__(
         self,
@@ -139,7 +137,7 @@ class RenderedText(SourceText):
         chart: ChartMap,
         values: ReleaseValues,
     ) -> None:
-        super().__init__(template.mount.archive or template.mount.shown, text)
+        super().__init__(template.mount.file, text)
         self._template = template
         self._marked = marked
         self._chart = chart
@@ -150,11 +148,11 @@ class RenderedText(SourceText):
         return streams.helm_pieces(self.text)
 
     def document(self, start: int, root: Node | None, length: int = 0) -> Document:
-        """What locates the fields of a rendered document in the sources."""
+        """The locator of the fields of a rendered document."""
         return _RenderedDocument(self, start, root, length)
 
     def problem(self, line: int, message: str) -> Problem:
-        """A fault in a rendered line, at the line of the template that printed it."""
+        """A problem with a rendered line, at the line of the template that printed it."""
         trace = self._trace_of_line(line)
         if trace is None:
             return Problem(self.path, None, message)
@@ -167,12 +165,12 @@ class RenderedText(SourceText):
 
     @cached_property
     def is_proven(self) -> bool:
-        """Whether the clone printed the same text."""
+        """True if the clone printed the same text."""
         return self._marked is not None and self._marked.clean.rstrip() == self.text.rstrip()
 
     @cached_property
     def has_same_shape(self) -> bool:
-        """Whether the clone printed as many lines: only values that change with every rendering differ."""
+        """True if the clone printed as many lines: only values that change with every rendering differ."""
         return self._marked is not None and _line_count(self._marked.clean) == _line_count(self.text)
 
     def _trace_of_line(self, line: int) -> Trace | None:
@@ -185,7 +183,7 @@ class RenderedText(SourceText):
         return self._marked.trace(start + len(content) - len(content.lstrip()))
 
     def view(self, start: int, root: Node) -> Iterator[tuple[Node, int, bool]]:
-        """The same document in the text that the marks belong to, its offset, and whether it is the same for sure."""
+        """The same document in the text that the marks belong to, its offset, and whether it certainly is the same."""
         if self._marked is None:
             return
         clean = self._marked.clean
@@ -198,7 +196,7 @@ class RenderedText(SourceText):
             yield from ((other, 0, False) for other in _compose(clean) if _identity(other) == _identity(root))
 
     def locate(self, start: int, root: Node, pointer: Pointer) -> Location:
-        """The place of a field in the sources, with all that has a part in it."""
+        """The place of a field in the sources, with the places of all that it is made of."""
         found = next(self.view(start, root), None)
         own = _Field.find(root, pointer, start)
         if found is None or self._marked is None:
@@ -217,8 +215,8 @@ class RenderedText(SourceText):
         return replace(place, is_approximate=True)
 
     def _place(self, field: _Field, value: Json, pointer: Pointer) -> Location | None:
-        """The place of a field: of its key if a block follows it, else of its value, with the key if both stand in
-        one line of a template."""
+        """The place of a field: of its key if a block follows it, else of its value, with the key if both are in one
+        line of a template."""
         assert self._marked is not None
         key = self._marked.trace(field.span.begin)
         content = self._marked.trace(field.span.value) if field.end > field.span.value else key
@@ -235,7 +233,7 @@ class RenderedText(SourceText):
         return replace(place, related=unique[:_MOST_RELATED])
 
     def _region(self, trace: Trace, field: _Field) -> Region:
-        """The region from a trace to the end of the field, as far as it lies in one file."""
+        """The region from a trace to the end of the field, as far as it is in one file."""
         assert self._marked is not None
         region = self._chart.region(trace)
         begin = field.span.begin if field.is_block else field.span.value
@@ -246,7 +244,7 @@ class RenderedText(SourceText):
         return region
 
     def _with_key(self, region: Region, key: Trace) -> Region:
-        """The region from the key on, if that stands before it in the same line."""
+        """The region from the key on, if that is before it in the same line."""
         start = self._chart.region(key)
         text = self._chart.source(region.key).text
         if start.key == region.key and start.start < region.start and "\n" not in text[start.start : region.start]:
@@ -254,7 +252,7 @@ class RenderedText(SourceText):
         return region
 
     def _values_keys(self, field: _Field, value: Json, content: Trace) -> Sequence[Related]:
-        """The values keys that gave the field its value."""
+        """The values keys that the field has its value from."""
         assert self._marked is not None
         if isinstance(value, (dict, list)):
             traces = [] if content.text is not None else [content]
@@ -281,7 +279,7 @@ class RenderedText(SourceText):
 
 
 class _RenderedDocument(Document):
-    """One rendered document; finds the place of a field in the sources (model.Locator)."""
+    """One rendered document, which finds the place of a field in the sources (model.Locator)."""
 
     def __init__(self, source: RenderedText, start: int, root: Node | None, length: int = 0) -> None:
         super().__init__(source, start, root, length)
@@ -290,14 +288,14 @@ class _RenderedDocument(Document):
         self._known: dict[Pointer, Location] = {}
 
     def locate(self, pointer: Pointer) -> Location:
-        """The place of a field, or of its nearest parent where it is absent."""
+        """The place of a field, or of its nearest parent if it is absent."""
         if pointer not in self._known:
             self._known[pointer] = self._rendered.locate(self._offset, self._tree(), pointer)
         return self._known[pointer]
 
 
 class ArchivedText(SourceText):
-    """A manifest in an archive: every place in it is the archive, and where in that."""
+    """A manifest in an archive: every place in it is the archive, with the path and line in it."""
 
     def __init__(self, path: str, text: str, inside: str) -> None:
         super().__init__(path, text)
@@ -311,7 +309,7 @@ class ArchivedText(SourceText):
         return replace(place, pointer=pointer, related=inside)
 
     def problem(self, line: int, message: str) -> Problem:
-        """A fault in the archive."""
+        """A problem in the archive."""
         return Problem(self.path, None, f"{self._inside}:{line}: {message}")
 
 

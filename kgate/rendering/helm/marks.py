@@ -1,4 +1,4 @@
-"""Marks in clones of Helm templates: puts them in, takes them out, and tells what they say about an offset.
+"""Marks in clones of Helm templates: puts them in, takes them out, and resolves what printed an offset.
 
 A clone prints what its template prints, plus invisible code points: where literal text begins, and where an action
 begins and ends to print. Text without its marks that equals what the template printed proves that they changed
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Collection, Iterable
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token
+from kgate.rendering.helm.chart import Template, templates_depth
 
 _DIGITS = 4096
 _BLOCK = _DIGITS + 3
@@ -42,7 +46,7 @@ class Alphabet:
         return (ord(digits[0]) - self._zero) * _DIGITS + ord(digits[1]) - self._zero
 
     def occurs_in(self, text: str) -> bool:
-        """Whether a text holds one of the code points."""
+        """True if a text holds one of the code points."""
         return not text.isascii() and self._any.search(text) is not None
 
     def strip(self, marked: str) -> str:
@@ -64,7 +68,7 @@ class Origin(NamedTuple):
 
     @property
     def is_text(self) -> bool:
-        """Whether it is literal text."""
+        """True for literal text."""
         return self.end == 0
 
 
@@ -79,7 +83,7 @@ class Cloner:
     """Writes clones; ``origins[number]`` is what the mark with that number stands for.
 
     ``define "name"`` becomes ``define "name.zzkg"``, and calls whose output is printed as it is (or only indented
-    or trimmed) call that; all other calls get what they always got, and their output counts as the caller's.
+    or trimmed) call that. All other calls get what they always got, and their output counts as the caller's.
     """
 
     def __init__(self, alphabet: Alphabet, defined: Collection[str]) -> None:
@@ -88,11 +92,11 @@ class Cloner:
         self._defined = frozenset(defined)
 
     def has_room(self, text: str) -> bool:
-        """Whether there are numbers left for all marks that a text may need."""
+        """True if there are numbers left for all marks that a text may need."""
         return len(self.origins) + len(text) < MAX_ORIGINS
 
     def clone(self, file: str, text: str, pieces: Iterable[Token]) -> str:
-        """A template, which was cut into these pieces, with marks."""
+        """Returns a template, of which these are the tokens, with marks."""
         out: list[str] = []
         nesting: list[str] = []
         for token in pieces:
@@ -114,8 +118,8 @@ class Cloner:
         return self._alphabet.write(len(self.origins) - 1)
 
     def _text(self, out: list[str], file: str, text: str, token: Token, *, in_helper: bool) -> None:
-        """Marks literal text before its first visible character, so that trims see what they saw; in a helper
-        template in each line, since its output may be indented."""
+        """Marks literal text before its first visible character, so that trims see what they saw. In a helper
+        template it marks each line, since its output may be indented."""
         position = token.start
         piece = text[token.start : token.end]
         if in_helper:
@@ -149,7 +153,7 @@ class Cloner:
         return f'{left}{found.before}"{found.name}{_SUFFIX}"{found.after}{right}'
 
     def _call(self, body: str, word: str) -> str:
-        """The action, where marks survive with the call of a clone."""
+        """The action; it calls a clone if marks survive in the output of that."""
         if word == "template":
             found = gotemplate.named(body)
             return self._to_clone(found) if found and found.name in self._defined else body
@@ -164,8 +168,50 @@ class Cloner:
         return f'{found.before}"{found.name}{_SUFFIX}"{found.after}'
 
 
+@dataclass(slots=True)
+class Clones:
+    """The marked clones in the copy of a chart. All lie one folder deeper than their originals, so that templates
+    of one name win over each other as the originals do."""
+
+    alphabet: Alphabet
+    folder: str = field(default_factory=lambda: f"zz-kgate-{secrets.token_hex(8)}")
+    origins: list[Origin] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def write(self, templates: Mapping[str, Template]) -> None:
+        """Writes the clones of all templates that can be read."""
+        tokens = {key: template.tokens for key, template in templates.items() if template.tokens is not None}
+        cloner = Cloner(self.alphabet, set().union(*map(gotemplate.defined_names, tokens.values())))
+        for key, pieces in tokens.items():
+            template = templates[key]
+            if cloner.has_room(template.text):
+                self.files[key] = path = self._place(template)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                text = cloner.clone(key, template.text, pieces)
+                path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        self.origins = cloner.origins
+
+    def _place(self, template: Template) -> Path:
+        parts = Path(template.key).parts
+        depth = templates_depth(parts)
+        return template.path.parents[len(parts) - depth - 2] / self.folder / Path(*parts[depth + 1 :])
+
+    def remove_named(self, text: str) -> bool:
+        """Removes the clones that a message of Helm names. True if there are any."""
+        named = [key for key, path in self.files.items() if f"/{self.folder}/{path.name}:" in text]
+        for key in named:
+            self.files.pop(key).unlink()
+        return bool(named)
+
+    def remove(self) -> None:
+        """Removes all clones."""
+        for path in self.files.values():
+            path.unlink(missing_ok=True)
+        self.files.clear()
+
+
 _DEEPEST = 64
-"""How many open actions are remembered: a helper may call itself very often."""
+"""How many open actions are remembered: a helper may call itself any number of times."""
 
 
 class Trace(NamedTuple):
@@ -177,8 +223,8 @@ class Trace(NamedTuple):
 
 
 class MarkedText:
-    """What a clone printed: ``clean`` is the text without marks; the marks are read when first asked about. A template
-    can print some of its own, so numbers from ``count`` on are passed over."""
+    """What a clone printed: ``clean`` is the text without marks. The marks are read when they are first needed. A
+    template can print some itself, so numbers from ``count`` on are ignored."""
 
     def __init__(self, marked: str, alphabet: Alphabet, count: int) -> None:
         self._count = count

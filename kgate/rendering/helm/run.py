@@ -1,22 +1,23 @@
-"""Runs ``helm template`` on a prepared copy of a chart, and takes its dump of raw template output apart."""
+"""Runs ``helm template`` on the copy of a chart: a release goes in, and what each template printed comes out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import secrets
+import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.rendering import gotemplate, process
+from kgate.rendering import process
 from kgate.rendering.helm.archive import ArchiveError, pack
-from kgate.rendering.helm.chart import ChartCopy, ChartNode, Template
-from kgate.rendering.helm.marks import Alphabet, Cloner, Origin
+from kgate.rendering.helm.chart import Chart, NamedTemplate, Template
+from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, MarkedText, Origin
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.jsontext import json_text
-from kgate.rendering.requests import RenderOptions, advice
+from kgate.rendering.requests import RenderContext, advice
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
 from kgate.yamltree import streams
@@ -24,74 +25,19 @@ from kgate.yamltree import streams
 _NOT_YAML = "kgate: [\n"
 _PROOF = "zz-raw.yaml"
 _HEADER = re.compile(r"\n---\n# Source: ([^\n]+)(?=\n)")
+_MOST_DROPPED = 20
+_MOST_ATTEMPTS = 4
 
 
-@dataclass(slots=True)
-class Clones:
-    """The marked clones in the copy of a chart. All lie one folder deeper than their originals, so that templates
-    of one name win over each other as the originals do."""
-
-    alphabet: Alphabet
-    folder: str = field(default_factory=lambda: f"zz-kgate-{secrets.token_hex(8)}")
-    origins: list[Origin] = field(default_factory=list)
-    files: dict[str, Path] = field(default_factory=dict)
-
-    def write(self, templates: Mapping[str, Template]) -> None:
-        """Writes the clones of all templates that can be read."""
-        readable = {key: tokens for key, item in templates.items() if (tokens := _cut(item.text)) is not None}
-        defined = [gotemplate.defined_names(tokens) for tokens in readable.values()]
-        cloner = Cloner(self.alphabet, set().union(*defined))
-        for key, tokens in readable.items():
-            template = templates[key]
-            if not cloner.has_room(template.text):
-                continue
-            text = cloner.clone(key, template.text, tokens)
-            path = self._place(template)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode("utf-8", "surrogateescape"))
-            self.files[key] = path
-        self.origins = cloner.origins
-
-    def _place(self, template: Template) -> Path:
-        parts = Path(template.key).parts
-        depth = _templates_depth(parts)
-        return template.path.parents[len(parts) - depth - 2] / self.folder / Path(*parts[depth + 1 :])
-
-    def remove_named(self, text: str) -> bool:
-        """Removes the clones that a message of Helm names; whether there are any."""
-        named = [key for key, path in self.files.items() if f"/{self.folder}/{path.name}:" in text]
-        for key in named:
-            self.files.pop(key).unlink()
-        return bool(named)
-
-    def remove(self) -> None:
-        """Removes all clones."""
-        for path in self.files.values():
-            path.unlink(missing_ok=True)
-        self.files.clear()
-
-
-def _cut(text: str) -> Sequence[gotemplate.Token] | None:
-    """The text in pieces, or None if it is no template."""
-    try:
-        return gotemplate.cut(text)
-    except gotemplate.TemplateError:
-        return None
-
-
-def _templates_depth(parts: Sequence[str]) -> int:
-    """Where ``templates`` stands in the path of a template: behind the folders of sub-charts."""
-    depth = 0
-    while parts[depth] == "charts":
-        depth += 2
-    return depth
+class ArgumentError(ValueError):
+    """A release that holds characters which no argument of a program may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What each template printed, or its clone: by the name that Helm has for the template. Texts are joined where a
-    name came several times, since one of them is a template's own text that begins like Helm's. ``charts`` names the
-    charts that were rendered: all but libraries and those that are switched off."""
+    """What each template printed, or its clone, by the name that Helm has for the template. Texts are joined if a
+    name came several times, since one of them is a template's own text that begins like Helm's. ``charts`` holds the
+    names of the charts that were rendered: all but libraries and those that are switched off."""
 
     texts: Mapping[str, str]
     charts: frozenset[str]
@@ -99,133 +45,218 @@ class Dump:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A rendering without a dump: what Helm said, or the bound that stopped it."""
+    """Why there is no dump: ``reason`` is what Helm says, in one line, and ``places`` are the templates that it names,
+    with their lines. ``exceeded`` is set instead if a limit stopped Helm, and ``advice`` is what to do then."""
 
-    text: str
+    text: str = field(repr=False)
+    reason: str = ""
+    places: tuple[tuple[Template, int], ...] = ()
     exceeded: str = ""
     advice: str = ""
 
 
-Names = Mapping[str, tuple[ChartNode, str]]
-"""The names that Helm has for templates: the chart and the key of each."""
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a release comes to: a dump, the same with marks for the templates that can have them, and the failures of
+    the templates that were left out to get it."""
+
+    dump: Dump | Failure
+    marked: Mapping[str, MarkedText] = field(default_factory=dict)
+    dropped: tuple[Failure, ...] = ()
 
 
-def template_names(copy: ChartCopy, nodes: Sequence[ChartNode], templates: Collection[str]) -> Names:
-    """What Helm calls the templates; those of a sub-chart with several aliases have several names."""
-    below: dict[Path, list[str]] = {}
-    for key in templates:
-        parts = Path(key).parts
-        below.setdefault(copy.folder / Path(*parts[: _templates_depth(parts)]), []).append(key)
-    return {
-        f"{node.name}/{(copy.folder / key).relative_to(node.folder).as_posix()}": (node, key)
-        for node in nodes
-        for key in below.get(node.folder, ())
-    }
+class Runner:
+    """Renders the releases of one chart: first its templates, then the clones of these with marks."""
+
+    def __init__(self, chart: Chart, helm: Tool, context: RenderContext) -> None:
+        self._chart = chart
+        self._workspace = context.workspace
+        self._may_drop = context.options.helm_degraded
+        self._clones = Clones(Alphabet(ALPHABETS[0]))
+        self._clones.write(chart.templates)
+        self._helm = _Helm(chart, helm, context, self._clones)
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        """What the numbers in the marks of the last release stand for."""
+        return self._clones.origins
+
+    def run(self, release: Release) -> Printed:
+        """Renders a release. Raises CopyError for its values files, ArgumentError, CancelledError, DeadlineError."""
+        arguments = self._helm.arguments(release)
+        with contextlib.ExitStack() as parked:
+            dump, dropped = self._dump(arguments, parked)
+            marked = self._marked(arguments, dump) if isinstance(dump, Dump) else {}
+            return Printed(dump, marked, dropped)
+
+    def _dump(
+        self, arguments: Sequence[str], parked: contextlib.ExitStack
+    ) -> tuple[Dump | Failure, tuple[Failure, ...]]:
+        """Renders, and if the user allows that, once more without each template that fails."""
+        dropped: list[Failure] = []
+        for _ in range(_MOST_DROPPED + 1):
+            found = self._helm.dump(arguments)
+            template = self._to_drop(found) if isinstance(found, Failure) else None
+            if isinstance(found, Dump) or template is None:
+                break
+            dropped.append(found)
+            clone = self._clones.files.get(template.key)
+            parked.enter_context(_parked([template.path, *([clone] if clone else [])], self._workspace))
+        return found, tuple(dropped)
+
+    def _to_drop(self, failure: Failure) -> Template | None:
+        """The template that fails; None if the user does not allow to leave it out, or if Helm names none."""
+        if not self._may_drop or failure.exceeded:
+            return None
+        return next((template for template, _ in failure.places if template.path.exists()), None)
+
+    def _marked(self, arguments: Sequence[str], dump: Dump) -> Mapping[str, MarkedText]:
+        """What the clones print. Clones that Helm cannot render are left out, all of them if it does not say which."""
+        if any(self._clones.alphabet.occurs_in(text) for text in dump.texts.values()):
+            self._change_alphabet(dump)
+        for _ in range(_MOST_ATTEMPTS if self._clones.files else 0):
+            found = self._helm.dump_clones(arguments)
+            if isinstance(found, Dump):
+                alphabet, count = self._clones.alphabet, len(self._clones.origins)
+                return {name: MarkedText(text, alphabet, count) for name, text in found.texts.items()}
+            if found.exceeded or not self._clones.remove_named(found.text):
+                break
+        return {}
+
+    def _change_alphabet(self, dump: Dump) -> None:
+        """Marks the chart again with code points that it does not print."""
+        self._clones.remove()
+        alphabets = (Alphabet(first) for first in ALPHABETS)
+        free = (a for a in alphabets if not any(a.occurs_in(text) for text in dump.texts.values()))
+        alphabet = next(free, None)
+        if alphabet is not None:
+            self._clones.alphabet = alphabet
+            self._clones.write(self._chart.templates)
+
+
+@contextlib.contextmanager
+def _parked(paths: Iterable[Path], workspace: Workspace) -> Iterator[None]:
+    """Keeps files out of the copy as long as the block runs."""
+    away = workspace.folder()
+    moved = [(path, away / str(index)) for index, path in enumerate(paths)]
+    for path, place in moved:
+        shutil.move(path, place)
+    try:
+        yield
+    finally:
+        for path, place in moved:
+            shutil.move(place, path)
+
+
+# ------------------------------------------------------------------------------------------ one run
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
-    """Renders one copy of a chart for its releases."""
+class _Helm:
+    """Runs Helm on the copy of one chart, with or without its clones."""
 
-    helm: Tool
-    options: RenderOptions
-    workspace: Workspace
-    copy: ChartCopy
-    nodes: Sequence[ChartNode]
-    names: Names
+    chart: Chart
+    tool: Tool
+    context: RenderContext
+    clones: Clones
 
     @property
-    def folder(self) -> Path:
-        """All that helm may read: the copy of the chart, and what lies beside it."""
-        return self.copy.folder.parent
+    def _packed(self) -> Path:
+        """The archive that Helm gets. What lies next to it is all that Helm may read."""
+        return self.chart.copy.folder.with_suffix(".tgz")
 
     def arguments(self, release: Release) -> list[str]:
-        """The arguments of ``helm template``; values files are copied. Raises CopyError."""
-        folder = Path(tempfile.mkdtemp(prefix="values-", dir=self.folder))
+        """The arguments of ``helm template``; values files are copied. Raises CopyError and ArgumentError."""
+        folder = Path(tempfile.mkdtemp(prefix="values-", dir=self._packed.parent))
         found = ["--namespace=" + release.namespace]
         for index, values in enumerate(release.values):
             path = folder / f"{index}.yaml"
             if isinstance(values, ValuesFile):
-                self.workspace.copy(values.path, path)
+                self.context.workspace.copy(values.path, path)
             else:
                 path.write_text(json_text(values.body), encoding="utf-8")
             found.append(f"--values={path}")
         found += [f"--set={text}" for text in release.sets]
         found += [f"--set-string={text}" for text in release.string_sets]
-        version = release.kubernetes_version or self.options.kubernetes_version
+        version = release.kubernetes_version or self.context.options.kubernetes_version
         found += [f"--kube-version={version}"] if version else []
         found += [f"--api-versions={name}" for name in release.api_versions]
-        return [*found, "--", release.name, os.fspath(self._packed)]
+        found += ["--", release.name, os.fspath(self._packed)]
+        if any("\0" in text or _SURROGATE.search(text) for text in found):
+            raise ArgumentError
+        return found
 
-    @property
-    def _packed(self) -> Path:
-        """Where the chart is packed for Helm."""
-        return self.copy.folder.with_suffix(".tgz")
-
-    def dump(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
-        """What the templates print. No clone is there: a template can change ``.Values`` for those after it, and
+    def dump(self, arguments: Sequence[str]) -> Dump | Failure:
+        """What the templates print. The clones are left out: a template can change ``.Values`` for those after it, and
         would see its clone do it."""
-        return self._dump(arguments, clones, clones.files.values(), "/templates/")
+        return self._run(arguments, self.clones.files.values(), "/templates/")
 
-    def dump_clones(self, arguments: Sequence[str], clones: Clones) -> Dump | Failure:
+    def dump_clones(self, arguments: Sequence[str]) -> Dump | Failure:
         """What the clones print, in a rendering of both."""
-        return self._dump(arguments, clones, (), f"/templates/{clones.folder}/")
+        return self._run(arguments, (), f"/templates/{self.clones.folder}/")
 
-    def _dump(self, arguments: Sequence[str], clones: Clones, without: Collection[Path], wanted: str) -> Dump | Failure:
-        """What is printed by templates in the folder ``wanted``. A file that is no YAML makes Helm print what each
+    def _run(self, arguments: Sequence[str], without: Collection[Path], wanted: str) -> Dump | Failure:
+        """What is printed by templates in the folder ``wanted``. A file that is not YAML makes Helm print what each
         template printed instead of parsing it; that this file is in the output is the proof that all templates were
-        rendered. Every chart gets one, which tells whether it is switched on. No template can print text in its name,
-        which is not known to any."""
-        for folder in {node.folder for node in self.nodes}:
-            proof = folder / "templates" / clones.folder / _PROOF
+        rendered. Every chart gets one, which shows whether it is switched on. No template can print text in its name,
+        which none of them knows."""
+        for folder in {node.folder for node in self.chart.nodes}:
+            proof = folder / "templates" / self.clones.folder / _PROOF
             proof.parent.mkdir(parents=True, exist_ok=True)
             proof.write_text(_NOT_YAML, encoding="utf-8")
         try:
-            pack(self.copy.folder, self._packed, frozenset(without))
+            pack(self.chart.copy.folder, self._packed, frozenset(without))
         except (ArchiveError, OSError) as error:
-            return Failure(f"it cannot be packed: {error}")
-        command = [os.fspath(self.helm.path), "template", "--debug", *arguments]
-        outcome = process.run(command, self.folder, self.options.limits())
+            return self._failure(f"it cannot be packed: {error}")
+        command = [os.fspath(self.tool.path), "template", "--debug", *arguments]
+        outcome = process.run(command, self._packed.parent, self.context.options.limits())
         if outcome.exceeded:
-            return Failure(outcome.error_text, outcome.exceeded, advice(outcome.bound))
+            return Failure(outcome.error_text, exceeded=outcome.exceeded, advice=advice(outcome.bound))
         text = "\n" + outcome.stdout.decode("utf-8", "surrogateescape")
-        stranger = self._stranger(text)
-        if stranger:
-            return Failure(f"it renders {stranger}, a sub-chart that is not found in the chart")
-        found = self._split(text, clones, wanted)
-        return found if found is not None else Failure(outcome.error_text)
+        unknown = self._unknown_subchart(text)
+        if unknown:
+            return self._failure(f"it renders {unknown}, a sub-chart that is not found in the chart")
+        found = self._split(text, wanted)
+        return found if found is not None else self._failure(outcome.error_text)
 
-    def _stranger(self, text: str) -> str:
-        """A sub-chart that Helm names and that is none of ours, whose text nothing could be said of; or nothing."""
-        known = {node.name for node in self.nodes}
+    def _failure(self, text: str) -> Failure:
+        shown = self.chart.copy.mount(self.chart.copy.folder).shown
+        private = {os.fspath(self.chart.copy.folder): shown, f"/{self.clones.folder}/": "/"}
+        return Failure(text, one_line(text, private), tuple(failing_templates(text, self.chart.names)))
+
+    def _unknown_subchart(self, text: str) -> str:
+        """A sub-chart that Helm names and kgate does not know, so that its text has no source; empty if there is
+        none."""
+        known = {node.name for node in self.chart.nodes}
         charts = dict.fromkeys(head[1].partition("/templates/")[0] for head in _HEADER.finditer(text))
-        return next(
-            (chart for chart in charts if chart not in known and chart.startswith(f"{self.nodes[0].name}/charts/")), ""
-        )
+        below = f"{self.chart.nodes[0].name}/charts/"
+        return next((chart for chart in charts if chart not in known and chart.startswith(below)), "")
 
-    def _split(self, text: str, clones: Clones, wanted: str) -> Dump | None:
-        """The dump by names. Only names of templates in the copy begin a text; None if the top chart's proof is not
-        there."""
-        part = f"/templates/{clones.folder}/"
-        proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.nodes}
-        known = {
-            name.replace("/templates/", folder, 1): name for name in self.names for folder in {wanted, "/templates/"}
-        }
+    def _split(self, text: str, wanted: str) -> Dump | None:
+        """The dump by names. Only names of templates in the copy begin a text. None if the proof of the top chart is
+        missing."""
+        part = f"/templates/{self.clones.folder}/"
+        proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.chart.nodes}
+        folders = {wanted, "/templates/"}
+        known = {name.replace("/templates/", folder, 1): name for name in self.chart.names for folder in folders}
         heads = [head for head in _HEADER.finditer(text) if head[1] in proofs or head[1] in known]
         texts: dict[str, list[str]] = {}
         ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
         for head, end in zip(heads, ends, strict=True):
             texts.setdefault(head[1], []).append(text[head.end() + 1 : end + 1])
         charts = frozenset(proofs[name] for name in texts if name in proofs)
-        if self.nodes[0].name not in charts:
+        if self.chart.nodes[0].name not in charts:
             return None
         own = {name: parts for name, parts in texts.items() if name in known and wanted in name}
         return Dump({known[name]: _joined(parts) for name, parts in own.items()}, charts)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def _joined(parts: Sequence[str]) -> str:
-    """All that came under one name. Helm prints the hooks that it has already parsed once more: a text of which every
-    document is there already adds nothing."""
+    """All that came under one name. Helm prints the hooks that it has already parsed a second time: a text adds nothing
+    if all its documents are there already."""
     if len(parts) == 1:
         return parts[0]
     kept: list[str] = []
@@ -243,29 +274,28 @@ def _joined(parts: Sequence[str]) -> str:
 _PLACE = re.compile(r"(?<![^\s:()\"'<])([^\s:()\"'<]++):([0-9]{1,9})(?![0-9])")
 
 
-def failing_templates(text: str, names: Names) -> Iterator[tuple[str, int]]:
-    """The templates that a message of Helm names, with the line; helper templates last, since the template that
-    called them comes before them."""
-    found = [(names[name][1], int(line)) for name, line in _PLACE.findall(text[:_LONGEST_READ]) if name in names]
-    is_partial = [Path(key).name.startswith("_") for key, _ in found]
-    yield from (place for place, partial in zip(found, is_partial, strict=True) if not partial)
-    yield from (place for place, partial in zip(found, is_partial, strict=True) if partial)
+def failing_templates(text: str, names: Mapping[str, NamedTemplate]) -> Iterator[tuple[Template, int]]:
+    """The templates that a message of Helm names, with the line. Helper templates come last, since the template that
+    called them is named before them."""
+    places = _PLACE.findall(text[:_LONGEST_READ])
+    found = [(names[name].template, int(line)) for name, line in places if name in names]
+    yield from sorted(found, key=lambda place: place[0].is_partial)
 
 
 _LONGEST_READ = 20_000
 _LONGEST_MESSAGE = 600
 
 
-def message(failure: Failure, replacements: Mapping[str, str]) -> str:
-    """What Helm said, in one line and without names of private files."""
-    lines = failure.text.splitlines()
+def one_line(text: str, private: Mapping[str, str]) -> str:
+    """A message of Helm in one line, with what reports show in place of private names."""
+    lines = text.splitlines()
     first = next((index for index, line in enumerate(lines) if line.startswith("Error:")), 0)
     kept = [line.strip() for line in lines[first:] if line.strip() and not _NOISE.match(line)]
-    text = " ".join(kept).removeprefix("Error: ")
-    for private, shown in replacements.items():
-        text = text.replace(private, shown)
-    text = _VALUES.sub("a values file of the release", text)
-    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"
+    found = " ".join(kept).removeprefix("Error: ")
+    for name, shown in private.items():
+        found = found.replace(name, shown)
+    found = _VALUES.sub("a values file of the release", found)
+    return found if len(found) <= _LONGEST_MESSAGE else found[:_LONGEST_MESSAGE] + " …"
 
 
 _VALUES = re.compile(r"(?<!\S)\S*/kgate-run-\w+/\d+/values-\w+/\d+\.yaml")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kgate.model import Json, Note
-from kgate.rendering.helm.chart import ChartCopy
+from kgate.rendering.helm.copy import ChartCopy
 from kgate.textfile import read_bytes
 
 NAME = "values.schema.json"
@@ -19,9 +19,9 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 def remove_foreign(copy: ChartCopy) -> list[Note]:
-    """Removes every schema of a chart or sub-chart that may refer to anything but itself, and tells of it.
+    """Removes every schema of a chart or sub-chart that may refer to anything but itself. Returns a note for each.
 
-    Helm checks values against the others. It reads any file and asks any address that a reference names.
+    Helm checks values against the others. It would read any file and ask any address that a reference names.
     """
     notes = []
     for path in sorted(copy.folder.rglob(NAME)):
@@ -29,14 +29,14 @@ def remove_foreign(copy: ChartCopy) -> list[Note]:
         if reason:
             mount = copy.mount(path.parent).child(NAME)
             path.unlink()
-            notes.append(Note(mount.archive or mount.shown, None, f"the values are not checked against it: {reason}"))
+            notes.append(Note(mount.file, None, f"the values are not checked against it: {reason}"))
     return notes
 
 
 def _reason(path: Path) -> str:
-    """Why a schema is not given to Helm; nothing if it refers to itself alone."""
+    """Why a schema is not given to Helm; empty if it refers only to itself."""
     if not path.is_file():
-        return "it is no file"
+        return "it is not a file"
     try:
         pairs = _pairs(json.loads(read_bytes(path), object_pairs_hook=_Pairs))
         foreign = next(
@@ -45,7 +45,7 @@ def _reason(path: Path) -> str:
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except (ValueError, RecursionError):
-        return "it is no JSON that can be checked"
+        return "it is not JSON that can be checked"
     return f"it refers to another file or address, {foreign}" if foreign else ""
 
 
@@ -54,7 +54,7 @@ class _Pairs(list[tuple[str, Json]]):
 
 
 def _pairs(value: Json) -> Iterator[tuple[str, Json, int]]:
-    """Every member of every object, and how deep it stands."""
+    """Every member of every object, and how deep it is nested."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()
@@ -66,7 +66,7 @@ def _pairs(value: Json) -> Iterator[tuple[str, Json, int]]:
 
 
 def _leads_out(key: str, value: Json, depth: int) -> bool:
-    """Whether a member may make a validator read another document."""
+    """True if a member may make a validator read another document."""
     if not isinstance(value, str):
         return False
     if key in _REFERENCES:

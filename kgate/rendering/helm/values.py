@@ -1,34 +1,39 @@
-"""The values of a release: merged as Helm merges them, and which key of which file gave a field its value."""
+"""The values of a release: merged as Helm merges them, and which key of which file a field has its value from."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 
 from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
 from kgate.rendering.helm import setvalues
+from kgate.rendering.helm.chart import ChartNode
+from kgate.rendering.helm.copy import ChartCopy, Mount, whole_file
 from kgate.rendering.helm.gocontext import Step
+from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
+from kgate.repository import Repository
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose
-from kgate.yamltree.text import SourceText, find_span
+from kgate.yamltree.text import SourceText, decode, find_span
 
 Key = tuple[str | int, ...]
 """The way to a value, through mappings and lists."""
 
 
 class ValuesText:
-    """A values file as text, parsed when it is first asked about. Null, which deletes a value, is kept."""
+    """A values file as text, parsed when it is first needed. Null, which deletes a value, is kept."""
 
     def __init__(self, source: SourceText, archive: Location | None = None) -> None:
         self._source = source
         self._archive = archive
 
     def locate(self, pointer: Pointer) -> Location:
-        """The place of a key; of a file in an archive, the archive."""
+        """The place of a key; the archive for a file in an archive."""
         if self._archive is not None or self._root is None:
             return self._archive or self._source.location(0, 0, pointer)
         return self._source.place(find_span(self._root, pointer), pointer)
@@ -41,7 +46,7 @@ class ValuesText:
             return None
 
     def body(self) -> Json:
-        """The values; an empty mapping for a file that is none."""
+        """The values; an empty mapping for a file that is not one."""
         return self._body
 
     @cached_property
@@ -85,7 +90,7 @@ class SetLayer:
 
     def put_on(self, below: dict[str, Json]) -> dict[str, Json]:
         """The values below with these on top. What Helm refuses is left out: it does not render the chart then."""
-        values = copy.deepcopy(below)
+        values = deepcopy(below)
         for text in self.sets:
             with contextlib.suppress(SetError):
                 setvalues.parse(text, as_strings=False, into=values)
@@ -122,7 +127,7 @@ def effective(own: Sequence[Json], scope: Sequence[str], given: Json) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseValues:
-    """The values of one chart or sub-chart of a release; ``layers`` are in the order in which they win."""
+    """The values of one chart or sub-chart of a release. The first of the ``layers`` wins."""
 
     scope: tuple[str, ...]
     layers: tuple[Layer | SetLayer, ...]
@@ -130,7 +135,7 @@ class ReleaseValues:
     _cache: dict[str, Json] = field(default_factory=dict, compare=False)
 
     def body(self) -> Json:
-        """What ``.Values`` holds."""
+        """What ``.Values`` is."""
         if "body" not in self._cache:
             own = [layer.body() for layer in self.layers if layer.depth is not None]
             given: dict[str, Json] = {}
@@ -140,7 +145,7 @@ class ReleaseValues:
         return self._cache["body"]
 
     def related(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Related]:
-        """The keys that gave a field its value, each with the place in the last file that sets it."""
+        """The keys that a field may have its value from, each with its place in the last file that sets it."""
         keys = matching_keys(self.body(), refs, field_tokens, value)
         is_guess = len(keys) > 1 and all(_is_same(_at(self.body(), key), value) for key in keys)
         found = (self._related(key, "perhaps value" if is_guess else "value") for key in keys)
@@ -159,8 +164,46 @@ class ReleaseValues:
         return None
 
 
+class ValuesReader:
+    """Reads the values files of a chart and of its releases, each once."""
+
+    def __init__(self, copy: ChartCopy, file: str) -> None:
+        self._repository = copy.workspace.repository
+        self._copy = Repository(copy.folder)
+        self._chart_file = whole_file(file)
+        self._files: dict[Path, ValuesText] = {}
+
+    def of(self, release: Release, node: ChartNode) -> ReleaseValues:
+        """The values of a chart or sub-chart in a release. Files are read now, and parsed when they are needed."""
+        layers: list[Layer | SetLayer] = [SetLayer(release.sets, release.string_sets)]
+        for values in reversed(release.values):
+            if isinstance(values, ValuesFile):
+                file = self._file(values.path, Mount(self._repository.shown(values.path)))
+                layers.append(Layer(file.body, file.locate))
+            else:
+                layers.append(Layer(partial(dict, values.body), values.locate))
+        for depth, chart in enumerate(node.line):
+            file = self._file(chart.folder / "values.yaml", chart.mount.child("values.yaml"))
+            layers.append(Layer(file.body, file.locate, depth))
+        return ReleaseValues(node.scope, tuple(layers), self._chart_file)
+
+    def _file(self, path: Path, mount: Mount) -> ValuesText:
+        if path not in self._files:
+            try:
+                text = decode(self._bytes(path))
+            except (OSError, UnicodeDecodeError):
+                text = ""
+            archive = whole_file(mount.archive, is_approximate=True) if mount.archive else None
+            self._files[path] = ValuesText(SourceText(mount.shown, text), archive)
+        return self._files[path]
+
+    def _bytes(self, path: Path) -> bytes:
+        """The bytes of a file of the copy, or else of the repository."""
+        return (self._copy if self._copy.holds(path) else self._repository).read_bytes(path)
+
+
 def _ways(scope: tuple[str, ...], key: Key) -> Iterator[Key]:
-    """How a key of a sub-chart is spelled in a file of a chart above it; globals may stand on every level."""
+    """How a key of a sub-chart is spelled in a file of a chart above it; globals may be set on every level."""
     if key[:1] == ("global",):
         yield from ((*scope[:depth], *key) for depth in range(len(scope) + 1))
     else:
@@ -191,8 +234,8 @@ def _at(value: Json, key: Iterable[str | int]) -> Json:
 def matching_keys(
     values: Json, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json
 ) -> list[Key]:
-    """The keys below references whose value a field has: the one that shares the longest end with the field's
-    path, or several that share as much; failing that those whose values are parts of it (an image made of
+    """The keys below some references whose value a field has: the one that shares the longest end with the field's
+    path, or several that share as much. If there is none, those whose values are parts of it (an image made of
     registry, repository and tag)."""
     places = [place for ref in refs for place in _expanded(values, ref)]
     best: dict[Key, int] = {}
@@ -217,7 +260,7 @@ def _concrete(value: Json, key: Key, end: Sequence[str]) -> Key:
 
 
 def _expanded(values: Json, ref: tuple[Step, ...]) -> list[tuple[Key, Json]]:
-    """The values that a reference may mean, with their keys."""
+    """The values that a reference may lead to, with their keys."""
     found: list[tuple[Key, Json]] = [((), values)]
     for step in ref:
         below: list[tuple[Key, Json]] = []
@@ -234,7 +277,7 @@ def _expanded(values: Json, ref: tuple[Step, ...]) -> list[tuple[Key, Json]]:
 
 
 def _is_same(given: Json, rendered: Json) -> bool:
-    """Whether a value prints as the rendered one."""
+    """True if a value prints as the rendered one."""
     if given is _ABSENT or given is None:
         return False
     if isinstance(rendered, Mapping) or isinstance(given, Mapping):
@@ -245,7 +288,7 @@ def _is_same(given: Json, rendered: Json) -> bool:
 
 
 def _is_part(given: Json, rendered: Json) -> bool:
-    """Whether a value is a part of the rendered one: of its text, or all members of it are this value's too."""
+    """True if a value is a part of the rendered text, or holds all members of the rendered mapping."""
     if isinstance(rendered, dict) and isinstance(given, dict):
         return bool(rendered) and all(_is_same(given.get(key), member) for key, member in rendered.items())
     if not isinstance(rendered, str) or isinstance(given, (dict, list, bool)) or given is None:

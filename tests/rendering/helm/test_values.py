@@ -6,7 +6,7 @@ import pytest
 
 from kgate.model import Json
 from kgate.rendering import gotemplate
-from kgate.rendering.helm.chart import whole_file
+from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import ROOT, Ref, Step, scope_at
 from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesText, coalesce, effective, matching_keys
 from kgate.yamltree.text import SourceText
