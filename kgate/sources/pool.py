@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from types import TracebackType
 
 from kgate.model import Batch, Note, Resource
@@ -41,7 +42,8 @@ def collect_rendered(
     yield from intake.read_counted(plain, count)
     renderings = _Renderings(queue, encodings, repository, settings)
     yield from renderings.read_named()
-    yield from count.counted(renderings.render_all(listing))
+    with closing(renderings.render_all(listing)) as rendered:  # also if showing the progress fails
+        yield from count.counted(rendered)
     yield Batch(problems=queue.problems, notes=queue.notes)
     yield submodules(repository, listing.starts, queue.deployed())
 
@@ -65,8 +67,8 @@ class _Renderings:
                 self._queue.add(contents.resources)
                 yield contents
 
-    def render_all(self, listing: Listing) -> Iterator[Batch]:
-        """Everything in the queue, which grows with what is rendered."""
+    def render_all(self, listing: Listing) -> Generator[Batch]:
+        """Everything in the queue, which grows with what is rendered. Close it, so that no program outlives it."""
         requests = self._queue.next_round()
         if not requests:
             return
