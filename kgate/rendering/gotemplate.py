@@ -1,14 +1,15 @@
-"""Reads Go template text: literal text, actions with their trims, comments, pipelines and names of templates."""
+"""Reads Go templates: literal text, actions with their trims, comments, the words of pipelines, names of templates."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
 class TemplateError(Exception):
-    """The text is no Go template; ``offset`` is where that shows."""
+    """A text that is not a Go template; ``offset`` is where the first fault is."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -16,9 +17,9 @@ class TemplateError(Exception):
 
 
 class Token(NamedTuple):
-    """Literal text (``body`` is None), or an action: offsets of all of it, and its body without trims.
+    """Literal text (``body`` is None), or an action: its offsets, and its body without trims.
 
-    A named tuple, since a large chart has a hundred thousand of them.
+    It is a named tuple because a large chart has a hundred thousand of them.
     """
 
     start: int
@@ -30,7 +31,7 @@ class Token(NamedTuple):
 
 
 _STRINGS = r"\"(?:\\.|[^\"\\])*+\"|`[^`]*+`|'(?:\\.|[^'\\])*+'"
-OPEN_STRINGS = r"\"(?:\\.|[^\"\\])*+(?:\"|\\?\Z)|`[^`]*+(?:`|\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z)"
+_OPEN_STRINGS = r"\"(?:\\.|[^\"\\])*+(?:\"|\\?\Z)|`[^`]*+(?:`|\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z)"
 """The source of a regular expression for a string or a letter in quotes; one that is not closed takes all the rest."""
 
 _ACTION = re.compile(
@@ -44,7 +45,7 @@ _RIGHT_TRIM = re.compile(r"(?:\A|[ \t\r\n])-\Z")
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The text in pieces, as Go's text/template cuts it. Raises TemplateError for an action without an end."""
+    """Splits a text as Go's text/template does. Raises TemplateError for an action without an end."""
     position = 0
     while (start := text.find("{{", position)) >= 0:
         if start > position:
@@ -73,18 +74,18 @@ _ASSIGNMENT = re.compile(r"\s*\$\w*\s*(,\s*\$\w*\s*)?:?=")
 
 
 def keyword(body: str) -> str:
-    """The control word that an action begins with, or nothing."""
+    """The control word that an action begins with, or an empty string."""
     found = _KEYWORD.match(body)
     return found[1] if found else ""
 
 
 def is_assignment(body: str) -> bool:
-    """Whether an action sets a variable, so prints nothing."""
+    """True if an action sets a variable, and so prints nothing."""
     return _ASSIGNMENT.match(body) is not None
 
 
 class Named(NamedTuple):
-    """The name of a template in an action: ``define "name"``; what stands before it, and after it."""
+    """The name of a template in an action (``define "name"``), and what comes before and after it."""
 
     before: str
     name: str
@@ -97,7 +98,7 @@ def named(body: str) -> Named | None:
 
 
 def included(body: str) -> Named | None:
-    """The template that a call of ``include`` names in so many letters."""
+    """The template that a call of ``include`` names literally."""
     return _split(_INCLUDE.match(body), body)
 
 
@@ -105,15 +106,50 @@ def _split(found: re.Match[str] | None, body: str) -> Named | None:
     return Named(found[1], found[2] or found[3], body[found.end() :]) if found else None
 
 
-_PIECE = re.compile(OPEN_STRINGS + r"|[()|]", re.DOTALL)
+# ------------------------------------------------------------------------------------------ pipelines
+
+_WORD = re.compile(rf"\)(?:\.[\w.]+)?|[(|]|(?:{_OPEN_STRINGS}|[^\s()|\"`'])++", re.DOTALL)
+_DEEPEST = 50
+
+
+@dataclass(slots=True)
+class Word:
+    """An operand of a command: its text, or the pipeline in parentheses with the fields that are asked of it."""
+
+    text: str
+    group: list[list[Word]] | None = None
+
+    @property
+    def literal(self) -> str | None:
+        """The text of a string in quotes, without resolving escapes; None for any other operand."""
+        return self.text[1:-1] if self.group is None and self.text[:1] in ('"', "`") else None
+
+
+def parse(body: str) -> list[list[Word]]:
+    """The commands of a pipeline, each as its words. What Go does not take is read as far as possible."""
+    stack: list[list[list[Word]]] = [[[]]]
+    for found in _WORD.finditer(body):
+        sign = found[0]
+        if sign == "(":
+            if len(stack) > _DEEPEST:
+                break
+            stack.append([[]])
+        elif sign[0] == ")" and len(stack) > 1:
+            group = stack.pop()
+            stack[-1][-1].append(Word(sign[1:], group))
+        elif sign == "|":
+            stack[-1].append([])
+        else:
+            stack[-1][-1].append(Word(sign))
+    return stack[0]
 
 
 def pipeline(body: str) -> list[str]:
-    """The stages of a pipeline: the body split at ``|`` outside strings and parentheses."""
+    """The text of each command of a pipeline: the body split at ``|`` outside strings and parentheses."""
     parts: list[str] = []
     depth = begin = 0
-    for found in _PIECE.finditer(body):
-        sign = found[0]
+    for found in _WORD.finditer(body):
+        sign = found[0][0]
         depth += (sign == "(") - (sign == ")")
         if sign == "|" and depth == 0:
             parts.append(body[begin : found.start()])
@@ -122,7 +158,7 @@ def pipeline(body: str) -> list[str]:
 
 
 def defined_names(pieces: Iterable[Token]) -> set[str]:
-    """The names that a text defines templates for."""
+    """The names of the templates that a text defines."""
     names = set()
     for token in pieces:
         if token.body and not token.is_comment and keyword(token.body) in ("define", "block"):

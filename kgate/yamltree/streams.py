@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 _MARKER = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
-_GO_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What Go's unicode.IsSpace takes for a blank."""
+GO_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What Go's unicode.IsSpace takes for a blank: strings.TrimSpace removes it. str.strip removes more."""
 
 _PLAIN_MARKER = re.compile(r"(?:[ \t]+#[^\r\x85\u2028\u2029]*|[ \t]*)\r?")
 """What may follow ``---`` where YAML and kubectl both see nothing but the mark."""
@@ -54,20 +54,20 @@ def helm_pieces(text: str) -> Iterator[tuple[int, int]]:
     The rules are those of SplitManifests in helm.sh/helm/v3/pkg/releaseutil: ``---`` at the beginning of a line
     ends a document whatever follows it, which begins the next one.
     """
-    whole = text.strip(_GO_SPACES)
-    shift = len(text) - len(text.lstrip(_GO_SPACES))
+    whole = text.strip(GO_SPACES)
+    shift = len(text) - len(text.lstrip(GO_SPACES))
     start = 0
     for begin, end in [*(match.span() for match in _HELM_MARKER.finditer(whole)), (len(whole), len(whole))]:
         piece = whole[start:begin]
-        if content := piece.strip(_GO_SPACES):
-            first = shift + start + len(piece) - len(piece.lstrip(_GO_SPACES))
+        if content := piece.strip(GO_SPACES):
+            first = shift + start + len(piece) - len(piece.lstrip(GO_SPACES))
             yield _content(text, first, first + len(content))
         start = end
 
 
 def _separates(rest: str) -> bool:
     """Whether ``---`` ends a document for kubectl with this behind it."""
-    return rest.lstrip(_GO_SPACES)[:1] in ("", "#")
+    return rest.lstrip(GO_SPACES)[:1] in ("", "#")
 
 
 def _content(text: str, start: int, end: int) -> tuple[int, int]:

@@ -89,6 +89,29 @@ def test_pipelines(body: str, stages: list[str]) -> None:
     assert gotemplate.pipeline(body) == stages
 
 
+WORDS = [
+    pytest.param(" .x ", [[".x"]], id="one word"),
+    pytest.param('index .Values "a b" | quote', [["index", ".Values", '"a b"'], ["quote"]], id="two commands"),
+    pytest.param('a"|"`)`b', [['a"|"`)`b']], id="no blank between an operand and strings"),
+    pytest.param('dict "a" (.x | f).y', [["dict", '"a"', ([[".x"], ["f"]], ".y")]], id="a field of a group"),
+    pytest.param("f ((.x) .y)", [["f", ([[([[".x"]], ""), ".y"]], "")]], id="groups in groups"),
+    pytest.param(".x ).y", [[".x", ").y"]], id="a parenthesis that closes nothing"),
+    pytest.param("f (.x", [["f"]], id="a parenthesis that is not closed"),
+    pytest.param('f "a | b', [["f", '"a | b']], id="a string that is not closed"),
+    pytest.param("", [[]], id="nothing"),
+]
+
+
+def plain(commands: list[list[gotemplate.Word]]) -> list[list[object]]:
+    """Commands with words as their texts, and groups as their commands and fields."""
+    return [[word.text if word.group is None else (plain(word.group), word.text) for word in one] for one in commands]
+
+
+@pytest.mark.parametrize(("body", "commands"), WORDS)
+def test_words(body: str, commands: list[list[object]]) -> None:
+    assert plain(gotemplate.parse(body)) == commands
+
+
 def test_names_of_templates() -> None:
     text = '{{- define "a.b" -}}{{ end }}{{ block `c` . }}{{ end }}{{ template "d" . }}{{/* define "e" */}}'
     assert gotemplate.defined_names(tokens(text)) == {"a.b", "c"}

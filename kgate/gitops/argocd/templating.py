@@ -89,9 +89,7 @@ def _joined(parts: Sequence[str]) -> str:
 
 # ---------------------------------------------------------------------------------------- Go templates
 
-_WORD = r"""(?:\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?[0-9]{1,18})"""
-_WORDS = re.compile(gotemplate.OPEN_STRINGS + r"|[^\s\"`']+", re.DOTALL)
-_PIPE = re.compile(rf"(index\s+)?({_WORD}(?:\s+{_WORD})*)((?:\s*\|\s*\w+)*)")
+_OPERAND = re.compile(r"""\.[A-Za-z_][\w.]*|\.|"(?:[^"\\]|\\.)*"|`[^`]*`|-?[0-9]{1,18}""")
 
 
 def _fill_go(text: str, parameters: Parameters) -> str:
@@ -118,18 +116,26 @@ _BLANKS = " \t\r\n"
 
 def _go_value(expression: str, parameters: Parameters) -> Json:
     """The value of an expression: a reference, or ``index`` with plain arguments, and simple filters."""
-    match = _PIPE.fullmatch(expression)
-    words = _WORDS.findall(match[2]) if match else []
-    if match is None or (len(words) > 1) != bool(match[1]):
+    command, *filters = [[_text(word, expression) for word in words] for words in gotemplate.parse(expression)]
+    is_index = command[:1] == ["index"]
+    operands = command[1:] if is_index else command
+    if not operands or (len(operands) > 1) != is_index:
         raise TemplateError(f"{{{{{expression}}}}}")
-    value, *keys = (_go_word(word, parameters, expression) for word in words)
+    value, *keys = (_go_word(word, parameters, expression) for word in operands)
     for key in keys:
         value = _member(value, key, expression)
-    for name in re.findall(r"\w+", match[3]):
-        if name not in _FILTERS:
+    for words in filters:
+        if len(words) != 1 or words[0] not in _FILTERS:
             raise TemplateError(f"{{{{{expression}}}}}")
-        value = _FILTERS[name](value)
+        value = _FILTERS[words[0]](value)
     return value
+
+
+def _text(word: gotemplate.Word, expression: str) -> str:
+    """The text of an operand without parentheses."""
+    if word.group is not None:
+        raise TemplateError(f"{{{{{expression}}}}}")
+    return word.text
 
 
 _FILTERS: Mapping[str, Callable[[Json], Json]] = {
@@ -144,6 +150,8 @@ _FILTERS: Mapping[str, Callable[[Json], Json]] = {
 
 
 def _go_word(word: str, parameters: Parameters, expression: str) -> Json:
+    if not _OPERAND.fullmatch(word):
+        raise TemplateError(f"{{{{{expression}}}}}")
     if word[0] == '"':
         try:
             return json.loads(word, strict=False)

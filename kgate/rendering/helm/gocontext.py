@@ -1,4 +1,4 @@
-"""What values an action of a template speaks of: follows the dot and variables through range, with and calls."""
+"""Resolves which ``.Values`` paths an action can refer to: follows dot and variables through range, with and calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from kgate.rendering import gotemplate
-from kgate.rendering.gotemplate import Token
+from kgate.rendering.gotemplate import Token, Word
 
 Step: TypeAlias = str | None
 """A key below ``.Values``; None stands for any member of a collection."""
@@ -28,13 +28,13 @@ class Root:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """What ``dict`` makes: for each key what its value may be. Two are never equal: to compare deep ones is slow."""
+    """The result of ``dict``: for each key what its value may be. Two are never equal: comparing deep ones is slow."""
 
     members: Mapping[str, Meanings] = field(hash=False)
 
 
 Meanings: TypeAlias = tuple["Ref | Root | Table", ...]
-"""All that an expression may stand for, as far as it can be told without rendering."""
+"""Everything that an expression may evaluate to, as far as that is known without rendering."""
 
 ROOT: Meanings = (Root(),)
 _MOST = 64
@@ -42,15 +42,15 @@ _MOST = 64
 
 @dataclass(slots=True)
 class Scope:
-    """What the dot, ``$`` and the variables mean at one place of a template."""
+    """What the dot, ``$`` and the variables are at one place of a template."""
 
     dot: Meanings
     root: Meanings
     variables: dict[str, Meanings] = field(default_factory=dict)
 
     def evaluate(self, body: str) -> Meanings:
-        """What the values in an expression mean."""
-        return self._pipeline(_parse(body))
+        """What the operands of an expression may be."""
+        return self._pipeline(gotemplate.parse(body))
 
     def _pipeline(self, stages: list[list[Word]]) -> Meanings:
         return _union(self._command(stage) for stage in stages)
@@ -94,7 +94,7 @@ def _union(parts: Iterable[Meanings]) -> Meanings:
 
 
 def _member(meanings: Meanings, key: str | None) -> Meanings:
-    """What a member of these may mean; the key is None where it is not known."""
+    """What a member of these may be; the key is None if it is not known."""
     found: list[Meanings] = []
     for meaning in meanings:
         if isinstance(meaning, Ref):
@@ -106,49 +106,12 @@ def _member(meanings: Meanings, key: str | None) -> Meanings:
     return _union(found)
 
 
-@dataclass(slots=True)
-class Word:
-    """An operand: its text, or the pipeline in parentheses with the fields that are asked of it."""
-
-    text: str
-    group: list[list[Word]] | None = None
-
-    @property
-    def literal(self) -> str | None:
-        """The string that it writes, or None."""
-        return self.text[1:-1] if self.group is None and self.text[:1] in ('"', "`") else None
-
-
-_WORD = re.compile(gotemplate.OPEN_STRINGS + r"|\)(?:\.[\w.]+)?|[(|]|[^\s()|\"`']+", re.DOTALL)
-_DEEPEST = 50
-
-
-def _parse(body: str) -> list[list[Word]]:
-    """The stages of a pipeline as words; what does not fit is read as far as it goes."""
-    stack: list[list[list[Word]]] = [[[]]]
-    for found in _WORD.finditer(body):
-        sign = found[0]
-        if sign == "(":
-            if len(stack) > _DEEPEST:
-                break
-            stack.append([[]])
-        elif sign[0] == ")":
-            group = stack.pop() if len(stack) > 1 else stack[0]
-            if group is not stack[0]:
-                stack[-1][-1].append(Word(sign[1:], group))
-        elif sign == "|":
-            stack[-1].append([])
-        else:
-            stack[-1][-1].append(Word(sign))
-    return stack[0]
-
-
 _ASSIGNED = re.compile(r"\s*(\$\w+)\s*(?:,\s*(\$\w+)\s*)?(:?=)(.*)", re.DOTALL)
 _OPENING = ("if", "range", "with", "define", "block")
 
 
 def scope_at(tokens: Iterable[Token], offset: int, argument: Meanings) -> Scope:
-    """What is meant at an offset of a template; ``argument`` is what the call of a helper template passes."""
+    """The scope at an offset of a template; ``argument`` is what the call of a helper template passes."""
     scope = Scope(ROOT, ROOT)
     saved: list[tuple[str, Scope]] = []
     for token in tokens:
@@ -172,7 +135,7 @@ def scope_at(tokens: Iterable[Token], offset: int, argument: Meanings) -> Scope:
 
 
 def _entered(scope: Scope, word: str, body: str, argument: Meanings) -> Scope:
-    """The scope inside a block. Variables stay shared with the blocks around it, except in a helper template."""
+    """The scope inside a block. It shares variables with the blocks around it, except in a helper template."""
     if word == "define":
         return Scope(argument, argument)
     if word == "block":

@@ -1,4 +1,4 @@
-"""Which files of a chart .helmignore hides, by Helm's own rules (pkg/ignore), which are not git's."""
+"""Removes the files of a chart that .helmignore hides, by Helm's own rules (pkg/ignore), which are not git's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import Glob, path_match
+from kgate.yamltree.streams import GO_SPACES
 
 NAME = ".helmignore"
 
 
 class IgnoreError(ValueError):
-    """A line that Helm refuses, or whose meaning for this chart is not certain."""
+    """A line that Helm refuses, or that Helm may read in another way for this chart."""
 
     def __init__(self, line: int | None, message: str) -> None:
         super().__init__(message)
@@ -34,7 +35,7 @@ class _Rule(NamedTuple):
 def remove_ignored(folder: Path) -> None:
     """Removes what Helm does not load of a chart that is a folder. Raises IgnoreError.
 
-    The file itself stays, as templates can read it: Helm obeys it in folders only, and is given an archive.
+    The file itself stays, as templates can read it. Helm obeys it in folders only, and is given an archive.
     """
     path = folder / NAME
     rules = _rules(path.read_bytes()) if path.is_file() else []
@@ -56,7 +57,7 @@ def _hidden(folder: Path, rules: Sequence[_Rule]) -> Iterator[Path]:
 
 
 def _is_ignored(path: str, is_folder: bool, rules: Sequence[_Rule]) -> bool:
-    """Whether rules hide a path of the chart (ignore/rules.go, ``Rules.Ignore``)."""
+    """True if rules hide a path of the chart (ignore/rules.go, ``Rules.Ignore``)."""
     for rule in rules:
         name = path.rpartition("/")[2] if rule.on_name else path
         if rule.counts_bytes and not name.isascii():
@@ -81,7 +82,7 @@ def _rules(data: bytes) -> list[_Rule]:
         if len(line) >= _LONGEST_LINE:
             raise IgnoreError(number, "longer than Helm reads")
         try:
-            text = line.decode("utf-8").strip(_SPACE)
+            text = line.decode("utf-8").strip(GO_SPACES)
             if text and not text.startswith("#"):
                 rules.append(_rule(text, number))
         except UnicodeDecodeError:
@@ -93,9 +94,6 @@ def _rules(data: bytes) -> list[_Rule]:
 
 _LONGEST_LINE = 64 << 10
 """What Go's bufio.Scanner takes."""
-
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-"""What Go's strings.TrimSpace removes, and no more: Python's str.strip also removes U+001C to U+001F."""
 
 
 def _rule(text: str, line: int) -> _Rule:
@@ -113,8 +111,8 @@ def _rule(text: str, line: int) -> _Rule:
 
 
 def _counts_bytes(rule: str) -> bool:
-    """Whether Go may match a part of a letter: its star takes bytes, and what follows may begin inside a letter
-    (path/filepath/match.go); a replacement character is also what Go and kgate read for a byte that is not UTF-8."""
+    """True if Go may match a part of a letter: its star matches bytes, and what follows may begin inside a letter
+    (path/filepath/match.go). Go and kgate also read a replacement character for a byte that is not UTF-8."""
     behind_star = rule.partition("*")[2]
     return "?" in behind_star or "[" in behind_star or "\ufffd" in rule
 
