@@ -1,4 +1,4 @@
-"""What is scanned: the root of a repository, the URLs that it is known by, and the one way to read what it holds."""
+"""What is scanned: the root of a repository, the URLs that it is known by, and the only way to read its files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SearchError(ValueError):
 
 
 class OutsideError(OSError):
-    """A path that leaves the repository, by ``..`` or by a symbolic link."""
+    """A path that leaves the repository, through ``..`` or a symbolic link."""
 
     def __init__(self, path: str, advice: str = "") -> None:
         super().__init__(errno.EXDEV, f"leads out of the repository, and is not followed{advice}", path)
@@ -46,7 +46,7 @@ class OutsideError(OSError):
 class Repository:
     """The scanned repository: its real root folder, and the URLs that it is known by.
 
-    What git keeps in ``.git`` is no part of it: there lie the credentials of the checkout.
+    What git keeps in ``.git`` is not part of it, as the credentials of the checkout are there.
     """
 
     root: Path
@@ -56,22 +56,27 @@ class Repository:
 
     @classmethod
     def at(cls, root: Path) -> Repository:
-        """The repository at a root folder, which may be written with links; it is known by no URL."""
+        """The repository at a root folder, the path of which may contain links; it has no known URL."""
         return cls(Path(os.path.realpath(root)))
 
     def reopened(self) -> Repository:
-        """The same repository, with its bounds on searches whole again and nothing remembered."""
+        """The same repository for a new scan: nothing is remembered of searches, and none is counted."""
         return Repository(self.root, self.urls)
 
-    def holds(self, path: Path) -> bool:
-        """Whether a path really lies in the repository, whatever links lead to it; what is no path does not."""
+    def resolve(self, path: Path) -> Path | None:
+        """The real path of a path that really lies in the repository, whatever links lead to it; it need not exist.
+        None if it does not lie there, or is not a path."""
         if not _can_be_a_path(os.fspath(path), _PATH_MAX):
-            return False
+            return None
         real = Path(os.path.realpath(path))
-        return real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root))
+        return real if real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root)) else None
+
+    def holds(self, path: Path) -> bool:
+        """True if a path really lies in the repository."""
+        return self.resolve(path) is not None
 
     def reaches(self, path: Path) -> bool:
-        """Whether a normal path stays in the repository, as it is written and after its links; it need not exist, nor
+        """True if a normal path stays in the repository, as it is written and after its links; it need not exist, nor
         be one that the system takes."""
         return path.is_relative_to(self.root) and (not _can_be_a_path(os.fspath(path), _PATH_MAX) or self.holds(path))
 
@@ -80,24 +85,24 @@ class Repository:
 
         Raises OutsideError for one that does not, OSError for anything else and for more than ``most``.
         """
-        real = Path(os.path.realpath(path)) if _can_be_a_path(os.fspath(path), _PATH_MAX) else path
-        if not self.holds(real):
+        real = self.resolve(path)
+        if real is None:
             lexical = Path(os.path.abspath(path))
             raise OutsideError(self.shown(lexical) if lexical.is_relative_to(self.root) else lexical.name)
         return textfile.read_bytes(real, most)
 
     def bytes_if_any(self, path: Path) -> bytes:
-        """The same, or nothing where it cannot be read."""
+        """The bytes of a regular file of the repository; none if it cannot be read."""
         try:
             return self.read_bytes(path)
         except OSError:
             return b""
 
     def is_meant(self, url: str, path: str) -> bool:
-        """Whether an object that names this URL and path means this repository.
+        """True if an object with this URL and path refers to this repository.
 
-        It does if the URL is one of ours; or if it ends in the name of ours or of the root folder and the path exists
-        here (forks, mirrors); or if no URL of a server is known and the path, more than the root, exists here.
+        It does if the URL is a known one. It also does if the path exists here, and the URL ends in the name of a known
+        URL or of the root folder (forks, mirrors), or no URL of a server is known and the path is not the root.
         """
         wanted = normalise_url(url)
         known = {normalise_url(own) for own in self.urls}
@@ -110,11 +115,11 @@ class Repository:
         return _last_segment(wanted) in names or (not remote and not _is_root(path))
 
     def is_known_as(self, url: str) -> bool:
-        """Whether a URL is one of those of this repository, and not only one that may mean it."""
+        """True if a URL is one of those of this repository, and not only one that may refer to it."""
         return normalise_url(url) in {normalise_url(own) for own in self.urls}
 
     def has(self, path: str) -> bool:
-        """Whether a path that is more than the root leads to something here, or out of here."""
+        """True if a path that is not the root leads to something in the repository, or out of it."""
         return not _is_root(path) and self._may_mean(path)
 
     def find(self, path: str, base: Path | None = None) -> Path | None:
@@ -127,10 +132,14 @@ class Repository:
         if not _can_be_a_path(path):
             return None
         plain = Path(os.path.normpath(start / path.lstrip("/")))
-        real = Path(os.path.realpath(plain))
-        if not plain.is_relative_to(self.root) or not self.holds(real):
+        real = self.resolve(plain)
+        if real is None or not plain.is_relative_to(self.root):
             raise OutsideError(path)
         return real if os.path.exists(real) else None  # unlike Path.exists, False for a name that is too long
+
+    def above(self, path: Path) -> list[Path]:
+        """The folders of the repository that a real path lies in, the root first; none for a path outside."""
+        return [folder for folder in reversed(path.parents) if folder.is_relative_to(self.root)]
 
     def names(self, folder: Path) -> list[str]:
         """The members of a folder, sorted; none if it cannot be listed, or does not really lie in the repository."""
@@ -149,8 +158,8 @@ class Repository:
     def walk(self, *, hidden: bool = False, patterns: int = 1) -> tuple[tuple[str, bool], ...]:
         """Every path below the root, sorted within its folder, and whether it is a folder; links are not followed.
 
-        Folders whose name starts with a dot count only if ``hidden``; ``patterns`` is how many the caller asks about
-        each path. Raises SearchError beyond MAX_ENTRIES and MAX_LOOKS.
+        Folders whose name starts with a dot are left out unless ``hidden``. ``patterns`` is how many the caller matches
+        with each path. Raises SearchError beyond MAX_ENTRIES and MAX_LOOKS.
         """
         if hidden not in self._listings:
             self._listings[hidden] = tuple(self._listed(hidden=hidden))
@@ -181,7 +190,7 @@ class Repository:
                 yield base / name, name in inner and not (base / name).is_symlink()
 
     def _may_mean(self, path: str) -> bool:
-        """Whether a path exists here, or leaves the repository, which its reader must be told."""
+        """True if a path exists here, or leaves the repository, which is then reported by its reader."""
         try:
             return self.find(path) is not None
         except OutsideError:
@@ -208,7 +217,7 @@ def _config_file(git: Path) -> Path | None:
     """The configuration file of a checkout, a worktree or a submodule (git, gitrepository-layout).
 
     That of a worktree or submodule lies outside of it. An archive may name any folder as its own, so the folder must
-    name the checkout, as git makes it do. Nothing is taken from it but URLs to compare with, and none is shown.
+    name the checkout in turn, as git ensures. Only URLs are taken from it, to compare with, and none is shown.
     """
     if git.is_dir():
         config = Path(os.path.realpath(git / "config"))
@@ -225,7 +234,7 @@ def _config_file(git: Path) -> Path | None:
 
 
 def _leads_to(folder: Path, text: str, place: Path) -> bool:
-    """Whether a path that is written in a file of a folder leads to a place."""
+    """True if a path that is written in a file of a folder leads to a place."""
     path = text.strip()
     return bool(path) and "\0" not in path and Path(os.path.realpath(folder / path)) == place
 
@@ -255,7 +264,7 @@ def _last_segment(normal: str) -> str:
 
 
 def _can_be_a_path(path: str, longest: int = 1024) -> bool:
-    """Whether the system takes a text for a path: no NUL, no lone surrogate, and not too long."""
+    """True if the system takes a text for a path: it has no NUL and no lone surrogate, and is not too long."""
     return "\0" not in path and not re.search("[\ud800-\udfff]", path) and len(path) <= longest
 
 
@@ -302,7 +311,7 @@ class UntrustedFolders:
         return cls(tuple(dict.fromkeys(folder for folder in known if folder != folder.parent)))
 
     def hold(self, place: Path) -> bool:
-        """Whether a real path lies in one of them."""
+        """True if a real path lies in one of them."""
         return any(place.is_relative_to(folder) for folder in self.folders)
 
     def others_of(self, search_path: str) -> tuple[Path, ...]:
@@ -338,8 +347,8 @@ class UntrustedFolders:
         return here
 
     def _home(self, link: Path) -> Path | None:
-        """The folder that a link must not lead out of, if it may be a stranger's: its repository, else the nearest of
-        these."""
+        """The folder that a link must not lead out of, if somebody else may have made it: its repository, else the
+        nearest of these."""
         for folder in link.parents:
             if folder != folder.parent and _has_any(folder, (_GIT, *CONFIG_NAMES)):
                 return folder

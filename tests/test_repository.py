@@ -1,4 +1,4 @@
-"""sources/repository.py: whose URL is whose, and that no path leaves the repository."""
+"""repository.py: whose URL is whose, and that no path leaves the repository."""
 
 from __future__ import annotations
 
@@ -97,6 +97,40 @@ def test_paths_that_lead_out(tmp_path: Path, path: str) -> None:
     (root / "out").symlink_to(tmp_path / "repo-2")
     with pytest.raises(OutsideError, match="leads out of the repository"):
         Repository(root).find(path)
+
+
+RESOLVED = [
+    pytest.param("a/b", "a/b", id="what is there"),
+    pytest.param("a/new", "a/new", id="what is not there"),
+    pytest.param("a/../a", "a", id="dots"),
+    pytest.param("link/b", "a/b", id="a link inside"),
+    pytest.param(".", ".", id="the root"),
+    pytest.param("../repo/a", "a", id="out and in again"),
+    pytest.param("out", None, id="a link that leads out"),
+    pytest.param("..", None, id="the folder above"),
+    pytest.param("../repo-2", None, id="a folder with a longer name"),
+    pytest.param(".git/config", None, id="what git keeps"),
+    pytest.param("a\0b", None, id="no path"),
+    pytest.param("x" * 5000, None, id="no path, as it is too long"),
+]
+
+
+@pytest.mark.parametrize(("path", "wanted"), RESOLVED)
+def test_what_lies_in_it(tmp_path: Path, path: str, wanted: str | None) -> None:
+    root = tmp_path.resolve() / "repo"
+    (root / "a/b").mkdir(parents=True)
+    (tmp_path / "repo-2").mkdir()
+    (root / "link").symlink_to(root / "a")
+    (root / "out").symlink_to(tmp_path / "repo-2")
+    repository = Repository(root)
+    assert repository.resolve(root / path) == (None if wanted is None else root / wanted)
+    assert repository.holds(root / path) is (wanted is not None)
+
+
+def test_the_folders_above(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repo")
+    assert repository.above(tmp_path / "repo/a/b") == [tmp_path / "repo", tmp_path / "repo/a"]
+    assert repository.above(tmp_path / "repo") == []
 
 
 CONFIG = """\

@@ -88,8 +88,8 @@ class _Copy:
 
     def _resolve(self, source: Path, above: tuple[Path, ...]) -> Path:
         """The file or folder that a path leads to, if it may be copied. Raises CopyError and OSError."""
-        real = Path(os.path.realpath(source))
-        if not self._repository.holds(real):
+        real = self._repository.resolve(source)
+        if real is None:
             raise CopyError(source, self._departure(source))
         if real in above:
             raise CopyError(source, _circle(source))

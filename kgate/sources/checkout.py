@@ -1,4 +1,4 @@
-"""Names what the checkout does not hold as the commit does: submodules, and files in another encoding."""
+"""Reports what the checkout does not hold as the commit does: submodules, and files in another encoding."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kgate.sources import ignores
 
 
 def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterable[Deployed]) -> Batch:
-    """A Problem for each submodule that is not checked out and that is deployed, and a note for one that a scan of
-    these places would have read."""
+    """A Problem for each submodule that is deployed and not checked out, and a note for one that a scan of these places
+    would have read."""
     known, places = tuple(deployed), tuple(starts)
     problems: list[Problem] = []
     notes: list[Note] = []
@@ -33,7 +33,7 @@ def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterabl
 
 
 def _missing(repository: Repository, problems: list[Problem]) -> Iterator[tuple[str, int, Path]]:
-    """The submodules that are not checked out, with the place that names them."""
+    """The submodules that are not checked out, with the path and line that name them."""
     pending, seen = [repository.root], set[Path]()
     while pending:
         top = pending.pop()
@@ -68,20 +68,20 @@ _HARMLESS = ("utf-8", "utf8")
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A line of a ``.gitattributes`` file that has git change the encoding of files; of all if there is no pattern."""
+    """A line of a ``.gitattributes`` file that makes git change the encoding of files: of all without a pattern."""
 
     path: Path
     line: int
     pattern: ignores.IgnoreFile | None
 
     def covers(self, file: Path) -> bool:
-        """Whether it is for a file below its folder."""
+        """True if it applies to a file below its folder."""
         relative = file.relative_to(self.path.parent).as_posix()
         return self.pattern is None or self.pattern.opinion(relative, is_dir=False) is not None
 
 
 class Encodings:
-    """The encodings of a checkout, which programs that read commits without git (Flux) do not know."""
+    """The encodings of a checkout. Programs that read commits without git (Flux) ignore them."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -96,7 +96,7 @@ class Encodings:
         return Problem(self._repository.shown(found.path), found.line, f"{message}; remove working-tree-encoding")
 
     def problems(self, files: Iterable[Path]) -> tuple[Problem, ...]:
-        """Those of several files, one for each line."""
+        """The problems of several files, one for each line of ``.gitattributes``."""
         found = (problem for file in files if (problem := self.problem(file)) is not None)
         return tuple({(one.path, one.line): one for one in found}.values())
 
@@ -121,7 +121,7 @@ class Encodings:
 
 
 def _pattern(text: str) -> ignores.IgnoreFile | None:
-    """The pattern of a line; none for a macro, and for what is not read."""
+    """The pattern of a line; None for a macro, for a quoted pattern, and for one that cannot be read."""
     if text.startswith(("[attr]", '"')):
         return None
     try:

@@ -126,7 +126,7 @@ class _Walk:
 
     def _surroundings(self, path: Path) -> detect.Chart | None:
         """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
-        for folder in reversed([p for p in path.parents if p.is_relative_to(self._repository.root)]):
+        for folder in self._repository.above(path):
             own = self._kustomization(folder, _names(folder))
             if own is not None:
                 self._above[folder] = own
@@ -138,7 +138,7 @@ class _Walk:
     def _chart_above(self, path: Path) -> detect.Chart | None:
         """The nearest chart in the folders above a path that is no part of another one."""
         chart = None
-        for folder in reversed([p for p in path.parents if p.is_relative_to(self._repository.root)]):
+        for folder in self._repository.above(path):
             if chart is None or not chart.holds(folder):
                 chart = detect.find_chart(folder, _names(folder)) or chart
         return chart
@@ -197,10 +197,11 @@ class _Walk:
         if (chart is not None and chart.holds(path)) or self._ignores.covers(path, is_dir):
             return None
         if entry.is_symlink():
-            path = Path(os.path.realpath(path))
-            if not self._repository.holds(path) or not path.exists():
+            real = self._repository.resolve(path)
+            if real is None or not real.exists():
                 self._problem(self._repository.shown(Path(entry.path)), _LINK_PROBLEM)
                 return None
+            path = real
             owner = self._chart_above(path)
             if owner is not None and owner.holds(path) and not (path / "Chart.yaml").exists():
                 self.listing.charts.add(owner.folder)

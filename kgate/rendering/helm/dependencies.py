@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -107,14 +106,15 @@ def _children(metadata: Metadata) -> list[Path]:
 
 def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | None:
     """The folder in the repository that a dependency refers to, or None."""
-    name, repository = entry.get("name"), str(entry.get("repository") or "")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    name, url, repository = entry.get("name"), str(entry.get("repository") or ""), copy.workspace.repository
+    here = repository.resolve(real)
+    if here is None or not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
-    if repository.startswith("file://"):
-        path = Path(os.path.realpath(real / repository.removeprefix("file://")))
-        return path if _is_chart(path, name, copy.workspace.repository) else None
-    path = Path(os.path.realpath(real)).parent / name
-    if path == real or not _is_chart(path, name, copy.workspace.repository):
+    if url.startswith("file://"):
+        path = repository.resolve(real / url.removeprefix("file://"))
+        return path if path is not None and _is_chart(path, name, repository) else None
+    path = here.parent / name
+    if path == real or not _is_chart(path, name, repository):
         return None
     version = str(YamlFile.read(path / "Chart.yaml", Mount("")).value.get("version", ""))
     return path if semver.satisfies(version, str(entry.get("version") or "")) else None

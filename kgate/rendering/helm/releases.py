@@ -54,8 +54,8 @@ class _Base:
 
     def find(self, path: str) -> Path:
         """The real path. Raises OutsideError."""
-        real = Path(os.path.realpath(self.folder / path))
-        if not self.repository.holds(real):
+        real = self.repository.resolve(self.folder / path)
+        if real is None:
             raise OutsideError(path)
         return real
 

@@ -510,6 +510,13 @@ def test_dependencies_in_the_repository(
     assert [str(note) for note in contents.notes] == [f"charts/web/Chart.yaml:5: {note}"] * is_noted
 
 
+def test_a_dependency_at_no_path_is_missing(tmp_path: Path) -> None:
+    """YAML can write a character that no path may hold."""
+    write(tmp_path, {"Chart.yaml": CHART + 'dependencies: [{name: sub, version: 1.x, repository: "file://a\\0b"}]\n'})
+    (problem,) = render(tmp_path).problems
+    assert str(problem).startswith("charts/web/Chart.yaml:4: dependency sub 1.x is not in charts/")
+
+
 def test_a_library_chart_is_a_note(tmp_path: Path) -> None:
     write(tmp_path, {"Chart.yaml": CHART + "type: library\n"})
     contents = render(tmp_path)
