@@ -69,6 +69,19 @@ def report(result: Result) -> Any:
     return json.loads(result.out)
 
 
+def problems_of_rows(
+    folder: Path, rows: Mapping[str, Mapping[str, str]], version: str = "4.3", lacks: str = "nothing"
+) -> dict[str, list[Any]]:
+    """The problems of each row, all in one scan: its repository holds a folder for each."""
+    files = {f"{row}/{name}": text for row, own in rows.items() for name, text in own.items()}
+    result = scan(folder, files, version, lacks)
+    assert result.code == 3, result
+    found: dict[str, list[Any]] = {row: [] for row in rows}
+    for problem in report(result)["problems"]:
+        found[problem["path"].partition("/")[0]].append(problem)
+    return found
+
+
 def charts(**fields: str) -> dict[str, str]:
     """A kustomization with the chart and these fields of its entry."""
     entry = json.dumps({"name": "web", **fields})
@@ -139,14 +152,15 @@ FIELDS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("files", FIELDS.values(), ids=FIELDS.keys())
-def test_an_option_in_a_kustomization(files: dict[str, str], tmp_path: Path) -> None:
-    result = scan(tmp_path, files)
-    assert result.code == 3
-    (problem,) = {problem["message"]: problem for problem in report(result)["problems"]}.values()
-    assert "starts with '-', which helm takes for an option" in problem["message"], problem
-    assert problem["path"].endswith("kustomization.yaml")
-    assert problem["line"]
+def test_an_option_in_a_kustomization(tmp_path: Path) -> None:
+    assert len(FIELDS) > 20
+    for row, problems in problems_of_rows(tmp_path, FIELDS).items():
+        messages = {problem["message"]: problem for problem in problems}
+        assert len(messages) == 1, (row, problems)
+        (problem,) = messages.values()
+        assert "starts with '-', which helm takes for an option" in problem["message"], (row, problem)
+        assert problem["path"].endswith("kustomization.yaml"), row
+        assert problem["line"], row
 
 
 GENERATOR = "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: web}\nname: web\n"
@@ -195,13 +209,13 @@ HARMFUL = ("--post-renderer=PROGRAM", "--set-file=stolen=FILE", "--output-dir=FO
 
 
 @pytest.mark.parametrize(("version", "lacks"), MACHINES, ids=map(", lacks ".join, MACHINES))
-@pytest.mark.parametrize("files", HIDDEN.values(), ids=HIDDEN.keys())
-def test_a_hidden_option(files: dict[str, str], version: str, lacks: str, tmp_path: Path) -> None:
+def test_a_hidden_option(version: str, lacks: str, tmp_path: Path) -> None:
     """Each of the harmful options is tried with Helm 3 or 4, with and without the kernel's help."""
     option = HARMFUL[(len(version) + LACKS.index(lacks)) % len(HARMFUL)]
-    result = scan(tmp_path, {name: text.replace("OPTION", option) for name, text in files.items()}, version, lacks)
-    assert result.code == 3, result
-    assert report(result)["problems"]
+    rows = {row: {name: text.replace("OPTION", option) for name, text in own.items()} for row, own in HIDDEN.items()}
+    found = problems_of_rows(tmp_path, rows, version, lacks)
+    assert len(found) > 4
+    assert [row for row, problems in found.items() if not problems] == []
 
 
 PLUGIN = "name: template\nversion: 0.1.0\nusage: a\ndescription: a\ncommand: PROGRAM\n"
@@ -242,27 +256,30 @@ def flux(name: str = "web", more: str = "interval: 1m") -> dict[str, str]:
 
 
 GITOPS: dict[str, dict[str, str]] = {
-    "Argo CD, the name": argo(OPTION),
-    "Argo CD, the namespace": argo(destination=f'{{namespace: "{OPTION}"}}'),
-    "Argo CD, releaseName": argo(releaseName=OPTION),
-    "Argo CD, namespace of helm": argo(namespace=OPTION),
-    "Argo CD, kubeVersion": argo(kubeVersion=OPTION),
-    "Argo CD, apiVersions": argo(apiVersions=[OPTION]),
-    "Argo CD, a parameter": argo(parameters=[{"name": OPTION, "value": "x"}]),
-    "Argo CD, a parameter of a file": argo(fileParameters=[{"name": OPTION, "path": "values.yaml"}]),
-    "Flux, the name": flux(OPTION),
-    "Flux, releaseName": flux(more=f'releaseName: "{OPTION}"'),
-    "Flux, targetNamespace": flux(more=f'targetNamespace: "{OPTION}"'),
+    "the name of Argo CD": argo(OPTION),
+    "the namespace of Argo CD": argo(destination=f'{{namespace: "{OPTION}"}}'),
+    "releaseName of Argo CD": argo(releaseName=OPTION),
+    "namespace of helm of Argo CD": argo(namespace=OPTION),
+    "kubeVersion of Argo CD": argo(kubeVersion=OPTION),
+    "apiVersions of Argo CD": argo(apiVersions=[OPTION]),
+    "a parameter of Argo CD": argo(parameters=[{"name": OPTION, "value": "x"}]),
+    "a parameter of a file of Argo CD": argo(fileParameters=[{"name": OPTION, "path": "values.yaml"}]),
+    "the name of Flux": flux(OPTION),
+    "releaseName of Flux": flux(more=f'releaseName: "{OPTION}"'),
+    "targetNamespace of Flux": flux(more=f'targetNamespace: "{OPTION}"'),
 }
 
 
-@pytest.mark.parametrize("files", GITOPS.values(), ids=GITOPS.keys())
-def test_an_option_in_a_gitops_object(files: dict[str, str], tmp_path: Path) -> None:
-    result = scan(tmp_path, files)
-    assert result.code == 3
-    found = [problem for problem in report(result)["problems"] if "starts with '-'" in problem["message"]]
-    assert [problem["path"] for problem in found] == [list(files)[-1]], result
-    assert found[0]["line"]
+def test_an_option_in_a_gitops_object(tmp_path: Path) -> None:
+    assert len(GITOPS) > 10
+    rows = {
+        row: {name: text.replace("charts/web", f"{row}/charts/web") for name, text in own.items()}
+        for row, own in GITOPS.items()
+    }
+    for row, problems in problems_of_rows(tmp_path, rows).items():
+        found = [problem for problem in problems if "starts with '-'" in problem["message"]]
+        assert [problem["path"] for problem in found] == [f"{row}/{list(rows[row])[-1]}"], (row, problems)
+        assert found[0]["line"], row
 
 
 def test_values_may_begin_with_a_dash(tmp_path: Path) -> None:
