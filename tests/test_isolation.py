@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from kgate import reports
 from kgate.config import Settings
 from kgate.lifetime import CancelledError, Lifetime
 from kgate.rendering.requests import RenderOptions, RenderSettings
+from kgate.reports.presentation import Presentation
 from kgate.repository import Repository
 from kgate.scan import scan
 from kgate.sources.collection import collect
+from kgate.sources.files import batches_of
 from kgate.sources.progress import Progress
 from tests.command import kgate
 from tests.hostile import write
@@ -82,7 +85,7 @@ def settings(root: Path) -> Settings:
 
 
 def report(root: Path, progress: Progress = lambda done, total: None) -> Any:
-    return json.loads(reports.renderer("json")(scan(settings(root), progress)))
+    return json.loads("".join(reports.renderer("json")(scan(settings(root), progress), Presentation())))
 
 
 def report_of_its_own_process(root: Path) -> Any:
@@ -104,7 +107,8 @@ def collect_cancelled(root: Path) -> None:
     """A scan that another thread gives up."""
     lifetime = Lifetime()
     given = RenderSettings(RenderOptions(lifetime=lifetime), PROGRAMS)
-    with closing(collect([root], Repository.at(root), given, (), lambda done, total: lifetime.cancel())) as everything:
+    intake = replace(batches_of(()), progress=lambda done, total: lifetime.cancel())
+    with closing(collect([root], Repository.at(root), given, intake)) as everything:
         for _ in everything:
             pass
 
