@@ -73,7 +73,7 @@ def _report_folder(inputs: Mapping[str, str]) -> Path:
 
 def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
     """The command line; what follows ``--`` are paths, whatever they look like."""
-    command = [sys.executable, "-I", "-m", "kgate", "scan", "--color", "never"]
+    command = [sys.executable, "-I", "-m", "kgate", "scan", "--cache", "--color", "never"]
     command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS)]
     command += [f"{option}={inputs[name]}" for name, option in OPTIONS.items() if inputs.get(name)]
     command += [switch for name, (switch, value) in SWITCHES.items() if inputs.get(name) == value]

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from kgate.model import Report, Severity
 from kgate.reports.presentation import Detail, Presentation
 
 if TYPE_CHECKING:
+    from kgate.commands.kept import Kept
     from kgate.config import Settings
     from kgate.repository import UntrustedFolders
 
@@ -172,6 +173,9 @@ Exit codes:
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
 @_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
 @click.option(
+    "--cache/--no-cache", default=False, help="Give the last reports again if nothing changed that they depend on."
+)
+@click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one for each processor]"
 )
 @click.option("--stdin-filename", metavar="PATH", help="Path to show for standard input in reports.")
@@ -215,14 +219,26 @@ def scan(**flags: Any) -> int:
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
     settings = _settings(flags, untrusted)
     console.end_after(settings.timeout + _REPORTING_SECONDS)
+    copies = tuple(_copies(flags, settings, untrusted))
+    kept = _open_kept(settings, untrusted) if flags["cache"] else None
+    code = _give_again(kept, copies) if kept is not None else None
+    if code is None:
+        code = _scan(settings, copies, kept)
+    return 0 if code == 1 and flags["exit_zero"] else code
+
+
+def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None) -> int:
+    """Scans, writes the reports and keeps them; returns the exit code."""
     with _progress() as progress:
         from kgate.scan import scan as run_scan
 
         report = run_scan(settings, progress)
-    if not _deliver(report, _copies(flags, settings, untrusted)):
-        return OutputError.exit_code
-    code = report.verdict.exit_code
-    return 0 if code == 1 and flags["exit_zero"] else code
+    texts = [_pieces(report, copy) for copy in copies]
+    if kept is None:
+        written = _deliver(copies, texts)
+    else:
+        written = _deliver_and_keep(kept, report, copies, texts)
+    return report.verdict.exit_code if written else OutputError.exit_code
 
 
 # ---------------------------------------------------------------------------------------- settings
@@ -321,14 +337,49 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
 
 
-def _deliver(report: Report, copies: Iterable[_Copy]) -> bool:
+def _pieces(report: Report, copy: _Copy) -> Iterator[str]:
+    """Yields the pieces of a report, which is begun when the first one is wanted."""
+    yield from reports.renderer(copy.format_name)(report, copy.presentation)
+
+
+def _open_kept(settings: Settings, untrusted: UntrustedFolders) -> Kept | None:
+    from kgate.commands.kept import open_kept
+
+    return open_kept(settings, untrusted)
+
+
+def _give_again(kept: Kept, copies: Sequence[_Copy]) -> int | None:
+    """Writes reports that were kept and returns the exit code; None if one of them was not."""
+    from kgate.commands.kept import in_pieces
+
+    found = kept.reports((copy.format_name, copy.presentation) for copy in copies)
+    if found is None:
+        return None
+    code, texts = found
+    return code if _deliver(copies, map(in_pieces, texts)) else OutputError.exit_code
+
+
+def _deliver_and_keep(kept: Kept, report: Report, copies: Sequence[_Copy], texts: Iterable[Iterator[str]]) -> bool:
+    """Writes every report, and keeps all if all were written."""
+    from kgate.commands.kept import Copier
+
+    copiers = [Copier() for _ in copies]
+    passing = (copier.passing(pieces) for copier, pieces in zip(copiers, texts, strict=True))
+    if not _deliver(copies, passing):
+        return False
+    made = zip(copies, (copier.text for copier in copiers), strict=True)
+    kept.keep(report, [(copy.format_name, copy.presentation, text) for copy, text in made if text is not None])
+    return True
+
+
+def _deliver(copies: Iterable[_Copy], texts: Iterable[Iterator[str]]) -> bool:
     """Writes every report that can be written, and prints an error for each of the others; returns whether all were
     written. Raises ClosedPipeError, after the others were written."""
     failures: list[OutputError] = []
     closed: console.ClosedPipeError | None = None
-    for copy in copies:
+    for copy, pieces in zip(copies, texts, strict=True):
         try:
-            copy.write(reports.renderer(copy.format_name)(report, copy.presentation))
+            copy.write(pieces)
         except OutputError as error:
             failures.append(error)
         except console.ClosedPipeError as error:

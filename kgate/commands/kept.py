@@ -1,0 +1,105 @@
+"""Gives the reports of a scan again if nothing changed that it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgate.cache import MAX_ENTRY_BYTES, Cache, open_cache
+from kgate.model import Report
+from kgate.reports.presentation import Presentation
+
+if TYPE_CHECKING:
+    from kgate.config import Settings
+    from kgate.repository import UntrustedFolders
+
+_PIECE = 1 << 16
+_ENCODING = "utf-8", "surrogatepass"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The reports that were made of one state of everything that a scan depends on (inputs.digest).
+
+    An entry holds the exit code of the verdict, in one byte, and the text. Reports with problems are not kept: the
+    cause of a problem may lie in this machine, such as a full disk.
+    """
+
+    cache: Cache
+    settings: Settings
+    state: bytes
+
+    def reports(self, wanted: Iterable[tuple[str, Presentation]]) -> tuple[int, list[str]] | None:
+        """The exit code and the text of each wanted report; None if one of them is missing."""
+        entries = []
+        for format_name, presentation in wanted:
+            entry = self.cache.get(self._key(format_name, presentation))
+            if entry is None:
+                return None
+            entries.append(entry)
+        return entries[0][0], [entry[1:].decode(*_ENCODING) for entry in entries]
+
+    def keep(self, report: Report, texts: Iterable[tuple[str, Presentation, str]]) -> None:
+        """Keeps reports, unless something changed while they were made."""
+        from kgate import inputs
+
+        if report.problems or inputs.digest(self.settings) != self.state:
+            return
+        for format_name, presentation, text in texts:
+            entry = bytes([report.verdict.exit_code]) + text.encode(*_ENCODING)
+            self.cache.put(self._key(format_name, presentation), entry)
+
+    def _key(self, format_name: str, presentation: Presentation) -> bytes:
+        what = repr((format_name, presentation)).encode(*_ENCODING)
+        return hashlib.blake2b(self.state + what, digest_size=32).digest()
+
+
+class Copier:
+    """Keeps a copy of the pieces of a report that pass, up to what the cache takes."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def passing(self, pieces: Iterable[str]) -> Iterator[str]:
+        """The same pieces."""
+        for piece in pieces:
+            self._length += len(piece)
+            if self._length <= MAX_ENTRY_BYTES:
+                self._pieces.append(piece)
+            else:
+                self._pieces.clear()
+            yield piece
+
+    @property
+    def text(self) -> str | None:
+        """All that passed; None if it is too long."""
+        return "".join(self._pieces) if self._length <= MAX_ENTRY_BYTES else None
+
+
+def open_kept(settings: Settings, untrusted: UntrustedFolders) -> Kept | None:
+    """What is kept for these settings; None where a scan cannot be told from another one, or where the folder of the
+    cache may have been filled by a pull request."""
+    from kgate import inputs
+
+    cache = open_cache(folder())
+    if cache is None or untrusted.hold(Path(os.path.realpath(cache.folder))):
+        return None
+    state = inputs.digest(settings)
+    return None if state is None else Kept(cache, settings, state)
+
+
+def folder() -> Path:
+    """The folder of the cache: below the folder that the system has for caches of this user."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("kgate", appauthor=False) / "reports"
+
+
+def in_pieces(text: str) -> Iterator[str]:
+    """A text in pieces, as a format yields it."""
+    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
