@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.command import ROOT
 
-PARTS = ("pyproject.toml", "README.md", "LICENSE", "kgate", "rules", "action")
+PARTS = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "kgate", "rules", "action")
 
 
 def source_archive(folder: Path) -> Path:

@@ -103,6 +103,12 @@ class Judge:
         }
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
 
+    @property
+    def programs(self) -> tuple[cel.Program, ...]:
+        """Everything that resources are asked, by targets and kinds."""
+        panels = (*self._panels.values(), *self._kind_panels.values())
+        return tuple(program for panel in panels for program in panel.programs)
+
     def _asked(self, target: str) -> list[Rule]:
         return [rule for rule in self.rules if target in rule.targets]
 
@@ -231,14 +237,14 @@ class _Group:
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._program = cel.Program([fieldpath.quantified(bound(rule), kind, rule.each) for rule in rules])
+        self.program = cel.Program([fieldpath.quantified(bound(rule), kind, rule.each) for rule in rules])
 
     def ask(self, target: Target) -> Answer:
         """What the rules find in a target, in their order."""
         reach = (fieldpath.reaches(target.kind, target.variables, rule.each) for rule in self._rules)
         if not any(reach):
             return ()
-        answers = self._program.evaluate({**target.variables, "item": target.body})
+        answers = self.program.evaluate({**target.variables, "item": target.body})
         asked = zip(self._rules, answers, strict=True)
         return tuple(found for rule, answer in asked if answer is not True for found in examine(rule, target, answer))
 
@@ -260,6 +266,12 @@ class _Panel:
         self._memos = [(Memo(what), _Group(kind, same)) for what, same in groups.items()]
         self._whole = Memo(memo.reads_of(remembered, kind)) if remembered else None
         self._others = _Group(kind, others) if others else None
+
+    @property
+    def programs(self) -> tuple[cel.Program, ...]:
+        """Everything that targets are asked."""
+        groups = [group for _, group in self._memos] + ([self._others] if self._others else [])
+        return tuple(group.program for group in groups)
 
     def ask(self, target: Target) -> Answer:
         """What the rules find in a target, in their order."""

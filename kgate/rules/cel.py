@@ -7,10 +7,11 @@ macros, strings and optionals.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from kgate.model import Json
+from kgate.rules.packaged import SAMPLE, SAMPLE_ITEM, package
 
 VARIABLES = ("container", "pod", "metadata", "resource", "item", "minor")
 
@@ -20,11 +21,12 @@ class CelError(Exception):
 
 
 class Program:
-    """Compiled expressions that are evaluated together, over the variables of VARIABLES."""
+    """Expressions that are evaluated together, over the variables of VARIABLES; compiled when they first are."""
 
     def __init__(self, expressions: Sequence[str]) -> None:
         self._expressions = tuple(expressions)
-        self._together = _environment().compile("[" + ",\n".join(f"({e})" for e in expressions) + "]")
+        self.size = len(self._expressions)
+        self.text = "[" + ",\n".join(f"({expression})" for expression in expressions) + "]"
 
     def evaluate(self, variables: Mapping[str, Json]) -> list[bool | CelError]:
         """One answer an expression, in their order; whatever is not exactly a BOOL is a CelError."""
@@ -35,6 +37,10 @@ class Program:
         if len(answers) == len(self._expressions):
             return list(answers)
         return [_evaluate_one(_compiled(expression), activation) for expression in self._expressions]
+
+    @cached_property
+    def _together(self) -> Any:
+        return _program(self.text)
 
 
 def check(expression: str, names: Sequence[str] = ()) -> None:
@@ -113,9 +119,34 @@ def _activation(variables: Mapping[str, Json]) -> Any:
         return CelError(str(error))
 
 
+def serialized(expression: str) -> bytes:
+    """The compiled form of an expression."""
+    data: bytes = _environment().compile(expression).serialize()
+    return data
+
+
+def _program(expression: str) -> Any:
+    """An expression that can be evaluated: as it was packaged with kgate, else compiled."""
+    data = package().program(expression) if _knows_packaged_programs() else None
+    return _environment().compile(expression) if data is None else _environment().deserialize(data)
+
+
+@cache
+def _knows_packaged_programs() -> bool:
+    """Whether there are any, and this engine evaluates one of them as it should."""
+    sample = package().program(SAMPLE)
+    if sample is None:
+        return False
+    try:
+        program = _environment().deserialize(sample)
+    except RuntimeError:
+        return False
+    return _evaluate_one(program, _activation({"item": SAMPLE_ITEM})) is True
+
+
 @cache
 def _compiled(expression: str) -> Any:
-    return _environment().compile(expression)
+    return _program(expression)
 
 
 @cache

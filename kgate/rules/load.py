@@ -11,6 +11,7 @@ from kgate.errors import RuleError
 from kgate.model import Rule
 from kgate.repository import Repository, UntrustedFolders
 from kgate.rules import rulefile
+from kgate.rules.packaged import package
 from kgate.textfile import read_bytes
 from kgate.yamltree.fields import suggestion
 
@@ -57,9 +58,19 @@ def load(folders: Iterable[RuleFolder] = (), *, builtin: bool = True) -> tuple[R
 
 
 def _own() -> Iterator[Rule]:
-    """kgate's own rules."""
-    for path in _files(builtin_folder(), "rules"):
-        yield rulefile.read_trusted(read_bytes(path), path.stem, f"rules/{path.name}")
+    """kgate's own rules, as they were packaged, else from their files."""
+    files = own_files()
+    packaged = package().rules_from(files)
+    if packaged is not None:
+        yield from packaged
+        return
+    for name, data in files:
+        yield rulefile.read_trusted(data, name.removesuffix(".yaml"), f"rules/{name}")
+
+
+def own_files() -> list[tuple[str, bytes]]:
+    """The names and contents of kgate's own rule files, sorted."""
+    return [(path.name, read_bytes(path)) for path in _files(builtin_folder(), "rules")]
 
 
 def _of_user(folder: RuleFolder) -> Iterator[Rule]:

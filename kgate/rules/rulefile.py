@@ -171,22 +171,19 @@ def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
     fields.only(("good", "bad"))
     if not fields.items(kind):
         fields.fault(f"{fields.name(kind)} must list at least one example", kind)
-    for index, example in enumerate(fields.sections(kind)):
+    for example in fields.sections(kind):
         version = example.text("kubernetes")
         minor = _VERSION.fullmatch(version)
         if version and not minor:
             example.fault(f"{example.name('kubernetes')} must be a version such as '1.24'", "kubernetes")
         body = {key: value for key, value in example.body.items() if key != "kubernetes"}
-        text = _as_written(fields, kind, index)
-        yield Example(body, text, int(minor[1]) if minor else None, example.line())
+        yield Example(body, _as_written(example), int(minor[1]) if minor else None, example.root.start.line + 1)
 
 
-def _as_written(fields: FileFields, kind: str, index: int) -> str:
+def _as_written(example: FileFields) -> str:
     """The text of an example, with its comments, as if it were alone in a file."""
-    node = fields.node(kind, index)
-    assert node is not None
-    text = fields.faults.text[node.start.index : node.end.index]
-    return textwrap.dedent(" " * node.start.column + text).rstrip()
+    start, end = example.root.start, example.root.end
+    return textwrap.dedent(" " * start.column + example.faults.text[start.index : end.index]).rstrip()
 
 
 def _check_expression(fields: FileFields, rule: Rule) -> None:

@@ -147,7 +147,7 @@ class UserFile:
 
     def fields(self) -> FileFields:
         """The fields of the file."""
-        return FileFields(self.root.value or {}, "", self)
+        return FileFields(self.root.value or {}, "", self, self.root)
 
     def add(self, pointer: Pointer, message: str) -> NoReturn:
         """Raises the error, with the line of the field."""
@@ -167,17 +167,21 @@ class UserFile:
 
 @dataclass(frozen=True, slots=True)
 class FileFields(Fields):
-    """A mapping in a file of its own kind, whose fields are all known."""
+    """A mapping in a file of its own kind, whose fields are all known; ``root`` is the node of the mapping."""
 
     faults: UserFile
+    root: Node
 
     def fault(self, message: str, *names: str | int) -> NoReturn:
         """Raises the error about a field, or about the mapping itself."""
         self.faults.add(child_pointer(self.pointer, *names), message)
 
     def node(self, *names: str | int) -> Node | None:
-        """A field with its place and its nulls; without names, the mapping itself."""
-        return self.faults.root.at(child_pointer(self.pointer, *names))
+        """A field with its place and its nulls."""
+        node: Node | None = self.root
+        for name in names:
+            node = node.child(str(name)) if node is not None else None
+        return node
 
     def line(self, *names: str | int) -> int:
         """The line of a field, from 1."""
@@ -185,11 +189,15 @@ class FileFields(Fields):
 
     def only(self, known: Sequence[str]) -> None:
         """Reports every field, null or not, that is not among the known ones, with the one that may be meant."""
-        node, where = self.node(), f" in {self.name()}" if self.pointer else ""
-        for name in (node.fields or ()) if node is not None else ():
+        for name in self.root.fields or ():
             if name not in known:
+                where = f" in {self.name()}" if self.pointer else ""
                 hint = suggestion(name, known) or f"; known are {', '.join(known)}"
                 self.fault(f"unknown field '{name}'{where}{hint}", name)
+
+    def _below(self, body: Mapping[str, Json], *names: str | int) -> FileFields:
+        node = self.node(*names) or Node(None, self.root.start, self.root.end)
+        return FileFields(body, child_pointer(self.pointer, *names), self.faults, node)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

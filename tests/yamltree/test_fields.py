@@ -145,6 +145,12 @@ def test_an_unknown_field_of_a_section() -> None:
         file_fields().section("part").only(["deeper"])
 
 
+def test_an_absent_section_has_no_unknown_fields() -> None:
+    section = file_fields().section("absent")
+    section.only(["a"])
+    assert section.node("name") is None
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
