@@ -1,1 +1,1 @@
-"""Translates objects of Argo CD and Flux into what is to be rendered."""
+"""Translates objects of Argo CD and Flux into render requests."""

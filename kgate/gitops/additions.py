@@ -1,4 +1,4 @@
-"""Collects what a GitOps object puts on top of a kustomization, and where each piece of it stands."""
+"""Collects what a GitOps object adds to a kustomization, and the place of each addition."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from kgate.model import Json, Location, Pointer, Resource, child_pointer
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """Fields of a kustomization, and the pointers into the object that they come from."""
+    """Fields of a kustomization, and the pointers into the object that hold them."""
 
     body: dict[str, Json] = field(default_factory=dict)
-    origins: dict[Pointer, Pointer] = field(default_factory=dict)
+    places: dict[Pointer, Pointer] = field(default_factory=dict)
 
-    def put(self, name: str, value: Json, origin: Pointer) -> None:
+    def put(self, name: str, value: Json, place: Pointer) -> None:
         """Sets a field; what is empty adds nothing."""
         if value not in (None, "", [], {}):
             self.body[name] = value
-            self.origins[child_pointer("", name)] = origin
+            self.places[child_pointer("", name)] = place
 
-    def append(self, name: str, value: Json, origin: Pointer) -> None:
+    def append(self, name: str, value: Json, place: Pointer) -> None:
         """Adds an item to a field that is a list."""
         items = self.body.setdefault(name, [])
-        self.origins[child_pointer("", name, len(items))] = origin
+        self.places[child_pointer("", name, len(items))] = place
         items.append(value)
 
     def locator(self, resource: Resource) -> Callable[[Pointer], Location]:
         """What gives the place in the object of a pointer into the fields."""
-        origins = dict(self.origins)
+        places = dict(self.places)
 
         def locate(pointer: Pointer) -> Location:
             above = pointer
-            while above and above not in origins:
+            while above and above not in places:
                 above = above.rpartition("/")[0]
-            return resource.locate(origins[above] + pointer[len(above) :] if above in origins else "")
+            return resource.locate(places[above] + pointer[len(above) :] if above in places else "")
 
         return locate
 

@@ -1,4 +1,4 @@
-"""Tells where this checkout stands for a source that may hold something else: another URL, revision or content."""
+"""Notes where this checkout is taken for a source that may hold something else: another URL, revision or content."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def note_revision(source: ObjectFields, field: str) -> None:
 
 
 def note_flux_source(source: ObjectFields, url: str, reference: ObjectFields, repository: Repository) -> None:
-    """The same for the spec of a Flux source, and for the layers that it takes of an artifact.
+    """Notes what is taken for this checkout of a Flux source: its URL, its revision, the layers of its artifact.
 
-    The notes stand at ``reference``, which names the source.
+    The notes are at ``reference``, which names the source.
     """
     title = f"{reference.text('kind')} '{reference.text('name')}'"
     if url and not repository.is_known_as(url):

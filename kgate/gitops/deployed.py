@@ -11,7 +11,7 @@ from kgate.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A folder whose files are deployed, and whether all below it are."""
+    """A folder whose files are deployed; ``is_deep`` if those of its sub-folders are, too."""
 
     folder: Path
     is_deep: bool
@@ -22,5 +22,5 @@ class Deployed:
         return cls(request.place.path, is_deep=request.is_deep(repository))
 
     def misses(self, submodule: Path) -> bool:
-        """Whether a submodule holds some of them."""
+        """True if some of them are in a submodule."""
         return self.folder.is_relative_to(submodule) or (self.is_deep and submodule.is_relative_to(self.folder))

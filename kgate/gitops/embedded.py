@@ -1,4 +1,4 @@
-"""Values that stand as YAML text inside an object (a block scalar), with the place of each of them."""
+"""Values that an object holds as YAML text (a block scalar), with the place of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kgate.yamltree.text import SourceText, decode
 
 
 def read_values(text: str, place: Location, repository: Repository) -> InlineValues:
-    """The values that a YAML text holds; ``place`` is the field that it stands in.
+    """The values that a YAML text holds; ``place`` is the field that holds it.
 
-    Raises ValueError, with what is wrong, for what is no mapping.
+    Raises ValueError, with what is wrong, for what is not a mapping.
     """
     try:
         roots = [root for root in compose(text) if root.value is not None]
@@ -32,7 +32,7 @@ def read_values(text: str, place: Location, repository: Repository) -> InlineVal
 def _outward(
     inner: Callable[[Pointer], Location], lines: list[str], place: Location, repository: Repository
 ) -> Callable[[Pointer], Location]:
-    """Where a value of the text stands in the file: exact if its line is found there, else the field."""
+    """Locates a value of the text in the file: exactly if its line is found there, else at the field."""
     around = _lines(repository, place.path)
 
     def locate(pointer: Pointer) -> Location:

@@ -59,7 +59,7 @@ class ObjectFields(Fields):
         return self.faults.log
 
     def logging_to(self, log: Log) -> ObjectFields:
-        """The same fields with another log."""
+        """These fields with another log."""
         return replace(self, faults=replace(self.faults, log=log))
 
     def place(self, *names: str | int) -> Location:

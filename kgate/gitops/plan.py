@@ -1,4 +1,4 @@
-"""Translates the GitOps objects of a scan into what is to be rendered; renders nothing."""
+"""Translates the GitOps objects of a scan into render requests; renders nothing."""
 
 from __future__ import annotations
 
@@ -37,17 +37,18 @@ _REFERRED = frozenset(
     }
 )
 GITOPS_KINDS = _DEPLOYING | _REFERRED
-"""API group and kind of the objects that ``plan`` wants to see: those that deploy, and what they refer to."""
+"""API group and kind of the objects that ``plan`` needs: those that deploy, and what they refer to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What GitOps objects ask for, and what they leave to tell.
+    """What GitOps objects ask for, with the notes and problems that came up.
 
-    ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not rendered with their
-    defaults besides. ``covered`` holds folders of plain manifests that a request renders with changes: those
-    that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are applied
-    as they are written, whatever else uses or ignores them (real paths), ``folders`` where objects look for manifests.
+    ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not also
+    rendered with their defaults. ``covered`` holds folders of plain manifests that a request renders with changes:
+    those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
+    applied as they are written, whatever else uses or ignores them (real paths), ``folders`` where objects look for
+    manifests.
     """
 
     requests: tuple[Request, ...] = ()
@@ -60,12 +61,12 @@ class Planned:
 
 
 def is_relevant(resource: Resource) -> bool:
-    """Whether ``plan`` wants to see a resource."""
+    """True if ``plan`` needs a resource."""
     return (group(resource), resource.id.kind) in GITOPS_KINDS
 
 
 def deploys(resource: Resource) -> bool:
-    """Whether a resource is a GitOps object that asks for something, not only what others refer to."""
+    """True if a resource is a GitOps object that deploys something itself, and is not only referred to."""
     return (group(resource), resource.id.kind) in _DEPLOYING
 
 

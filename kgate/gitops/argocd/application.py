@@ -1,4 +1,4 @@
-"""Translates Argo CD Applications into what is to be rendered (argo-cd, reposerver/repository/repository.go)."""
+"""Translates Argo CD Applications into render requests (argo-cd, reposerver/repository/repository.go)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Reque
         note_revision(source, "targetRevision")
         folder = source.find(deployment.repository, path, "path")
         if folder is not None and not folder.is_dir():
-            source.fault(f"{source.name('path')}: '{path}' is no folder; name the folder", "path")
+            source.fault(f"{source.name('path')}: '{path}' is not a folder; name the folder", "path")
         elif folder is not None:
             yield from _plan_folder(source, folder, deployment)
 
@@ -98,7 +98,7 @@ def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> 
 
 
 def _overrides(application: str, name: str) -> bool:
-    """Whether a file changes the source of an Application; outside of Argo CD's namespace its name begins with one."""
+    """True if a file changes the source of an Application; its name may also hold the namespace of the Application."""
     prefix, suffix = ".argocd-source", f"{application}.yaml"
     return name in (f"{prefix}.yaml", f"{prefix}-{suffix}") or (
         name.startswith(f"{prefix}-") and name.endswith(f"_{suffix}")
@@ -106,20 +106,20 @@ def _overrides(application: str, name: str) -> bool:
 
 
 def _tool(source: ObjectFields, folder: Path, names: list[str]) -> str:
-    """What Argo CD renders a folder with: what the source says, else what the folder holds; empty if unclear."""
-    said = [tool for tool in _TOOLS if _is_set(tool, source.body.get(tool))]
-    if len(said) > 1:
-        source.fault(f"several tools are set ({', '.join(said)}), which Argo CD refuses: keep one", said[1])
+    """The tool that Argo CD renders a folder with: as the source sets, else by its files; empty if unclear."""
+    chosen = [tool for tool in _TOOLS if _is_set(tool, source.body.get(tool))]
+    if len(chosen) > 1:
+        source.fault(f"several tools are set ({', '.join(chosen)}), which Argo CD refuses: keep one", chosen[1])
         return ""
     found = _discovered(folder, names)
-    if not said or said[0] in (found, "plugin"):
-        return said[0] if said else found
-    section = source.section(said[0])
-    if not any(section.body.get(name) for name in _SURE[said[0]]):
-        message = f"{section.name()} may say nothing to Argo CD, which then takes {found} for '{source.text('path')}'"
-        source.fault(f"{message}: remove it, or set {_SURE[said[0]][0]}", said[0])
+    if not chosen or chosen[0] in (found, "plugin"):
+        return chosen[0] if chosen else found
+    section = source.section(chosen[0])
+    if not any(section.body.get(name) for name in _SURE[chosen[0]]):
+        message = f"{section.name()} may be empty to Argo CD, which then takes {found} for '{source.text('path')}'"
+        source.fault(f"{message}: remove it, or set {_SURE[chosen[0]][0]}", chosen[0])
         return ""
-    return said[0]
+    return chosen[0]
 
 
 def _discovered(folder: Path, names: list[str]) -> str:
@@ -136,7 +136,7 @@ def _discovered(folder: Path, names: list[str]) -> str:
 
 
 def _is_set(tool: str, value: Json) -> bool:
-    """Whether a mapping says anything; an empty one does not (ApplicationSource*.IsZero, argo.NormalizeSource), but
+    """True if a mapping sets anything; an empty one does not (ApplicationSource*.IsZero, argo.NormalizeSource), but
     for that of a plugin, and empty values are values."""
     if tool == "plugin":
         return value is not None

@@ -19,13 +19,13 @@ _DECIDING = ("source", "sources", "sourceHydrator")
 """Fields of an Application's spec that decide what its manifests are."""
 
 MAX_LENGTH = 32 * 1024 * 1024
-"""Letters that all Applications of one ApplicationSet may have, as JSON."""
+"""Characters that all Applications of one ApplicationSet may have, as JSON."""
 
 
 def generate(applicationset: ObjectFields, repository: Repository) -> Iterator[ObjectFields]:
-    """The Applications, each as if it stood in the template.
+    """The Applications, each with its fields where the template has them.
 
-    What cannot be filled in is a note; and a Problem if what it would deploy lies in this repository.
+    What cannot be filled in is a note; and a Problem if what it would deploy is in this repository.
     """
     spec = applicationset.section("spec")
     filler = Filler(spec.flag("goTemplate"))
@@ -46,7 +46,7 @@ def generate(applicationset: ObjectFields, repository: Repository) -> Iterator[O
             key = json.dumps(application.body, sort_keys=True, default=str) if application is not None else ""
             length += len(key)
             if length > MAX_LENGTH:
-                generator.fault(f"{generator.name()} makes more than {MAX_LENGTH:,} letters of Applications")
+                generator.fault(f"{generator.name()} makes more than {MAX_LENGTH:,} characters of Applications")
                 return
             if application is not None and key not in seen:
                 seen.add(key)
@@ -54,7 +54,7 @@ def generate(applicationset: ObjectFields, repository: Repository) -> Iterator[O
 
 
 def _template(spec: ObjectFields, generator: ObjectFields) -> ObjectFields:
-    """The template, with what the generator's own template says instead."""
+    """The template, overridden by the generator's own template."""
     template = spec.section("template")
     for name in NAMES:
         section = generator.section(name)
@@ -73,7 +73,7 @@ def _application(
     try:
         filled = filler.fill(kept, parameters)
     except TemplateError as error:
-        _complain(spec, str(error), repository)
+        _report(spec, str(error), repository)
         return None
     filled["destination"] = {"namespace": filler.name(destination.text("namespace"), parameters)}
     filled["project"] = filler.name(spec.text("project"), parameters)
@@ -82,7 +82,7 @@ def _application(
 
 
 def _judged(name: str, value: Json) -> Json:
-    """A source, or several, without the revision: that says nothing about the working tree, so may stay unfilled."""
+    """A source, or several, without the revision, which may stay unfilled: it does not change what is judged."""
     if name == "sources" and isinstance(value, list):
         return [_judged("source", item) for item in value]
     if name == "sourceHydrator" and isinstance(value, dict):
@@ -90,8 +90,8 @@ def _judged(name: str, value: Json) -> Json:
     return {key: field for key, field in value.items() if key != "targetRevision"} if isinstance(value, dict) else value
 
 
-def _complain(spec: ObjectFields, expression: str, repository: Repository) -> None:
-    """Tells of an expression that is not filled in: a Problem if a source may lie in this repository."""
+def _report(spec: ObjectFields, expression: str, repository: Repository) -> None:
+    """Reports an expression that is not filled in: a Problem if a source may be in this repository, else a note."""
     quiet = spec.logging_to(Log())
     inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
     message = f"{expression} cannot be resolved from the repository"
@@ -103,7 +103,7 @@ def _complain(spec: ObjectFields, expression: str, repository: Repository) -> No
 
 
 def _may_be_here(source: ObjectFields, repository: Repository) -> bool:
-    """Whether the source of an unfilled template may lie here: by what stands before its first expression."""
+    """True if the source of an unfilled template may be here, by the text before its first expression."""
     url, path = source.text("repoURL"), source.text("path")
     if source.text("chart"):
         return False

@@ -67,7 +67,7 @@ def _names_below(source: ObjectFields, folder: Path, repository: Repository) -> 
 
 
 def _is_taken(directory: ObjectFields, name: str) -> bool:
-    """Whether Argo CD may apply a file: it does not if it is surely excluded, or surely not included."""
+    """True if Argo CD may apply a file: unless it is surely excluded, or surely not included."""
     include, exclude = directory.text("include"), directory.text("exclude")
     return not (exclude and _surely(exclude, name)) and (not include or _maybe(include, name))
 
@@ -82,7 +82,7 @@ def _is_surely_taken(directory: ObjectFields, name: str) -> bool:
 
 
 def _surely(pattern: str, name: str) -> bool:
-    """Whether a pattern of gobwas/glob matches a path; False where that is not certain."""
+    """True if a pattern of gobwas/glob certainly matches a path."""
     is_list = pattern.startswith("{") and pattern.find("}") == len(pattern) - 1 and pattern.rfind("{") == 0
     alternatives = _expanded(pattern) if is_list or "{" not in pattern else None
     if alternatives is None or not (len(alternatives) == 1 or _is_simple(alternatives)):
@@ -91,20 +91,20 @@ def _surely(pattern: str, name: str) -> bool:
 
 
 def _is_simple(patterns: Sequence[str]) -> bool:
-    """Whether none of them begins or ends another one, or has two asterisks: gobwas takes apart what they share."""
+    """True if no pattern begins or ends another one, or has two asterisks: gobwas factors out what patterns share."""
     pairs = ((one, other) for one in patterns for other in patterns if one is not other)
     is_shared = any(other.startswith(one) or other.endswith(one) for one, other in pairs)
     return not is_shared and all(one.count("*") < 2 for one in patterns)
 
 
 def _maybe(pattern: str, name: str) -> bool:
-    """The same; True where that is not certain."""
+    """True if a pattern of gobwas/glob may match a path."""
     alternatives = _expanded(pattern)
     return alternatives is None or any(_with_overlaps(one.split("*"), name) for one in alternatives)
 
 
 def _expanded(pattern: str) -> list[str] | None:
-    """The patterns of letters and asterisks that a pattern stands for; None for what is not put together of these."""
+    """The alternatives of a pattern, each of letters and asterisks alone; None for a pattern with anything else."""
     if len(pattern) > _LONGEST_PATTERN or set("?[]\\") & set(pattern):
         return None
     found = [pattern]
@@ -123,7 +123,7 @@ def _without_first_braces(pattern: str) -> list[str]:
 
 
 def _in_order(pieces: Sequence[str], name: str) -> bool:
-    """Whether a name is made of these pieces with anything between them."""
+    """True if a name consists of these pieces with anything between them."""
     if len(pieces) == 1:
         return name == pieces[0]
     first, *middle, last = pieces
@@ -139,7 +139,7 @@ def _in_order(pieces: Sequence[str], name: str) -> bool:
 
 
 def _with_overlaps(pieces: Sequence[str], name: str) -> bool:
-    """The same for pieces that may overlap."""
+    """True if a name consists of these pieces, which may overlap, with anything between them."""
     if len(pieces) == 1:
         return name == pieces[0]
     return name.startswith(pieces[0]) and name.endswith(pieces[-1]) and all(piece in name for piece in pieces)

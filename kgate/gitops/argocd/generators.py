@@ -1,4 +1,4 @@
-"""The parameters that the generators of an ApplicationSet give, as far as the repository can tell.
+"""The parameters that the generators of an ApplicationSet produce, where the repository is enough to know them.
 
 Follows argo-cd, applicationset/generators.
 """

@@ -42,7 +42,7 @@ def helm_release(source: ObjectFields, chart: Path, deployment: Deployment) -> R
 
 
 def _values_files(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> list[ValuesFile]:
-    """The values files in their order, each once; a pattern leaves out what is named besides."""
+    """The values files in their order, each once; a pattern leaves out files that are also named."""
     named: dict[Path, bool] = {}
     matched = [
         (path, is_pattern)
@@ -61,7 +61,7 @@ Scope = tuple[ObjectFields, Path, Deployment]
 
 
 def _resolve(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Scope) -> Iterator[tuple[Path, bool]]:
-    """The files that an entry names, and whether it is a pattern; faults are Problems at the entry."""
+    """The files that an entry names, each with whether the entry is a pattern; faults are Problems at the entry."""
     source, base, deployment = scope
     reference = deployment.references.get(text.partition("/")[0])
     if reference is not None:
@@ -89,7 +89,7 @@ def _resolve(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope:
 
 
 def _is_there(text: str, base: Path, deployment: Deployment) -> bool:
-    """Whether a file is there, or lies outside of the repository, which must be told."""
+    """True if a file exists, or if it is outside of the repository, which must be reported."""
     start = deployment.repository.root if text.startswith("/") else base
     relative = deployment.repository.shown(start) + "/" + text.lstrip("/")
     return deployment.repository.has(relative)
@@ -153,7 +153,7 @@ def _escape_commas(value: str) -> str:
 
 
 def _file_parameters(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> Iterator[str]:
-    """The arguments of ``--set-string`` that say what ``--set-file`` would: a file's text as one value."""
+    """The arguments of ``--set-string`` with the effect of ``--set-file``: the text of a file as one value."""
     for index, parameter in enumerate(helm.sections("fileParameters")):
         name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
         where = ("fileParameters", index, "path")
@@ -163,6 +163,6 @@ def _file_parameters(helm: ObjectFields, source: ObjectFields, chart: Path, depl
             except (OSError, UnicodeDecodeError):
                 text = None
             if text is None or len(text) > _MAX_ARGUMENT or "\0" in text:
-                helm.fault(f"{helm.name(*where)}: '{path}' is no text that can be a value", *where)
+                helm.fault(f"{helm.name(*where)}: '{path}' is not a text file, or too long for a value", *where)
             else:
                 yield f"{name}=" + re.sub(r"([\\,{}])", r"\\\1", text)

@@ -52,7 +52,7 @@ def _add_labels(fields: ObjectFields, additions: Additions, source: ObjectFields
     if labels and fields.flag("labelWithoutSelector"):
         entry = {"pairs": labels, "includeSelectors": False, "includeTemplates": fields.flag("labelIncludeTemplates")}
         additions.append("labels", entry, where)
-        additions.origins["/labels/0/pairs"] = where
+        additions.places["/labels/0/pairs"] = where
     else:
         additions.put("commonLabels", labels, where)
     annotations = fields.strings("commonAnnotations")
@@ -69,7 +69,7 @@ def _add_patches(fields: ObjectFields, additions: Additions, folder: Path, deplo
 
 
 def _add_components(fields: ObjectFields, additions: Additions, folder: Path, deployment: Deployment) -> None:
-    """The components that exist; a URL is left to the build, which tells that it is not fetched."""
+    """Adds the components that exist; a URL is left to the build, which reports that it is not fetched."""
     repository = deployment.repository
     for index, path in fields.texts("components"):
         where = child_pointer(fields.pointer, "components", index)

@@ -8,7 +8,7 @@ from kgate.gitops.fields import ObjectFields
 
 
 def matches(selector: ObjectFields, labels: Mapping[str, str]) -> bool:
-    """Whether the parameters fulfil ``matchLabels`` and ``matchExpressions``; what is no selector is a Problem."""
+    """True if the parameters fulfil ``matchLabels`` and ``matchExpressions``; what is not a selector is a Problem."""
     wanted = selector.strings("matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False

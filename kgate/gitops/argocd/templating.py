@@ -41,13 +41,13 @@ class Filler:
         return value
 
     def fill_text(self, text: str, parameters: Parameters) -> str:
-        """The same for one text."""
+        """A text with its expressions filled in. Raises TemplateError."""
         if "{{" not in text:
             return text
         return _fill_go(text, parameters) if self.is_go else _fill_fast(text, parameters)
 
     def name(self, text: str, parameters: Parameters) -> str:
-        """The same for a name: where something is missing, the words of the expression take its place."""
+        """A text filled in for use as a name: an expression that cannot be filled in is replaced by its words."""
         try:
             filled = self.fill_text(text, parameters)
         except TemplateError:
@@ -63,7 +63,7 @@ _PARAMETER = re.compile(r"[A-Za-z_][\w.\[\]/-]*")
 
 
 def _fill_fast(text: str, parameters: Parameters) -> str:
-    """What is no parameter stays as it is, as in valyala/fasttemplate; unless parameters are missing."""
+    """Leaves what is not a parameter as it is, as valyala/fasttemplate does, unless parameters are missing."""
 
     parts: list[str] = []
     position = 0
@@ -78,12 +78,12 @@ def _fill_fast(text: str, parameters: Parameters) -> str:
 
 
 MAX_TEXT = 1024 * 1024
-"""Letters that one text may have when it is filled in."""
+"""Characters that one text may have when it is filled in."""
 
 
 def _joined(parts: Sequence[str]) -> str:
     if sum(map(len, parts)) > MAX_TEXT:
-        raise TemplateError(f"a text that grows beyond {MAX_TEXT:,} letters")
+        raise TemplateError(f"a text that grows beyond {MAX_TEXT:,} characters")
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Tells where Flux renders something else than the files of this repository, as the artifact of a source lacks some."""
+"""Reports where Flux renders other files than those of this repository, since the artifact of a source lacks some."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _LOCAL = re.compile(r"file://([^\s\"',}#]+)")
 def check_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroundings: Surroundings) -> None:
     """A Problem if a file of a kustomization is hidden from Flux, which then lists the manifests below its folder; a
     missing file of another kind ends the build."""
-    _tell(
-        spec, "path", chain(_strange(reference, folder, surroundings), _of_build(spec, reference, folder, surroundings))
+    _report_first(
+        spec,
+        "path",
+        chain(_mixed_sources(reference, folder, surroundings), _of_build(spec, reference, folder, surroundings)),
     )
 
 
@@ -50,7 +52,11 @@ def _of_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroun
 def check_chart(template: ObjectFields, chart: Path, surroundings: Surroundings) -> None:
     """A Problem if files of a chart are hidden from Flux."""
     reference = template.section("sourceRef")
-    _tell(template, "chart", chain(_strange(reference, chart, surroundings), _of_chart(reference, chart, surroundings)))
+    _report_first(
+        template,
+        "chart",
+        chain(_mixed_sources(reference, chart, surroundings), _of_chart(reference, chart, surroundings)),
+    )
 
 
 def _of_chart(reference: ObjectFields, chart: Path, surroundings: Surroundings) -> Iterator[str]:
@@ -70,11 +76,11 @@ def check_files(
     fields: ObjectFields, reference: ObjectFields, files: Iterable[Path], surroundings: Surroundings
 ) -> None:
     """A Problem if one of these values files is hidden from Flux."""
-    _tell(fields, "chart", _hidden(reference, files, surroundings))
+    _report_first(fields, "chart", _hidden(reference, files, surroundings))
 
 
-def _tell(fields: ObjectFields, name: str, faults: Iterable[str]) -> None:
-    """The first fault as a Problem."""
+def _report_first(fields: ObjectFields, name: str, faults: Iterable[str]) -> None:
+    """Reports the first fault as a Problem."""
     try:
         fault = next(iter(faults), None)
     except (IgnoreError, SearchError) as error:
@@ -84,15 +90,15 @@ def _tell(fields: ObjectFields, name: str, faults: Iterable[str]) -> None:
 
 
 def _hidden(reference: ObjectFields, files: Iterable[Path], surroundings: Surroundings) -> Iterator[str]:
-    """What to tell of the files that the artifact of a source does not hold."""
+    """A message for each file that the artifact of a source does not hold."""
     for file in files:
         if why := surroundings.hidden(reference, file):
             message = f"{surroundings.repository.shown(file)} is hidden from Flux by {why}"
             yield f"{message}, so that it renders something else than is judged: let Flux see it"
 
 
-def _strange(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
-    """What to tell of a source that brings in files from elsewhere, or not the whole folder."""
+def _mixed_sources(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
+    """A message for each source that includes files of another one, or not the whole folder."""
     here = surroundings.repository.shown(folder)
     for source in surroundings.sources(reference):
         sparse = [path for _, path in source.texts("sparseCheckout")]
@@ -123,7 +129,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _shows_any(folder: Path, reference: ObjectFields, surroundings: Surroundings) -> bool:
-    """Whether Flux sees any manifest below a folder."""
+    """True if Flux sees any manifest below a folder."""
     manifests = (file for file in surroundings.repository.files_below(folder) if file.name.endswith(_MANIFESTS))
     return any(not surroundings.hidden(reference, file) for file in manifests)
 

@@ -27,7 +27,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
     chart = _chart(template, surroundings) if template is not None else None
     if template is None or chart is None:
         return
-    _complain_of_renderers(spec)
+    _report_post_renderers(spec)
     name = release_name(fields)
     release = Release(
         name=name,
@@ -55,7 +55,7 @@ def release_name(fields: ObjectFields) -> str:
 
 
 def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFields | None:
-    """The mapping that says where the chart lies: in the release itself, or in the HelmChart that it refers to."""
+    """The mapping that names the chart: in the release itself, or in the HelmChart that it refers to."""
     if spec.body.get("chartRef") is None:
         if spec.body.get("chart") is None:
             spec.fault("the HelmRelease has neither spec.chart nor spec.chartRef, so it cannot be judged")
@@ -104,7 +104,7 @@ def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
         yield InlineValues(section.body, locate)
 
 
-def _complain_of_renderers(spec: ObjectFields) -> None:
+def _report_post_renderers(spec: ObjectFields) -> None:
     for renderer in spec.sections("postRenderers"):
         kustomize = renderer.section("kustomize")
         if any(value not in (None, [], {}, "") for value in kustomize.body.values()):

@@ -31,9 +31,9 @@ class IgnoreError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A pattern for the paths below a folder; ``origin`` says where it stands."""
+    """A pattern for the paths below a folder; ``place`` names the file and line, or the field, that holds it."""
 
-    origin: str
+    place: str
     folder: tuple[str, ...]
     segments: tuple[Glob | None, ...]
     texts: tuple[str, ...]
@@ -41,7 +41,7 @@ class _Pattern:
     needs_folder: bool
 
     def matches(self, path: Sequence[str]) -> bool:
-        """Whether it matches a file (gitignore/pattern.go, which differs from git)."""
+        """True if it matches a file (gitignore/pattern.go, which differs from git)."""
         start = len(self.folder)
         if len(path) <= start or tuple(path[:start]) != self.folder:
             return False
@@ -54,7 +54,7 @@ class _Pattern:
         return index is not None and not (self.needs_folder and index == len(path) - 1)
 
     def _matches_path(self, path: Sequence[str]) -> bool:
-        """Whether it matches the path or a folder above it; ``**`` ends at the first name that fits what follows."""
+        """True if it matches the path or a folder above it; ``**`` ends at the first name that fits what follows."""
         matched = skips = False
         at = 0
         for index, (text, wanted) in enumerate(zip(self.texts, self.segments, strict=True)):
@@ -90,7 +90,7 @@ class Artifact:
             raise IgnoreError(f"{FILE} files and spec.ignore hold more than {_MAX_PATTERNS:,} patterns")
         defaults = () if is_bucket else (*_VCS, *(() if own else _DEFAULTS))
         self.has_defaults = not own and not is_bucket
-        """Whether Flux' own list of what is ignored counts."""
+        """True if Flux' own list of ignored files applies."""
         self._patterns = (*reversed(own), *_parse(defaults, "the defaults of Flux", ()))
 
     def hides(self, path: Path) -> str:
@@ -102,7 +102,7 @@ class Artifact:
             raise IgnoreError(f"the patterns of {FILE} files and the files are too many")
         parts = path.relative_to(self._repository.root).parts
         found = next((pattern for pattern in self._patterns if pattern.matches(parts)), None)
-        return found.origin if found is not None and not found.brings_back else ""
+        return found.place if found is not None and not found.brings_back else ""
 
 
 def _patterns_of_files(repository: Repository, *, is_bucket: bool) -> Iterator[_Pattern]:
@@ -119,7 +119,7 @@ def _patterns_of_files(repository: Repository, *, is_bucket: bool) -> Iterator[_
         yield from _parse(text.split("\n"), path, tuple(path.split("/")[:-1]))
 
 
-def _parse(lines: Sequence[str], origin: str, folder: tuple[str, ...]) -> Iterator[_Pattern]:
+def _parse(lines: Sequence[str], place: str, folder: tuple[str, ...]) -> Iterator[_Pattern]:
     for number, line in enumerate(lines, 1):
         text = line.removesuffix("\r")
         if text.startswith("#") or not text.strip():
@@ -129,7 +129,7 @@ def _parse(lines: Sequence[str], origin: str, folder: tuple[str, ...]) -> Iterat
         text = text if text.endswith("\\ ") else text.rstrip(" ")
         needs_folder = text.endswith("/")
         texts = tuple(text.removesuffix("/").split("/"))
-        where = f"{origin}:{number}" if origin.endswith(FILE) else origin
+        where = f"{place}:{number}" if place.endswith(FILE) else place
         try:
             segments = tuple(None if "**" in one and len(texts) > 1 else path_match(one) for one in texts)
         except PatternError as error:

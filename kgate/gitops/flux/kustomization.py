@@ -1,4 +1,4 @@
-"""Translates Flux Kustomizations into what is to be built (fluxcd/pkg, kustomize/kustomize_generator.go)."""
+"""Translates Flux Kustomizations into render requests (fluxcd/pkg, kustomize/kustomize_generator.go)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
         return
     folder = spec.find(surroundings.repository, here, "path") if here else None
     if folder is not None and not folder.is_dir():
-        spec.fault(f"{spec.name('path')}: '{path}' is no folder; name the folder", "path")
+        spec.fault(f"{spec.name('path')}: '{path}' is not a folder; name the folder", "path")
     elif folder is not None:
         check_build(spec, reference, folder, surroundings)
         yield from _plan_folder(spec, folder, surroundings, requested_by)

@@ -1,4 +1,4 @@
-"""Tells where in this repository the source that a Flux object refers to leads."""
+"""Finds where in this repository the source of a Flux object is."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Surroundings:
         return next((why for artifact in self._artifacts_of(reference) if (why := artifact.hides(path))), "")
 
     def has_defaults(self, reference: ObjectFields) -> bool:
-        """Whether Flux leaves out what it does by default. Raises IgnoreError."""
+        """True if Flux leaves out what it ignores by default. Raises IgnoreError."""
         return all(artifact.has_defaults for artifact in self._artifacts_of(reference))
 
     def _artifacts_of(self, reference: ObjectFields) -> list[Artifact]:
@@ -95,24 +95,24 @@ class Surroundings:
         """Where the folder of an artifact comes from: whole folders that its generator copies."""
         name, copies = reference.text("name"), list(self._copies(reference))
         wanted = _folder(path)
-        fitting = [(to, origin) for to, origin in copies if origin and (not to or f"{wanted}/".startswith(f"{to}/"))]
+        fitting = [(to, copied) for to, copied in copies if copied and (not to or f"{wanted}/".startswith(f"{to}/"))]
         if not copies:
             return None
         if not fitting:
             message = f"what ExternalArtifact '{name}' holds at '{path}' is not clear from its ArtifactGenerator"
             reference.fault(f"{message}: copy the whole folder in one step", "name")
             return ""
-        to, origin = max(fitting)
-        return posixpath.join("./" + origin, wanted[len(to) :].lstrip("/"))
+        to, copied = max(fitting)
+        return posixpath.join("./" + copied, wanted[len(to) :].lstrip("/"))
 
     def _copies(self, reference: ObjectFields) -> Iterator[tuple[str, str]]:
         """Folders of an artifact, each with the folder of this repository that is copied there; empty if unclear."""
         for spec, artifacts in self._generators(reference):
             sources = {source.text("alias"): source for source in spec.sections("sources")}
             for copy in (copy for artifact in artifacts for copy in artifact.sections("copy")):
-                alias, _, origin = copy.text("from").removeprefix("@").partition("/")
-                is_whole = origin.endswith("/**") or origin == "**"
-                folder = origin.removesuffix("**").strip("/")
+                alias, _, path = copy.text("from").removeprefix("@").partition("/")
+                is_whole = path.endswith("/**") or path == "**"
+                folder = path.removesuffix("**").strip("/")
                 if alias in sources and self.path_here(sources[alias], folder or ".") is not None:
                     yield _folder(copy.text("to").removeprefix("@artifact")), folder or "." if is_whole else ""
 

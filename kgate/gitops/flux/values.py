@@ -67,7 +67,7 @@ def values_from(spec: ObjectFields, surroundings: Surroundings) -> Iterator[Inli
         key = reference.text("valuesKey") or "values.yaml"
         text, place = _referred(reference, kind, key, surroundings)
         if text is None or place is None:
-            _complain_of_unknown(reference, kind, name, key)
+            _report_unknown(reference, kind, name, key)
         elif reference.text("targetPath"):
             yield from _at_path(reference, text, place)
         else:
@@ -88,7 +88,7 @@ def _referred(
     return data.text(key), data.place(key)
 
 
-def _complain_of_unknown(reference: ObjectFields, kind: str, name: str, key: str) -> None:
+def _report_unknown(reference: ObjectFields, kind: str, name: str, key: str) -> None:
     message = f"the values in key '{key}' of {kind} '{name}' are unknown, as they are not among the manifests"
     if reference.flag("optional"):
         reference.note(f"{message}; they are optional, and taken as absent", "name")

@@ -299,7 +299,7 @@ TOLD = {
     ),
     "path is a file": (
         "path: charts/web/Chart.yaml\n",
-        "problem apps.yaml:9: spec.source.path: 'charts/web/Chart.yaml' is no folder; name the folder",
+        "problem apps.yaml:9: spec.source.path: 'charts/web/Chart.yaml' is not a folder; name the folder",
     ),
     "path is a number": ("path: 1\n", "problem apps.yaml:9: spec.source.path must be a string; put it in quotes"),
     "helm is text": ("path: charts/web\nhelm: x\n", "problem apps.yaml:10: spec.source.helm must be a mapping"),
@@ -326,14 +326,14 @@ TOLD = {
     "a tool that Argo CD may not see": (
         "path: both\nhelm: {releasename: x}\n",
         (
-            "problem apps.yaml:10: spec.source.helm may say nothing to Argo CD, which then takes kustomize for "
+            "problem apps.yaml:10: spec.source.helm may be empty to Argo CD, which then takes kustomize for "
             "'both': remove it, or set releaseName"
         ),
     ),
     "empty values, which are some": (
         "path: plain\nhelm: {valuesObject: {}}\n",
         (
-            "problem apps.yaml:10: spec.source.helm may say nothing to Argo CD, which then takes directory for "
+            "problem apps.yaml:10: spec.source.helm may be empty to Argo CD, which then takes directory for "
             "'plain': remove it, or set releaseName"
         ),
     ),

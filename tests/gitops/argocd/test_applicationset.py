@@ -410,7 +410,7 @@ def test_a_text_that_grows_too_long_is_not_filled_in(is_go: bool, name: str) -> 
 BOUNDS = [
     pytest.param(generators, "MAX_MADE", 10, "makes more than 10 sets of parameters", id="sets of parameters"),
     pytest.param(generators, "MAX_PARAMETERS", 3, "gives more than 3 Applications", id="pairs of a matrix"),
-    pytest.param(applicationset_module, "MAX_LENGTH", 100, "more than 100 letters of Applications", id="letters"),
+    pytest.param(applicationset_module, "MAX_LENGTH", 100, "more than 100 characters of Applications", id="characters"),
     pytest.param(repository, "MAX_ENTRIES", 3, "more than 3 files and folders", id="files"),
     pytest.param(repository, "MAX_LOOKS", 30, "more than 30 comparisons", id="comparisons"),
 ]

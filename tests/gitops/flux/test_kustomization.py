@@ -240,7 +240,7 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "path is a file": (
         (kustomization("path: overlay/patch.yaml\n", HERE),),
-        ["problem apps.yaml:6: spec.path: 'overlay/patch.yaml' is no folder; name the folder"],
+        ["problem apps.yaml:6: spec.path: 'overlay/patch.yaml' is not a folder; name the folder"],
     ),
     "no source": (
         (kustomization("path: overlay\n", "{kind: GitRepository}"),),
