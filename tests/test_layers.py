@@ -18,7 +18,7 @@ FLOW = (
     ("yamltree.nodes",),
     ("yamltree.text",),
     ("yamltree.fields",),
-    ("kubernetes.podspec", "kubernetes.pss"),
+    ("kubernetes.podspec", "kubernetes.pss", "kubernetes.selectors"),
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),
     (

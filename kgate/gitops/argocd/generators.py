@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kgate.gitops.argocd.selectors import matches
 from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.fields import ObjectFields
+from kgate.kubernetes.selectors import matches
 from kgate.model import Json
 from kgate.regexp import PatternError
 from kgate.rendering import goglob

@@ -1,21 +1,21 @@
-"""Matches the label selector of a generator against its parameters (Kubernetes, LabelSelector)."""
+"""Matches labels against a label selector (apimachinery, pkg/apis/meta/v1, LabelSelector)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kgate.gitops.fields import ObjectFields
+from kgate.yamltree.fields import Fields
 
 
-def matches(selector: ObjectFields, labels: Mapping[str, str]) -> bool:
-    """True if the parameters fulfil ``matchLabels`` and ``matchExpressions``; what is not a selector is a Problem."""
+def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
+    """True if labels fulfil ``matchLabels`` and ``matchExpressions``; what is wrong with the selector is a fault."""
     wanted = selector.strings("matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
     return all(_fulfils(expression, labels) for expression in selector.sections("matchExpressions"))
 
 
-def _fulfils(expression: ObjectFields, labels: Mapping[str, str]) -> bool:
+def _fulfils(expression: Fields, labels: Mapping[str, str]) -> bool:
     key, operator = expression.needed("key"), expression.needed("operator")
     values = {value for _, value in expression.texts("values")}
     outcomes = {
