@@ -1,4 +1,4 @@
-"""What this machine has for rendering: rows about the programs and about what holds them."""
+"""Examines what this machine has for rendering: the programs, and what confines them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSTALL_SETPRIV = "install util-linux 2.33 or newer, which holds setpriv"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is known without looking for programs: sys.platform, this Python, and what process.py can do."""
+    """What is known without searching for programs: sys.platform, this Python, and what process.py can do."""
 
     platform: str
     python_version: str
@@ -65,7 +65,7 @@ def examine(toolbox: Toolbox, machine: Machine) -> tuple[Row, ...]:
 
 
 def is_ready(rows: Sequence[Row]) -> bool:
-    """Whether nothing is missing that rendering needs."""
+    """True if nothing is missing that rendering needs."""
     return not any(row.state in FAULTS for row in rows)
 
 
@@ -124,11 +124,11 @@ def _on_linux(machine: Machine, advice: str) -> str:
 def _memory(machine: Machine) -> Row:
     match machine.memory_guard:
         case "kernel":
-            return Row("memory", "ok", note="the kernel holds renderers to their bound")
+            return Row("memory", "ok", note="the kernel enforces their limit")
         case "watched":
-            return Row("memory", "limited", note="kgate itself stops renderers that hold too much, a moment later")
+            return Row("memory", "limited", note="kgate itself stops renderers that use too much, a moment later")
         case "none":
-            return Row("memory", "limited", note="nothing bounds it here; time and output are bounded")
+            return Row("memory", "limited", note="nothing limits it here; time and output are limited")
 
 
 def render_json(rows: Sequence[Row]) -> str:
@@ -137,7 +137,7 @@ def render_json(rows: Sequence[Row]) -> str:
 
 
 def render_lines(rows: Sequence[Row]) -> list[str]:
-    """For a terminal: a line for each row, and below what has to be mended what to do."""
+    """Returns lines for a terminal: one for each row, followed by what to do if something is wrong."""
     width = max(len(row.subject) for row in rows)
     lines = []
     for row in rows:

@@ -14,7 +14,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\n": "", "\\": "\\", '"': '"'}
 
 
 class GitConfigError(ValueError):
-    """What git does not read; ``line`` counts from 1."""
+    """A text that git does not read. ``line`` counts from 1."""
 
     def __init__(self, line: int) -> None:
         super().__init__(f"line {line} is not in the syntax of git")
@@ -23,7 +23,7 @@ class GitConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value: its section and key in small letters, the name of the section as it is written, and its line."""
+    """A value: its section and key in lower case, the name of the section as it is written, and its line."""
 
     section: str
     name: str
@@ -64,9 +64,9 @@ def _match(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
 
 
 def _value(text: str, at: int, line: int) -> tuple[str, int]:
-    """The value that begins at a place, and where it ends. Raises GitConfigError."""
+    """The value that begins at an offset, and the offset of its end. Raises GitConfigError."""
     letters: list[str] = []
-    kept = 0  # letters that are no blanks at the end
+    kept = 0  # letters without the blanks at the end
     is_quoted = False
     while at < len(text) and (is_quoted or text[at] != "\n"):
         letter, at = text[at], at + 1

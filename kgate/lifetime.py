@@ -18,8 +18,8 @@ class CancelledError(Exception):
 
 
 class Lifetime:
-    """The life of one scan, which threads share. ``seconds`` is the time that it has from now on, ``end`` the
-    time.monotonic() at which that is over."""
+    """The life of one scan, shared by its threads. ``seconds`` is the time that it has, ``end`` the time.monotonic() at
+    which that is over."""
 
     def __init__(self, seconds: float = math.inf) -> None:
         self.seconds = seconds
@@ -36,7 +36,7 @@ class Lifetime:
             raise DeadlineError
 
     def cancel(self) -> None:
-        """Gives up: calls what stopped_by() was told, and has every later check() fail."""
+        """Gives up: calls what was passed to stopped_by(), and makes every later check() fail."""
         with self._lock:
             self._is_cancelled = True
             for stop in self._stops:
@@ -44,7 +44,7 @@ class Lifetime:
 
     @contextlib.contextmanager
     def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Has cancel() call ``stop`` as long as the block runs. Raises CancelledError if it came before."""
+        """Makes cancel() call ``stop`` as long as the block runs. Raises CancelledError if it was called before."""
         with self._lock:
             self._stops.add(stop)
         try:
@@ -59,7 +59,7 @@ class Lifetime:
     def cancelled_on_error(self) -> Iterator[None]:
         """Calls cancel() if its block ends with an exception, Ctrl-C among them.
 
-        It belongs inside the block of a pool, which at its end would wait for what the threads run.
+        Use it inside the block of a pool, which would otherwise wait at its end for what the threads run.
         """
         try:
             yield
@@ -69,4 +69,4 @@ class Lifetime:
 
 
 FOREVER = Lifetime()
-"""For what belongs to no scan; nobody cancels it."""
+"""For what does not belong to a scan. Nobody cancels it."""

@@ -1,4 +1,4 @@
-"""Matches patterns that others wrote, in time linear in the text; the only place that imports RE2."""
+"""Matches patterns of users in time linear in the text. The only place that imports RE2."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ MAX_PATTERN = 256 * 1024
 """Letters that a pattern may have."""
 
 _MAX_MEMORY = 16 << 20
-"""Bytes that one compiled pattern may use; RE2 slows down, but stays linear, where its cache is full."""
+"""Bytes that one compiled pattern may use. RE2 slows down if its cache is full, but stays linear."""
 
 
 class PatternError(ValueError):
-    """A pattern that is none, or that is too large."""
+    """An invalid pattern, or one that is too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Pattern:
 
 
 def compile_go(pattern: str) -> Pattern:
-    """A pattern in the syntax of Go's package regexp. Raises PatternError.
+    """Compiles a pattern in the syntax of Go's package regexp. Raises PatternError.
 
     RE2 takes ``\\C``, a single byte, which Go refuses (google/re2, doc/syntax.txt).
     """
@@ -53,13 +53,13 @@ def compile_go(pattern: str) -> Pattern:
 
 
 def decodable(text: str) -> str:
-    """A text in which a replacement character stands for each byte that is not UTF-8, as Go reads it."""
+    """Returns a text with a replacement character for each byte that is not UTF-8, as Go reads it."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _message(error: Exception) -> str:
-    told = error.args[0] if error.args else ""
-    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+    text = error.args[0] if error.args else ""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -1,4 +1,4 @@
-"""URLs of repositories: which spellings mean the same one, and how they are shown without credentials."""
+"""URLs of repositories: which spellings mean the same repository, and how to show them without credentials."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^@/]*@)?([^/]*)(.*)", re.
 
 
 def normalise_url(url: str) -> str:
-    """``host/owner/name`` of a URL, however it is spelled; ``/path`` of a local one; empty if it says nothing.
+    """Returns ``host/owner/name`` of a URL, however it is spelled; ``/path`` of a local one; empty if there is no path.
 
-    Scheme, credentials, port, ``.git`` and the case of letters do not tell repositories apart (as Argo CD has it).
+    Scheme, credentials, port, ``.git`` and the case of letters do not distinguish repositories (as in Argo CD).
     """
     url = url.strip()
     match = _SCHEME.fullmatch(url)
@@ -46,14 +46,14 @@ _RANDOM = re.compile(
 """A segment of a path that may be a token: hexadecimal, or letters of both cases with digits among them."""
 
 _TOKEN = re.compile(r"(?:gh[pousr]_|github_pat_|gl[a-z]{2,5}-|hf_|npm_|dckr_[a-z]{3}_|xox[a-z]-|eyJ)[\w.-]{8,}")
-"""Tokens that tell what they are: of GitHub, GitLab, Hugging Face, npm, Docker, Slack, and JSON Web Tokens."""
+"""Tokens with a recognisable prefix: of GitHub, GitLab, Hugging Face, npm, Docker, Slack, and JSON Web Tokens."""
 
 
 def shown_url(url: str) -> str:
-    """A URL, in whatever spelling a tool may take, without what may be secret.
+    """Returns a URL, in any spelling that a tool may accept, without what may be secret.
 
-    Scheme, host, port and path are shown, of the parameters those that are known to be harmless; never a user
-    (but the ``git@`` of SSH), and no segment of a path that looks like a token.
+    Scheme, host, port, path and harmless parameters are shown; never a user (except the ``git@`` of SSH), nor a segment
+    of a path that looks like a token.
     """
     text = "".join(letter for letter in url if letter.isprintable()).strip()
     first, *pairs = _START.split(text)
@@ -78,7 +78,7 @@ def _split(rest: str) -> tuple[str, str]:
 
 
 def _shown_bare(text: str) -> str:
-    """A repository without a scheme: as scp and kustomize have it, or a path."""
+    """A repository without a scheme: in the syntax of scp or kustomize, or a path."""
     host, _ = _split(text.removeprefix("git@").replace(":", "/"))
     if text.startswith("git@") and _SURE_HOST.fullmatch(host):
         return _shown_tail(text)
@@ -100,7 +100,7 @@ def _shown_tail(tail: str) -> str:
 
 
 def _shown_segment(segment: str) -> str:
-    """A part of a path; in that of a proxy another URL may begin, with its user."""
+    """A part of a path. In the path of a proxy, another URL may begin, with its user."""
     user, at, rest = segment.rpartition("@")
     segment = rest if at and ":" in user else segment
     return "…" if _RANDOM.fullmatch(segment) else segment
@@ -118,14 +118,15 @@ _HEADER = re.compile(
 
 
 def shown_text(text: str) -> str:
-    """A text with its URLs as ``shown_url`` has them, and without the values of headers that may be secrets."""
+    """Returns a text with its URLs as ``shown_url`` shows them, and without the values of headers that may be
+    secret."""
     text = _USER_OF_URL.sub(r"\1", text)
     text = _WORD.sub(_shown_word, _PIECE.sub(_without_user, text))
     return _TOKEN.sub("…", _HEADER.sub(r"\1\2…", text))
 
 
 def _without_user(piece: re.Match[str]) -> str:
-    """What stands between blanks, slashes and quotes, without a user before a host, as scp has it."""
+    """A piece between blanks, slashes and quotes, without a user before a host as in the syntax of scp."""
     user, at, host = piece[0].rpartition("@")
     if not at:
         user, at, host = piece[0].rpartition("%40")

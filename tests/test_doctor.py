@@ -106,7 +106,7 @@ def test_a_named_program_that_does_not_work(tmp_path: Path) -> None:
     path = script(tmp_path / "kustomize", "v5.8.1", code=1)
     result = doctor("--helm-bin", str(helm_tool().path), "--kustomize-bin", str(path), cwd=tmp_path)
     assert result.code == 1
-    assert f"✗ kustomize        broken  {path}: is no working kustomize" in result.out
+    assert f"✗ kustomize        broken  {path}: is not a working kustomize" in result.out
     assert 'pip install "kgate[kustomize]"' in result.out
 
 
@@ -199,12 +199,12 @@ MACHINES: dict[str, tuple[Machine, str, Row]] = {
     "watched memory": (
         replace(HERE, memory_guard="watched"),
         "memory",
-        Row("memory", "limited", note="kgate itself stops renderers that hold too much, a moment later"),
+        Row("memory", "limited", note="kgate itself stops renderers that use too much, a moment later"),
     ),
     "memory without bound": (
         replace(HERE, memory_guard="none"),
         "memory",
-        Row("memory", "limited", note="nothing bounds it here; time and output are bounded"),
+        Row("memory", "limited", note="nothing limits it here; time and output are limited"),
     ),
 }
 

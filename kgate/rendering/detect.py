@@ -28,7 +28,7 @@ class Chart:
     folder: Path
 
     def holds(self, path: Path) -> bool:
-        """Whether a path is one of the chart's own files, which mean nothing until rendered."""
+        """True if a path is one of the chart's own files, which mean nothing until rendered."""
         if path == self.folder or not path.is_relative_to(self.folder):
             return False
         first, *rest = path.relative_to(self.folder).parts

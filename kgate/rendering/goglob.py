@@ -25,7 +25,7 @@ class Glob:
 
 
 def bytewise(text: str) -> str:
-    """A text whose letters are the bytes of another one, in UTF-8 or as the file system has them."""
+    """Returns a text whose letters are the bytes of another one, in UTF-8 or as the file system has them."""
     if text.isascii():
         return text
     try:
@@ -36,17 +36,18 @@ def bytewise(text: str) -> str:
 
 
 def path_match(pattern: str) -> Glob:
-    """Go's path.Match: ``*`` and ``?`` stay within a folder. Raises PatternError."""
+    """Compiles a pattern of Go's path.Match: ``*`` and ``?`` stay within a folder. Raises PatternError."""
     return _compiled("".join(_go(decodable(_bounded(pattern)))))
 
 
 def doublestar(pattern: str) -> Glob:
-    """The same with ``**`` for any number of folders, and ``{a,b}`` (bmatcuk/doublestar). Raises PatternError."""
+    """Compiles a pattern of path.Match with ``**`` for any number of folders, and ``{a,b}`` (bmatcuk/doublestar).
+    Raises PatternError."""
     return _compiled("".join(_doublestar(decodable(_bounded(pattern)))))
 
 
 def pathspec(pattern: str) -> Glob:
-    """A pathspec of ``git ls-files``: ``*`` and ``?`` match slashes too, and a folder means all below it.
+    """Compiles a pathspec of ``git ls-files``: ``*`` and ``?`` match slashes too, and a folder matches all below it.
 
     Raises PatternError, also for pathspecs with "magic", which begin with a colon.
     """
@@ -68,11 +69,11 @@ def _compiled(source: str, *, is_of_bytes: bool = False) -> Glob:
 
 
 WILD = re.compile(r"[*?\[\\]")
-"""What is more than itself in a pattern of git."""
+"""Characters that do not only match themselves in a pattern of git."""
 
 
 def literal(text: str) -> str:
-    """The source of a regular expression for the text itself."""
+    """The source of a regular expression that matches just this text."""
     return "".join(letter if letter.isalnum() or letter in "_/" else f"\\x{{{ord(letter):x}}}" for letter in text)
 
 
@@ -116,13 +117,13 @@ class _Reader:
         return self.text[self.at : self.at + 1]
 
     def take(self, text: str) -> bool:
-        """True, and past it, if the text comes next."""
+        """Reads the text if it comes next, and returns whether it does."""
         found = self.text.startswith(text, self.at)
         self.at += len(text) if found else 0
         return found
 
     def next(self) -> str:
-        """The next letter, which must be there."""
+        """Reads the next letter. Raises PatternError at the end."""
         letter = self.letter
         if not letter:
             raise PatternError("syntax error in pattern")
@@ -134,7 +135,7 @@ def _go(pattern: str) -> Iterator[str]:
     """Go's path.Match and filepath.Match as a regular expression (path/match.go).
 
     Raises PatternError for a class between stars that may be a slash: Go takes the first letter that the class
-    matches, and does not try another where the next star then meets the slash.
+    matches, and does not try another if the next star then meets the slash.
     """
     reader = _Reader(pattern)
     is_behind_star = may_be_slash = False
@@ -199,7 +200,7 @@ def _doublestar(pattern: str) -> Iterator[str]:
 
 
 def _stars(reader: _Reader, *, starts_folder: bool) -> str:
-    """What follows the first star: only ``**`` that is a whole name stands for folders."""
+    """Reads what follows the first star: only ``**`` that is a whole name matches folders."""
     count = 1
     while reader.take("*"):
         count += 1
@@ -243,7 +244,7 @@ def _wildmatch(reader: _Reader, *, crosses_folders: bool) -> Iterator[str]:
 
 
 def _git_stars(reader: _Reader, begin: int, *, crosses_folders: bool) -> str:
-    """A run of stars: two or more that are a whole name stand for folders."""
+    """Reads a run of stars: two or more that are a whole name match folders."""
     while reader.take("*"):
         pass
     if crosses_folders:
@@ -279,8 +280,8 @@ def _git_member(reader: _Reader, letter: str) -> str:
 
 
 def _named_class(reader: _Reader, ranges: list[tuple[str, str]]) -> str:
-    """Adds a class such as ``[:alpha:]``, or the bracket alone if it is not closed like one; gives what a range
-    would begin with."""
+    """Adds a class such as ``[:alpha:]``, or only the bracket if it is not closed like one. Returns what a range would
+    begin with."""
     end = reader.text.find("]", reader.at)
     if end < 0:
         raise PatternError("syntax error in pattern")

@@ -8,6 +8,6 @@ _FOLDED = str.maketrans(string.ascii_uppercase + "\u017f\u212a", string.ascii_lo
 
 
 def folded(key: str) -> str:
-    """A key in the form in which those are equal that encoding/json takes for the same ASCII name (fold.go): letters
-    in lower case, and with ``s`` and ``k`` for the long s and the Kelvin sign."""
+    """Returns a key such that keys are equal if encoding/json takes them for the same ASCII name (fold.go): in lower
+    case, with ``s`` and ``k`` for the long s and the Kelvin sign."""
     return key.translate(_FOLDED)

@@ -12,7 +12,7 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def json_text(content: Json, indent: int | None = None) -> str:
-    """A value as JSON that is YAML too: that has no pairs of surrogates, and takes only printable characters.
+    """Returns a value as JSON that is YAML too: without pairs of surrogates, and only with printable characters.
 
     Half of a pair becomes a replacement character, as for Go (encoding/json).
     """

@@ -1,4 +1,4 @@
-"""The only place that starts a subprocess: no shell, no network, few files, bounds on time, memory and output."""
+"""The only place that starts a subprocess: no shell, no network, few files, limits on time, memory and output."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Limits:
 class Outcome:
     """How a process ended.
 
-    ``exceeded`` says in words which bound stopped it ("ran longer than 60 seconds"), for the caller to name the
-    program before it and the flag after it; ``bound`` is that bound, by the name in Limits if it can be raised.
-    Both are empty if it ended by itself.
+    ``exceeded`` says in words which limit stopped it ("ran longer than 60 seconds"): the caller adds the program before
+    it and the flag after it. ``bound`` is the name of that limit, as in Limits if it can be raised. Both are empty if
+    the process ended on its own.
     """
 
     code: int
@@ -81,11 +81,11 @@ def run(
 ) -> Outcome:
     """Runs a program, named by its path, in a private folder. Raises OSError if it cannot be started.
 
-    It gets an environment without anything of the caller's, an empty home in that folder that is gone afterwards, an
-    empty PATH (so neither git nor plugins), no standard input, and a dead proxy. Where the system allows it, it gets
-    no network, reads nothing but the folder, itself, the system's libraries and its ``reach``, changes nothing but
-    its home and what ``reach`` says, and dies with kgate. A file that is no program may end with code 126 or 127
-    instead of OSError. Raises CancelledError and DeadlineError.
+    It gets none of the caller's environment, an empty home in that folder that is removed afterwards, an empty PATH (so
+    neither git nor plugins), no standard input, and a dead proxy. If the system allows it, it gets no network, reads
+    only the folder, itself, the system's libraries and its ``reach``, changes only its home and what ``reach`` allows,
+    and dies with kgate. A file that is not a program may end with code 126 or 127 instead of OSError. Raises
+    CancelledError and DeadlineError.
     """
     limits.lifetime.check()
     program = Path(os.path.join(folder, command[0]))
@@ -110,7 +110,7 @@ def run(
 
 
 def memory_guard() -> Literal["kernel", "watched", "none"]:
-    """Who holds a process to its memory: the kernel, kgate by looking at it now and then, or nobody."""
+    """Who enforces the memory limit of a process: the kernel, kgate by looking at it now and then, or nobody."""
     if sys.platform == "linux":
         import resource
 
@@ -121,7 +121,7 @@ def memory_guard() -> Literal["kernel", "watched", "none"]:
 
 
 def _check(program: Path) -> None:
-    """Raises OSError for what is not an executable file, which behind setpriv would only be an exit code."""
+    """Raises OSError for what is not an executable file. With setpriv before it, that would only be an exit code."""
     if not program.is_file():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(program))
     if not os.access(program, os.X_OK):
@@ -129,7 +129,7 @@ def _check(program: Path) -> None:
 
 
 def _environment(home: str, with_network: bool) -> dict[str, str]:
-    """Homes are an empty folder and never the one that is rendered: helm would load plugins from there, and kubectl
+    """The home is an empty folder and never the one that is rendered: helm would load plugins from there, and kubectl
     the defaults of its flags (.kube/kuberc)."""
     names = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     helm = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS")
@@ -149,7 +149,8 @@ _NETWORK_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", 
 
 @cache
 def death_signal() -> tuple[str, ...]:
-    """The command to put before a program, so that it is killed with what started it; empty if there is none."""
+    """The command to put before a program, so that it is killed together with what started it; empty if there is
+    none."""
     program = shutil.which("setpriv", path=_SYSTEM_PATH) if sys.platform == "linux" else None
     true = shutil.which("true", path=_SYSTEM_PATH)
     if program is None or true is None:
@@ -164,7 +165,7 @@ def death_signal() -> tuple[str, ...]:
 def _start(
     command: Sequence[str | os.PathLike[str]], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A process in a group of its own. Raises OSError."""
+    """Starts a process in a group of its own. Raises OSError."""
     try:
         return subprocess.Popen(
             command,
@@ -184,7 +185,7 @@ def _start(
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Leaves nothing of the process's group behind.
 
-    Only what leaves the group by a session of its own escapes; helm and kubectl, which find no program, start none.
+    Only what starts a session of its own escapes; helm and kubectl cannot, as they find no program to start.
     """
     try:
         yield
@@ -194,7 +195,7 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kills a process and what it started, as long as its number is its own: until it has been waited for."""
+    """Kills a process and what it started, unless it has been waited for: its number may belong to another one then."""
     if process.returncode is not None:
         return
     if sys.platform == "win32":
@@ -206,7 +207,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended; on Linux it stays a zombie, so that its group can still be named and killed."""
+    """True if a process has ended. On Linux it stays a zombie, so that its group can still be named and killed."""
     if sys.platform == "linux":
         state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         has_ended = state is not None
@@ -219,12 +220,12 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _limit(pid: int, limits: Limits) -> bool:
-    """Sets what the kernel enforces: memory, processor time, size of files, no core dumps. True if it bounds memory.
+    """Sets what the kernel enforces: memory, processor time, size of files, no core dumps. True if it limits memory.
 
-    Set from outside after the start: a preexec_fn may deadlock where there are threads, and what a program takes in
-    the microseconds before counts against the bound all the same; only a child started then would escape it.
-    RLIMIT_AS would kill Go at its start. RLIMIT_NPROC counts all threads of the user, so it would make renders fail
-    for what else runs. Wall time ends before RLIMIT_CPU, which is there for the case that kgate itself is killed.
+    This is done from outside after the start, as a preexec_fn may deadlock if there are threads. What a program
+    allocates in the microseconds before counts as well; only a child that is started in them would escape. RLIMIT_AS
+    would kill Go at its start. RLIMIT_NPROC counts all threads of the user, so renderings would fail because of other
+    programs. Wall time ends before RLIMIT_CPU, which only matters if kgate itself is killed.
     """
     if sys.platform != "linux":
         return False
@@ -246,7 +247,7 @@ def _limit(pid: int, limits: Limits) -> bool:
 
 
 class _Pipes:
-    """The readers of what a process prints, which close its pipes however the run ends."""
+    """The readers of what a process prints. They close its pipes however the run ends."""
 
     def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
         assert process.stdout is not None
@@ -256,7 +257,7 @@ class _Pipes:
 
 
 def _watch(process: subprocess.Popen[bytes], pipes: _Pipes, limits: Limits) -> Outcome:
-    """Waits until the process ends or meets a bound; then nothing of its group is left."""
+    """Waits until the process ends or exceeds a limit, and kills what is left of its group."""
     end = min(time.monotonic() + limits.seconds, limits.lifetime.end)
     output, errors = pipes.output, pipes.errors
     watchdog = None if _limit(process.pid, limits) else _Watchdog(process.pid, limits.memory)
@@ -287,11 +288,11 @@ _OUT_OF_MEMORY = re.compile(
     rb"|.*std::bad_alloc)",
     re.MULTILINE,
 )
-"""What Go (which then ends with 2), Rust and C++ (which abort) say when they get no more memory."""
+"""What Go (which then exits with 2), Rust and C++ (which abort) print if they get no more memory."""
 
 
 def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:
-    """The bound that a process met without being stopped by the watch."""
+    """The limit that the process hit on its own, if any."""
     if output.is_full:
         return "output"
     if code not in (0, 1) and _OUT_OF_MEMORY.search(errors.data):  # with 1 it is a message that a template chose
@@ -308,7 +309,7 @@ def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:
 
 
 def _sentence(bound: Bound, limits: Limits) -> str:
-    """What is to be said of a bound, after the name of the program."""
+    """How a message describes an exceeded limit, after the name of the program."""
     return {
         "": "",
         "seconds": f"ran longer than {limits.seconds:g} seconds",
@@ -325,9 +326,9 @@ def _size(count: int) -> str:
 
 
 class _Reader(threading.Thread):
-    """Reads a pipe to its end and closes it; kills the process that fills it beyond its bound.
+    """Reads a pipe to its end and closes it. Kills the process if that prints more than allowed.
 
-    It alone closes the pipe: closed by another thread while it reads, the number could be another file's by then.
+    No other thread closes the pipe: if one did during a read, the file descriptor might belong to another file by then.
     """
 
     def __init__(self, stream: IO[bytes], limit: int, process: subprocess.Popen[bytes]) -> None:
@@ -340,7 +341,7 @@ class _Reader(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Reads until all who could write are gone, or the bound is met."""
+        """Reads until nobody can write any more, or the limit is reached."""
         with self._stream, contextlib.suppress(OSError):
             while piece := os.read(self._stream.fileno(), _PIECE):
                 self.data += piece
@@ -352,7 +353,7 @@ class _Reader(threading.Thread):
 
 
 class _Watchdog:
-    """Looks now and then how much memory a process holds, where the kernel does not bound it."""
+    """Looks now and then how much memory a process holds, if the kernel does not limit it."""
 
     def __init__(self, pid: int, limit: int) -> None:
         self._pid = pid
@@ -360,7 +361,7 @@ class _Watchdog:
         self._next = 0.0
 
     def is_exceeded(self) -> bool:
-        """Whether the process held too much when it was last looked at."""
+        """True if the process held too much when it was last looked at."""
         now = time.monotonic()
         if now < self._next:
             return False
@@ -369,7 +370,7 @@ class _Watchdog:
 
 
 def _resident_bytes(pid: int) -> int:
-    """The memory that a process holds, as ps tells it; 0 if it does not."""
+    """The memory that a process holds according to ps, in bytes; 0 if that is unknown."""
     with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
         command = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
         done = subprocess.run(command, capture_output=True, timeout=2, check=False, env={})

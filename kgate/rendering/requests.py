@@ -1,4 +1,4 @@
-"""What every kind of source tells the scan about something to render, and what a rendering gets to work with."""
+"""Requests: what the scan needs to know about something to render, and what a rendering gets to work with."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ SYSTEM = tuple(
     Path(path)
     for path in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/nix/store", "/run/systemd/resolve")
 )
-"""What programs need that the user lets into the network: git, its helpers, certificates, the name service."""
+"""What programs need if the user allows them the network: git, its helpers, certificates, the name service."""
 
 
 @contextlib.contextmanager
@@ -168,7 +168,7 @@ _MAKE_DEVICES = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _READ = _READ_FILE | _READ_DIR
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""The rights that each version of Landlock can take away; the newest known holds for later ones."""
+"""The rights that each version of Landlock can take away. Later versions are treated as the newest known one."""
 
 _SCOPES = 0b11
 """Abstract Unix sockets and signals to processes outside (version 6)."""
@@ -200,7 +200,7 @@ def _restrict_files(reach: Reach) -> None:
 
 
 def _rules(reach: Reach) -> Iterator[tuple[str | Path, int]]:
-    """Paths, and the rights that hold for them and below them."""
+    """Paths, and the rights that apply to them and to all below them."""
     yield from ((path, _READ) for path in (*_LIBRARIES, *_FILES_OF_THE_SYSTEM))
     yield from ((path, _READ | _EXECUTE) for path in _LOADERS)
     yield os.devnull, _READ_FILE | _WRITE_FILE
@@ -211,7 +211,7 @@ def _rules(reach: Reach) -> Iterator[tuple[str | Path, int]]:
 
 
 def _interpreter(program: Path) -> str:
-    """The program that runs a script, as its first line names it; empty if it is no script."""
+    """The program that runs a script, as its first line names it; empty if it is not a script."""
     try:
         with program.open("rb") as stream:
             line = stream.readline(256)
@@ -222,7 +222,7 @@ def _interpreter(program: Path) -> str:
 
 
 def _allow(ruleset: int, path: str | Path, rights: int) -> None:
-    """Adds a rule for what is there; what is not there cannot be touched anyway."""
+    """Adds a rule for a path that exists; a missing one cannot be touched anyway."""
     if sys.platform != "linux":
         return
     try:
@@ -249,7 +249,7 @@ _X32_BIT = 0x40000000
 
 
 def refusing(calls: Sequence[int]) -> bytes:
-    """A seccomp filter by which these system calls, and all of other architectures, end with EACCES."""
+    """A seccomp filter that makes these system calls, and all of other architectures, fail with EACCES."""
     machine = _MACHINES[platform.machine()]
     checks = [(_JUMP_AT_LEAST, _X32_BIT), *((_JUMP_EQUAL, call) for call in calls)]
     lines = [(_LOAD, 0, 0, 4), (_JUMP_EQUAL, 1, 0, machine.audit), (_RETURN, 0, 0, _REFUSE), (_LOAD, 0, 0, 0)]
@@ -267,5 +267,5 @@ def install_filter(program: bytes) -> None:
 
 
 def _refuse_sockets() -> None:
-    """Also refuses io_uring, by which a program can open sockets without a call of socket(2)."""
+    """Refuses socket(2), and io_uring, which can open sockets without it."""
     install_filter(refusing((_MACHINES[platform.machine()].socket, _IO_URING_SETUP)))

@@ -1,4 +1,4 @@
-"""Private folders below the system's temporary folder; what a killed run left there, the next one removes."""
+"""Private folders below the system's temporary folder. The next run removes what a killed one left there."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NEW_SECONDS = 3600
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new, empty folder that only this user can enter, and that is gone after the block.
+    """Yields a new, empty folder that only this user can enter, and removes it after the block.
 
-    It is locked for as long as this process lives, by which remove_stale() knows that it is in use.
+    It is locked as long as this process lives, which tells remove_stale() that it is in use.
     """
     top = Path(os.path.realpath(tempfile.gettempdir()))
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=top))
     lock = _lock(new)
     folder = top / f"{_PREFIX}{secrets.token_hex(6)}"
     try:
-        new.rename(folder)  # locked before it has the name by which others look for it
+        new.rename(folder)  # locked before it gets the name that others look for
         yield folder
     finally:
         _remove(folder)
@@ -38,7 +38,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def remove_stale() -> None:
-    """Removes the folders of runs of this user that were killed; nothing where the system has no such locks."""
+    """Removes the folders of runs of this user that were killed. Does nothing if the system has no such locks."""
     top = os.path.realpath(tempfile.gettempdir())
     with contextlib.suppress(OSError), os.scandir(top) as entries:
         for entry in entries:
@@ -66,7 +66,8 @@ def _remove_if_unlocked(folder: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    """The descriptor that holds the lock of a folder; None if another process has it, or there are no such locks."""
+    """Locks a folder and returns the descriptor that holds the lock; None if another process has it, or there are no
+    such locks."""
     if sys.platform == "win32":
         return None
     import fcntl
@@ -91,7 +92,7 @@ def _remove(folder: Path) -> None:
 
 
 def _make_writable(folder: Path) -> None:
-    """Folders in which a renderer forbade itself to write can be emptied again."""
+    """Makes folders writable again that a renderer made read-only."""
     os.chmod(folder, stat.S_IRWXU)
     for path, names, _ in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""Finds the programs that render: helm, and kustomize or kubectl, which holds it."""
+"""Finds the programs that render: helm, and kustomize or kubectl, which includes it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Tool:
 
     @property
     def minor(self) -> tuple[int, int]:
-        """Major and minor version; (0, 0) if it does not tell."""
+        """Major and minor version; (0, 0) if they are unknown."""
         match = _VERSION.search(self.version)
         return (int(match[1]), int(match[2])) if match else (0, 0)
 
@@ -74,9 +74,9 @@ class FoundTools:
 class Toolbox:
     """The programs of this machine, each looked for when it is first needed.
 
-    What the user names wins; then PATH, then the folder of this Python (pip puts kubectl there). What a pull request
-    may have put there, in the repository or at the scanned paths, is not run unless the user names it by a path;
-    ``refused`` holds what was passed over for that.
+    What the user names wins, then PATH, then the folder of this Python (pip puts kubectl there). A program that a pull
+    request may have added, in the repository or at the scanned paths, is not run unless the user names its path;
+    ``refused`` holds those that were passed over for this reason.
     """
 
     def __init__(self, root: Path, given: Mapping[str, str | None] | None = None, scanned: Iterable[Path] = ()) -> None:
@@ -91,7 +91,7 @@ class Toolbox:
 
     @cached_property
     def kustomize(self) -> Tool | None:
-        """kustomize, or a kubectl, which holds it; None if there is neither."""
+        """kustomize, or a kubectl, which includes it; None if there is neither."""
         names = ("kustomize", "kubectl")
         named = next((name for name in names if self._given.get(name)), None)
         return self._find(named) if named else self._find("kustomize") or self._find("kubectl")
@@ -111,7 +111,7 @@ class Toolbox:
             if version is not None:
                 return Tool(name, candidate, version)
             if given:
-                raise ConfigError(f"{given}: is no working {name}; try it with: {given} version")
+                raise ConfigError(f"{given}: is not a working {name}; try it with: {given} version")
         return None
 
     def _named(self, given: str, name: str) -> Path:
@@ -128,8 +128,8 @@ class Toolbox:
         raise ConfigError(f"{given}: no such program; name the executable of {name}")
 
     def _candidates(self, file: str, name: str) -> Iterator[Path]:
-        """Executables of that file name which no pull request can have put there. Relative folders of PATH mean
-        another one in every folder, and are left out."""
+        """Executables with that file name that no pull request can have added. Relative folders of PATH are left out,
+        as they depend on the working folder."""
         folders = [*os.get_exec_path(), os.fspath(Path(sys.executable).parent)]
         for folder in dict.fromkeys(filter(os.path.isabs, folders)):
             for path in _executables(Path(os.path.abspath(folder)), file):
@@ -139,15 +139,15 @@ class Toolbox:
                     yield path
 
     def _is_untrusted(self, path: Path) -> bool:
-        """Whether a program, or a link on the way to it, lies where a pull request may have put it; but not beside
-        this Python, which lies there itself."""
+        """True if a program, or a link on the way to it, lies where a pull request may have added it; but not next to
+        this Python, if that lies there itself."""
         own = Path(os.path.realpath(Path(sys.executable).parent))
         is_own = own.is_relative_to(os.path.realpath(sys.prefix))
         return any(self._untrusted.hold(place) and not (is_own and place.parent == own) for place in _places(path))
 
 
 def _executables(folder: Path, file: str) -> Iterator[Path]:
-    """The executables that a folder holds by that name; on Windows with the endings of programs."""
+    """The executables with that name in a folder; on Windows also with the extensions of programs."""
     endings = os.environ.get("PATHEXT", ".COM;.EXE;.BAT;.CMD").split(";") if os.name == "nt" else ()
     for ending in ("", *endings):
         path = folder / f"{file}{ending}"
@@ -156,7 +156,7 @@ def _executables(folder: Path, file: str) -> Iterator[Path]:
 
 
 def _places(path: Path) -> Iterator[Path]:
-    """Where a program lies, and every link that leads to it."""
+    """The path of a program, and of every link that leads to it."""
     for _ in range(_MOST_LINKS):
         place = Path(os.path.realpath(path.parent)) / path.name
         yield place
@@ -169,7 +169,7 @@ _MOST_LINKS = 40
 
 
 def _ask_version(name: str, path: Path) -> str | None:
-    """The version that a program gives of itself, or None if it does not run."""
+    """The version that a program reports, or None if it does not run."""
     with scratch.private_folder() as folder:
         try:
             outcome = process.run([path, *_VERSION_COMMANDS[name]], folder, process.Limits(seconds=20))

@@ -20,7 +20,7 @@ MAX_COPIED_FOLDERS = 4_000
 
 
 class CopyError(Exception):
-    """Something that must not or cannot be copied; ``path`` is where it lies, the text a statement about it."""
+    """Something that must not or cannot be copied. ``path`` is its path, and the text says what is wrong with it."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class CopyError(Exception):
 
 
 class Workspace:
-    """A folder of this scan alone, below the system's temporary folder, between ``with`` and its end."""
+    """A folder of one scan, below the system's temporary folder. It exists inside the ``with`` block."""
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
@@ -47,22 +47,22 @@ class Workspace:
         self._stack.__exit__(kind, error, trace)
 
     def folder(self) -> Path:
-        """A new, empty folder."""
+        """Makes a new, empty folder."""
         path = self._folder / str(next(self._count))
         path.mkdir()
         return path
 
     def copy(self, source: Path, target: Path) -> None:
-        """Copies a file or a folder of the repository, without ``.git``; the copies can be written.
+        """Copies a file or a folder of the repository, without ``.git``; the copies are writable.
 
-        What links inside the repository lead to is copied in their place. Raises CopyError for what leaves it, for
-        anything else than files and folders, for what cannot be read, and beyond the MAX_COPIED_ numbers.
+        A link inside the repository is replaced by a copy of its target. Raises CopyError for what leads out of the
+        repository, is neither a file nor a folder, or cannot be read, and beyond the MAX_COPIED_ numbers.
         """
         _Copy(self.repository).take(source, target)
 
 
 class _Copy:
-    """One copy and what it may still hold."""
+    """One copy, and how much was copied."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -112,11 +112,11 @@ class _Copy:
     def _departure(self, source: Path) -> str:
         lies = Path(os.path.realpath(source.parent)) / source.name
         if os.path.islink(source) and lies.is_relative_to(self._repository.root):
-            return "leads out of the repository by a symbolic link, which is not followed"
+            return "leads out of the repository through a symbolic link, which is not followed"
         return "lies outside the repository"
 
     def _refuse_too_much(self, source: Path) -> None:
-        """Raises CopyError beyond a bound; on folders too, for links can multiply them without end."""
+        """Raises CopyError beyond a limit. Folders are limited too, as links can multiply them without end."""
         for held, bound, words in (
             (self._bytes, MAX_COPIED_BYTES, f"{MAX_COPIED_BYTES >> 20} MiB of files"),
             (self._files, MAX_COPIED_FILES, f"{MAX_COPIED_FILES:,} files"),
@@ -128,5 +128,5 @@ class _Copy:
 
 def _circle(source: Path) -> str:
     if os.path.islink(source):
-        return "leads by a symbolic link to a folder that holds it"
-    return "holds a symbolic link by which it is reached again"
+        return "is a symbolic link to a folder that contains it"
+    return "is reached again through a symbolic link in it"

@@ -1,4 +1,4 @@
-"""Finds and reads the plain manifests of a repository, and names what is not plain."""
+"""Finds the plain manifests, the charts and the kustomizations of a repository, and reads the manifests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kgate.rendering.kustomize.kustomization import Kustomization
 
 EXTENSIONS = (".yaml", ".yml", ".json")
-"""What a folder is searched for; a file that is named itself is read whatever it is called."""
+"""The files that are read in a folder. A file on the command line is read whatever its name is."""
 
 _ALWAYS_SKIPPED = (".git",)
 
@@ -35,9 +35,9 @@ class SourceFile:
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, and what could
-    not be taken. ``starts`` are the real paths of the walk, ``touched`` holds folders of kustomizations above them
-    that use files of the walk."""
+    """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, and problems.
+    ``starts`` are the real paths that it started at, ``touched`` holds folders of kustomizations above them that use
+    files of the walk."""
 
     starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
@@ -48,7 +48,8 @@ class Listing:
 
 
 def list_files(paths: Sequence[Path], repository: Repository, lifetime: Lifetime = FOREVER) -> Listing:
-    """Every plain manifest at or below the paths, each once, whatever way leads to it. Raises DeadlineError."""
+    """Lists every plain manifest at or below the paths, each once, even if several paths lead to it. Raises
+    DeadlineError."""
     walk = _Walk(repository, lifetime)
     for path in paths:
         try:
@@ -56,25 +57,25 @@ def list_files(paths: Sequence[Path], repository: Repository, lifetime: Lifetime
         except OSError as error:
             shown = shown_bytes(os.fspath(path))
             walk.listing.problems.add(
-                Problem(shown, None, f"cannot be read: {error.strerror}; mend or leave out this path")
+                Problem(shown, None, f"cannot be read: {error.strerror}; fix this path or leave it out")
             )
     return walk.finish()
 
 
 def find_kustomizations(repository: Repository) -> dict[Path, Kustomization]:
-    """Every kustomization of a repository by its folder."""
+    """Returns every kustomization of a repository by its folder."""
     walk = _Walk(repository)
     walk.start(repository.root)
     return walk.listing.kustomizations
 
 
 def read_file(file: SourceFile, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
-    """What a file holds, one object at a time; one that cannot be read is a Problem."""
+    """Yields what a file holds, one object at a time; a file that cannot be read is a Problem."""
     try:
         with file.path.open("rb") as stream:
             data = stream.read(manifest.MAX_FILE_BYTES + 1)
     except OSError as error:
-        message = f"cannot be read: {error.strerror}; mend its permissions or list it in .kgateignore"
+        message = f"cannot be read: {error.strerror}; fix its permissions, or list it in .kgateignore"
         yield Batch(problems=(Problem(file.shown, None, message),), files=1)
         return
     yield from manifest.stream(file.shown, data, asked_kinds)
@@ -93,7 +94,7 @@ class _Walk:
         self._faulty: list[Path] = []
 
     def start(self, path: Path) -> None:
-        """Takes a path of the command line, ignored or not."""
+        """Adds a path of the command line, even if an ignore file leaves it out."""
         if path.is_fifo():
             self.listing.files[path] = SourceFile(path, path.as_posix())
             return
@@ -103,7 +104,7 @@ class _Walk:
             self._problem(shown, "no such file or folder; check the spelling")
             return
         self.listing.starts.append(real)
-        inside = self._surroundings(real)
+        inside = self._find_owners(real)
         if real.is_dir():
             self._folder(real, inside)
         elif real.suffix == ".tgz":
@@ -124,7 +125,7 @@ class _Walk:
                 listing.touched.add(folder)
         return listing
 
-    def _surroundings(self, path: Path) -> detect.Chart | None:
+    def _find_owners(self, path: Path) -> detect.Chart | None:
         """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
         for folder in self._repository.above(path):
             own = self._kustomization(folder, _names(folder))
@@ -136,7 +137,7 @@ class _Walk:
         return chart
 
     def _chart_above(self, path: Path) -> detect.Chart | None:
-        """The nearest chart in the folders above a path that is no part of another one."""
+        """The nearest chart in the folders above a path that is not a part of another one."""
         chart = None
         for folder in self._repository.above(path):
             if chart is None or not chart.holds(folder):
@@ -144,7 +145,7 @@ class _Walk:
         return chart
 
     def _folder(self, start: Path, chart: detect.Chart | None) -> None:
-        """Everything below a folder, in sorted order, without recursion."""
+        """Walks through everything below a folder, in sorted order, without recursion."""
         pending = [(start, chart)]
         while pending:
             self._lifetime.check()
@@ -157,12 +158,12 @@ class _Walk:
             except OSError as error:
                 self._problem(self._repository.shown(folder), f"cannot be listed: {error.strerror}")
                 continue
-            chart = self._note_templates(folder, [entry.name for entry in entries], chart)
+            chart = self._add_templates(folder, [entry.name for entry in entries], chart)
             below = [self._entry(entry, chart) for entry in entries]
             pending += [(path, chart) for path in reversed(below) if path is not None]
 
-    def _note_templates(self, folder: Path, names: list[str], chart: detect.Chart | None) -> detect.Chart | None:
-        """Takes the chart and the kustomization of a folder; gives the chart that its members belong to."""
+    def _add_templates(self, folder: Path, names: list[str], chart: detect.Chart | None) -> detect.Chart | None:
+        """Adds the chart and the kustomization of a folder. Returns the chart that its members belong to."""
         if chart is None or not chart.holds(folder):
             own = detect.find_chart(folder, names)
             if own is not None:
@@ -174,7 +175,8 @@ class _Walk:
         return chart
 
     def _kustomization(self, folder: Path, names: list[str]) -> Kustomization | None:
-        """The kustomization of a folder, if there is one; a faulty one is a problem, Flux's object no such file."""
+        """The kustomization of a folder, or None. A faulty one is a problem; Flux's object of that name does not
+        count."""
         if detect.kustomization_name(names) is None:
             return None
         from kgate.rendering.kustomize import kustomization
@@ -189,7 +191,7 @@ class _Walk:
         return None if is_flux else found
 
     def _entry(self, entry: os.DirEntry[str], chart: detect.Chart | None) -> Path | None:
-        """Takes a file; gives back a folder that is to be walked."""
+        """Adds a file. Returns the path if it is a folder to walk through."""
         path = Path(entry.path)
         is_dir = path.is_dir()
         if entry.name in _ALWAYS_SKIPPED or not (is_dir or entry.name.lower().endswith(EXTENSIONS)):

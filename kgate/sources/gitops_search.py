@@ -1,4 +1,4 @@
-"""Tells quickly which texts may hold objects of Argo CD or Flux, which say what is deployed."""
+"""Finds quickly which texts may hold objects of Argo CD or Flux, which say what is deployed."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def _is_gitops_group(api_version: str) -> bool:
 
 
 def holds_deployment(text: str) -> bool:
-    """Whether a text may hold an object of Argo CD or Flux that deploys something."""
+    """True if a text may hold an object of Argo CD or Flux that deploys something."""
     if spelling.may_hold(text, _FLUX):
         return True
     return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
 
 
 def peek(path: Path) -> str:
-    """The text of a file, or none if it is not a readable regular file of bounded size."""
+    """The text of a file; empty if it is not a regular file, cannot be read, or is too large."""
     try:
         return decode(read_bytes(path, manifest.MAX_FILE_BYTES))
     except (OSError, UnicodeDecodeError):

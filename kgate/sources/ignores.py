@@ -1,4 +1,4 @@
-"""Which paths .gitignore and .kgateignore files leave out, by the rules of git (dir.c)."""
+"""Decides which paths .gitignore and .kgateignore files leave out, by the rules of git (dir.c)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from kgate.rendering.goglob import WILD, bytewise, literal, wildmatch
 from kgate.repository import Repository
 
 FILES = (".gitignore", ".kgateignore")
-"""Both have git's syntax and reach; the second is asked first."""
+"""Both have git's syntax and scope; the second takes precedence."""
 
 MAX_BYTES = 64 * 1024
-"""Bytes of one ignore file. Each path is matched in time linear in them, at most some 0.2 s."""
+"""Bytes of one ignore file. Matching a path takes time linear in them, at most about 0.2 s."""
 
 MAX_TOTAL = 1024 * 1024
-"""Bytes of all ignore files of a repository together; compiled they take up to 160 times as much."""
+"""Bytes of all ignore files of a repository together; compiled they take up to 160 times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A pattern of an ignore file: what it matches as a regular expression, and what for."""
+    """A pattern of an ignore file as a regular expression, and what it does with what it matches."""
 
     source: str
     leaves_out: bool
@@ -32,7 +32,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Lines that follow each other and all leave out what they match, or all take it back."""
+    """Consecutive lines that all leave out what they match, or that all include it again."""
 
     pattern: Pattern
     leaves_out: bool
@@ -46,16 +46,17 @@ class IgnoreFile:
     for_folders: tuple[_Run, ...]
 
     def opinion(self, path: str, is_dir: bool) -> bool | None:
-        """Whether a path below the folder of the file is left out, by the last line that matches; None if none does."""
+        """True if the last line that matches a path below the folder of the file leaves it out; None if no line
+        matches."""
         name = bytewise(path)
         runs = self.for_folders if is_dir else self.for_files
         return next((run.leaves_out for run in runs if run.pattern.fullmatch(name)), None)
 
 
 class Ignores:
-    """The ignore files of a repository, each read when a path below it is first asked about.
+    """The ignore files of a repository, each read when the first path below it is checked.
 
-    ``faults`` holds those that are too large to be followed, with what is wrong: they leave nothing out.
+    ``faults`` holds those that are too large, with what is wrong: they leave nothing out.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -66,9 +67,9 @@ class Ignores:
         self._chains: dict[Path, tuple[tuple[Path, IgnoreFile], ...]] = {}
 
     def covers(self, path: Path, is_dir: bool) -> bool:
-        """Whether a path below the root is left out; the nearest ignore file with an opinion decides.
+        """True if a path below the root is left out. The nearest ignore file with a matching line decides.
 
-        The caller asks about folders before their members, as git does.
+        The caller checks folders before their members, as git does.
         """
         for folder, file in self._above(path.parent):
             opinion = file.opinion(path.relative_to(folder).as_posix(), is_dir)
@@ -99,7 +100,7 @@ class Ignores:
                 continue
             self._total += len(data)
             if self._total > MAX_TOTAL:
-                self.faults[folder / name] = f"with those before it larger than {MAX_TOTAL // 1024:,} KiB"
+                self.faults[folder / name] = f"larger than {MAX_TOTAL // 1024:,} KiB together with those before it"
                 continue
             try:
                 yield parse(data)
@@ -108,7 +109,7 @@ class Ignores:
 
 
 def parse(data: bytes) -> IgnoreFile:
-    """The ignore file that some bytes are. Raises PatternError if it is too large."""
+    """Parses an ignore file. Raises PatternError if it is too large."""
     if len(data) > MAX_BYTES:
         raise PatternError(f"larger than {MAX_BYTES // 1024} KiB")
     text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
@@ -117,13 +118,13 @@ def parse(data: bytes) -> IgnoreFile:
 
 
 def _runs(lines: Iterable[_Line]) -> Iterator[_Run]:
-    """The lines in runs, the last run first: what it says counts."""
+    """The lines in runs, the last run first, as that takes precedence."""
     for leaves_out, run in groupby(reversed(list(lines)), key=lambda line: line.leaves_out):
         yield _Run(compile_go("(?s:" + "|".join(line.source for line in run) + ")"), leaves_out)
 
 
 def _line(text: str) -> _Line | None:
-    """The pattern of a line, whose letters are bytes; None if it holds none."""
+    """The pattern of a line, whose letters are bytes; None if it has none."""
     text = text.removesuffix("\r").partition("\0")[0]
     if text.startswith("#"):
         return None
@@ -139,14 +140,14 @@ def _line(text: str) -> _Line | None:
 
 
 def _path(pattern: str) -> str:
-    """A pattern with a slash. Git compares what stands before the first wildcard by itself, and so takes the rest
-    for a whole pattern: ``a**/b`` matches ``ax/b``."""
+    """The regular expression of a pattern with a slash. Git compares what comes before the first wildcard separately,
+    and so takes the rest for a whole pattern: ``a**/b`` matches ``ax/b``."""
     start = len(WILD.split(pattern, maxsplit=1)[0])
     return literal(pattern[:start]) + wildmatch(pattern[start:])
 
 
 def _without_blanks(line: str) -> str:
-    """A line without the blanks at its end, unless a backslash stands before the first of them."""
+    """A line without the blanks at its end, unless there is a backslash before the first of them."""
     kept = line.rstrip(" ")
     backslashes = len(kept) - len(kept.rstrip("\\"))
     return kept + " " if kept != line and backslashes % 2 else kept

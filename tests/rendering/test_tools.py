@@ -144,7 +144,7 @@ def test_a_broken_program_that_was_named_is_an_error(
 ) -> None:
     make(folders[1].parent / "named")
     script(folders[1] / "helm", HELM)
-    with pytest.raises(ConfigError, match=r"named: (is no working helm|no such program)"):
+    with pytest.raises(ConfigError, match=r"named: (is not a working helm|no such program)"):
         _ = Toolbox(folders[0], {"helm": str(folders[1].parent / "named")}).helm
 
 

@@ -134,9 +134,9 @@ def test_copies_can_be_written(repository: Path, space: Workspace) -> None:
 
 # -------------------------------------------------------------------------------------- what is refused
 
-LEAVES = "leads out of the repository by a symbolic link, which is not followed"
+LEAVES = "leads out of the repository through a symbolic link, which is not followed"
 NOWHERE = "is a symbolic link that leads nowhere"
-CIRCLE = "leads by a symbolic link to a folder that holds it"
+CIRCLE = "is a symbolic link to a folder that contains it"
 STRANGE = "is neither a file nor a folder"
 
 
@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "below a file": (link("chart/x", "Chart.yaml/y"), "chart/x", NOWHERE),
     "itself": (link("chart/x", "x"), "chart/x", NOWHERE),
     "its folder": (link("chart/sub/x", ".."), "chart/sub/x", CIRCLE),
-    "the root": (link("chart/x", ".."), "chart", "holds a symbolic link by which it is reached again"),
+    "the root": (link("chart/x", ".."), "chart", "is reached again through a symbolic link in it"),
     "a FIFO": (lambda repository: os.mkfifo(repository / "chart/x"), "chart/x", STRANGE),
     "a socket": (bind_socket, "chart/socket", STRANGE),
     "too much": (sparse, "chart/big", "belongs to more than 256 MiB of files to render"),

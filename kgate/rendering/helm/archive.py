@@ -1,4 +1,4 @@
-"""Packed charts: reads those alone that every reader of tar takes for the same files, and packs folders."""
+"""Reads packed charts, but only those in which every reader of tar sees the same files; and packs folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 _BLOCK = 512
 _MOST_PADDING = 1 << 20
-"""Bytes of nothing that may follow the last member."""
+"""Zero bytes that may follow the last member."""
 _LONGEST_EXTENSION = 1 << 20
 """Bytes of an extended header, as many as Go takes (archive/tar, ``maxSpecialFileSize``)."""
 
@@ -25,10 +25,12 @@ class ArchiveError(ValueError):
 
 
 def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
-    """The files of a packed chart by what Helm calls them: the path without the first folder (loader/archive.go).
+    """Yields the files of a packed chart with the names that Helm has for them: without the first folder
+    (loader/archive.go).
 
-    ``admit`` is told the size of each member before that is read, and raises ArchiveError if it is too large. So does
-    this function for what readers take differently: links, sparse files, members of one name, unusual headers.
+    ``admit`` is called with the size of each member before that is read, and raises ArchiveError if it is too large. So
+    does this function for what readers of tar treat differently: links, sparse files, members with the same name,
+    unusual headers.
     """
     seen = set()
     try:
@@ -44,7 +46,7 @@ def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]
 
 
 def _members(stream: gzip.GzipFile, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
-    """The regular files; folders are passed over."""
+    """The regular files; folders are skipped."""
     given: bytes | None = None
     while any(block := stream.read(_BLOCK)):
         header = _Header.parse(block)
@@ -63,7 +65,7 @@ def _members(stream: gzip.GzipFile, admit: Callable[[int], None]) -> Iterator[tu
 
 
 def _data(stream: gzip.GzipFile, size: int) -> bytes:
-    """The bytes of a member, without what fills up its last block."""
+    """The bytes of a member, without the padding of its last block."""
     whole = stream.read(size + -size % _BLOCK)
     if len(whole) != size + -size % _BLOCK:
         raise ArchiveError("it ends within a file")
@@ -72,7 +74,7 @@ def _data(stream: gzip.GzipFile, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What a header block says of a member; ``kind`` is its type flag (pax(1), "ustar Interchange Format")."""
+    """The header of a member; ``kind`` is its type flag (pax(1), "ustar Interchange Format")."""
 
     name: bytes
     size: int
@@ -80,7 +82,8 @@ class _Header:
 
     @classmethod
     def parse(cls, block: bytes) -> _Header:
-        """Raises ArchiveError for all that GNU tar, bsdtar and Helm do not write of files and folders."""
+        """Parses a header block. Raises ArchiveError for what GNU tar, bsdtar and Helm do not write for files and
+        folders."""
         if len(block) != _BLOCK:
             raise ArchiveError("it ends within a header")
         name, mode, size, checksum, kind, magic, prefix, rest = _FIELDS.unpack(block)
@@ -118,7 +121,7 @@ def _shown(name: bytes) -> str:
 
 
 def _text(data: bytes) -> str:
-    """The text of a field. Raises ArchiveError for what is none."""
+    """The text of a field. Raises ArchiveError if it is not text."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -129,8 +132,8 @@ def _text(data: bytes) -> str:
 
 
 def _extension(kind: bytes, data: bytes) -> bytes | None:
-    """The name that an extended header gives to the next member; empty if it gives none, None if it is for no single
-    one."""
+    """The name that an extended header gives to the next member; empty if it gives none, None if it applies to all
+    members."""
     if kind == b"L":
         return data.rstrip(b"\0")
     records = _records(data)
@@ -166,7 +169,7 @@ _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 
 
 def _inner_name(name: str) -> str:
-    """What Helm calls a member. Raises ArchiveError for what is refused, by Helm or as it is unusual."""
+    """The name that Helm has for a member. Raises ArchiveError if Helm refuses it, or if it is unusual."""
     first, *parts = name.split("\\" if "\\" in name else "/")
     inner = "/".join(parts)
     if not inner or inner != posixpath.normpath(inner) or inner.startswith(("/", "..")) or first == "Chart.yaml":
@@ -177,8 +180,7 @@ def _inner_name(name: str) -> str:
 
 
 def pack(folder: Path, target: Path, without: Collection[Path] = ()) -> None:
-    """Packs a chart for Helm, but for some of its files. Unlike of a folder, Helm takes every file of an archive,
-    whatever .helmignore says.
+    """Packs a chart for Helm without some of its files. Helm loads every file of an archive, whatever .helmignore says.
 
     Raises ArchiveError for names that mean something else in an archive.
     """

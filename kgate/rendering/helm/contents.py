@@ -1,4 +1,4 @@
-"""Which files of a chart in the repository matter to what it renders."""
+"""Finds the files of a chart in the repository that matter to what it renders."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _DATA = (
     *(".md", ".txt", ".jpg", ".jpeg", ".gif", ".png", ".wmv", ".flv", ".tar.gz", ".zip"),
     *(".gitignore", ".gitattributes", ".gitmodules"),
 )
-"""What matters only if the templates read files."""
+"""Files that matter only if the templates read files."""
 
 _CHANGES = re.compile(rb"\b(set|unset|\w*[mM]erge\w*)\b")
 _DEFINES = re.compile(rb"\b(define|block)\b")
 
 
 def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
-    """The files of a chart's folder, links among them, but for texts and pictures that no template reads, and notes
-    that change nothing for the templates. Raises SearchError."""
+    """Yields the files and links of a chart's folder, except texts and pictures that no template reads, and notes that
+    change nothing for the templates. Raises SearchError."""
     files = list(repository.files_below(chart))
     texts = {file: repository.bytes_if_any(file) for file in files if "templates" in file.parts}
     reads = any(b"Files" in text for text in texts.values())

@@ -17,8 +17,8 @@ _HIGHEST: Version = (10**9, 0, 0)
 
 
 def satisfies(version: str, ranges: str) -> bool:
-    """Whether a version lies in a range; an empty range holds every release. Versions before a release are
-    compared by their numbers and need a range that names one. False for what is no version or no range."""
+    """True if a version lies in a range; an empty range holds every release. Pre-releases are compared by their
+    numbers, and need a range that names one. False if one of the two is invalid."""
     found = _VERSION.fullmatch(version.strip())
     if found is None or len(ranges) > _LONGEST:
         return False
@@ -28,13 +28,13 @@ def satisfies(version: str, ranges: str) -> bool:
 
 
 def is_simple(ranges: str) -> bool:
-    """Whether a range is of one term without a version before a release."""
+    """True if a range has only one term, and no pre-release."""
     found = _TERM.fullmatch(ranges)
     return found is not None and not found[5]
 
 
 def lowest(ranges: str) -> str:
-    """A version of a range, or 0.0.0 if none is found: one that the range names, or the next beyond it."""
+    """A version in a range: one that the range names, or the next beyond it; 0.0.0 if neither is in it."""
     named = [_numbers(term) for term in _TERM.finditer(ranges[:_LONGEST])]
     found = (version for low, given in named for version in (low, _next(low, given)))
     texts = (".".join(map(str, version)) for version in found)
@@ -70,14 +70,14 @@ def _fits(version: Version, term: re.Match[str]) -> bool:
 
 
 def _numbers(term: re.Match[str]) -> tuple[Version, int]:
-    """The version that a term names, and how many numbers of it."""
+    """The version that a term names, and how many of its numbers are given."""
     given = [int(part) for part in term.group(2, 3, 4) if part and part.isdigit()]
     low = (*given, 0, 0, 0)
     return (low[0], low[1], low[2]), len(given)
 
 
 def _next(low: Version, given: int) -> Version:
-    """The first version beyond all that begin with the given numbers."""
+    """The first version after all that begin with the given numbers."""
     if given == 0:
         return _HIGHEST
     if given == 1:
@@ -86,7 +86,7 @@ def _next(low: Version, given: int) -> Version:
 
 
 def _next_breaking(low: Version, given: int) -> Version:
-    """The first version that may break what the given one promised: ``^0.2.3`` ends at 0.3.0."""
+    """The first version that may be incompatible: ``^0.2.3`` ends at 0.3.0."""
     if low[0] or given < 2:
         return _next(low, min(given, 1))
     return _next(low, 2 if low[1] or given < 3 else 3)
