@@ -184,7 +184,7 @@ def _asked(nodes: tuple[Kustomization, ...]) -> Iterator[object]:
             faults = list(selectors.faults(found.target)) if found.target is not None else []
             yield faults
             if found.target is not None and isinstance(found.target.value, dict) and not faults:
-                yield selectors.selects(found.target.value, "Deployment", ("web", "a" * 100 + "b"))
+                yield selectors.Selector.of(found.target.value).takes("Deployment", ("web", "a" * 100 + "b"))
     for tokens in (("metadata", "name"), ("metadata", "labels", "app"), ("spec", "replicas"), ("spec", "image"), ()):
         built = transformers.Field(tokens, "a" * 60 + "web", "Deployment", "web")
         key = transformers.find(nodes, built) or transformers.overwriting(nodes, built)

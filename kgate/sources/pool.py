@@ -74,7 +74,9 @@ class _Renderings:
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
-        context = RenderContext(workspace, tools, self._settings.options, frozenset(listing.files))
+        context = RenderContext(
+            workspace, tools, self._settings.options, frozenset(listing.files), listing.kustomizations
+        )
         with workspace, _Pool(context, self._encodings) as pool:
             while requests:
                 for contents in pool.render(requests):
@@ -82,7 +84,8 @@ class _Renderings:
                     yield contents
                 yield from self.read_named()
                 requests = self._queue.next_round()
-        yield Batch(problems=tuple(self._queue.too_deep()), notes=tuple(_refused(tools, self._repository)))
+            notes = (*_refused(tools, self._repository), *context.state.notes())
+        yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
 
 
 class _Pool:

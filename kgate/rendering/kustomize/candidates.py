@@ -6,20 +6,20 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import TypeAlias
 
-from kgate.model import Json, Location, Pointer, child_pointer, list_index
-from kgate.rendering.kustomize import marks, selectors
+from kgate.model import Json, Location, Pointer, child_pointer
+from kgate.rendering.kustomize import marks
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.kustomization import Kustomization, Link, Patch
-from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.rendering.kustomize.nodes import Tokens, child, descend, items, ways
+from kgate.rendering.kustomize.parsed import Parsed, Piece
+from kgate.rendering.kustomize.selectors import Selector
+from kgate.yamltree.nodes import Node
 from kgate.yamltree.text import SourceText, find_span
-
-Tokens = tuple[str, ...]
-"""The way to a field: reference tokens of a JSON Pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,71 +73,6 @@ class Mark:
     inline: marks.InlinePatch | None = None
 
 
-def descend(node: Node, tokens: Sequence[str]) -> Node | None:
-    """The node at the end of a way, or None."""
-    for token in tokens:
-        found = child(node, token)
-        if found is None:
-            return None
-        node = found
-    return node
-
-
-def child(node: Node, token: str) -> Node | None:
-    """The member of a collection that a token names, or None."""
-    if node.fields is not None:
-        entry = node.fields.get(token)
-        return entry[2] if entry else None
-    index = list_index(token)
-    if node.items is not None and index is not None and index < len(node.items):
-        return node.items[index]
-    return None
-
-
-def children(node: Node) -> Iterator[tuple[str, Node]]:
-    """The members of a collection with the tokens that name them."""
-    if node.fields is not None:
-        yield from ((key, value) for key, (_, _, value) in node.fields.items())
-    for index, item in enumerate(node.items or ()):
-        yield str(index), item
-
-
-def is_leaf(node: Node) -> bool:
-    """Whether a node is a scalar or an empty collection."""
-    return not node.fields and not node.items
-
-
-def leaves(node: Node, limit: int = 500) -> Iterator[tuple[Tokens, Node]]:
-    """The scalars and empty collections below a node, at most ``limit``, in the order of the text."""
-    pending: list[tuple[Tokens, Node]] = [((), node)]
-    while pending and limit:
-        tokens, node = pending.pop()
-        if is_leaf(node):
-            limit -= 1
-            yield tokens, node
-        pending += reversed([((*tokens, token), member) for token, member in children(node)])
-
-
-def way_to(root: Node, start: int) -> Tokens | None:
-    """The way to the scalar that begins at an offset, or to the field whose key does; None if there is none."""
-    return _ways(root).get(start)
-
-
-@lru_cache(maxsize=256)
-def _ways(root: Node) -> dict[int, Tokens]:
-    """The first way to everything that begins somewhere below a root."""
-    found: dict[int, Tokens] = {}
-    pending: list[tuple[Tokens, Node]] = [((), root)]
-    while pending:
-        tokens, node = pending.pop()
-        if is_leaf(node):
-            found.setdefault(node.start.index, tokens)
-        for key, (key_start, _, _) in (node.fields or {}).items():
-            found.setdefault(key_start.index, (*tokens, key))
-        pending += reversed([((*tokens, token), member) for token, member in children(node)])
-    return found
-
-
 # ----------------------------------------------------------------------------------- aligning lists
 
 _ITEM_KEYS = ("containerPort", "mountPath", "devicePath", "name", "key", "topologyKey", "ip", "port")
@@ -172,62 +107,60 @@ def align(built: Node, source: Node, tokens: Sequence[str]) -> Tokens | None:
 
 def _item(built: Node, source: Node, index: int, member: Node) -> str:
     """The index of the item that corresponds to a member, as a token; an empty one if there is none."""
-    items = source.items or []
+    members = items(source)
     wanted = identity(member.value)
-    same_index = index < len(items)
+    same_index = index < len(members)
     if wanted is not None:
-        if same_index and identity(items[index].value) == wanted:
+        if same_index and identity(members[index].value) == wanted:
             return str(index)
-        found = next((n for n, item in enumerate(items) if identity(item.value) == wanted), None)
+        found = next((n for n, item in enumerate(members) if identity(item.value) == wanted), None)
     else:
-        if same_index and items[index].value == member.value:
+        if same_index and members[index].value == member.value:
             return str(index)
-        found = next((n for n, item in enumerate(items) if item.value == member.value), None)
+        found = next((n for n, item in enumerate(members) if item.value == member.value), None)
     if found is not None:
         return str(found)
-    return str(index) if same_index and len(items) == len(built.items or []) else ""
+    return str(index) if same_index and len(members) == len(items(built)) else ""
 
 
 # ------------------------------------------------------------------------------------------- files
 
 
-@lru_cache(maxsize=1024)
-def _documents(text: str) -> tuple[tuple[int, Node], ...]:
-    """Offset and root of each document that can be read; the same text is parsed once."""
-    found = []
-    for begin, end in marks.pieces(text):
-        try:
-            found += [(begin, root) for root in compose(text[begin:end])]
-        except ManifestError:
-            continue
-    return tuple(found)
-
-
 @dataclass(frozen=True, slots=True)
 class AppliedPatch:
-    """A patch of the build: its documents, and its selector if it has one."""
+    """A patch of the build: its documents, its selector if it has one, and the folder of its kustomization.
+    ``is_whole`` is False if a part of it could not be read."""
 
     fragments: tuple[Fragment, ...]
-    target: Mapping[str, Json] | None = field(hash=False)
+    selector: Selector | None
     owner: Path
+    is_whole: bool
+
+    def fragments_for(self, kind: str, names: Sequence[str]) -> Iterator[Fragment]:
+        """Its documents that patch, or may patch, an object of that kind and one of those names."""
+        if self.selector is not None and not self.selector.takes(kind, names):
+            return
+        for fragment in self.fragments:
+            is_for_any = self.selector is not None or marks.is_json_patch(fragment.root)
+            if is_for_any or _is_for(fragment.root.value, kind, names):
+                yield fragment
 
 
 class SourceTree:
     """The files that one build read; asked only for findings, so everything is read when first needed.
 
-    ``texts`` gives the text of a file as the build saw it, ``marks`` what each number stands for,
-    None if nothing was marked.
+    ``read`` gives the text of a file as the build saw it.
     """
 
-    def __init__(self, graph: Graph, read: Callable[[Path], SourceText], marks: Sequence[Mark] | None) -> None:
+    def __init__(self, graph: Graph, read: Callable[[Path], SourceText], parsed: Parsed) -> None:
         self.graph = graph
-        self.marks = marks
-        self.marked = {(mark.file, mark.start) for mark in marks or ()}
+        self.parsed = parsed
         self._read = read
         self._sources: dict[Path, SourceText] = {}
+        self._pieces: dict[Path, tuple[Piece, ...]] = {}
         self._fragments: dict[Path, tuple[Fragment, ...]] = {}
         self._named: dict[Path, _Named] = {}
-        self._spots: dict[int, Spot | None] = {}
+        self._ways: dict[int, dict[int, Tokens]] = {}
 
     def source(self, file: Path) -> SourceText:
         """The text of a file with the path that reports show."""
@@ -235,47 +168,45 @@ class SourceTree:
             self._sources[file] = self._read(file)
         return self._sources[file]
 
+    def is_whole(self, file: Path) -> bool:
+        """True if all documents of a file can be read."""
+        return all(piece.is_whole for piece in self._pieces_of(file))
+
     def documents(self, file: Path) -> tuple[Fragment, ...]:
         """The documents of a file that can be read."""
         if file not in self._fragments:
-            source = self.source(file)
-            self._fragments[file] = tuple(Fragment(source, offset, root) for offset, root in _documents(source.text))
+            self._fragments[file] = _fragments(self.source(file), self._pieces_of(file))
         return self._fragments[file]
+
+    def _pieces_of(self, file: Path) -> tuple[Piece, ...]:
+        if file not in self._pieces:
+            self._pieces[file] = self.parsed.documents(self.source(file).text)
+        return self._pieces[file]
+
+    def objects(self, file: Path) -> Mapping[tuple[str, str], Sequence[NamedObject]]:
+        """The objects of a file by kind and name."""
+        if file not in self._named:
+            self._named[file] = _by_name(self.documents(file))
+        return self._named[file]
 
     def document_of(self, file: Path, kind: str, name: str, namespace: str) -> Fragment | None:
         """The document of that kind whose name is the longest that the built name contains; of several, the one
         in that namespace."""
-        if file not in self._named:
-            self._named[file] = _by_name(self.documents(file))
-        named, name = self._named[file], name[:_LONGEST_NAME]
+        named, name = self.objects(file), name[:_LONGEST_NAME]
         for length in range(len(name), -1, -1):
             owns = {name[start : start + length] for start in range(len(name) - length + 1)}
-            found = sorted((one for own in owns for one in named.get((kind, own), ())), key=lambda one: one[0])
+            found = sorted((one for own in owns for one in named.get((kind, own), ())), key=lambda one: one.order)
             if found:
-                return next((one[2] for one in found if one[1] == namespace), found[0][2])
+                return next((one.fragment for one in found if one.namespace == namespace), found[0].fragment)
         return None
 
-    def spot(self, number: int) -> Spot | None:
-        """The scalar that a number stands for."""
-        if number not in self._spots:
-            self._spots[number] = self._spot(number)
-        return self._spots[number]
-
-    def _spot(self, number: int) -> Spot | None:
-        if self.marks is None or number >= len(self.marks):
-            return None
-        mark = self.marks[number]
-        fragments = self._inline(mark.file, mark.inline) if mark.inline else self.documents(mark.file)
-        for fragment in _around(fragments, mark.start):
-            tokens = way_to(fragment.root, mark.start - fragment.offset)
-            if tokens is not None:
-                return Spot(fragment, tokens)
-        return None
-
-    def is_marked(self, spot: Spot) -> bool:
-        """Whether the scalar got a number, so that a field without it does not come from there."""
-        source = spot.fragment.source
-        return any((file, spot.start) in self.marked for file in self._files_of(source))
+    def way_to(self, fragment: Fragment, start: int) -> Tokens | None:
+        """The first way to the scalar of a fragment that begins at an offset of its file, or to the field whose key
+        does; None if there is none."""
+        root = fragment.root
+        if id(root) not in self._ways:  # the fragments of this tree keep the root alive
+            self._ways[id(root)] = ways(root)
+        return self._ways[id(root)].get(start - fragment.offset)
 
     def inclusions(self, shown: str, folder: Path) -> tuple[Location, ...]:
         """The entries of kustomizations through which the build of a folder reaches a file, outermost first."""
@@ -300,13 +231,14 @@ class SourceTree:
     def _entries(self) -> dict[Path, tuple[Kustomization, Link]]:
         return {link.real: (node, link) for node in self.graph.nodes for link in node.links}
 
-    def _files_of(self, source: SourceText) -> Iterator[Path]:
+    def files_of(self, source: SourceText) -> Iterator[Path]:
+        """The files that a text was read from."""
         return (file for file, known in self._sources.items() if known is source)
 
-    def _inline(self, file: Path, patch: marks.InlinePatch) -> tuple[Fragment, ...]:
+    def inline(self, file: Path, patch: marks.InlinePatch) -> tuple[Fragment, ...]:
+        """The documents of a patch inside a kustomization file."""
         source = self.source(file)
-        body = source.text[patch.begin : patch.end]
-        return tuple(Fragment(source, patch.begin + offset, root) for offset, root in _documents(body))
+        return _fragments(source, self.parsed.documents(source.text[patch.begin : patch.end]), patch.begin)
 
     @cached_property
     def patches(self) -> tuple[AppliedPatch, ...]:
@@ -315,22 +247,70 @@ class SourceTree:
 
     def _applied(self, node: Kustomization, patch: Patch) -> AppliedPatch:
         target = patch.target.value if patch.target is not None and patch.target.fields else None
+        selector = Selector.of(target) if target is not None else None
         if patch.link is not None:
-            return AppliedPatch(self.documents(patch.link.real), target, node.folder)
+            file = patch.link.real
+            return AppliedPatch(self.documents(file), selector, node.folder, self.is_whole(file))
         assert patch.node is not None
-        source, start = self.source(node.path), patch.node.start.index
+        source, start, end = self.source(node.path), int(patch.node.start.index), int(patch.node.end.index)
         if source.text[start : start + 1] == "|":
-            begin = source.text.index("\n", start) + 1
-            fragments = self._inline(node.path, marks.InlinePatch(begin, patch.node.end.index))
+            begin, region = source.text.index("\n", start) + 1, None
+            pieces = self.parsed.documents(source.text[begin:end])
         else:
-            region = (start, int(patch.node.end.index))
-            roots = _documents(str(patch.node.value))
-            fragments = tuple(Fragment(source, 0, root, region) for _, root in roots)
-        return AppliedPatch(fragments, target, node.folder)
+            begin, region = 0, (start, end)
+            pieces = self.parsed.documents(str(patch.node.value))
+        is_whole = all(piece.is_whole for piece in pieces)
+        return AppliedPatch(_fragments(source, pieces, begin, region), selector, node.folder, is_whole)
 
 
-_Named: TypeAlias = dict[tuple[Json, str], list[tuple[int, Json, Fragment]]]
-"""Objects by kind and name: the order in which they stand, the namespace, the object."""
+def _fragments(
+    source: SourceText, pieces: Iterable[Piece], begin: int = 0, whole: tuple[int, int] | None = None
+) -> tuple[Fragment, ...]:
+    """The documents of a part of a file that begins at an offset, or that has no places but its region."""
+    return tuple(
+        Fragment(source, 0 if whole else begin + piece.offset, root, whole) for piece in pieces for root in piece.roots
+    )
+
+
+class MarkedScalars:
+    """The scalars of the sources that got a mark; ``marks`` holds what each number stands for."""
+
+    def __init__(self, tree: SourceTree, marks: Sequence[Mark]) -> None:
+        self._tree = tree
+        self._marks = marks
+        self._starts = {(mark.file, mark.start) for mark in marks}
+        self._spots: dict[int, Spot | None] = {}
+
+    def spot(self, number: int) -> Spot | None:
+        """The scalar that a number stands for."""
+        if number not in self._spots:
+            self._spots[number] = self._find(number)
+        return self._spots[number]
+
+    def _find(self, number: int) -> Spot | None:
+        if number >= len(self._marks):
+            return None
+        mark = self._marks[number]
+        fragments = self._tree.inline(mark.file, mark.inline) if mark.inline else self._tree.documents(mark.file)
+        for fragment in _around(fragments, mark.start):
+            tokens = self._tree.way_to(fragment, mark.start)
+            if tokens is not None:
+                return Spot(fragment, tokens)
+        return None
+
+    def hold(self, spot: Spot) -> bool:
+        """True if the scalar got a mark, so that a field without one does not come from there."""
+        return any((file, spot.start) in self._starts for file in self._tree.files_of(spot.fragment.source))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object of a file: its place in the order of the file, its namespace, and its document."""
+
+    order: int
+    namespace: Json
+    fragment: Fragment
+
 
 _LONGEST_NAME = 253
 """Letters of a built name that are looked at: as many as Kubernetes takes."""
@@ -346,6 +326,9 @@ def _offset(fragment: Fragment) -> int:
     return fragment.offset
 
 
+_Named: TypeAlias = dict[tuple[str, str], list[NamedObject]]
+
+
 def _by_name(fragments: Iterable[Fragment]) -> _Named:
     named: _Named = {}
     order = count()
@@ -354,7 +337,8 @@ def _by_name(fragments: Iterable[Fragment]) -> _Named:
             body = descend(fragment.root, tokens)
             if body is not None and isinstance(body.value.get("kind"), str):
                 metadata = _metadata(body.value)
-                entry = (next(order), metadata.get("namespace"), Fragment(fragment.source, fragment.offset, body))
+                own = Fragment(fragment.source, fragment.offset, body)
+                entry = NamedObject(next(order), metadata.get("namespace"), own)
                 named.setdefault((body.value["kind"], str(metadata.get("name") or "")), []).append(entry)
     return named
 
@@ -363,10 +347,9 @@ def _objects(root: Node) -> Iterator[Tokens]:
     """The ways to the objects of a document: itself, or the members of a list."""
     if isinstance(root.value, dict):
         yield ()
-        items = child(root, "items")
-        for token, _ in children(items) if items is not None else ():
-            if isinstance((descend(root, ("items", token)) or root).value, dict):
-                yield ("items", token)
+        for index, item in enumerate(items(root, "items")):
+            if isinstance(item.value, dict):
+                yield ("items", str(index))
 
 
 def _metadata(body: Json) -> Mapping[str, Json]:
@@ -379,12 +362,10 @@ def _metadata(body: Json) -> Mapping[str, Json]:
 
 def patched_spots(patch: AppliedPatch, built: Node, tokens: Tokens, kind: str, names: Sequence[str]) -> Iterator[Spot]:
     """Where a patch, if it applies to an object of that kind and one of those names, writes a field of it."""
-    if patch.target is not None and not selectors.selects(patch.target, kind, names):
-        return
-    for fragment in patch.fragments:
+    for fragment in patch.fragments_for(kind, names):
         if marks.is_json_patch(fragment.root):
             yield from (Spot(fragment, way) for way in _operations(fragment.root, built, tokens))
-        elif patch.target is not None or _is_for(fragment.root.value, kind, names):
+        else:
             way = align(built, fragment.root, tokens)
             if way is not None:
                 yield Spot(fragment, way)
@@ -397,7 +378,7 @@ def _is_for(body: Json, kind: str, names: Sequence[str]) -> bool:
 
 def _operations(root: Node, built: Node, tokens: Tokens) -> Iterator[Tokens]:
     """The ways to what the operations of a JSON patch write at a field."""
-    for index, operation in enumerate(root.items or ()):
+    for index, operation in enumerate(items(root)):
         path, value = child(operation, "path"), child(operation, "value")
         if path is None or value is None or operation.value.get("op") not in ("add", "replace"):
             continue
@@ -416,6 +397,16 @@ def _same_way(way: Tokens, tokens: Tokens, value: Node, target: Node) -> bool:
         return True
     appended = way[:-1] == tokens[:-1] and (way[-1] == "-" or (way[-1].isdigit() and tokens[-1].isdigit()))
     return appended and (identity(value.value) == identity(target.value) and identity(target.value) is not None)
+
+
+_OBJECT_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
+
+
+def identifies(tokens: Tokens) -> bool:
+    """True for a field that tells the object or an item of a list from others: patches repeat it, and the first
+    source that has it made it."""
+    is_of_item = len(tokens) > 1 and tokens[-2].isdigit() and tokens[-1] in marks.IDENTITY
+    return is_of_item or tokens in _OBJECT_IDENTITY
 
 
 def count_marks(spots: Sequence[Spot], marks: Sequence[Spot]) -> Counter[int]:

@@ -1,4 +1,4 @@
-"""The two private copies of what a kustomization uses: one built as it is, one with marks in it."""
+"""The private copies of what a kustomization uses: one is built as it is, and one with marks where places need it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from kgate.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Both copies. In each the folder ``tree`` stands for the root of the repository, so that a path which stays in
-    the one stays in the other; ``files`` names the files copied by their real paths, ``given`` the text of those that
-    kgate made, ``originals`` that of those that it edits."""
+    """The clean copy, and where the marked one belongs. In each the folder ``tree`` stands for the root of the
+    repository, so that a path which stays in the one stays in the other. ``files`` names the copied files by their real
+    paths; ``given`` holds the text of those that kgate made, ``originals`` that of those that it edited in the clean
+    copy, and ``places`` where in the clean copy those lie that stand for no path of the repository."""
 
     repository: Repository
     clean: Path
@@ -45,11 +46,10 @@ class Copy:
         )
         _check_size(files)
         for place in sorted({folder, *(node.folder for node in graph.nodes), *graph.bare}):
-            for tree in (copy.clean, copy.marked):
-                copy.place(tree, place).mkdir(parents=True, exist_ok=True)
+            copy.place(copy.clean, place).mkdir(parents=True, exist_ok=True)
         copy._copy_files(workspace, graph)
         for chart in charts:
-            copy._copy_chart(workspace, chart)
+            workspace.copy(chart, copy.place(copy.clean, chart))
         copy._link(graph)
         return copy
 
@@ -69,6 +69,12 @@ class Copy:
             return None
         return None if text.startswith("\ufeff") else text
 
+    def double(self) -> None:
+        """Makes the marked copy, without the edits in the clean one. Raises OSError."""
+        shutil.copytree(self.clean, self.marked, symlinks=True)
+        for file, text in self.originals.items():
+            self.write(file, text)
+
     def write(self, file: Path, text: str) -> None:
         """Writes the marked text of a file."""
         place = self.places.get(file)
@@ -76,18 +82,15 @@ class Copy:
         target.write_bytes(text.encode("utf-8"))
 
     def add(self, place: Path, text: str) -> None:
-        """Writes a file that kgate makes into both copies; ``place`` lies in the clean one."""
-        for tree in (self.clean, self.marked):
-            target = tree / place.relative_to(self.clean)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(text.encode("utf-8"))
+        """Writes a file that kgate makes; ``place`` lies in the clean copy."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text.encode("utf-8"))
         self.places[place] = place
         self.files.append(place)
 
     def take(self, workspace: Workspace, file: Path) -> None:
         """Copies one more file of the repository. Raises CopyError."""
         workspace.copy(file, self.place(self.clean, file))
-        self._double(self.place(self.clean, file))
         self.files.append(file)
 
     def source_of(self, origin: str) -> Path | None:
@@ -107,33 +110,20 @@ class Copy:
                 target.write_bytes(made[file].encode("utf-8"))
             else:
                 workspace.copy(file, target)
-            self._double(target)
         for node in graph.nodes:  # kustomize refuses a folder with several, so it must see them
             for name in KUSTOMIZATION_NAMES:
                 other = node.folder / name
                 if other != node.path and other.is_file() and not _is_same_file(other, node.path):
                     workspace.copy(other, self.place(self.clean, other))
-                    self._double(self.place(self.clean, other))
-
-    def _double(self, target: Path) -> None:
-        other = self.marked / target.relative_to(self.clean)
-        other.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(target, other)
-
-    def _copy_chart(self, workspace: Workspace, chart: Path) -> None:
-        target = self.place(self.clean, chart)
-        workspace.copy(chart, target)
-        shutil.copytree(target, self.place(self.marked, chart), dirs_exist_ok=True)
 
     def _link(self, graph: Graph) -> None:
-        """Makes the symbolic links anew, as kustomize judges paths without them; short ones first."""
+        """Makes the symbolic links anew, since kustomize checks paths before it resolves links; short ones first."""
         links = {link.lexical: link.real for link in graph.links if link.lexical != link.real}
         for lexical, real in sorted(links.items(), key=lambda pair: (len(pair[0].parts), pair)):
-            for tree in (self.clean, self.marked):
-                place, target = self.place(tree, lexical), self.place(tree, real)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                if not os.path.lexists(place):
-                    place.symlink_to(os.path.relpath(target, os.path.realpath(place.parent)))
+            place, target = self.place(self.clean, lexical), self.place(self.clean, real)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.lexists(place):
+                place.symlink_to(os.path.relpath(target, os.path.realpath(place.parent)))
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize import names
+from kgate.rendering.kustomize.nodes import get, items
+from kgate.rendering.kustomize.parsed import compose_first
 from kgate.repository import OutsideError, Repository
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode
@@ -125,13 +126,11 @@ class Kustomization:
 
     def field(self, name: str) -> Node | None:
         """The node of one of its top-level fields."""
-        entry = (self.root.fields or {}).get(name)
-        return entry[2] if entry else None
+        return get(self.root, name)
 
-    def items(self, name: str) -> list[Node]:
-        """The nodes of a top-level list; none where it is absent or no list."""
-        node = self.field(name)
-        return node.items or [] if node is not None else []
+    def items(self, name: str) -> Sequence[Node]:
+        """The nodes of a top-level list; none where it is absent or not a list."""
+        return items(self.root, name)
 
 
 def find(folder: Path) -> Path | None:
@@ -236,12 +235,6 @@ def _root(path: Path, text: str) -> Node:
     return root
 
 
-@lru_cache(maxsize=2048)
-def compose_first(text: str) -> Node | None:
-    """The first document of a text, or None; the same text is parsed once. Raises ManifestError."""
-    return next(compose(text), None)
-
-
 # ------------------------------------------------------------------------------------- references
 
 _MIXED = ("resources", "bases", "components", "generators", "transformers", "validators")
@@ -277,17 +270,17 @@ class _Reference:
 def _references(root: Node) -> Iterator[_Reference]:
     """Every path or URL that the fields of a kustomization hold (kustomize, api/types)."""
     for key in (*_MIXED, *_FILES):
-        yield from _texts(key, _get(root, key))
+        yield from _texts(key, get(root, key))
     for key in ("patches", "patchesJson6902", "replacements"):
-        for item in _items(_get(root, key)):
-            yield from _texts(key, item) if isinstance(item.value, str) else _paths(key, _get(item, "path"))
-    yield from _texts("openapi", _get(_get(root, "openapi"), "path"))
-    for generator in (*_items(_get(root, "configMapGenerator")), *_items(_get(root, "secretGenerator"))):
+        for item in items(root, key):
+            yield from _texts(key, item) if isinstance(item.value, str) else _paths(key, get(item, "path"))
+    yield from _texts("openapi", get(get(root, "openapi"), "path"))
+    for generator in (*items(root, "configMapGenerator"), *items(root, "secretGenerator")):
         for key in ("files", "envs", "env"):
-            yield from _texts(key, _get(generator, key))
-    for chart in (*_items(_get(root, "helmCharts")), *_items(_get(root, "helmChartInflationGenerator"))):
+            yield from _texts(key, get(generator, key))
+    for chart in (*items(root, "helmCharts"), *items(root, "helmChartInflationGenerator")):
         for key in ("valuesFile", "additionalValuesFiles", "values"):
-            yield from _texts("valuesFile", _get(chart, key))
+            yield from _texts("valuesFile", get(chart, key))
 
 
 def _texts(key: str, node: Node | None) -> Iterator[_Reference]:
@@ -298,21 +291,12 @@ def _texts(key: str, node: Node | None) -> Iterator[_Reference]:
 
 def _paths(key: str, node: Node | None) -> Iterator[_Reference]:
     """The same for a field that never holds the text itself."""
-    for item in _items(node) or ([node] if node is not None else []):
+    for item in items(node) or ([node] if node is not None else ()):
         if isinstance(item.value, str) and item.value:
             yield _Reference(key, item, item.value)
             _, sign, path = item.value.partition("=")
             if key == "files" and sign:  # the key of the data, and its file
                 yield _Reference(key, item, path)
-
-
-def _get(node: Node | None, key: str) -> Node | None:
-    entry = (node.fields or {}).get(key) if node is not None else None
-    return entry[2] if entry else None
-
-
-def _items(node: Node | None) -> list[Node]:
-    return (node.items or []) if node is not None else []
 
 
 _Found: TypeAlias = Link | Remote | Fault | HelmChart
@@ -353,12 +337,12 @@ class _Place:
 
     def charts(self, root: Node) -> Iterator[_Found]:
         """The charts that the fields of a kustomization name."""
-        home = _get(_get(root, "helmGlobals"), "chartHome")
-        for index, item in enumerate(_items(_get(root, "helmCharts"))):
+        home = get(get(root, "helmGlobals"), "chartHome")
+        for index, item in enumerate(items(root, "helmCharts")):
             if isinstance(item.value, dict):
                 place = home.value if home is not None and isinstance(home.value, str) else "charts"
                 yield self._chart(place, item, f"/helmCharts/{index}")
-        for index, item in enumerate(_items(_get(root, "helmChartInflationGenerator"))):
+        for index, item in enumerate(items(root, "helmChartInflationGenerator")):
             if isinstance(item.value, dict):
                 place = str(item.value.get("chartHome") or "charts")
                 yield self._chart(place, item, f"/helmChartInflationGenerator/{index}")
@@ -410,7 +394,7 @@ def is_remote(text: str, *, may_be_folder: bool, is_file: bool, exists: bool) ->
 def _inline_references(root: Node) -> Iterator[_Reference]:
     """The files that generators and transformers written inside the kustomization name."""
     for key in _PLUGINS:
-        for item in _items(_get(root, key)):
+        for item in items(root, key):
             if isinstance(item.value, str):
                 yield from _plugin_references(item.value, item)
 
@@ -428,9 +412,9 @@ def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
     pending = _plugins(text)
     while pending:
         current = pending.pop()
-        pending += [item for key in _PLUGIN_LISTS for item in _items(_get(current, key))]
+        pending += [item for key in _PLUGIN_LISTS for item in items(current, key)]
         for key in _PLUGIN_KEYS:
-            for reference in _texts(key, _get(current, key)):
+            for reference in _texts(key, get(current, key)):
                 yield replace(reference, key="files", node=node)
 
 
@@ -449,10 +433,10 @@ def _patches(kustomization: Kustomization) -> Iterator[Patch]:
             if isinstance(item.value, str):
                 yield Patch(links.get(item.start.index), item, None)
                 continue
-            path, text = _get(item, "path"), _get(item, "patch")
+            path, text = get(item, "path"), get(item, "patch")
             link = links.get(path.start.index) if path is not None else None
             if link is not None or text is not None:
-                yield Patch(link, text, _get(item, "target"))
+                yield Patch(link, text, get(item, "target"))
 
 
 _VALUES = ("valuesInline", "valuesLocal")
@@ -463,10 +447,10 @@ def _option_likes(root: Node) -> Iterator[OptionLike]:
     """The values of the fields about charts, and of plugins written inside the kustomization, that start with a dash:
     kustomize hands them to helm as arguments (kustomize, api/types/helmchartargs.go)."""
     for key in ("helmCharts", "helmGlobals", "helmChartInflationGenerator"):
-        node = _get(root, key)
+        node = get(root, key)
         yield from _starting_with_dash(node, key) if node is not None else ()
     for key in _PLUGINS:
-        for item in _items(_get(root, key)):
+        for item in items(root, key):
             if isinstance(item.value, str):
                 yield from _options_of_plugins(item.value, item)
 

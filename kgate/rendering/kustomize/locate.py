@@ -15,23 +15,22 @@ from kgate.rendering.kustomize.candidates import (
     Fragment,
     SourceTree,
     Spot,
-    Tokens,
     align,
-    child,
     count_marks,
-    descend,
-    is_leaf,
-    leaves,
+    identifies,
     patched_spots,
 )
-from kgate.rendering.kustomize.kustomization import Kustomization, compose_first
+from kgate.rendering.kustomize.kustomization import Kustomization
+from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
+from kgate.rendering.kustomize.nodes import Tokens, descend, is_leaf, items, leaves
+from kgate.rendering.kustomize.parsed import compose_first
+from kgate.rendering.kustomize.untouched import Untouched
 from kgate.yamltree.nodes import ManifestError, Node
 from kgate.yamltree.text import SourceText, Span
 
 _ORIGIN = "config.kubernetes.io/origin"
 _TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
 _MOST_RELATED = 2
-_OBJECT_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
 
 How: TypeAlias = Literal["marked", "looked up", "transformer", "generator", "approximate"]
 """By what a place is known: a mark that went through the build, the same value at the same field of a source,
@@ -58,14 +57,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build and what its places are found by. ``marked`` holds the documents of the marked build, of which
-    none is there if it failed; ``resolve`` gives the file of the repository that an origin names."""
+    """One build and what its places are found by. ``shown`` names the kustomization, ``resolve`` gives the file that an
+    origin annotation names; ``untouched`` and ``marked`` are None if the sources cannot carry marks."""
 
     tree: SourceTree
     folder: Path
     shown: str
-    marked: tuple[str, ...]
     resolve: Callable[[str], Path | None]
+    untouched: Untouched | None
+    marked: MarkedBuild | None
 
     @property
     def nodes(self) -> Sequence[Kustomization]:
@@ -131,6 +131,19 @@ class BuiltDocument:
     def _find(self, tokens: Tokens, pointer: Pointer) -> Claim:
         while (node := descend(self._root, tokens)) is None:
             tokens = tokens[:-1]
+        return self.without_marks(tokens, pointer) or self.with_marks(tokens, node, pointer)
+
+    def without_marks(self, tokens: Tokens, pointer: Pointer) -> Claim | None:
+        """The place of a field for which no marked build is needed, None for any other."""
+        untouched = self._build.untouched
+        spot = untouched.spot(self._root, tokens) if untouched is not None else None
+        if spot is not None:
+            return Claim(spot.place(pointer), "looked up")
+        key = untouched.key(self._root, tokens) if untouched is not None else None
+        return self._key(key, pointer) if key is not None else None
+
+    def with_marks(self, tokens: Tokens, node: Node, pointer: Pointer) -> Claim:
+        """The place of a field by the marked build, which is made when it is first asked for."""
         if not is_leaf(node):
             return self._collection(tokens, node, pointer)
         return self._by_mark(tokens, node, pointer) or self._unmarked(tokens, node, pointer)
@@ -138,12 +151,16 @@ class BuiltDocument:
     # -- the marked build
 
     @cached_property
+    def _output(self) -> MarkedOutput:
+        return self._build.marked.output if self._build.marked is not None else MarkedOutput()
+
+    @cached_property
     def _marked_root(self) -> Node | None:
         """The same object in the marked build, or None if there is none."""
-        if self._index >= len(self._build.marked):
+        if self._index >= len(self._output.documents):
             return None
         try:
-            root = compose_first(self._build.marked[self._index])
+            root = compose_first(self._output.documents[self._index])
         except ManifestError:
             return None
         return root if root is not None and _identity(root.value) == _identity(self._root.value) else None
@@ -195,10 +212,17 @@ class BuiltDocument:
                 value, wanted = text, marks.decoded(wanted)
         return marks.numbers(value) if marks.is_same(wanted, value) else ()
 
+    def _marked_spots(self, tokens: Tokens, most: int | None = None) -> Iterator[Spot]:
+        """Where the parts of a scalar come from, as its first marks show."""
+        for number in self._numbers(tokens)[:most]:
+            spot = self._output.scalars.spot(number) if self._output.scalars is not None else None
+            if spot is not None:
+                yield spot
+
     def _by_mark(self, tokens: Tokens, node: Node, pointer: Pointer) -> Claim | None:
         if not tokens or node.fields is not None or node.items is not None:
             return None
-        spots = [spot for number in self._numbers(tokens) if (spot := self._build.tree.spot(number)) is not None]
+        spots = list(self._marked_spots(tokens))
         if not spots:
             return None
         first, *others = dict.fromkeys(spots)
@@ -215,7 +239,7 @@ class BuiltDocument:
             return self._key(key, pointer)
         spots = [spot for spot in self._spots(tokens) if self._may_come_from(spot, node, built)]
         if spots:
-            spot = spots[0] if self._identifies(tokens) else spots[-1]
+            spot = spots[0] if identifies(tokens) else spots[-1]
             return self._looked_up(spot, pointer)
         key = transformers.find(self._nodes, built)
         if key is not None:
@@ -225,16 +249,11 @@ class BuiltDocument:
     def _may_come_from(self, spot: Spot, node: Node, built: transformers.Field) -> bool:
         """Whether a source has the same value, and the build did not show that it came from elsewhere."""
         source = spot.node
-        if not is_leaf(source) or (self._marked_root is not None and self._build.tree.is_marked(spot)):
+        scalars = self._output.scalars if self._marked_root is not None else None
+        if not is_leaf(source) or (scalars is not None and scalars.hold(spot)):
             return False
         is_equal = type(source.value) is type(node.value) and source.value == node.value
         return is_equal or transformers.names_agree(self._nodes, source.value, built)
-
-    def _identifies(self, tokens: Tokens) -> bool:
-        """Whether a field tells the object or an item of a list from others: patches repeat it, and the first
-        source that has it made it."""
-        is_of_item = len(tokens) > 1 and tokens[-2].isdigit() and tokens[-1] in marks.IDENTITY
-        return is_of_item or tokens in _OBJECT_IDENTITY
 
     def _looked_up(self, spot: Spot, pointer: Pointer) -> Claim:
         place = spot.place(pointer)
@@ -301,12 +320,9 @@ class BuiltDocument:
         return self._generated(tokens, pointer) or self._approximate(tokens, pointer)
 
     def _marks_below(self, tokens: Tokens, node: Node) -> list[tuple[Tokens, Spot]]:
-        found = []
+        found: list[tuple[Tokens, Spot]] = []
         for below, _ in leaves(node):
-            for number in self._numbers((*tokens, *below))[:1]:
-                spot = self._build.tree.spot(number)
-                if spot is not None:
-                    found.append((below, spot))
+            found += [(below, spot) for spot in self._marked_spots((*tokens, *below), 1)]
         return found
 
     # -- transformers, generators, and what remains
@@ -381,7 +397,7 @@ def _data_entry(item: Node, tokens: Tokens) -> Tokens:
     if len(tokens) != 2:
         return ()
     for field in ("literals", "files"):
-        for index, entry in enumerate((child(item, field) or item).items or ()):
+        for index, entry in enumerate(items(item, field)):
             key = str(entry.value).partition("=")[0] if "=" in str(entry.value) else Path(str(entry.value)).name
             if key == tokens[1]:
                 return (field, str(index))

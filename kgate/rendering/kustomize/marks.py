@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from kgate.model import Json
+from kgate.rendering.kustomize.nodes import children, get, items
 from kgate.yamltree.nodes import ManifestError, Node, compose, resolve
 
 # Yi syllables: letters, so that a plain scalar stays plain.
@@ -42,16 +42,16 @@ def has_letters(text: str) -> bool:
     return _MARK_LETTER.search(text) is not None
 
 
-def is_same(clean: Json, tainted: Json) -> bool:
-    """Whether a scalar of the marked build is that of the clean build but for its marks, numbers read as YAML 1.1
+def is_same(clean: Json, marked: Json) -> bool:
+    """True if a scalar of the marked build without its marks is that of the clean build; numbers are read as YAML 1.1
     reads them."""
-    if not isinstance(tainted, str):
-        return bool(type(clean) is type(tainted) and clean == tainted)
-    text = strip(tainted)
+    if not isinstance(marked, str):
+        return bool(type(clean) is type(marked) and clean == marked)
+    text = strip(marked)
     if isinstance(clean, str) and clean == text:
         return True
     try:
-        return text != tainted and resolve(text) == clean
+        return text != marked and resolve(text) == clean
     except ValueError:
         return False
 
@@ -110,7 +110,6 @@ def pieces(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-@lru_cache(maxsize=4096)
 def points(text: str) -> tuple[Point, ...]:
     """Where marks may go in the documents of resources, strategic merge patches and JSON patches.
 
@@ -139,9 +138,8 @@ def _piece_points(piece: str) -> list[Point]:
 
 
 def is_json_patch(root: Node) -> bool:
-    """Whether a document is a JSON patch (RFC 6902): a list of operations."""
-    items = root.items or []
-    return bool(items) and all(item.fields is not None and "op" in item.fields for item in items)
+    """True for a JSON patch (RFC 6902): a list of operations."""
+    return bool(root.items) and all(get(operation, "op") is not None for operation in items(root))
 
 
 @dataclass(slots=True)
@@ -161,8 +159,7 @@ class _Choice:
         while pending:
             node, key, label = pending.pop()
             if node.fields is not None:
-                for name, (_, _, value) in node.fields.items():
-                    # $patch and its kin are orders, not data
+                for name, value in children(node):  # $patch and its kin are directives, not data
                     pending.append((value, name, label or name in LABELS or name.startswith("$")))
             elif node.items is not None:
                 pending += [(item, key, label) for item in node.items]
@@ -170,8 +167,8 @@ class _Choice:
                 self.refused.add(node.start.index)
 
     def json_patch(self, root: Node) -> None:
-        for operation in root.items or []:
-            parts = {name: value for name, (_, _, value) in (operation.fields or {}).items()}
+        for operation in items(root):
+            parts = dict(children(operation))
             path = str(parts["path"].value or "") if "path" in parts else ""
             if parts["op"].value in ("add", "replace") and "value" in parts and path:
                 tokens = path.split("/")
@@ -233,8 +230,8 @@ def inline_patches(text: str, root: Node) -> tuple[InlinePatch, ...]:
     """The patches that a kustomization file holds as ``|`` blocks, in the order of the text."""
     found = []
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
-        for item in _list(root, key):
-            node = item if isinstance(item.value, str) else _field(item, "patch")
+        for item in items(root, key):
+            node = item if isinstance(item.value, str) else get(item, "patch")
             if node is not None and text[node.start.index : node.start.index + 1] == "|":
                 found.append(InlinePatch(text.index("\n", node.start.index) + 1, node.end.index))
     return tuple(sorted(found, key=lambda patch: patch.begin))
@@ -244,33 +241,20 @@ def kustomization_points(text: str, root: Node, once: Callable[[str], bool]) -> 
     """Where marks may go among a kustomization's own values: new names and tags of images that only one entry
     has (``once``), literals of generators, common annotations."""
     choice = _Choice(text)
-    for item in _list(root, "images"):
-        name = _field(item, "name")
+    for item in items(root, "images"):
+        name = get(item, "name")
         for key in ("newName", "newTag") if name is not None and once(str(name.value)) else ():
-            value = _field(item, key)
+            value = get(item, key)
             if value is not None:
                 choice.take(value, key)
-    for item in (*_list(root, "configMapGenerator"), *_list(root, "secretGenerator")):
-        for literal in _list(item, "literals"):
+    for item in (*items(root, "configMapGenerator"), *items(root, "secretGenerator")):
+        for literal in items(item, "literals"):
             if isinstance(literal.value, str) and "=" in literal.value:
                 choice.take(literal, "literals", literal=True)
-    for value in _values(_field(root, "commonAnnotations")):
+    annotations = get(root, "commonAnnotations")
+    for _, value in children(annotations) if annotations is not None else ():
         choice.take(value, "commonAnnotations")
     return choice.points
-
-
-def _field(node: Node | None, key: str) -> Node | None:
-    entry = (node.fields or {}).get(key) if node is not None else None
-    return entry[2] if entry else None
-
-
-def _list(node: Node, key: str) -> list[Node]:
-    found = _field(node, key)
-    return (found.items or []) if found is not None else []
-
-
-def _values(node: Node | None) -> Iterable[Node]:
-    return [value for _, _, value in ((node.fields or {}) if node is not None else {}).values()]
 
 
 # -------------------------------------------------------------------------------------- putting marks
@@ -285,6 +269,6 @@ def put(text: str, places: Collection[Point], first: int) -> str:
     return "".join((*out, text[position:]))
 
 
-def wanted(text: str, overrides: Counter[str]) -> tuple[Point, ...]:
-    """The points of a text, less images that an ``images`` entry overrides: it must still recognise them."""
-    return tuple(point for point in points(text) if not point.image or not overrides[point.image])
+def wanted(found: Iterable[Point], overrides: Counter[str]) -> tuple[Point, ...]:
+    """The points less images that an ``images`` entry overrides: it must still recognise them."""
+    return tuple(point for point in found if not point.image or not overrides[point.image])

@@ -13,9 +13,10 @@ from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.kustomize import edits, kustomization
 from kgate.rendering.kustomize.build_input import BuildInput
-from kgate.rendering.kustomize.candidates import way_to
 from kgate.rendering.kustomize.copy import Copy
-from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError, compose_first
+from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError
+from kgate.rendering.kustomize.nodes import ways
+from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.yamltree.text import SourceText, decode
@@ -95,7 +96,7 @@ def _is_remote(text: str) -> bool:
 
 
 def write(request: BuildInput, copy: Copy, workspace: Workspace, *, is_component: bool) -> Top:
-    """Puts the additions into the kustomization of the clean copy; ``edit_marked`` does the same in the other one.
+    """Puts the additions into the kustomization of the clean copy; ``edit_marked`` does the same in the marked one.
     A component, and what gets metadata after its build, is built by a kustomization around it."""
     target = copy.place(copy.clean, copy.folder)
     texts: dict[Path, SourceText] = {}
@@ -112,7 +113,7 @@ def write(request: BuildInput, copy: Copy, workspace: Workspace, *, is_component
 
 
 def edit_marked(copy: Copy) -> None:
-    """Puts the additions, which are marked by now, into the kustomization of the marked copy."""
+    """Puts the additions, which carry marks by now, into the kustomization of the marked copy."""
     if (copy.marked / _CHANGES).is_dir():
         _edit(copy, copy.marked)
 
@@ -238,7 +239,7 @@ class _OverlayText(SourceText):
     def location(self, start: int, end: int, pointer: Pointer) -> Location:
         """The place of the addition that stands at an offset."""
         root = compose_first(self.text)
-        tokens = way_to(root, start) if root is not None else None
+        tokens = ways(root).get(start) if root is not None else None
         return self.requested(child_pointer(self._addition, *(tokens or ())), start, end, pointer)
 
     def requested(self, addition: Pointer, start: int, end: int, pointer: Pointer) -> Location:

@@ -65,7 +65,8 @@ class KustomizationRequest(BuildInput):
 
     def render(self, context: RenderContext) -> Batch:
         """Builds it."""
-        from kgate.rendering.kustomize.render import render
+        from kgate.rendering.kustomize.render import Kustomizer
 
-        tools = context.tools
-        return render(self, context.workspace, tools.kustomize, context.options, tools.helm)
+        known, tools = context.parsed, context.tools
+        kustomizer = context.state.get(Kustomizer, lambda: Kustomizer(context.workspace, context.options, known))
+        return kustomizer.render(self, tools.kustomize, tools.helm)

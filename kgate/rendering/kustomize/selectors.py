@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 
 from kgate.model import Json
 from kgate.regexp import Pattern, PatternError, compile_go
+from kgate.rendering.kustomize.nodes import get
 from kgate.yamltree.nodes import Node
 
 _FIELDS = ("group", "version", "kind", "name", "namespace")
@@ -15,25 +16,39 @@ _FIELDS = ("group", "version", "kind", "name", "namespace")
 def faults(target: Node) -> Iterator[tuple[int, str]]:
     """The line of each field that is not a regular expression, and what is wrong with it."""
     for name in _FIELDS:
-        entry = (target.fields or {}).get(name)
-        if entry is None or not entry[2].value:
+        field = get(target, name)
+        if field is None or not field.value:
             continue
         try:
-            _anchored(str(entry[2].value))
+            _anchored(str(field.value))
         except PatternError as error:
-            text = f"target {name} '{entry[2].value!s:.100}' is not a regular expression of Go: {error}"
-            yield entry[2].start.line + 1, f"{text}; so what it patches is not judged"
+            text = f"target {name} '{field.value!s:.100}' is not a regular expression of Go: {error}"
+            yield field.start.line + 1, f"{text}; so what it patches is not judged"
 
 
-def selects(target: Mapping[str, Json], kind: str, names: Sequence[str]) -> bool:
-    """True if a selector without faults takes an object of that kind and one of those names, or may take it; other
-    fields, labels and annotations are not looked at."""
-    wanted = str(target.get("name") or "")
-    if target.get("kind") and not _anchored(str(target["kind"])).search(kind):
-        return False
-    return not wanted or any(_anchored(wanted).search(name) or (len(wanted) > 1 and wanted in name) for name in names)
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """The parts of a selector that are looked at; None where it says nothing."""
+
+    kind: Pattern | None
+    name: Pattern | None
+    own_name: str
+
+    @classmethod
+    def of(cls, target: Mapping[str, Json]) -> Selector:
+        """The selector of a patch. Raises PatternError for one with faults."""
+        kind, name = str(target.get("kind") or ""), str(target.get("name") or "")
+        return cls(_anchored(kind) if kind else None, _anchored(name) if name else None, name)
+
+    def takes(self, kind: str, names: Sequence[str]) -> bool:
+        """True if it takes an object of that kind and one of those names, or may take it; other fields, labels and
+        annotations are not looked at."""
+        if self.kind is not None and not self.kind.search(kind):
+            return False
+        return self.name is None or any(
+            self.name.search(name) or (len(self.own_name) > 1 and self.own_name in name) for name in names
+        )
 
 
-@lru_cache(maxsize=512)
 def _anchored(pattern: str) -> Pattern:
     return compile_go(f"^(?:{pattern})$")

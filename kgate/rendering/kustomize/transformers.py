@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kgate.model import Json
 from kgate.rendering.kustomize import marks
-from kgate.rendering.kustomize.candidates import Tokens, child
 from kgate.rendering.kustomize.kustomization import Kustomization
+from kgate.rendering.kustomize.nodes import Tokens, get, items
 from kgate.yamltree.nodes import Node
 
 HASH = re.compile(r"-[bcdfghkmt24-9]{10}$")
@@ -22,7 +22,7 @@ _NAMES = frozenset(("name", "serviceAccountName", "serviceAccount", "secretName"
 class Field:
     """A field as it was built: the way to it, its value, and of its object the kind and the name without a hash.
 
-    ``original`` is what the file of the object's origin holds there, None if nothing.
+    ``original`` is what the file that the object was read from holds there, None if nothing.
     """
 
     tokens: Tokens
@@ -65,7 +65,7 @@ def _label(nodes: Sequence[Kustomization], built: Field) -> Key | None:
         if _value(node.field("commonLabels"), key) == built.value:
             return Key(node, ("commonLabels", key))
         for index, item in enumerate(node.items("labels")):
-            if _value(child(item, "pairs"), key) == built.value:
+            if _value(get(item, "pairs"), key) == built.value:
                 return Key(node, ("labels", str(index), "pairs", key))
     return None
 
@@ -206,13 +206,9 @@ def _replacement(nodes: Sequence[Kustomization], built: Field) -> Key | None:
 
 
 def _field_paths(replacement: Node) -> Iterator[str]:
-    for target in (child(replacement, "targets") or replacement).items or ():
-        if _selected_kind(target) is not None:
-            yield from (str(path.value) for path in (child(target, "fieldPaths") or target).items or ())
-
-
-def _selected_kind(target: Node) -> Node | None:
-    return child(target, "select")
+    for target in items(replacement, "targets"):
+        if get(target, "select") is not None:
+            yield from (str(path.value) for path in items(target, "fieldPaths"))
 
 
 _SEGMENT = re.compile(r"\[[^\]]*\]|(?:[^.\\]|\\.)+")

@@ -1,16 +1,16 @@
-"""kustomize.py with a real kustomize: what is built is judged, and every field has its place in the sources."""
+"""render.py with a real kustomize: what is built is judged, and every field has its place in the sources."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kgate.model import Batch, Location, Position, Problem, Resource
+from kgate.model import Batch, Location, Position, Problem, Resource, child_pointer
 from kgate.rendering.kustomize.render import render as build_kustomization
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import RenderOptions
@@ -63,8 +63,17 @@ def render(root: Path, folder: str, files: Mapping[str, str], **more: Any) -> Ba
     with Workspace(Repository.at(root)) as workspace:
         contents = build_kustomization(request, workspace, kustomize_tool(), RenderOptions())
         for resource in contents.resources:
-            resource.locate("")  # places are asked for while the copy is there
+            for pointer in pointers(resource.body):
+                resource.locate(pointer)  # while the copy is there
         return contents
+
+
+def pointers(body: Any, pointer: str = "") -> Iterator[str]:
+    """Every field of an object, itself included."""
+    yield pointer
+    members = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for name, member in members:
+        yield from pointers(member, child_pointer(pointer, name))
 
 
 def find(contents: Batch, name: str) -> Resource:
@@ -659,13 +668,13 @@ def test_additions_are_built_on_top_and_located_where_they_are_asked_for(tmp_pat
             pointer: shown(found.locate(pointer))
             for pointer in (f"{APP}/image", f"{APP}/securityContext/privileged", "/metadata/namespace")
         }
-        pointers = found.locate(f"{APP}/image").pointer
+        pointer = found.locate(f"{APP}/image").pointer
     assert places == {
         f"{APP}/image": "apps/shop.yaml:40:5",
         f"{APP}/securityContext/privileged": "apps/shop.yaml:51:15",
         "/metadata/namespace": "part/kustomization.yaml:3:1",
     }
-    assert pointers == f"{APP}/image"
+    assert pointer == f"{APP}/image"
     assert contents.files == 4
     assert str(found.rendering) == "kustomize overlay, for Kustomization/shop"
 

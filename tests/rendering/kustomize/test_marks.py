@@ -15,7 +15,7 @@ from kgate.yamltree.nodes import compose
 
 def marked(text: str, *overridden: str) -> str:
     """A text with ``#`` for each mark."""
-    return marks.MARK.sub("#", marks.put(text, marks.wanted(text, Counter(overridden)), 0))
+    return marks.MARK.sub("#", marks.put(text, marks.wanted(marks.points(text), Counter(overridden)), 0))
 
 
 MARKED = {
