@@ -66,11 +66,6 @@ class Origin(NamedTuple):
     start: int
     end: int
 
-    @property
-    def is_text(self) -> bool:
-        """True for literal text."""
-        return self.end == 0
-
 
 _SUFFIX = ".zzkg"
 _LINE = re.compile(r"^(?!---(?:\s|\Z))[ \t\r]*(?=[^ \t\r\n])", re.MULTILINE)

@@ -100,26 +100,27 @@ class SetLayer:
         return values
 
 
-def coalesce(defaults: Json, given: Json) -> Json:
-    """Defaults with the given values on top; a null deletes a default (chartutil/coalesce.go)."""
-    return _without_nulls(deep_merge(defaults, given))
-
-
 def _without_nulls(value: Json) -> Json:
     return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
 def effective(own: Sequence[Json], scope: Sequence[str], given: Json) -> Json:
-    """What ``.Values`` is in the sub-chart that the keys ``scope`` lead to. ``own`` holds the values files of the top
-    chart and of each sub-chart on the way, ``given`` what is given to the release."""
-    values = coalesce(own[0], given)
+    """What ``.Values`` is in the sub-chart that the keys ``scope`` lead to (chartutil/coalesce.go).
+
+    ``own`` holds the values files of the top chart and of each sub-chart on the way, ``given`` what is given to the
+    release: a null in it deletes a default of any of these charts.
+    """
+    values = deep_merge(_without_nulls(own[0]), given)
     for name, defaults in zip(scope, own[1:], strict=True):
-        outer, inner = values.get("global"), values.get(name)
-        values = coalesce(defaults, inner if isinstance(inner, dict) else {})
+        outer = values.get("global")
+        values = deep_merge(_without_nulls(defaults), _mapping(values.get(name)))
         if isinstance(outer, dict):
-            inner = values.get("global")
-            values["global"] = coalesce(inner if isinstance(inner, dict) else {}, outer)
-    return values
+            values["global"] = deep_merge(_mapping(values.get("global")), _without_nulls(outer))
+    return _without_nulls(values)
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 # ----------------------------------------------------------------------------------- which key

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from kgate.model import Json
 from kgate.rendering import gotemplate
 from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import ROOT, Ref, Step, scope_at
-from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesText, coalesce, effective, matching_keys
+from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesText, effective, matching_keys
 from kgate.yamltree.text import SourceText
+from tests.hostile import write
+from tests.real_tools import helm_tool
 
 MERGES = [
     ("later wins", {"a": 1}, {"a": 2}, {"a": 2}),
@@ -22,8 +28,8 @@ MERGES = [
 
 
 @pytest.mark.parametrize(("base", "over", "merged"), [row[1:] for row in MERGES], ids=[row[0] for row in MERGES])
-def test_coalesce(base: Json, over: Json, merged: Json) -> None:
-    assert coalesce(base, over) == merged
+def test_merge(base: Json, over: Json, merged: Json) -> None:
+    assert effective([base], (), over) == merged
 
 
 EFFECTIVE = [
@@ -38,15 +44,49 @@ EFFECTIVE = [
         {},
         {"global": {"x": 1, "y": 3}},
     ),
-    ("null from above deletes a default", [{"sub": {"a": None}}, {"a": 1}], ("sub",), {}, {"a": 1}),
+    ("a null of a parent keeps a default", [{"sub": {"a": None}}, {"a": 1}], ("sub",), {}, {"a": 1}),
+    ("a null of the release deletes a default", [{}, {"a": 1, "b": 2}], ("sub",), {"sub": {"a": None}}, {"b": 2}),
+    ("a null deletes a mapping", [{}, {"a": {"b": 1}}], ("sub",), {"sub": {"a": None}}, {}),
+    (
+        "a null deletes a key of a mapping",
+        [{"sub": {"a": {"b": 1}}}, {"a": {"c": 2}}],
+        ("sub",),
+        {"sub": {"a": {"c": None}}},
+        {"a": {"b": 1}},
+    ),
+    (
+        "a null deletes a global of the parent only",
+        [{"global": {"x": 1}}, {"global": {"x": 2}}],
+        ("sub",),
+        {"global": {"x": None}},
+        {"global": {"x": 2}},
+    ),
+    ("a mapping over a null", [{"a": None, "b": 1}], (), {"a": {"c": 2}}, {"a": {"c": 2}, "b": 1}),
+    ("two layers down", [{"sub": {"db": {"a": 1}}}, {"db": {"a": 2, "b": 3}}, {}], ("sub", "db"), {}, {"a": 1, "b": 3}),
 ]
 
 
 @pytest.mark.parametrize(
     ("own", "scope", "given", "values"), [row[1:] for row in EFFECTIVE], ids=[row[0] for row in EFFECTIVE]
 )
-def test_effective_values(own: list[Json], scope: tuple[str, ...], given: Json, values: Json) -> None:
+def test_effective_values(own: list[Json], scope: tuple[str, ...], given: Json, values: Json, tmp_path: Path) -> None:
     assert effective(own, scope, given) == values
+    assert helm_values(tmp_path, own, scope, given) == values
+
+
+def helm_values(root: Path, own: list[Json], scope: tuple[str, ...], given: Json) -> Json:
+    """What Helm makes of the same, without nulls and without the empty globals that it gives to each sub-chart. (Helm
+    3.17 differs in the null of a parent, which deletes.)"""
+    write(root, {"given.json": json.dumps(given)})
+    for depth, (name, values) in enumerate(zip(("web", *scope), own, strict=True)):
+        folder = "/".join(["web", *(f"charts/{above}" for above in scope[:depth])])
+        write(root, {f"{folder}/Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: 1.0.0\n"})
+        write(root, {f"{folder}/values.yaml": json.dumps(values)})
+    write(root, {f"{folder}/templates/values.yaml": "{{ .Values | toJson }}\n"})
+    command = (helm_tool().path, "template", "web", root / "web", "--values", root / "given.json")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found = effective([json.loads(done.stdout.splitlines()[-1])], (), {})
+    return {key: value for key, value in found.items() if (key, value) != ("global", {})}
 
 
 VALUES = {
