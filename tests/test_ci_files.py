@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
 from tests.command import ROOT, Result, kgate
-from tests.installable import locked_files, source_archive
+from tests.installable import Packages, packages_for
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = (
@@ -206,17 +206,9 @@ def test_shellcheck_sees_a_fault(tmp_path: Path) -> None:
     assert tool("shellcheck", "--shell", "bash", str(tmp_path / "script")).code == 1
 
 
-@dataclass(frozen=True)
-class Packages:
-    """This kgate as an archive, and a folder with what it needs, for pip without an index."""
-
-    archive: Path
-    locked: Path
-
-
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    return Packages(source_archive(tmp_path_factory.mktemp("source")), locked_files(tmp_path_factory.mktemp("locked")))
+    return packages_for(tmp_path_factory)
 
 
 def snippet(file: str) -> str:
@@ -237,6 +229,7 @@ class Job:
 
     folder: Path
     packages: Packages
+    package: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -258,7 +251,7 @@ class Job:
             "PATH": os.pathsep.join((os.fspath(BIN), os.environ["PATH"])),
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": os.fspath(self.packages.locked),
-            "KGATE_PACKAGE": self.packages.archive.as_uri(),
+            "KGATE_PACKAGE": self.package.as_uri(),
             "KGATE_PACKAGE_SHA256": "",
             "KGATE_PATHS": ".",
             "AGENT_TEMPDIRECTORY": os.fspath(self.folder / "agent temp"),
@@ -275,9 +268,16 @@ class Job:
 
 @pytest.fixture
 def job(packages: Packages, tmp_path: Path) -> Job:
-    job = Job(tmp_path, packages)
+    """One whose installation is there already."""
+    job = Job(tmp_path, packages, packages.ready)
     job.put("bad.yaml", BAD)
     return job
+
+
+@pytest.fixture
+def installing(job: Job) -> None:
+    """For a test whose job installs."""
+    job.package = job.packages.archive
 
 
 every_snippet = pytest.mark.parametrize(("script", "reports"), SNIPPETS.values(), ids=SNIPPETS.keys())
@@ -290,7 +290,7 @@ def assert_gated(done: subprocess.CompletedProcess[bytes]) -> None:
 
 @every_snippet
 def test_snippet_gates_and_leaves_reports(job: Job, script: str, reports: str) -> None:
-    job.variables["KGATE_PACKAGE_SHA256"] = hashlib.sha256(job.packages.archive.read_bytes()).hexdigest()
+    job.variables["KGATE_PACKAGE_SHA256"] = hashlib.sha256(job.package.read_bytes()).hexdigest()
     assert_gated(job.run(script))
     found = {path.name for path in (job.checkout / reports).iterdir()}
     assert {"kgate.xml", "kgate.sarif", "kgate.md"} <= found
@@ -305,7 +305,7 @@ def test_snippet_refuses_another_archive(job: Job, script: str, reports: str) ->
 
 
 def test_every_snippet_installs_in_the_same_way() -> None:
-    """So that the attacks below, on one of them, hold for all."""
+    """So that the attacks below, on one of them which installs, hold for all."""
     texts = ["\n".join(line.strip() for line in script.splitlines()) for script, _ in SNIPPETS.values()]
     blocks = {text[text.index("kgate=$(") : text.index("\n)\n")] for text in texts}
     assert len(blocks) == 1
@@ -367,6 +367,7 @@ def served(body: list[bytes], asked: list[str]) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.usefixtures("installing")
 def test_a_cache_in_the_checkout_is_not_installed_from(job: Job) -> None:
     """A pull request commits what pip keeps of an evil package, under the address of the good one."""
     body, asked = [evil_archive()], list[str]()
@@ -389,6 +390,7 @@ def test_a_cache_in_the_checkout_is_not_installed_from(job: Job) -> None:
     assert asked == ["/kgate.tar.gz"]
 
 
+@pytest.mark.usefixtures("installing")
 def test_what_is_not_locked_is_not_installed(job: Job) -> None:
     """An index, or a mirror, gives another file under the name and version of a dependency."""
     other = job.folder / "other"
@@ -417,6 +419,7 @@ exec {python} "$@"
 MODULES = ("venv", "pip", "kgate", "json", "tarfile", "urllib", "sitecustomize", "usercustomize", "click", "encodings")
 
 
+@pytest.mark.usefixtures("installing")
 def test_nothing_of_the_checkout_runs(job: Job) -> None:
     """Neither a Python that its files choose, nor a module or program of a name that the job uses, though variables
     point there."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import ROOT, Result
-from tests.installable import locked_files, source_archive
+from tests.installable import Packages, packages_for
 
 pytestmark = pytest.mark.needs_npm
 
@@ -43,12 +43,9 @@ def gitlab(folder: Path, *arguments: str, **variables: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What this kgate needs, for pip without an index, and this kgate."""
-    folder = locked_files(tmp_path_factory.mktemp("packages"))
-    source_archive(folder)
-    return folder
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    return packages_for(tmp_path_factory)
 
 
 def project(folder: Path, files: Mapping[str, str], include: Mapping[str, object]) -> Path:
@@ -76,16 +73,17 @@ def component(**inputs: object) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Case:
-    """What is in the repository, how the file is included, and the job's exit code."""
+    """What is in the repository, how the file is included, the job's exit code, and whether it installs."""
 
     files: Mapping[str, str]
     include: Mapping[str, object]
     code: int
     words: str
+    installs: bool = False
 
 
 CASES = {
-    "good": Case({"a.yaml": GOOD}, component(), 0, "passed"),
+    "good": Case({"a.yaml": GOOD}, component(), 0, "passed", installs=True),
     "bad": Case({"a.yaml": BAD}, component(), 1, "failed"),
     "bad, report": Case({"a.yaml": BAD}, component(mode="report"), 0, "failed"),
     "broken, report": Case({"a.yaml": BAD + "  x: [\n"}, component(mode="report"), 3, "incomplete"),
@@ -101,13 +99,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_job(packages: Path, tmp_path: Path, case: Case) -> None:
+def test_job(packages: Packages, tmp_path: Path, case: Case) -> None:
     folder = project(tmp_path / "shop", case.files, case.include)
     inputs = case.include.get("inputs")
     job = str(inputs.get("job-name", "kgate")) if isinstance(inputs, dict) else "kgate"
-    variables = ("--variable", f"KGATE_PACKAGE={(packages / 'kgate.tar.gz').as_uri()}")
+    archive = packages.archive if case.installs else packages.ready
+    variables = ("--variable", f"KGATE_PACKAGE={archive.as_uri()}")
     result = gitlab(
-        folder, "--force-shell-executor", *variables, job, PIP_NO_INDEX="1", PIP_FIND_LINKS=os.fspath(packages)
+        folder, "--force-shell-executor", *variables, job, PIP_NO_INDEX="1", PIP_FIND_LINKS=os.fspath(packages.locked)
     )
     said = result.out + result.err
     assert f"{job} finished in" in said, result
