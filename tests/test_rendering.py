@@ -346,12 +346,18 @@ def test_kinds_that_rules_ask_about_are_read_in_renderings_too(tmp_path: Path) -
 
 
 def test_same_bytes(tmp_path: Path) -> None:
-    tree(tmp_path, {**CHART, **OVERLAY, "app.yaml": APPLICATION})
-    for name in ("text", "json", "sarif", "junit", "markdown"):
-        first, second = (scan(tmp_path, "-f", name, ".", env={"PYTHONHASHSEED": seed}).out for seed in "12")
-        assert first == second
-        assert os.fspath(tmp_path) not in first
-        assert "kgate-" not in first.replace("kgate-report", "").replace("kgate-action", ""), "a temporary folder"
+    formats = ("text", "json", "sarif", "junit", "markdown")
+    root = tree(tmp_path / "repository", {**CHART, **OVERLAY, "app.yaml": APPLICATION})
+    texts = []
+    for seed in "12":
+        outputs = [word for name in formats for word in ("-o", f"{name}={tmp_path / name}")]
+        printed = scan(root, ".", *outputs, env={"PYTHONHASHSEED": seed}).out
+        texts.append([printed, *((tmp_path / name).read_text(encoding="utf-8") for name in formats)])
+    assert texts[0] == texts[1]
+    assert all(len(text) > 100 for text in texts[0])
+    for text in texts[0]:
+        assert os.fspath(tmp_path) not in text
+        assert "kgate-" not in text.replace("kgate-report", "").replace("kgate-action", ""), "a temporary folder"
 
 
 # -------------------------------------------------------------------------- nothing passes in silence
