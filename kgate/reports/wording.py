@@ -12,9 +12,6 @@ from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
 
-_NONCHARACTER = re.compile("[\ufffe\uffff]")
-"""Characters that XML 1.0 forbids and that cmark turns into invalid UTF-8."""
-
 
 def first_sentence(text: str) -> str:
     """Returns the first sentence, on one line; a full stop before a lower-case letter ("e.g. this") ends none."""
@@ -28,7 +25,7 @@ def cut(text: str, limit: int) -> str:
 
 def shown(text: str, limit: int) -> str:
     """Returns the text as one inert line of at most ``limit`` code points that XML and Markdown can hold."""
-    return cut(_NONCHARACTER.sub("\N{REPLACEMENT CHARACTER}", one_line(text)), limit)
+    return cut(one_line(text), limit)
 
 
 def subject(finding: Finding) -> str:

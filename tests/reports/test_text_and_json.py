@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import kgate
 from kgate import reports
+from kgate.reports import safety
 from kgate.reports.formats import json as json_report
 from kgate.reports.formats import text
 from kgate.reports.presentation import Detail
@@ -88,6 +90,13 @@ def test_json_is_inert(name: str) -> None:
 )
 def test_one_line(raw: str, shown: str) -> None:
     assert one_line(raw) == shown
+
+
+def test_nothing_unseen_is_printable() -> None:
+    """Text that is printable is not searched for it."""
+    unseen = [character for character in map(chr, range(sys.maxunicode + 1)) if safety._UNSEEN.match(character)]
+    assert len(unseen) > 2_000
+    assert [character for character in unseen if character.isprintable()] == []
 
 
 def test_hostile_manifests_and_file_names(tmp_path: Path) -> None:
