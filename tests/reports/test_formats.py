@@ -1,0 +1,55 @@
+"""What holds for every format, those of tomorrow included: it is inert, repeatable, and written as it is made."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+
+import pytest
+
+from kgate import reports
+from kgate.reports.presentation import Detail, Presentation
+from tests.reports import samples
+
+FINDINGS = 10_000
+HELD = 250
+"""Bytes that a format may hold for each finding: references, keys and a fingerprint. Its text has 200 to 1,300."""
+
+INJECTED = re.compile(r"^\s*::error::owned|##vso\[task|##\[error\]owned", re.MULTILINE)
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\ud800-\udfff]")
+
+every_format = pytest.mark.parametrize("name", reports.names())
+
+
+def written(name: str, sample: str) -> str:
+    return "".join(reports.renderer(name)(samples.SAMPLES[sample], samples.LINKED))
+
+
+@every_format
+@pytest.mark.parametrize("sample", samples.SAMPLES)
+def test_a_report_is_never_empty_and_always_the_same(name: str, sample: str) -> None:
+    text = written(name, sample)
+    assert text
+    assert written(name, sample) == text
+
+
+@every_format
+def test_text_of_a_manifest_is_inert(name: str) -> None:
+    text = written(name, "hostile")
+    assert not INJECTED.search(text)
+    assert not UNSEEN.search(text)
+
+
+@every_format
+def test_what_is_held_does_not_grow_with_the_text(name: str) -> None:
+    render = reports.renderer(name)
+    presentation = Presentation(detail=Detail.VERBOSE, max_chars=65_536)
+    report = samples.long(FINDINGS, objects=FINDINGS // 20)
+    assert sum(map(len, render(samples.with_findings(), presentation)))  # imports what the format needs
+    tracemalloc.start()
+    try:
+        assert sum(map(len, render(report, presentation)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < HELD * FINDINGS
