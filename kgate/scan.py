@@ -5,71 +5,89 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kgate import __version__
-from kgate.config import Settings, selected_ids
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger, Page
 from kgate.judgement.score import decide
-from kgate.kubernetes import manifest
+from kgate.kubernetes import manifest, pss
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Batch, Counts, Finding, Note, Problem, Report
-from kgate.plainfiles import PlainFiles
-from kgate.processes import processors
+from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Report, Rule, Severity
 from kgate.rules import load
-from kgate.sources.collection import collect
-from kgate.sources.files import Intake
-from kgate.sources.gitops_search import unfollowed
-from kgate.sources.progress import Progress
 from kgate.urls import shown_text
+
+if TYPE_CHECKING:
+    from kgate.config import Settings
+    from kgate.sources.progress import Progress
 
 
 def _silent(done: int, total: int) -> None:
     """Shows no progress."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What resources are judged by, and for which Kubernetes 1.x version, and what makes a report fail."""
+
+    rules: tuple[Rule, ...]
+    minor: int = pss.NEWEST_MINOR
+    fail_on: Severity | None = None
+    allow_empty: bool = False
+
+
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
-    known_rules = load.load(settings.rule_folders)
-    judge = Judge(known_rules, settings.minor, selected_ids(known_rules, settings))
+    from kgate.config import selected_ids
+
+    gate = Gate(load.load(settings.rule_folders), settings.minor, settings.fail_on, settings.allow_empty)
+    judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings))
     ledger = Ledger(judge, settings.min_score)
-    notes: list[Note] = [*settings.notes]
-    counts = Counts()
     lifetime = Lifetime(settings.timeout)
+    with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as parts:
+        return assess(parts, ledger, gate, lifetime, settings.notes)
+
+
+def assess(
+    parts: Iterable[Batch | Page], ledger: Ledger, gate: Gate, lifetime: Lifetime, notes: Iterable[Note] = ()
+) -> Report:
+    """Judges and scores resources, wherever they come from, and pages of what others have judged.
+
+    It needs no source: whoever has resources in hand, as an admission webhook has, calls it.
+    """
+    remarks = [*notes]
+    counts = Counts()
     try:
-        with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as everything:
-            for part in everything:
+        for part in parts:
+            lifetime.check()
+            counts += part.counts
+            if isinstance(part, Page):
+                ledger.add_page(part)
+                continue
+            remarks += part.notes
+            ledger.add_problems(part.problems)
+            for resource in part.resources:
                 lifetime.check()
-                counts += part.counts
-                if isinstance(part, Page):
-                    ledger.add_page(part)
-                    continue
-                notes += part.notes
-                ledger.add_problems(part.problems)
-                for resource in part.resources:
-                    lifetime.check()
-                    ledger.judge(resource, part.path)
+                ledger.judge(resource, part.path)
     except DeadlineError:
-        ledger.add_problems([_overdue(settings)])
-    found = ledger.close()
-    notes += found.unlisted.notes
-    verdict = decide(found, resources=counts.resources, fail_on=settings.fail_on, allow_empty=settings.allow_empty)
+        ledger.add_problems([_overdue(lifetime)])
+    return _report(ledger.close(), gate, counts, remarks)
+
+
+def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
     return Report(
         version=__version__,
-        kubernetes_version=f"1.{settings.minor}",
-        rules=known_rules,
+        kubernetes_version=f"1.{gate.minor}",
+        rules=gate.rules,
         assessments=tuple(sorted(found.assessments, key=lambda a: (a.location.order, a.workload, a.renderings))),
-        findings=tuple(
-            sorted(found.findings, key=lambda f: (f.location.order, f.rule.id, f.resource, f.container or ""))
-        ),
+        findings=tuple(sorted(found.findings, key=_finding_order)),
         problems=_shown(found.problems),
-        notes=_shown(notes),
+        notes=_shown([*notes, *found.unlisted.notes]),
         counts=counts,
-        verdict=verdict,
-        fail_on=settings.fail_on,
+        verdict=decide(found, resources=counts.resources, fail_on=gate.fail_on, allow_empty=gate.allow_empty),
+        fail_on=gate.fail_on,
         unlisted=found.unlisted,
     )
 
@@ -78,25 +96,31 @@ def _finding_order(finding: Finding) -> tuple[object, ...]:
     return finding.location.order, finding.rule.id, finding.resource, finding.container or ""
 
 
-_Told = TypeVar("_Told", Problem, Note)
+_Remark = TypeVar("_Remark", Problem, Note)
 
 
-def _shown(remarks: Iterable[_Told]) -> tuple[_Told, ...]:
-    """Remarks in order, each once; whatever they quote, they show no credentials of a URL."""
-    told = {replace(remark, message=shown_text(remark.message)) for remark in remarks}
-    return tuple(sorted(told, key=lambda remark: (remark.path, remark.line or 0, remark.message)))
+def _shown(remarks: Iterable[_Remark]) -> tuple[_Remark, ...]:
+    """Returns remarks sorted, each once, without credentials of the URLs that they quote."""
+    shown = {replace(remark, message=shown_text(remark.message)) for remark in remarks}
+    return tuple(sorted(shown, key=lambda remark: (remark.path, remark.line or 0, remark.message)))
 
 
-def _overdue(settings: Settings) -> Problem:
-    message = f"the scan was stopped after {settings.timeout:g} seconds, so not everything was judged"
+def _overdue(lifetime: Lifetime) -> Problem:
+    message = f"the scan was stopped after {lifetime.seconds:g} seconds, so not everything was judged"
     return Problem(".", None, f"{message}; scan less at once, or allow more with --timeout")
 
 
 def _read(
     settings: Settings, lifetime: Lifetime, kinds: frozenset[str], progress: Progress, ledger: Ledger
 ) -> Generator[Batch | Page]:
-    """The contents of standard input, what every file at or below the paths came to, and the contents of what is
-    rendered from them."""
+    """Yields the contents of standard input, the judged pages of all files at or below the paths, and the contents of
+    what is rendered from them."""
+    from kgate.plainfiles import PlainFiles
+    from kgate.processes import processors
+    from kgate.sources.collection import collect
+    from kgate.sources.files import Intake
+    from kgate.sources.gitops_search import unfollowed
+
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
