@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
@@ -15,7 +16,9 @@ from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
-from kgate.yamltree.fields import FileFields, UserFile
+
+if TYPE_CHECKING:
+    from kgate.yamltree.fields import FileFields
 
 DEFAULT_MIN_SCORE = 60
 
@@ -121,6 +124,8 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     What it names must lie in the repository, unless the file lies elsewhere, where no pull request changes it.
     Raises ConfigError with file and line.
     """
+    from kgate.yamltree.fields import UserFile
+
     is_inside = path.is_relative_to(repository.root)
     owner = repository if is_inside else Repository(Path(path.anchor))
     try:

@@ -10,10 +10,8 @@ from pathlib import Path
 from kgate.errors import RuleError
 from kgate.model import Rule
 from kgate.repository import Repository, UntrustedFolders
-from kgate.rules import rulefile
 from kgate.rules.packaged import package
 from kgate.textfile import read_bytes
-from kgate.yamltree.fields import suggestion
 
 
 def builtin_folder() -> Path:
@@ -64,6 +62,8 @@ def _own() -> Iterator[Rule]:
     if packaged is not None:
         yield from packaged
         return
+    from kgate.rules import rulefile
+
     for name, data in files:
         yield rulefile.read_trusted(data, name.removesuffix(".yaml"), f"rules/{name}")
 
@@ -74,6 +74,8 @@ def own_files() -> list[tuple[str, bytes]]:
 
 
 def _of_user(folder: RuleFolder) -> Iterator[Rule]:
+    from kgate.rules import rulefile
+
     for path in _files(folder.path, folder.shown):
         shown = f"{folder.shown}/{path.name}"
         try:
@@ -88,7 +90,13 @@ def find(rules: Iterable[Rule], wanted: str) -> Rule:
     by_id = {rule.id: rule for rule in rules}
     if wanted in by_id:
         return by_id[wanted]
-    raise RuleError(f"no rule has the id '{wanted}'{suggestion(wanted, by_id)}; `kgate rules list` shows all")
+    raise RuleError(f"no rule has the id '{wanted}'{_suggestion(wanted, by_id)}; `kgate rules list` shows all")
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    from kgate.yamltree.fields import suggestion
+
+    return suggestion(word, known)
 
 
 def _files(folder: Path, shown: str) -> list[Path]:
@@ -105,6 +113,6 @@ def _check_includes(rule: Rule, rules: Mapping[str, Rule]) -> None:
     for name in rule.includes:
         included = rules.get(name)
         if included is None:
-            raise RuleError(f"{rule.path}: includes '{name}', which no rule has as id{suggestion(name, rules)}")
+            raise RuleError(f"{rule.path}: includes '{name}', which no rule has as id{_suggestion(name, rules)}")
         if included.severity > rule.severity or included.points > rule.points:
             raise RuleError(f"{rule.path}: includes '{name}', which weighs more than '{rule.id}' itself")
