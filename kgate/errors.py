@@ -1,10 +1,10 @@
-"""The exception family: each class carries the exit code that it ends the program with."""
+"""The exceptions for mistakes of the user; each class carries the exit code of the program."""
 
 from __future__ import annotations
 
 
 class KgateError(Exception):
-    """A fault that the user can mend; its text says where, what and what to do."""
+    """An error that the user can fix; its message says what is wrong, where, and what to do."""
 
     exit_code = 2
 
@@ -19,7 +19,3 @@ class RuleError(KgateError):
 
 class OutputError(KgateError):
     """A report could not be written."""
-
-
-class SourceError(KgateError):
-    """A path given on the command line cannot be scanned."""

@@ -1,1 +1,1 @@
-"""What rules are turned into besides judgements."""
+"""What rules are exported to: documentation and tables."""

@@ -1,4 +1,4 @@
-"""docs/coverage.md: which privilege rules of each peer kgate's rules answer, and which not and why."""
+"""docs/coverage.md: which privilege rules of each peer kgate's rules cover, and why the others are not covered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kgate.model import Json, Rule
 
 @dataclass(frozen=True, slots=True)
 class PeerRule:
-    """A rule of another tool; ``unanswered`` says why kgate has no answer."""
+    """A rule of another tool; ``unanswered`` says why no rule of kgate covers it."""
 
     id: str
     about: str
@@ -27,7 +27,7 @@ class Peer:
 
 
 def parse_peers(catalogue: Mapping[str, Json]) -> tuple[Peer, ...]:
-    """The peers of docs/peers.yaml."""
+    """Returns the peers that docs/peers.yaml describes."""
     return tuple(
         Peer(
             name,
@@ -39,7 +39,7 @@ def parse_peers(catalogue: Mapping[str, Json]) -> tuple[Peer, ...]:
 
 
 def answers(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The ids of kgate's rules for each (peer, id) that one of them names as equivalent."""
+    """Returns the ids of kgate's rules by the (peer, id) that they name as equivalent."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for rule in rules:
         for key in rule.equivalents:
@@ -48,7 +48,7 @@ def answers(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[str, ...]]:
 
 
 def table(peers: Iterable[Peer], rules: Iterable[Rule]) -> str:
-    """The whole document."""
+    """Returns the text of docs/coverage.md."""
     answered = answers(rules)
     lines = [
         "# Coverage of the peers' privilege rules",

@@ -13,7 +13,7 @@ _WIDTH = 96
 
 
 def rule_list(rules: Iterable[Rule], format_name: str) -> str:
-    """All rules, the most severe first."""
+    """Returns a list of all rules, the most severe first."""
     ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
     if format_name == "json":
         return json.dumps([as_json(rule) for rule in ranked], indent=2)
@@ -24,7 +24,7 @@ def rule_list(rules: Iterable[Rule], format_name: str) -> str:
 
 
 def rule_page(rule: Rule, format_name: str) -> str:
-    """Everything about one rule."""
+    """Returns everything about one rule."""
     if format_name == "json":
         return json.dumps(as_json(rule), indent=2)
     if format_name == "markdown":
@@ -33,12 +33,12 @@ def rule_page(rule: Rule, format_name: str) -> str:
 
 
 def explanation(rule: Rule, format_name: str) -> str:
-    """Why a rule matters and what to write instead."""
+    """Returns why a rule matters and what to write instead."""
     return _explained(rule) if format_name == "terminal" else rule_page(rule, format_name)
 
 
 def handbook(rules: Iterable[Rule]) -> str:
-    """docs/rules.md: the index and a page for every rule."""
+    """Returns the text of docs/rules.md: the index and a page for every rule."""
     ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
     lines = [
         "# Rules",
@@ -55,7 +55,7 @@ def handbook(rules: Iterable[Rule]) -> str:
 
 
 def as_json(rule: Rule) -> dict[str, Any]:
-    """A rule as plain JSON types, in the words of its file."""
+    """Returns a rule as plain JSON types, with the field names of its file."""
     return {
         "id": rule.id,
         "title": rule.title,
@@ -84,7 +84,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
 
 
 def version_range(versions: Versions) -> str:
-    """``>=1.8 <1.25`` as in rule files; empty for all versions."""
+    """Returns ``>=1.8 <1.25`` as in rule files; empty for all versions."""
     since = f">=1.{versions.since}" if versions.since else ""
     until = f"<1.{versions.until}" if versions.until is not None else ""
     return f"{since} {until}".strip()
@@ -114,7 +114,7 @@ def _explained(rule: Rule) -> str:
 
 
 def _model_example(rule: Rule) -> Example | None:
-    """The first good example that sets the rule's field, for any version and system; None if there is none."""
+    """Returns the first good example that sets the rule's field, for any version and system; None if there is none."""
     names = [path.rpartition(".")[2] for path in rule.fields]
     special = ["windows", "hostPath:", *({"hostUsers"} - set(names))]
     general = (e for e in rule.good if e.minor is None and not any(word in e.text for word in special))
@@ -180,7 +180,7 @@ def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:
 
 
 def _cel_lines(rule: Rule) -> Iterator[str]:
-    """The expression of a rule, below its variables."""
+    """Returns the expression of a rule, below its variables."""
     for variable in rule.variables:
         yield f"// variables.{variable.name}"
         yield from (variable.expression, "")

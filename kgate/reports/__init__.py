@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from kgate.reports.presentation import Presentation
 
 Renderer: TypeAlias = "Callable[[Report, Presentation], Iterator[str]]"
-"""The ``render`` of a format: yields the report in pieces, so that a long one is never held as a whole. It is called
-in any order and any number of times, and maps severities itself."""
+"""The ``render`` of a format: yields the report in pieces, so that a long one is never held as a whole."""
 
 DEFAULT = "text"
-"""The format for whoever names none."""
+"""The format if none is named."""
 
 _FORMATS = Path(__file__).parent / "formats"
 

@@ -1,4 +1,4 @@
-"""GitHub annotations: workflow commands that show findings beside the lines of a pull request."""
+"""GitHub annotations: workflow commands that show findings at the lines of a pull request."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _environment() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A bar of the plot: the scores it stands for, how many workloads have them, and its height."""
+    """A bar of the plot: its range of scores, how many workloads have them, and its height."""
 
     first: int
     last: int

@@ -186,7 +186,7 @@ def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:
 
 
 def _subject(assessment: Assessment) -> str:
-    """Returns the workload and what it is rendered by, which tells its assessments apart."""
+    """Returns the workload and what it is rendered by, by which its assessments differ."""
     source = f" ({origin(assessment.renderings)})" if assessment.renderings else ""
     return f"{assessment.workload}{source}"
 

@@ -1,4 +1,4 @@
-"""The SARIF 2.1.0 report: what code scanning shows beside the lines of a pull request."""
+"""The SARIF 2.1.0 report: what code scanning shows at the lines of a pull request."""
 
 from __future__ import annotations
 

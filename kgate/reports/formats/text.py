@@ -248,7 +248,7 @@ def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
         yield _line(f"  … and {more} more workloads, none with a lower score (--verbose shows all)")
     yield _line(f"  {_totals(report)}")
     if report.findings:
-        yield _line("  kgate explain RULE tells more about a rule")
+        yield _line("  for more about a rule, run kgate explain RULE")
     yield _verdict(report)
     for reason in report.verdict.reasons:
         yield _line(f"  - {reason}")
