@@ -28,7 +28,7 @@ from typing import cast
 from kgate.kubernetes.workload import find_workload
 from kgate.model import Json, Location, Resource, child_pointer, pointer_tokens
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
-from kgate.rendering.kustomize import graph, kustomization
+from kgate.rendering.kustomize import graph
 from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.locate import BuiltDocument, Claim
 from kgate.rendering.kustomize.marks import IDENTITY
@@ -360,7 +360,7 @@ def main() -> int:
     everything = Tally()
     for start in options.folders:
         repository = find_root([start])
-        roots = kustomization.roots(kustomizations(Path(os.path.realpath(start))), Repository(repository))
+        roots = graph.Kustomizations(Repository(repository)).roots(kustomizations(Path(os.path.realpath(start))))
         tally = Tally()
         with ProcessPoolExecutor(max_workers=2) as pool:
             futures = [pool.submit(examine, root, repository, kubectl, options.sample) for root in roots]

@@ -16,7 +16,7 @@ from bench.measure import KGATE, measure
 from kgate.model import Batch
 from kgate.rendering.helm.releases import default_releases
 from kgate.rendering.helm.requests import ChartRequest
-from kgate.rendering.kustomize import kustomization
+from kgate.rendering.kustomize.graph import Kustomizations
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import Toolbox
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Workspace(Repository.at(root)) as workspace:
         context = RenderContext(workspace, tools)
         _show("helm template", list(_charts(sorted(listing.charts), context)))
-        roots = kustomization.roots(listing.kustomizations, Repository(root))
+        roots = Kustomizations(Repository(root)).roots(listing.kustomizations)
         _show("kustomize", list(_kustomizations(roots, context)))
     _whole(root, options)
 

@@ -153,7 +153,7 @@ def check(case: Case, ground: Ground) -> None:
     root = ground.repository
     listing = files.list_files([root], Repository.at(root))
     ground.check((listing.problems, sorted(listing.files)))
-    ground.check(kustomization.roots((root / folder for folder in FOLDERS), Repository(root)))
+    ground.check(graph.Kustomizations(Repository(root)).roots(root / folder for folder in FOLDERS))
     for folder in FOLDERS:
         ground.check(list(_read(root, root / folder)))
     if case.is_built:

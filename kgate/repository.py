@@ -7,12 +7,15 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 from kgate import gitconfig, textfile
 from kgate.urls import normalise_url
+
+T = TypeVar("T")
 
 MAX_ENTRIES = 200_000
 """Files and folders that a repository may have for a search through it."""
@@ -53,6 +56,7 @@ class Repository:
     urls: tuple[str, ...] = ()
     _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
+    _shared: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(cls, root: Path) -> Repository:
@@ -62,6 +66,12 @@ class Repository:
     def reopened(self) -> Repository:
         """The same repository for a new scan: nothing is remembered of searches, and none is counted."""
         return Repository(self.root, self.urls)
+
+    def shared(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The one object of a class that what reads this repository shares, made when it is first asked for. It may be
+        used by several threads, and lasts as long as the scan."""
+        found = self._shared.get(kind)
+        return cast("T", self._shared.setdefault(kind, make()) if found is None else found)
 
     def resolve(self, path: Path) -> Path | None:
         """The real path of a path that really lies in the repository, whatever links lead to it; it need not exist.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
@@ -87,51 +86,17 @@ class RenderOptions:
         return Limits(self.seconds, self.memory, lifetime=self.lifetime)
 
 
-class HasNotes(Protocol):
-    """What a kind of source keeps for all renderings of one scan."""
-
-    @property
-    def notes(self) -> Iterable[Note]:
-        """What the reader should know when everything is rendered."""
-        ...
-
-
-Kept = TypeVar("Kept", bound=HasNotes)
-
-
-class ScanState:
-    """What kinds of sources keep for all renderings of one scan: one object of each type, for several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: dict[type, HasNotes] = {}
-
-    def get(self, kind: type[Kept], make: Callable[[], Kept]) -> Kept:
-        """The object of a type, made when it is first asked for."""
-        with self._lock:
-            found = self._kept.get(kind)
-            if not isinstance(found, kind):
-                found = self._kept[kind] = make()
-            return found
-
-    def notes(self) -> Iterator[Note]:
-        """What all of them have to say."""
-        for kept in self._kept.values():
-            yield from kept.notes
-
-
 @dataclass(frozen=True, slots=True)
 class RenderContext:
     """What a rendering gets to work with. ``plain`` holds the files of the repository that are judged as they are
-    written, and so are not to be returned once more; ``parsed`` what the walk has parsed already, by its folder;
-    ``state`` what renderings of one kind share."""
+    written, and so are not to be returned once more; ``late_notes`` takes notes that come up once a rendering has
+    been returned, when its places are asked for."""
 
     workspace: Workspace
     tools: Tools
     options: RenderOptions = field(default_factory=RenderOptions)
     plain: frozenset[Path] = frozenset()
-    parsed: Mapping[Path, Any] = field(default_factory=dict)
-    state: ScanState = field(default_factory=ScanState)
+    late_notes: set[Note] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

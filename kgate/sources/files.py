@@ -179,11 +179,12 @@ class _Walk:
         count."""
         if detect.kustomization_name(names) is None:
             return None
-        from kgate.rendering.kustomize import kustomization
+        from kgate.rendering.kustomize.graph import Kustomizations
+        from kgate.rendering.kustomize.kustomization import KustomizationError
 
         try:
-            found = kustomization.read(folder, self._repository)
-        except kustomization.KustomizationError as error:
+            found = Kustomizations.of(self._repository).read(folder)
+        except KustomizationError as error:
             self.listing.problems.add(Problem(self._repository.shown(error.path), error.line, str(error)))
             self._faulty.append(error.path)
             return None

@@ -74,9 +74,7 @@ class _Renderings:
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
-        context = RenderContext(
-            workspace, tools, self._settings.options, frozenset(listing.files), listing.kustomizations
-        )
+        context = RenderContext(workspace, tools, self._settings.options, frozenset(listing.files))
         with workspace, _Pool(context, self._encodings) as pool:
             while requests:
                 for contents in pool.render(requests):
@@ -84,7 +82,7 @@ class _Renderings:
                     yield contents
                 yield from self.read_named()
                 requests = self._queue.next_round()
-            notes = (*_refused(tools, self._repository), *context.state.notes())
+        notes = (*_refused(tools, self._repository), *context.late_notes)
         yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
 
 

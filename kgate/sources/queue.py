@@ -11,7 +11,8 @@ from kgate.gitops.deployed import Deployed
 from kgate.model import Note, Problem, Resource
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
-from kgate.rendering.kustomize import kustomization, overlay
+from kgate.rendering.kustomize import overlay
+from kgate.rendering.kustomize.graph import Kustomizations, reached
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Place, RenderSettings, Request
 from kgate.repository import Repository
@@ -123,23 +124,14 @@ def _own_requests(listing: Listing, repository: Repository, settings: RenderSett
 def _roots(listing: Listing, repository: Repository) -> set[Path]:
     """The kustomizations of the scan that no other one includes, and those of the repository that lead to a
     kustomization whose files are in the scan although it is not."""
-    found = set(kustomization.roots(listing.kustomizations, repository))
+    kustomizations = Kustomizations.of(repository)
+    found = set(kustomizations.roots(listing.kustomizations))
     missed = listing.touched - listing.kustomizations.keys()
     if missed:
         everywhere = files.find_kustomizations(repository)
-        roots = kustomization.roots(everywhere, repository)
-        found |= {folder for folder in roots if missed & _reach(folder, everywhere)}
-        found |= missed - everywhere.keys()  # named although it is ignored
+        known = {folder: read.folders for folder, read in everywhere.items()}
+        wanted = missed & known.keys()
+        roots = kustomizations.roots(everywhere)
+        found |= {root for root in roots if wanted.intersection(reached([root], lambda one: known.get(one, ())))}
+        found |= missed - known.keys()  # named although it is ignored
     return found
-
-
-def _reach(folder: Path, everywhere: dict[Path, kustomization.Kustomization]) -> set[Path]:
-    """A folder and all that its kustomization includes, directly or not."""
-    reached: set[Path] = set()
-    pending = [folder]
-    while pending:
-        here = pending.pop()
-        if here not in reached and here in everywhere:
-            reached.add(here)
-            pending += everywhere[here].folders
-    return reached

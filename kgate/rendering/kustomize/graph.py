@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +36,77 @@ class Graph:
         """Every file that the build reads, resolved and sorted."""
         own = (node.path for node in self.nodes)
         return tuple(sorted({*own, *(link.real for link in self.links if not link.is_folder)}))
+
+
+class Kustomizations:
+    """The kustomizations of a repository, each read once for the scan; threads may share it."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._read: dict[Path, Kustomization] = {}
+
+    @classmethod
+    def of(cls, repository: Repository) -> Kustomizations:
+        """Those that all readers of this repository share."""
+        return repository.shared(cls, lambda: cls(repository))
+
+    def read(self, folder: Path) -> Kustomization:
+        """The kustomization of a folder. Raises KustomizationError if there is none or it cannot be read."""
+        found = self._read.get(folder)
+        if found is None:
+            found = self._read[folder] = kustomization.read(folder, self._repository)
+        return found
+
+    def included(self, folder: Path) -> tuple[Path, ...]:
+        """The folders that the kustomization of a folder includes; none if it cannot be read."""
+        with contextlib.suppress(KustomizationError):
+            return self.read(folder).folders
+        return ()
+
+    def reached(self, starts: Iterable[Path]) -> tuple[Path, ...]:
+        """The folders of some kustomizations and of all that they include, directly or not."""
+        return reached(starts, self.included)
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """The files that the kustomization of a folder and all that it includes use."""
+        for place in self.reached([folder]):
+            with contextlib.suppress(KustomizationError):
+                yield from self.read(place).files
+
+    def roots(self, folders: Iterable[Path]) -> tuple[Path, ...]:
+        """The kustomizations among these folders that no other one includes, sorted; of a circle its first member.
+
+        One that cannot be read is a root, so that it is reported.
+        """
+        included = {folder: self.included(folder) for folder in map(_real, folders)}
+        inner = {member for folder, members in included.items() for member in members if member != folder}
+        found = sorted(included.keys() - inner)
+        covered = set(self._among(included, found))
+        for folder in sorted(included.keys() - covered):
+            if folder not in covered:
+                found.append(folder)
+                covered.update(self._among(included, [folder]))
+        return tuple(sorted(found))
+
+    @staticmethod
+    def _among(included: Mapping[Path, Iterable[Path]], starts: Iterable[Path]) -> tuple[Path, ...]:
+        return reached(starts, lambda folder: included.get(folder, ()))
+
+
+def reached(starts: Iterable[Path], included: Callable[[Path], Iterable[Path]]) -> tuple[Path, ...]:
+    """Some folders and all that they include, directly or not, each once, in the order in which they are found."""
+    found: dict[Path, None] = {}
+    pending = list(starts)
+    while pending:
+        folder = pending.pop()
+        if folder not in found:
+            found[folder] = None
+            pending += included(folder)
+    return tuple(found)
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))
 
 
 @dataclass(slots=True)
@@ -74,7 +147,7 @@ class _Walk:
         if folder in self.given:
             return self.given[folder]
         try:
-            return kustomization.read(folder, self.repository)
+            return Kustomizations.of(self.repository).read(folder)
         except KustomizationError as error:
             if error.path == folder:
                 self.bare.append(folder)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.model import Problem
 from kgate.rendering.kustomize import kustomization
 from kgate.rendering.kustomize.build_input import BuildInput
-from kgate.rendering.kustomize.kustomization import Kustomization
 from kgate.rendering.kustomize.parsed import Parsed
 from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool
@@ -18,8 +16,7 @@ from kgate.rendering.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A request to build ``folder``, its real path. ``known`` holds kustomizations that the scan has read, by their
-    folders, and ``parsed`` what it has parsed."""
+    """A request to build ``folder``, its real path; ``parsed`` holds what the scan has parsed."""
 
     request: BuildInput
     folder: Path
@@ -27,7 +24,6 @@ class Job:
     options: RenderOptions
     tool: Tool | None
     helm: Tool | None
-    known: Mapping[Path, Kustomization]
     parsed: Parsed
 
     def shown(self, path: Path) -> str:

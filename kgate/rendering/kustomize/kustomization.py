@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -186,38 +186,6 @@ def parse(folder: Path, path: Path, text: str, repository: Repository, own: Path
         option_likes=tuple(option_likes),
         faults=tuple(item for item in found if isinstance(item, Fault)),
     )
-
-
-def roots(folders: Iterable[Path], repository: Repository) -> tuple[Path, ...]:
-    """The kustomizations that no other one includes, sorted; of a circle its first member.
-
-    What cannot be read is a root, so that somebody hears of it.
-    """
-    included: dict[Path, tuple[Path, ...]] = {}
-    for folder in {Path(os.path.realpath(folder)) for folder in folders}:
-        try:
-            included[folder] = read(folder, repository).folders
-        except KustomizationError:
-            included[folder] = ()
-    inner = {member for folder, members in included.items() for member in members if member != folder}
-    found = sorted(included.keys() - inner)
-    covered = _reached(found, included)
-    for folder in sorted(included):
-        if folder not in covered:
-            found.append(folder)
-            covered |= _reached([folder], included)
-    return tuple(sorted(found))
-
-
-def _reached(starts: Iterable[Path], included: dict[Path, tuple[Path, ...]]) -> set[Path]:
-    found: set[Path] = set()
-    pending = list(starts)
-    while pending:
-        folder = pending.pop()
-        if folder not in found:
-            found.add(folder)
-            pending += included.get(folder, ())
-    return found
 
 
 def _root(path: Path, text: str) -> Node:

@@ -31,17 +31,13 @@ _APPROXIMATE = "the lines of what it builds are approximate"
 
 
 class Kustomizer:
-    """Builds the kustomizations of one scan, for several threads. ``known`` holds those that it has read already, by
-    their folders."""
+    """Builds kustomizations in a workspace. ``late_notes`` gets a note for each whose build with marks was needed and
+    failed, which is known only once a place is asked for."""
 
-    def __init__(
-        self, workspace: Workspace, options: RenderOptions, known: Mapping[Path, Kustomization] | None = None
-    ) -> None:
+    def __init__(self, workspace: Workspace, options: RenderOptions, late_notes: set[Note]) -> None:
         self._workspace = workspace
         self._options = options
-        self._known = known or {}
-        self._parsed = Parsed()
-        self._notes: set[Note] = set()
+        self._late_notes = late_notes
 
     def render(self, request: BuildInput, tool: Tool | None, helm: Tool | None = None) -> Batch:
         """What a kustomization builds to, with the places of all fields in its sources.
@@ -52,29 +48,25 @@ class Kustomizer:
         does asking for a place.
         """
         folder = Path(os.path.realpath(request.folder))
-        job = Job(request, folder, self._workspace, self._options, tool, helm, self._known, self._parsed)
+        parsed = self._workspace.repository.shared(Parsed, Parsed)
+        job = Job(request, folder, self._workspace, self._options, tool, helm, parsed)
         try:
             given = _generated(job)
             starts = (*_components(job), folder)  # in the order in which they apply
-            reached = graph.follow(starts, self._workspace.repository, {**self._known, **given})
+            reached = graph.follow(starts, self._workspace.repository, given)
         except KustomizationError as error:
             return _failed([Problem(job.shown(error.path), error.line, str(error))])
         problems = [*reached.problems, *obstacles.find(job, reached)]
         if problems or tool is None:
             return _failed(problems, len(reached.files))
         try:
-            return _Building(job, tool, reached, self._notes).batch()
+            return _Building(job, tool, reached, self._late_notes).batch()
         except KustomizationError as error:  # in what a GitOps object adds to it
             return _failed([job.problem(str(error))])
         except CopyError as error:
             return _failed([Problem(job.shown(error.path), None, f"{error}; so what uses it is not judged")])
         except OSError as error:
             return _failed([job.problem(f"cannot be built: {error.strerror or error}")])
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """A note for each kustomization whose build with marks was needed and failed."""
-        return tuple(sorted(self._notes, key=lambda note: note.path))
 
 
 def render(
@@ -85,7 +77,7 @@ def render(
     helm: Tool | None = None,
 ) -> Batch:
     """What one kustomization builds to (Kustomizer.render)."""
-    return Kustomizer(workspace, options).render(request, tool, helm)
+    return Kustomizer(workspace, options, set()).render(request, tool, helm)
 
 
 def _failed(problems: Iterable[Problem], files: int = 1) -> Batch:

@@ -44,20 +44,9 @@ class KustomizationRequest(BuildInput):
 
     def files(self, repository: Repository) -> Iterator[Path]:
         """The files that the kustomization and those that it includes use."""
-        from kgate.rendering.kustomize import kustomization
+        from kgate.rendering.kustomize.graph import Kustomizations
 
-        pending, seen = [self.folder], set()
-        while pending:
-            folder = pending.pop()
-            if folder in seen:
-                continue
-            seen.add(folder)
-            try:
-                read = kustomization.read(folder, repository)
-            except kustomization.KustomizationError:
-                continue
-            pending += read.folders
-            yield from read.files
+        yield from Kustomizations.of(repository).files(self.folder)
 
     def templates(self, repository: Repository) -> Iterator[Path]:
         """The files that are built."""
@@ -67,6 +56,5 @@ class KustomizationRequest(BuildInput):
         """Builds it."""
         from kgate.rendering.kustomize.render import Kustomizer
 
-        known, tools = context.parsed, context.tools
-        kustomizer = context.state.get(Kustomizer, lambda: Kustomizer(context.workspace, context.options, known))
-        return kustomizer.render(self, tools.kustomize, tools.helm)
+        kustomizer = Kustomizer(context.workspace, context.options, context.late_notes)
+        return kustomizer.render(self, context.tools.kustomize, context.tools.helm)

@@ -9,6 +9,7 @@ import pytest
 
 from kgate.model import Problem
 from kgate.rendering.kustomize import graph, kustomization
+from kgate.rendering.kustomize.graph import Kustomizations
 from kgate.rendering.kustomize.kustomization import KustomizationError, Remote
 from kgate.repository import Repository
 
@@ -209,14 +210,14 @@ ROOTS = {
 @pytest.mark.parametrize(("folders", "wanted"), ROOTS.values(), ids=ROOTS)
 def test_roots(folders: dict[str, list[str]], wanted: list[str], tmp_path: Path) -> None:
     write(tmp_path, {f"{name}/kustomization.yaml": f"resources: {list(of)}\n" for name, of in folders.items()})
-    assert kustomization.roots((tmp_path / name for name in folders), Repository(tmp_path)) == tuple(
+    assert Kustomizations(Repository(tmp_path)).roots(tmp_path / name for name in folders) == tuple(
         tmp_path / name for name in wanted
     )
 
 
 def test_what_cannot_be_read_is_a_root(tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": "a: [", "b/kustomization.yaml": "resources: [../c]", "c/x": ""})
-    assert kustomization.roots([tmp_path / "a", tmp_path / "b"], Repository(tmp_path)) == (
+    assert Kustomizations(Repository(tmp_path)).roots([tmp_path / "a", tmp_path / "b"]) == (
         tmp_path / "a",
         tmp_path / "b",
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kgate.model import Resource, pointer_tokens
+from kgate.model import Note, Resource, pointer_tokens
 from kgate.rendering.kustomize.locate import BuiltDocument
 from kgate.rendering.kustomize.nodes import descend
 from kgate.rendering.kustomize.render import Kustomizer
@@ -95,7 +95,7 @@ def test_a_place_without_marks_is_the_one_that_marks_show(folder: str, files: di
     (tmp_path / "linked").symlink_to("base")
     asked = request(tmp_path, folder, files)
     with Workspace(Repository.at(tmp_path)) as workspace:
-        contents = Kustomizer(workspace, RenderOptions()).render(asked, kustomize_tool())
+        contents = Kustomizer(workspace, RenderOptions(), set()).render(asked, kustomize_tool())
         assert not contents.problems
         found = list(places(contents.resources))
     assert found
@@ -104,8 +104,9 @@ def test_a_place_without_marks_is_the_one_that_marks_show(folder: str, files: di
 
 def test_a_base_needs_no_marked_build(tmp_path: Path) -> None:
     asked = request(tmp_path, "overlay", based("patches: [{path: patch.yaml}]\n", patch=STRATEGIC))
+    notes: set[Note] = set()
     with Workspace(Repository.at(tmp_path)) as workspace:
-        kustomizer = Kustomizer(workspace, RenderOptions())
+        kustomizer = Kustomizer(workspace, RenderOptions(), notes)
         (web,) = kustomizer.render(asked, kustomize_tool()).resources
     for pointer, place in {
         "": "base/web.yaml:1:1",
@@ -116,19 +117,20 @@ def test_a_base_needs_no_marked_build(tmp_path: Path) -> None:
     }.items():
         found = web.locate(pointer)
         assert (str(found), found.is_approximate) == (place, False)
-    assert kustomizer.notes == ()
+    assert not notes
 
 
 def test_a_place_that_needs_marks_is_approximate_once_the_copy_is_gone(tmp_path: Path) -> None:
     asked = request(tmp_path, "overlay", based("patches: [{path: patch.yaml}]\n", patch=STRATEGIC))
+    notes: set[Note] = set()
     with Workspace(Repository.at(tmp_path)) as workspace:
-        kustomizer = Kustomizer(workspace, RenderOptions())
+        kustomizer = Kustomizer(workspace, RenderOptions(), notes)
         early, late = (kustomizer.render(asked, kustomize_tool()).resources[0] for _ in range(2))
         place = early.locate(f"{APP}/securityContext/privileged")
     assert (str(place), place.is_approximate) == ("overlay/patch.yaml:11:13", False)
     assert early.locate(f"{POD}/containers/1/image").is_approximate is False
     assert late.locate(f"{APP}/securityContext/privileged").is_approximate
-    assert [note.message for note in kustomizer.notes] == ["the lines of what it builds are approximate"]
+    assert [note.message for note in notes] == ["the lines of what it builds are approximate"]
 
 
 DOUBTS = [
@@ -154,6 +156,6 @@ def test_where_objects_may_change_their_names_every_place_needs_marks(fields: di
     lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in fields.items())
     asked = request(tmp_path, "overlay", based(lines))
     with Workspace(Repository.at(tmp_path)) as workspace:
-        contents = Kustomizer(workspace, RenderOptions()).render(asked, kustomize_tool())
+        contents = Kustomizer(workspace, RenderOptions(), set()).render(asked, kustomize_tool())
         assert not contents.problems
         assert [row for row in places(contents.resources) if row[1] is not None] == []
