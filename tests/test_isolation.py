@@ -68,7 +68,12 @@ KUSTOMIZATION = {
     "prod/kustomization.yaml": "resources: [../base]\nnamePrefix: HOST-\npatches: [{path: patch.yaml}]\n",
     "prod/patch.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: built}\nspec: {hostNetwork: HOST}\n",
 }
-SOURCES = {"plain files": PLAIN, "a chart": CHART, "a chart that is deployed": GITOPS}
+SOURCES = {
+    "plain files": PLAIN,
+    "a chart": CHART,
+    "a chart that is deployed": GITOPS,
+    "a kustomization": KUSTOMIZATION,
+}
 ALL = {**PLAIN, **CHART, **GITOPS, **KUSTOMIZATION}
 
 
