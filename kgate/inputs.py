@@ -43,7 +43,7 @@ def digest(settings: Settings) -> bytes | None:
         state.add(repr(replace(settings, jobs=None)), os.getcwd())
         state.add(*(os.path.realpath(path) for path in settings.paths))
         state.add(*map(repr, _programs(settings)))
-        state.add_tree(Path(__file__).parent)
+        state.add_tree(Path(__file__).parent, without="__pycache__")
         state.add_tree(builtin_folder())
         state.add(*_libraries())
         for folder in settings.rule_folders:
@@ -87,8 +87,9 @@ class _State:
             data = text.encode("utf-8", "surrogatepass")
             self._hash.update(b"%d:" % len(data) + data)
 
-    def add_tree(self, top: Path) -> None:
-        """Adds the names, kinds and contents of everything below a folder but in ``.git``; links by where they lead.
+    def add_tree(self, top: Path, without: str = ".git") -> None:
+        """Adds the names, kinds and contents of everything below a folder; links by where they lead. Folders with the
+        name ``without`` are passed over.
 
         Raises OSError, and _UnknownError for what is neither file, folder nor link, and for too much.
         """
@@ -96,14 +97,15 @@ class _State:
         while pending:
             folder = pending.pop()
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if entry.name == without:
+                    continue
                 self._count()
                 found = entry.stat(follow_symlinks=False)
                 self.add(os.path.relpath(entry.path, top), str(stat.S_IFMT(found.st_mode)))
                 if stat.S_ISLNK(found.st_mode):
                     self.add(os.readlink(entry.path), os.path.realpath(entry.path))
                 elif stat.S_ISDIR(found.st_mode):
-                    if entry.name not in (".git", "__pycache__"):
-                        pending.append(entry.path)
+                    pending.append(entry.path)
                 elif stat.S_ISREG(found.st_mode):
                     self._add_file(entry.path, found.st_size)
                 else:

@@ -67,6 +67,7 @@ CHANGES = [
     pytest.param(rewrite("repository/apps/new.yaml", ""), id="a new file"),
     pytest.param(rewrite("repository/apps/.kgateignore", ""), id="a hidden file"),
     pytest.param(rewrite("repository/values.txt", ""), id="a file beside the scanned path"),
+    pytest.param(lambda base: (base / "repository/__pycache__").mkdir(), id="a folder that Python makes elsewhere"),
     pytest.param(lambda base: (base / "repository/apps/web.yaml").rename(base / "repository/apps/b.yaml"), id="a name"),
     pytest.param(lambda base: (base / "repository/apps/empty").rmdir(), id="an empty folder"),
     pytest.param(relink, id="where a link leads"),
@@ -114,6 +115,8 @@ def test_it_changes_with_kgate(settings: Settings, tmp_path: Path, monkeypatch: 
     shutil.copytree(ROOT / "kgate", tmp_path / "kgate")
     monkeypatch.setattr(inputs, "__file__", os.fspath(tmp_path / "kgate/inputs.py"))
     assert inputs.digest(settings) == first
+    shutil.rmtree(tmp_path / "kgate/__pycache__", ignore_errors=True)
+    assert inputs.digest(settings) == first, "Python makes these folders when it likes"
     (tmp_path / "kgate/scan.py").write_text("", encoding="utf-8")
     assert inputs.digest(settings) != first
 

@@ -51,6 +51,9 @@ _FIXED: dict[str, Json] = {**_BOOLS, **dict.fromkeys(("", "~", "null", "Null", "
 _INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NUMERIC = "0123456789+-."
+"""What a plain scalar that is a number begins with."""
+
 _LONGEST_INTEGER = 80
 _LONE_BYTE = re.compile("[\udc80-\udcff]")
 """A byte that is no UTF-8, each of which Go replaces by itself."""
@@ -71,7 +74,7 @@ def resolve(text: str) -> Json:
     """
     if text in _FIXED:
         return _FIXED[text]
-    if text[0] not in "0123456789+-.":
+    if text[0] not in _NUMERIC:
         return text
     if _NOT_JSON.fullmatch(text):
         raise ValueError(f"{text} cannot be written in JSON")
@@ -306,6 +309,8 @@ def _compose_document(next_event: Callable[[], Any], library: Any) -> Node:
         event = next_event()
         kind = type(event)
         if kind is scalar:
+            if stack and _take_key(stack[-1], event):
+                continue
             node = _scalar(event)
         elif kind is mapping or kind is sequence:
             stack.append(_Frame(_open_collection(event, kind is mapping)))
@@ -377,6 +382,27 @@ def _add(frame: _Frame, node: Node, event: Any) -> None:
     parent.weight += node.weight
     if parent.weight > MAX_EXPANDED_NODES:
         raise ManifestError(TOO_MANY, event.start_mark.line + 1)
+
+
+def _take_key(frame: _Frame, event: Any) -> bool:
+    """Takes a scalar as the key of the next field if it is plainly a string, as nearly all keys are; else False.
+
+    Raises DuplicateKeyError.
+    """
+    parent = frame.node
+    text = event.value
+    if frame.key is not None or frame.merging or parent.fields is None or event.anchor is not None:
+        return False
+    if event.tag is not None or text == "<<" or (event.implicit[0] and (text in _FIXED or text[0] in _NUMERIC)):
+        return False
+    start = event.start_mark
+    line = start.line + 1
+    if text in frame.explicit:
+        raise DuplicateKeyError(text, line, frame.explicit[text])
+    frame.explicit[text] = line
+    frame.key = text, start, event.end_mark
+    parent.weight += 1
+    return True
 
 
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
