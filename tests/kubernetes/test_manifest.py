@@ -94,9 +94,9 @@ def test_colons_in_flow_scalars(text: str, wanted: Any) -> None:
 
 def test_colons_in_flow_scalars_are_read_fast() -> None:
     text = POD + "spec: {containers: [{name: a, args: [--a=:80" + ", x" * 100_000 + "]}]}\n"
-    begin = time.monotonic()
+    begin = time.process_time()
     assert len(next(compose(text)).value["spec"]["containers"][0]["args"]) == 100_001
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_marks_in_documents_with_colons_in_flow_scalars() -> None:
