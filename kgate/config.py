@@ -12,12 +12,12 @@ from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Rule, Severity
-from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
 
 if TYPE_CHECKING:
+    from kgate.rendering.helm.requests import ChartRequest
     from kgate.yamltree.fields import FileFields
 
 DEFAULT_MIN_SCORE = 60

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Batch, Note
-from kgate.rendering.process import Limits
-from kgate.rendering.tools import Tools
-from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
+
+if TYPE_CHECKING:  # a scan of plain manifests starts no program
+    from kgate.rendering.process import Limits
+    from kgate.rendering.tools import Tools
+    from kgate.rendering.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class RenderOptions:
 
     def limits(self) -> Limits:
         """The limits of one process."""
+        from kgate.rendering.process import Limits
+
         return Limits(self.seconds, self.memory, lifetime=self.lifetime)
 
 
