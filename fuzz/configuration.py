@@ -1,4 +1,4 @@
-"""Random kgate.yaml files and rule files: what they settle, or the fault that a user is told."""
+"""Random kgate.yaml files and rule files: what they settle, or the error that a user gets."""
 
 from __future__ import annotations
 
