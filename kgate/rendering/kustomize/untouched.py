@@ -90,22 +90,13 @@ class Untouched:
         return found
 
     @cached_property
-    def _namespaces(self) -> list[Fragment]:
-        return [one for (kind, _), objects in self._objects.items() if kind == "Namespace" for one in objects]
-
-    @cached_property
-    def _renames_namespaces(self) -> bool:
-        """True if the field ``namespace`` of a kustomization gives its name to the objects of kind Namespace."""
-        return any(node.field("namespace") is not None for node in self._nodes)
-
-    @cached_property
     def _doubtful(self) -> frozenset[str]:
         """The kinds of which objects may come from elsewhere, or get another name."""
         found = {"CustomResourceDefinition"}  # which get no marks
         if any(node.field(name) is not None for node in self._nodes for name in _GENERATORS):
             found |= {"ConfigMap", "Secret"}
-        if self._renames_namespaces and len(self._namespaces) > 1:
-            found.add("Namespace")
+        if any(node.field("namespace") is not None for node in self._nodes):
+            found |= {"Namespace"} if sum(kind == "Namespace" for kind, _ in self._objects) > 1 else set()
         if self._has_variables:
             found |= {kind for kind, name in self._objects if "$" in name}
         return frozenset(found)
@@ -116,8 +107,6 @@ class Untouched:
         if not self._is_simple or kind is None or name is None or kind.value in self._doubtful:
             return None
         found = self._objects.get((kind.value, str(name.value)), [])
-        if kind.value == "Namespace" and self._renames_namespaces:
-            found = self._namespaces
         return found[0] if len(found) == 1 else None
 
     # -- its fields
