@@ -1,4 +1,4 @@
-"""Finds where a field of a built object may stand in the files that the build read."""
+"""Finds where the files that a build read may hold a field of a built object."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class Spot:
         return int(self.fragment.offset + self.node.start.index)
 
     def place(self, pointer: Pointer) -> Location:
-        """Where it stands."""
+        """Its location."""
         return self.fragment.place(self.tokens, pointer)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a number stands for: the scalar that begins at an offset of a file, in a patch inside it or not."""
+    """A scalar that got a mark: the file and offset where it begins, and the patch inside the file that holds it."""
 
     file: Path
     start: int
@@ -79,7 +79,7 @@ _ITEM_KEYS = ("containerPort", "mountPath", "devicePath", "name", "key", "topolo
 
 
 def identity(value: Json) -> tuple[Json, ...] | None:
-    """What tells an item of a list from the others, as a strategic merge sees it; None if nothing does."""
+    """What identifies an item of a list, as a strategic merge sees it; None if nothing does."""
     if not isinstance(value, dict):
         return None
     key = next((key for key in _ITEM_KEYS if isinstance(value.get(key), str | int)), None)
@@ -273,7 +273,7 @@ def _fragments(
 
 
 class MarkedScalars:
-    """The scalars of the sources that got a mark; ``marks`` holds what each number stands for."""
+    """The scalars of the sources that got a mark; ``marks`` holds them by their numbers."""
 
     def __init__(self, tree: SourceTree, marks: Sequence[Mark]) -> None:
         self._tree = tree
@@ -282,7 +282,7 @@ class MarkedScalars:
         self._spots: dict[int, Spot | None] = {}
 
     def spot(self, number: int) -> Spot | None:
-        """The scalar that a number stands for."""
+        """The scalar with a number."""
         if number not in self._spots:
             self._spots[number] = self._find(number)
         return self._spots[number]
@@ -392,7 +392,7 @@ def _operations(root: Node, built: Node, tokens: Tokens) -> Iterator[Tokens]:
 
 
 def _same_way(way: Tokens, tokens: Tokens, value: Node, target: Node) -> bool:
-    """Whether the path of an operation leads to a field; what it appends is known by its identity."""
+    """True if the path of an operation leads to a field. What it appends is recognised by its identity."""
     if way == tokens:
         return True
     appended = way[:-1] == tokens[:-1] and (way[-1] == "-" or (way[-1].isdigit() and tokens[-1].isdigit()))
@@ -403,14 +403,14 @@ _OBJECT_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata
 
 
 def identifies(tokens: Tokens) -> bool:
-    """True for a field that tells the object or an item of a list from others: patches repeat it, and the first
-    source that has it made it."""
+    """True for a field that identifies the object or an item of a list. Patches repeat it, so it comes from the first
+    source that has it."""
     is_of_item = len(tokens) > 1 and tokens[-2].isdigit() and tokens[-1] in marks.IDENTITY
     return is_of_item or tokens in _OBJECT_IDENTITY
 
 
 def count_marks(spots: Sequence[Spot], marks: Sequence[Spot]) -> Counter[int]:
-    """How many of the marked scalars stand within each of the spots."""
+    """Counts the marked scalars within each of the spots."""
     counts: Counter[int] = Counter()
     for index, spot in enumerate(spots):
         node, offset = spot.node, spot.fragment.offset

@@ -15,10 +15,10 @@ from kgate.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The clean copy, and where the marked one belongs. In each the folder ``tree`` stands for the root of the
+    """The clean copy, and where the marked one belongs. In each, the folder ``tree`` is the root of the
     repository, so that a path which stays in the one stays in the other. ``files`` names the copied files by their real
     paths; ``given`` holds the text of those that kgate made, ``originals`` that of those that it edited in the clean
-    copy, and ``places`` where in the clean copy those lie that stand for no path of the repository."""
+    copy, and ``places`` the paths in the clean copy of files that do not exist in the repository."""
 
     repository: Repository
     clean: Path
@@ -94,8 +94,8 @@ class Copy:
         self.files.append(file)
 
     def source_of(self, origin: str) -> Path | None:
-        """The file that an origin annotation names, whose path begins at a folder beside ``tree``."""
-        path = Path(os.path.normpath(self.clean / "beside" / origin))
+        """The file that an origin annotation names, whose path starts at a folder next to ``tree``."""
+        path = Path(os.path.normpath(self.clean / "around-marked" / origin))
         tree = self.clean / "tree"
         if path.is_relative_to(tree):
             return Path(os.path.realpath(self.repository.root / path.relative_to(tree)))

@@ -45,7 +45,7 @@ def _name(entry: Json) -> Json:
 
 
 def _image(entry: Json, replaced: Json) -> Json:
-    """An entry without asterisks: they stand for what the replaced entry says."""
+    """An entry without asterisks: each is replaced by what the replaced entry has."""
     if not isinstance(entry, dict):
         return entry
     before = replaced if isinstance(replaced, dict) else {}

@@ -41,7 +41,7 @@ class Link:
 
     @property
     def is_configuration(self) -> bool:
-        """Whether it configures kustomize, and gives no resources."""
+        """True if it configures kustomize and adds no resources."""
         return self.key in _CONFIGURATION
 
 
@@ -106,7 +106,7 @@ class Kustomization:
 
     @property
     def is_component(self) -> bool:
-        """Whether it is of kind Component, which only a ``components`` field can include."""
+        """True if it is of kind Component, which only a ``components`` field can include."""
         return bool(self.root.value.get("kind") == "Component")
 
     @property
@@ -149,7 +149,7 @@ def read(folder: Path, repository: Repository) -> Kustomization:
     except OutsideError as error:
         raise KustomizationError(path, None, f"{error.strerror}, so what it builds is not judged") from None
     except OSError as error:
-        raise KustomizationError(path, None, f"cannot be read: {error.strerror}; mend its permissions") from None
+        raise KustomizationError(path, None, f"cannot be read: {error.strerror}; fix its permissions") from None
     except UnicodeDecodeError:
         raise KustomizationError(path, None, "is not UTF-8 text; re-encode it") from None
     return parse(folder, path, text, repository)
@@ -281,8 +281,7 @@ class _Place:
     def resolve(self, reference: _Reference) -> Iterator[_Found]:
         """What a reference leads to; nothing for what does not exist, which kustomize itself complains about.
 
-        Whether something exists is asked of nothing but what lies in the repository, so that no message tells it
-        of a place outside.
+        Only paths in the repository are checked for existence, so that no message reveals what exists outside.
         """
         text = reference.text
         lexical = self._join(text)
@@ -337,7 +336,7 @@ class _Place:
 
 
 def is_path(text: str) -> bool:
-    """Whether a text can be the path of a file: without line breaks and what no file system takes."""
+    """True if a text can be the path of a file: no line breaks, and nothing that file systems refuse."""
     return not re.search("[\0\n\ud800-\udfff]", text)
 
 
@@ -347,7 +346,7 @@ _LOOKS_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://|^git::|[?&](?:ref|version)=|_
 
 
 def is_remote(text: str, *, may_be_folder: bool, is_file: bool, exists: bool) -> bool:
-    """Whether kustomize fetches it (api/internal/loader/fileloader.go and api/internal/git/repospec.go).
+    """True if kustomize fetches it (api/internal/loader/fileloader.go and api/internal/git/repospec.go).
 
     A URL is asked for before anything local, a repository before a local folder and after a local file; what
     does not exist and looks like either to older versions counts too.

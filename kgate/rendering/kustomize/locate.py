@@ -47,8 +47,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What kustomize tells about an object: the file it was read from, or the kustomization whose generator (by
-    its kind) made it."""
+    """The origin annotation of an object: the file that it was read from, or the folder of the kustomization whose
+    generator, of that kind, made it."""
 
     file: Path | None = None
     folder: Path | None = None
@@ -89,7 +89,7 @@ class BuiltText(SourceText):
         self._build = build
 
     def problem(self, line: int, message: str) -> Problem:
-        """A fault in a line of the output, told at the kustomization."""
+        """A fault in a line of the output, reported at the kustomization."""
         return Problem(self.path, None, f"{message} (line {line} of what it builds)")
 
     def line_name(self, line: int) -> str:  # noqa: ARG002
@@ -168,30 +168,31 @@ class BuiltDocument:
     @cached_property
     def _origin(self) -> Origin:
         """What the annotation of the marked build says; empty if there is none."""
-        told = self._annotation(_ORIGIN)
-        if not isinstance(told, dict):
+        found = self._annotation(_ORIGIN)
+        if not isinstance(found, dict):
             return Origin()
-        if told.get("repo"):
+        if found.get("repo"):
             return Origin()
-        if isinstance(told.get("path"), str):
-            return Origin(file=self._build.resolve(told["path"]))
-        where = self._build.resolve(str(told["configuredIn"])) if told.get("configuredIn") else None
-        kind = str(_mapping(told, "configuredBy").get("kind") or "")
+        if isinstance(found.get("path"), str):
+            return Origin(file=self._build.resolve(found["path"]))
+        where = self._build.resolve(str(found["configuredIn"])) if found.get("configuredIn") else None
+        kind = str(_mapping(found, "configuredBy").get("kind") or "")
         return Origin(folder=where.parent if where is not None else None, generator=kind)
 
     @cached_property
     def _nodes(self) -> Sequence[Kustomization]:
-        """The kustomizations that the object went through, as the marked build tells; all if it does not."""
+        """The kustomizations that the object went through, by the annotations of the marked build; all if it has
+        none."""
         if self._annotation(_ORIGIN) is None:
             return self._build.nodes
-        told = self._annotation(_TRANSFORMATIONS)
-        places = (_mapping_of(item).get("configuredIn") for item in (told if isinstance(told, list) else ()))
+        found = self._annotation(_TRANSFORMATIONS)
+        places = (_mapping_of(item).get("configuredIn") for item in (found if isinstance(found, list) else ()))
         files = (self._build.resolve(place) for place in places if isinstance(place, str))
         folders = {file.parent for file in files if file is not None}
         return [node for node in self._build.nodes if node.folder in folders]
 
     def _annotation(self, name: str) -> Json:
-        """What an annotation of the marked build tells, or None."""
+        """The value of an annotation of the marked build, parsed; None if there is none."""
         annotations = _mapping(_mapping(self._marked_root and self._marked_root.value, "metadata"), "annotations")
         try:
             root = compose_first(marks.strip(str(annotations.get(name) or "")))
@@ -247,7 +248,7 @@ class BuiltDocument:
         return self._generated(tokens, pointer) or self._approximate(tokens, pointer)
 
     def _may_come_from(self, spot: Spot, node: Node, built: transformers.Field) -> bool:
-        """Whether a source has the same value, and the build did not show that it came from elsewhere."""
+        """True if a source has the same value, and the build did not show that it came from elsewhere."""
         source = spot.node
         scalars = self._output.scalars if self._marked_root is not None else None
         if not is_leaf(source) or (scalars is not None and scalars.hold(spot)):
@@ -283,7 +284,7 @@ class BuiltDocument:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """The names by which patches may call the object: as written, and as built."""
+        """The names that patches may use for the object: as written, and as built."""
         _, name = _kind_and_name(self._root.value)
         original = _mapping(self._base.root.value, "metadata").get("name") if self._base is not None else None
         return tuple(dict.fromkeys((str(original or name), name)))
@@ -355,7 +356,7 @@ class BuiltDocument:
     # -- related places
 
     def _inclusions(self, shown: str) -> tuple[Related, ...]:
-        """The entries by which the kustomization that was asked for reaches the file, outermost first."""
+        """The entries that lead from the built kustomization to the file, outermost first."""
         inclusions = self._build.tree.inclusions(shown, self._build.folder)
         return tuple(Related(place, "included here", is_context=True) for place in inclusions[:_MOST_RELATED])
 

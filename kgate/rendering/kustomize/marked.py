@@ -27,7 +27,7 @@ class MarkedOutput:
 
 
 class MarkedBuild:
-    """The output of ``make``, which is called once, by whichever thread first asks for it."""
+    """The output of ``make``, which is called once, in the thread that first asks for it."""
 
     def __init__(self, make: Callable[[], MarkedOutput]) -> None:
         self._make = make
@@ -54,7 +54,7 @@ def is_possible(found: Mapping[Path, str]) -> bool:
 
 
 def prepare(copy: Copy, graph: Graph, target: Path, parsed: Parsed) -> tuple[Path, tuple[Mark, ...]]:
-    """Makes the marked copy; returns the folder to build there, and what the marks stand for. Raises OSError."""
+    """Makes the marked copy; returns the folder to build there, and the marked scalars. Raises OSError."""
     found = texts(copy)
     copy.double()
     written = _Marking(copy, graph, parsed).write(found)
@@ -74,7 +74,7 @@ class _Marking:
         self._written: list[Mark] = []
 
     def write(self, found: Mapping[Path, str]) -> list[Mark]:
-        """Writes the texts with marks; returns what each number stands for."""
+        """Writes the texts with marks; returns the marked scalars in the order of their numbers."""
         nodes = {node.path: node for node in self._nodes}
         resources = self._resource_files()
         for file in sorted(found):

@@ -1,4 +1,4 @@
-"""Puts numbered marks at the end of scalars, so that what kustomize builds tells where each value came from."""
+"""Puts numbered marks at the end of scalars, so that what kustomize builds shows where each value came from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARK_LETTER = re.compile("[\ua000\ua001\ua100-\ua10f]")
 
 
 def mark(number: int) -> str:
-    """The mark that stands for a number."""
+    """The mark with a number."""
     return _OPEN + "".join(chr(0xA100 + int(digit, 16)) for digit in f"{number:x}") + _CLOSE
 
 
@@ -38,7 +38,7 @@ def strip(text: str) -> str:
 
 
 def has_letters(text: str) -> bool:
-    """Whether a text holds letters that marks are made of, so that none can be put into it."""
+    """True if a text holds letters that marks are made of, so that none can be put into it."""
     return _MARK_LETTER.search(text) is not None
 
 
@@ -57,7 +57,7 @@ def is_same(clean: Json, marked: Json) -> bool:
 
 
 def decoded(text: str) -> str | None:
-    """The text of Base64 data in which a generator wrapped marks; None if it is no such data."""
+    """The text of Base64 data in which a generator wrapped marks; None if it is not such data."""
     try:
         return base64.b64decode(strip(text), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
@@ -159,7 +159,7 @@ class _Choice:
         while pending:
             node, key, label = pending.pop()
             if node.fields is not None:
-                for name, value in children(node):  # $patch and its kin are directives, not data
+                for name, value in children(node):  # $patch and the like are directives, not data
                     pending.append((value, name, label or name in LABELS or name.startswith("$")))
             elif node.items is not None:
                 pending += [(item, key, label) for item in node.items]
@@ -176,7 +176,7 @@ class _Choice:
                 self.below(parts["value"], next((t for t in reversed(tokens) if not _is_index(t)), ""), label=label)
 
     def take(self, node: Node, key: str, *, literal: bool = False) -> bool:
-        """Takes a scalar if a mark can stand in it."""
+        """Takes a scalar if it can hold a mark."""
         if node.value in (None, "") or isinstance(node.value, list | dict) or key in IDENTITY:
             return False
         image = ""

@@ -219,7 +219,7 @@ def _patch_text(repository: Repository, patch: Json, request: BuildInput, additi
 
 def ask_for_origins(copy: Copy, target: Path) -> Path:
     """Writes the kustomization that has the marked copy built with the origin of each object; gives its folder."""
-    folder = copy.marked / "beside"
+    folder = copy.marked / "around-marked"
     folder.mkdir()
     below = os.path.relpath(copy.marked / target.relative_to(copy.clean), folder)
     content = {"buildMetadata": ["originAnnotations", "transformerAnnotations"], "resources": [below]}
@@ -228,8 +228,8 @@ def ask_for_origins(copy: Copy, target: Path) -> Path:
 
 
 class _OverlayText(SourceText):
-    """The kustomization of the additions: its places are those of the object that asks for them, where it
-    stands at ``addition``."""
+    """The kustomization of the additions: its places are those of the object that asks for them, where they
+    are at ``addition``."""
 
     def __init__(self, text: str, request: BuildInput, addition: Pointer = "") -> None:
         super().__init__(".", text)
@@ -237,7 +237,7 @@ class _OverlayText(SourceText):
         self._request = request
 
     def location(self, start: int, end: int, pointer: Pointer) -> Location:
-        """The place of the addition that stands at an offset."""
+        """The place of the addition at an offset."""
         root = compose_first(self.text)
         tokens = ways(root).get(start) if root is not None else None
         return self.requested(child_pointer(self._addition, *(tokens or ())), start, end, pointer)
@@ -257,7 +257,7 @@ class _PatchText(_OverlayText):
         self._repository = repository
 
     def location(self, start: int, end: int, pointer: Pointer) -> Location:
-        """The line of the patch, where it stands in a block below its key; else the key."""
+        """The line of the patch if it is a block below its key; else the key."""
         key = self.requested(self._addition, start, end, pointer)
         inner = SourceText(key.path, self.text).location(start, end, pointer)
         line = key.start.line + inner.start.line

@@ -26,8 +26,8 @@ class SubstitutionError(Exception):
 
 
 def substitute(text: str, values: Mapping[str, str], most: int = MAX_LENGTH) -> str:
-    """The text of one object with ``${NAME}``, ``${NAME:=default}`` and its kin replaced; what has no value and no
-    default is empty. ``$$`` is a dollar sign, and line feeds of values are left out, as Flux does.
+    """The text of one object with ``${NAME}``, ``${NAME:=default}`` and similar expressions replaced; what
+    has no value and no default is empty. ``$$`` is a dollar sign, and line feeds of values are left out, as Flux does.
 
     Raises SubstitutionError for functions of envsubst on strings, for a text that grows longer than ``most``, and
     for one that is no longer one document, of which Flux would take the first.

@@ -71,7 +71,7 @@ def _label(nodes: Sequence[Kustomization], built: Field) -> Key | None:
 
 
 def names_agree(nodes: Sequence[Kustomization], source: Json, built: Field) -> bool:
-    """Whether a name of a source is the built one but for prefixes, suffixes and a generator's hash."""
+    """True if a name of a source is the built one without prefixes, suffixes and a generator's hash."""
     if built.tokens[-1:] == () or built.tokens[-1] not in _NAMES:
         return False
     if not isinstance(source, str) or not isinstance(built.value, str) or not source:
@@ -215,7 +215,7 @@ _SEGMENT = re.compile(r"\[[^\]]*\]|(?:[^.\\]|\\.)+")
 
 
 def _is_path(path: str, tokens: Tokens) -> bool:
-    """Whether a dotted path of a replacement leads to a field; ``*`` and ``[name=x]`` stand for any item."""
+    """True if a dotted path of a replacement leads to a field; ``*`` and ``[name=x]`` match any item."""
     segments = [segment.replace("\\.", ".") for segment in _SEGMENT.findall(path)]
     if len(segments) != len(tokens):
         return False

@@ -40,7 +40,7 @@ class Untouched:
         self._nodes = tree.graph.nodes
 
     def spot(self, built: Node, tokens: Tokens) -> Spot | None:
-        """Where the field of a built object stands in the sources; None where that is in doubt."""
+        """Where the sources hold the field of a built object; None where that is in doubt."""
         base = self._base(built)
         way = _aligned(built, base.root, tokens) if base is not None else None
         node = descend(built, tokens)
