@@ -242,3 +242,12 @@ def test_a_graph_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     write(tmp_path, {f"{n}/kustomization.yaml": f"resources: [../{n + 1}]\n" for n in range(6)})
     found = graph.follow([tmp_path / "0"], Repository.at(tmp_path))
     assert found.problems == (Problem("3", None, "includes more than 3 kustomizations, not built; split it"),)
+
+
+def test_a_kustomization_is_read_once_for_a_scan(tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": "resources: [../b]\n", "b/kustomization.yaml": "resources: []\n"})
+    repository = Repository.at(tmp_path)
+    first = Kustomizations.of(repository).read(tmp_path / "a")
+    assert first in graph.follow([tmp_path / "a"], repository).nodes
+    assert Kustomizations.of(repository).read(tmp_path / "a") is first
+    assert Kustomizations.of(Repository.at(tmp_path)).read(tmp_path / "a") is not first

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kgate.lifetime import CancelledError, Lifetime
 from kgate.model import Note, Resource, pointer_tokens
 from kgate.rendering.kustomize.locate import BuiltDocument
 from kgate.rendering.kustomize.nodes import descend
@@ -131,6 +132,20 @@ def test_a_place_that_needs_marks_is_approximate_once_the_copy_is_gone(tmp_path:
     assert early.locate(f"{POD}/containers/1/image").is_approximate is False
     assert late.locate(f"{APP}/securityContext/privileged").is_approximate
     assert [note.message for note in notes] == ["the lines of what it builds are approximate"]
+
+
+def test_once_the_scan_is_given_up_no_marked_build_starts(tmp_path: Path) -> None:
+    asked = request(tmp_path, "overlay", based("patches: [{path: patch.yaml}]\n", patch=STRATEGIC))
+    lifetime, notes = Lifetime(), set[Note]()
+    with Workspace(Repository.at(tmp_path)) as workspace:
+        kustomizer = Kustomizer(workspace, RenderOptions(lifetime=lifetime), notes)
+        (web,) = kustomizer.render(asked, kustomize_tool()).resources
+        lifetime.cancel()
+        assert str(web.locate("/metadata/name")) == "base/web.yaml:4:3"
+        for _ in range(2):
+            with pytest.raises(CancelledError):
+                web.locate(f"{APP}/securityContext/privileged")
+    assert not notes
 
 
 DOUBTS = [
