@@ -49,7 +49,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The same as flags or the environment gave it; None or empty where they are silent."""
+    """The settings that flags and environment give; None or empty where they give none."""
 
     paths: tuple[str, ...] = ()
     stdin_filename: str | None = None

@@ -95,7 +95,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """Where something stands: file, region (``end`` is exclusive), field, and the text of its line.
+    """The place of something: file, region (``end`` is exclusive), field, and the text of its line.
 
     Of what was rendered, it is the place in the source: ``related`` names the other places that have a part in it
     (the call of a helper template, the key of a values file), ``is_approximate`` says that the line was inferred.
@@ -122,7 +122,7 @@ class Location:
         return (self.path, *region, self.pointer, self.snippet, self.is_approximate)
 
     def at(self, pointer: Pointer) -> Location:
-        """The same region as the location of another field."""
+        """Returns this region as the location of another field."""
         if pointer == self.pointer:
             return self
         places = self.path, self.start, self.end
@@ -347,7 +347,7 @@ class Finding:
 
     @property
     def resources(self) -> tuple[ResourceId, ...]:
-        """Every resource that has this finding, the one that it is told of first."""
+        """Every resource that has this finding; first the one that it is reported for."""
         return (self.resource, *self.also)
 
     @property
@@ -407,7 +407,7 @@ class Score:
 
     @property
     def passed(self) -> bool:
-        """Whether the threshold is reached."""
+        """True if the threshold is reached."""
         return self.value >= self.threshold
 
 
@@ -426,7 +426,7 @@ class Assessment:
 
     @property
     def passed(self) -> bool:
-        """Whether all of it was judged and its threshold is reached."""
+        """True if everything was judged and the threshold is reached."""
         return self.is_judged and self.score.passed
 
 

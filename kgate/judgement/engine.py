@@ -1,4 +1,4 @@
-"""Resources, workloads and rules -> findings and problems."""
+"""Judges resources by rules: findings and problems."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ MAX_POD_VALUES = 10_000
 lists with lists."""
 
 MAX_WORKLOAD_VALUES = 100_000
-"""The same for all pods of a workload together, which may share their volumes."""
+"""The largest workload that is judged, in values of all its pods together, which may share their volumes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one resource came to. ``rules`` holds the selected rules that it offends, for each finding those that it
-    includes, too; ``unlisted`` those of findings that were not wanted; ``offended`` the ids of all rules, also those
-    not selected."""
+    """The result for one resource.
+
+    ``rules`` holds the selected rules that the resource offends, with those that a finding includes; ``unlisted`` the
+    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not.
+    """
 
     workload: Workload | None
     findings: tuple[Finding, ...]
@@ -77,18 +79,18 @@ class _Offence:
 
     @property
     def anchor(self) -> str:
-        """The field from its container or pod on, with the pod's own path in front, and no index of a list."""
+        """The path of the pod and, from its container or pod on, of the field, without indexes of lists."""
         prefix = self.target.pod.pointer if self.target.pod is not None else ""
         return f"{_without_index(prefix)}#{self.blame.stable_name}"
 
 
 def _everything(_: Rule) -> bool:
-    """Lists all findings."""
+    """Lists every finding."""
     return True
 
 
 class Judge:
-    """The rules that hold for a Kubernetes version, compiled once, asked about one resource at a time."""
+    """Judges one resource at a time by the rules that hold for a Kubernetes version, compiled once."""
 
     def __init__(self, rules: Iterable[Rule], minor: int, selected: Collection[str] | None = None) -> None:
         self.rules = tuple(rule for rule in rules if minor in rule.versions)
@@ -105,7 +107,7 @@ class Judge:
 
     @property
     def programs(self) -> tuple[cel.Program, ...]:
-        """Everything that resources are asked, by targets and kinds."""
+        """The programs of all rules, by target and kind."""
         panels = (*self._panels.values(), *self._kind_panels.values())
         return tuple(program for panel in panels for program in panel.programs)
 
@@ -113,10 +115,10 @@ class Judge:
         return [rule for rule in self.rules if target in rule.targets]
 
     def judge(self, resource: Resource, lists: Callable[[Rule], bool] = _everything) -> Judgement:
-        """All findings and problems of a resource, in the order of the file.
+        """Returns the findings and problems of a resource, in the order of the file.
 
-        ``lists`` is asked for each finding whether it is wanted, or only that there is one: its place takes longer to
-        find than all else.
+        ``lists`` says of a rule whether its next finding is wanted, or only counted: locating a finding takes longer
+        than everything else.
         """
         workload = find_workload(resource)
         offences: list[_Offence] = []
@@ -140,7 +142,7 @@ class Judge:
         )
 
     def _results(self, resource: Resource, workload: Workload | None) -> Iterator[_Offence | Problem]:
-        """What the rules say about a resource and its pods."""
+        """Asks the rules about a resource and its pods."""
         limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
             if _exceeds(resource.body, limit):
@@ -164,7 +166,7 @@ class Judge:
                     yield from _placed(self._panels[target.kind], target)
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
-        """The rules about a kind in any group, and those about the kind in this group."""
+        """Yields the rules about a kind in any group, then those about the kind in this group."""
         group = who.api_version.rpartition("/")[0] or "core"
         for name in (who.kind, f"{who.kind}.{group}"):
             if name in self._kind_panels:
@@ -174,14 +176,14 @@ class Judge:
         return {"resource": resource.body, "pod": pod, "metadata": metadata, "minor": self._minor}
 
     def _targets(self, resource: Resource, pod: Pod) -> Iterator[Target | Problem]:
-        """The pod and its containers; a Problem for each that is not a mapping, or if there is none."""
+        """Yields the pod and its containers; a Problem for each that is not a mapping, and if there is no container."""
         if not isinstance(pod.spec, Mapping):
             yield _problem(resource, pod.pointer, "the pod spec must be a mapping")
             return
         variables = self._variables(resource, pod.spec, pod.metadata)
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
-            message = "the pod spec lists no containers; a patch belongs into a kustomization that names it"
+            message = "the pod spec lists no containers; a patch belongs in a kustomization that names it"
             yield _problem(resource, pod.pointer, message)
         for container in pod.containers:
             if isinstance(container.body, Mapping):
@@ -191,7 +193,7 @@ class Judge:
                 yield _problem(resource, container.pointer, "a container must be a mapping")
 
     def _fold(self, offences: Iterable[_Offence]) -> Iterator[tuple[_Offence, tuple[Rule, ...]]]:
-        """One offence a place and rule, with the rules that it takes in: those that its own includes."""
+        """Yields one offence for each place and rule, with the offended rules that its rule includes."""
         places: dict[tuple[str | None, Pointer], dict[str, _Offence]] = {}
         for offence in offences:
             places.setdefault((offence.container, offence.pointer), {}).setdefault(offence.rule.id, offence)
@@ -203,7 +205,7 @@ class Judge:
                     yield here[name], tuple(self._by_id[other] for other in taken)
 
     def _closure(self, rule: Rule) -> set[str]:
-        """The ids of all rules that a rule includes, directly or not."""
+        """Returns the ids of all rules that a rule includes, directly or not."""
         names: set[str] = set()
         pending = list(rule.includes)
         while pending:
@@ -233,14 +235,14 @@ def _exceeds(value: Json, limit: int) -> bool:
 
 
 class _Group:
-    """Rules that are evaluated in one go."""
+    """Rules that are evaluated together."""
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self.program = cel.Program([fieldpath.quantified(bound(rule), kind, rule.each) for rule in rules])
 
     def ask(self, target: Target) -> Answer:
-        """What the rules find in a target, in their order."""
+        """Returns what the rules find in a target, in their order."""
         reach = (fieldpath.reaches(target.kind, target.variables, rule.each) for rule in self._rules)
         if not any(reach):
             return ()
@@ -250,10 +252,10 @@ class _Group:
 
 
 class _Panel:
-    """The rules about one kind of target, asked together.
+    """The rules about one kind of target.
 
-    Those that read little of a target are asked only what they were not asked before: each group of rules that read
-    the same, and all of them together.
+    Answers of rules that read little of a target are remembered, for all of these rules together and for each group
+    of rules that read the same, so that equal targets, and equal parts of targets, are judged once.
     """
 
     def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
@@ -288,7 +290,7 @@ class _Panel:
 
 
 def _placed(panel: _Panel, target: Target) -> Iterator[_Offence | Problem]:
-    """What a panel finds in a target, with its place in the resource."""
+    """Yields what a panel finds in a target, with the place in the resource."""
     for found in panel.ask(target):
         if isinstance(found, Blame):
             yield _Offence.of(found, target)

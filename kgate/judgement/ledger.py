@@ -1,4 +1,4 @@
-"""Keeps what a scan finds within a bound for each file, and counts all of it."""
+"""Collects what a scan finds: lists it up to a limit for each file, and counts all of it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from kgate.model import (
 )
 
 MAX_LISTED = 100
-"""How many findings of one rule, workloads with one outcome, and problems are listed of one file."""
+"""Findings of one rule, workloads with one outcome, and problems that are listed for each file."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a workload came to."""
+    """The result for one workload."""
 
     score: Score
     level: str
@@ -44,7 +44,7 @@ class _Outcome:
 def assess(
     judge: Judge, resource: Resource, threshold: int
 ) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
-    """Findings of a resource, its score and level if it is a workload, and what could not be judged."""
+    """Returns the findings of a resource, its score and level if it is a workload, and its problems."""
     judgement = judge.judge(resource)
     outcome = _outcome(judge, judgement, threshold)
     return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
@@ -66,7 +66,7 @@ def _assessment(resource: Resource, outcome: _Outcome) -> Assessment:
 
 @dataclass(slots=True)
 class _Quota:
-    """How much of one file is listed, and how much is not."""
+    """Counts what is listed of one file, and what is not."""
 
     listed: Counter[Hashable] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
@@ -74,12 +74,12 @@ class _Quota:
     problems: int = 0
 
     def lists(self, what: Hashable) -> bool:
-        """Whether one more of a rule, by its id, of an outcome or of the problems is to be listed."""
+        """Counts one more of a rule (by its id), an outcome or the problems; True if it is to be listed."""
         self.listed[what] += 1
         return self.listed[what] <= MAX_LISTED
 
     def note(self, path: str) -> Note | None:
-        """What of a file is not listed."""
+        """Says what of a file is not listed; None if everything is."""
         rules = [f"{rule} ({count:,})" for rule, count in sorted(self.rules.items()) if count]
         parts = [f"findings of {', '.join(rules)}"] if rules else []
         workloads = sum(self.outcomes.values())
@@ -93,7 +93,7 @@ class _Quota:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What plain manifests came to: what is listed of it, the quotas of their files, and how much was read."""
+    """The results for some plain manifests: what is listed, the quotas of their files, and how much was read."""
 
     findings: tuple[Finding, ...]
     assessments: tuple[Assessment, ...]
@@ -103,7 +103,7 @@ class Page:
 
 
 class Ledger:
-    """All findings, assessments and problems of a scan, in the order in which they come up."""
+    """All findings, assessments and problems of a scan, in the order in which they are found."""
 
     def __init__(self, judge: Judge, threshold: int) -> None:
         self._judge = judge
@@ -116,11 +116,11 @@ class Ledger:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules that it judges by."""
+        """The rules that resources are judged by."""
         return self._judge.rules
 
     def judge(self, resource: Resource, path: str) -> None:
-        """Judges a resource; ``path`` is the file in which a plain manifest stands."""
+        """Judges a resource; ``path`` is the file that holds it, if it is a plain manifest."""
         if resource.rendering is not None:
             self._judge_rendered(resource, resource.rendering)
             return
@@ -137,7 +137,7 @@ class Ledger:
         self.add_problems(judgement.problems)
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]]) -> Page:
-        """What plain manifests come to, by themselves: this ledger does not change until it is given the page."""
+        """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
         own = Ledger(self._judge, self._threshold)
         counts = Counts()
         for path, batches in files:
@@ -151,7 +151,7 @@ class Ledger:
         return Page(tuple(own._findings), tuple(own._assessments), tuple(own._problems), own._quotas, counts)
 
     def add_page(self, page: Page) -> None:
-        """Takes in what plain manifests came to."""
+        """Adds the results for plain manifests."""
         self._findings += page.findings
         self._assessments += page.assessments
         self._problems += page.problems
@@ -165,7 +165,7 @@ class Ledger:
         self.add_problems(judgement.problems)
 
     def add_problems(self, problems: Iterable[Problem]) -> None:
-        """Takes in what could not be read or judged."""
+        """Adds what could not be read or judged."""
         for problem in problems:
             quota = self._quota(problem.path)
             if quota.lists(Problem):
@@ -177,7 +177,7 @@ class Ledger:
         return self._quotas.setdefault(path, _Quota())
 
     def close(self) -> Found:
-        """All of it, with one finding for each offence of what is rendered several times."""
+        """Returns everything, with one finding for each offence that several renderings share."""
         findings = [*self._findings, *self._rendered.findings(self._quota)]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
         assessments = self._assessments
@@ -220,7 +220,7 @@ class _Rendered:
         self._places: dict[tuple[str, str], dict[int, array[int]]] = {}
 
     def add(self, findings: Iterable[Finding], rendering: Rendering, assessment: Assessment | None) -> None:
-        """Takes in what one resource of a rendering came to."""
+        """Adds the results for one resource of a rendering."""
         number = self._renderings.setdefault(rendering, len(self._renderings))
         for finding in findings:
             source = finding.rule.id, finding.source
@@ -232,7 +232,7 @@ class _Rendered:
         self._assessments += [assessment] if assessment is not None else []
 
     def findings(self, quota: Callable[[str], _Quota]) -> list[Finding]:
-        """The findings to list, one for each offence; the others are counted in the quota of their file."""
+        """Returns the findings to list, one for each offence, and counts the others in the quota of their file."""
         merged = sorted(merged_findings(self._findings), key=lambda f: (f.location.order, f.resource))
         listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
         shown = Counter((finding.rule.id, finding.source) for finding in listed)
@@ -241,7 +241,7 @@ class _Rendered:
         return listed
 
     def assessments(self) -> list[Assessment]:
-        """The assessments, one for all renderings that say the same."""
+        """Returns the assessments, one for all renderings with the same result."""
         return merged_assessments(self._assessments)
 
 

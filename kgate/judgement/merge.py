@@ -1,4 +1,4 @@
-"""Makes one finding of the same finding in several renderings, and one assessment of equal ones."""
+"""Merges findings that several renderings share, and equal assessments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kgate.model import Assessment, Finding, Rendering
 
 
 def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, one for each offence at one place of the sources, whatever it is rendered for.
+    """Merges findings: one for each offence at one place of the sources, whatever it is rendered for.
 
     Resources that one rendering makes from one place (a template in a loop) stay apart, by their names.
     """
@@ -26,15 +26,15 @@ def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def place(finding: Finding) -> Hashable:
-    """What one offence has in common in all renderings."""
+    """Returns what an offence has in common in all renderings."""
     location = finding.location
     what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes, finding.waiver)
     return (*what, location.path, location.start, location.end)
 
 
 def _merged_here(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """One of all findings of one place if each rendering has one of them, else one for each resource, which
-    its name alone tells from the others."""
+    """Yields one finding for a place if each rendering has one there; else one for each resource, which only its name
+    distinguishes."""
     renderings = [finding.renderings for finding in findings]
     if len(set(renderings)) == len(renderings):
         yield _one(findings)
@@ -55,7 +55,7 @@ def _one(findings: Sequence[Finding]) -> Finding:
 
 
 def merged_assessments(assessments: Iterable[Assessment]) -> list[Assessment]:
-    """The assessments, one for those of one chart or kustomization that say the same of one workload."""
+    """Merges the assessments of one chart or kustomization that have the same result for one workload."""
     groups: dict[Hashable, list[Assessment]] = {}
     for number, assessment in enumerate(assessments):
         same = replace(assessment, renderings=()), _sources(assessment.renderings)

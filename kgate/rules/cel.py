@@ -133,7 +133,7 @@ def _program(expression: str) -> Any:
 
 @cache
 def _knows_packaged_programs() -> bool:
-    """Whether there are any, and this engine evaluates one of them as it should."""
+    """True if there are any and this engine evaluates a sample of them correctly."""
     sample = package().program(SAMPLE)
     if sample is None:
         return False

@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether all objects were judged as expected."""
+        """True if all objects were judged as expected."""
         return not self.failures
 
     def __str__(self) -> str:

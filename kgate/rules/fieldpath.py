@@ -126,7 +126,7 @@ def _walk(value: Json, segments: Sequence[str], way: Tokens) -> Iterator[Item | 
 
 
 def is_present(value: Json, path: Sequence[str]) -> bool:
-    """Whether a field exists."""
+    """True if a field exists."""
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
             return False

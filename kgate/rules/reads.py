@@ -31,7 +31,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What an expression can read: paths of names below variables, each of which stands for all below it."""
+    """What an expression can read: paths of names below variables; a path includes everything below it."""
 
     paths: frozenset[Path]
 
@@ -44,7 +44,7 @@ class Reads:
         return Reads(_shortest(self.paths | other.paths))
 
     def renamed(self, name: str, others: Iterable[str]) -> Reads:
-        """The same for a variable that stands for others, or for nothing of its own."""
+        """Returns what is read if a variable is only a name for others, or for nothing of its own."""
         kept = {path for path in self.paths if path[0] != name}
         moved = {(other, *path[1:]) for other in others for path in self.paths if path[0] == name}
         return Reads(_shortest(kept | moved))
