@@ -177,8 +177,10 @@ class _Building:
         return locate.Build(self._tree, job.folder, shown, self._copy.source_of, untouched, build)
 
     def _build_marked(self, substituted: _Substituted) -> MarkedOutput:
-        """The build with marks; without output if it fails, as it does when the workspace is gone. Raises CancelledError
-        and DeadlineError, also when it is asked for again."""
+        """The build with marks; without output if it fails, as it does when the workspace is gone.
+
+        Raises CancelledError and DeadlineError, also when it is asked for again.
+        """
         self._job.options.lifetime.check()
         try:
             folder, written = marked.prepare(self._copy, self._tree.graph, self._top.target, self._job.parsed)
