@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from kgate.model import Rule
 from kgate.reports.safety import one_line
 from kgate.repository import UntrustedFolders
-from kgate.rules.examples import Examples, Outcome
+from kgate.rules.examples import ExampleOutcome, Examples
 from kgate.rules.load import RuleFolder, builtin_folder, load
 
 
@@ -25,11 +25,11 @@ def run(names: Sequence[str]) -> tuple[str, int]:
     return "\n".join(map(one_line, lines)), 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
-def _lines(outcomes: Iterable[Outcome]) -> Iterator[str]:
+def _lines(outcomes: Iterable[ExampleOutcome]) -> Iterator[str]:
     return (str(outcome) for outcome in outcomes if not outcome.passed)
 
 
-def _summary(tested: Sequence[Rule], outcomes: Sequence[Outcome]) -> str:
+def _summary(tested: Sequence[Rule], outcomes: Sequence[ExampleOutcome]) -> str:
     failed = sum(not outcome.passed for outcome in outcomes)
     objects = sum(outcome.objects for outcome in outcomes)
     what = f"{len(outcomes)} examples of {len(tested)} rule{'s' * (len(tested) != 1)}, in {objects:,} objects"

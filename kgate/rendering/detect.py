@@ -22,7 +22,7 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class ChartFolder:
     """A Helm chart on disk."""
 
     folder: Path
@@ -39,9 +39,9 @@ class Chart:
         return any(fnmatch.fnmatch(first, pattern) for pattern in _CHART_FILES)
 
 
-def find_chart(folder: Path, names: Sequence[str]) -> Chart | None:
+def find_chart(folder: Path, names: Sequence[str]) -> ChartFolder | None:
     """The chart that a folder with these members is, or None."""
-    return Chart(folder) if "Chart.yaml" in names else None
+    return ChartFolder(folder) if "Chart.yaml" in names else None
 
 
 def kustomization_name(names: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The entries of other catalogues that rules refer to: CWE, the CIS benchmark and the Pod Security Standards."""
+"""The entries of taxonomies that rules refer to: CWE, the CIS benchmark and the Pod Security Standards."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _PSS_PAGE = "https://kubernetes.io/docs/concepts/security/pod-security-standards
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """A catalogue: its name, its publisher, what it is and its page."""
+class Taxonomy:
+    """A taxonomy: its name, its publisher, what it is and its page."""
 
     name: str
     organization: str
@@ -24,22 +24,22 @@ class Catalogue:
     url: str
 
 
-CWE = Catalogue("CWE", "MITRE", "The Common Weakness Enumeration.", "https://cwe.mitre.org/")
-CIS = Catalogue(
+CWE = Taxonomy("CWE", "MITRE", "The Common Weakness Enumeration.", "https://cwe.mitre.org/")
+CIS = Taxonomy(
     "CIS Kubernetes Benchmark",
     "Center for Internet Security",
     "The CIS Kubernetes Benchmark.",
     "https://www.cisecurity.org/benchmark/kubernetes",
 )
-PSS = Catalogue("Pod Security Standards", "Kubernetes", "The Pod Security Standards of Kubernetes.", _PSS_PAGE)
-CATALOGUES = (CWE, CIS, PSS)
+PSS = Taxonomy("Pod Security Standards", "Kubernetes", "The Pod Security Standards of Kubernetes.", _PSS_PAGE)
+TAXONOMIES = (CWE, CIS, PSS)
 
 
 @dataclass(frozen=True, slots=True)
 class Taxon:
-    """One entry of a catalogue."""
+    """One entry of a taxonomy."""
 
-    catalogue: Catalogue
+    taxonomy: Taxonomy
     id: str
     title: str
     url: str
@@ -52,7 +52,7 @@ class Taxon:
 
 def taxa(rule: Rule) -> list[Taxon]:
     """Returns the entries that a rule refers to, each once; those of its references come first."""
-    found = {(taxon.catalogue.name, taxon.id): taxon for taxon in reversed(list(_taxa(rule)))}
+    found = {(taxon.taxonomy.name, taxon.id): taxon for taxon in reversed(list(_taxa(rule)))}
     return [found[key] for key in sorted(found, reverse=True)]
 
 
@@ -73,11 +73,11 @@ def _weakness(number: str, title: str) -> Taxon:
     return Taxon(CWE, f"CWE-{number}", title, f"https://cwe.mitre.org/data/definitions/{number}.html")
 
 
-def entries(rules: Sequence[Rule], catalogue: Catalogue) -> list[Taxon]:
-    """Returns the entries of a catalogue that rules refer to, sorted, with a title if one of the rules has it."""
+def entries(rules: Sequence[Rule], taxonomy: Taxonomy) -> list[Taxon]:
+    """Returns the entries of a taxonomy that rules refer to, sorted, with a title if one of the rules has it."""
     found: dict[str, Taxon] = {}
     for rule in rules:
         for taxon in taxa(rule):
-            if taxon.catalogue is catalogue and not (taxon.id in found and found[taxon.id].title):
+            if taxon.taxonomy is taxonomy and not (taxon.id in found and found[taxon.id].title):
                 found[taxon.id] = taxon
     return sorted(found.values(), key=lambda taxon: (taxon.order, taxon.id))

@@ -13,7 +13,7 @@ from kgate.rules.placements import Body, placements
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExampleOutcome:
     """What became of one example, such as ``bad example 2``: in how many objects it was tried, in how many of them not
     as expected, and what happened in the first of those."""
 
@@ -41,14 +41,16 @@ class Examples:
         self._rules = tuple(rules)
         self._judges: dict[tuple[int, str], Judge] = {}
 
-    def outcomes(self, rule: Rule) -> Iterator[Outcome]:
+    def outcomes(self, rule: Rule) -> Iterator[ExampleOutcome]:
         """The outcome of each example of a rule, good ones first."""
         for is_good, examples in ((True, rule.good), (False, rule.bad)):
             for number, example in enumerate(examples, 1):
                 name = f"{'good' if is_good else 'bad'} example {number}"
                 failures = list(self._failures(rule, example, is_good=is_good))
                 unexpected = [failure for failure in failures if failure]
-                yield Outcome(rule, name, example.line, len(failures), len(unexpected), next(iter(unexpected), ""))
+                yield ExampleOutcome(
+                    rule, name, example.line, len(failures), len(unexpected), next(iter(unexpected), "")
+                )
 
     def judge_for(self, rule: Rule, example: Example) -> Judge:
         """What judges an example: for its own Kubernetes version, or else for the newest that the rule holds for."""

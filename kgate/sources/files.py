@@ -125,7 +125,7 @@ class _Walk:
                 listing.touched.add(folder)
         return listing
 
-    def _find_owners(self, path: Path) -> detect.Chart | None:
+    def _find_owners(self, path: Path) -> detect.ChartFolder | None:
         """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
         for folder in self._repository.above(path):
             own = self._kustomization(folder, _names(folder))
@@ -136,7 +136,7 @@ class _Walk:
             self.listing.charts.add(chart.folder)
         return chart
 
-    def _chart_above(self, path: Path) -> detect.Chart | None:
+    def _chart_above(self, path: Path) -> detect.ChartFolder | None:
         """The nearest chart in the folders above a path that is not a part of another one."""
         chart = None
         for folder in self._repository.above(path):
@@ -144,7 +144,7 @@ class _Walk:
                 chart = detect.find_chart(folder, _names(folder)) or chart
         return chart
 
-    def _folder(self, start: Path, chart: detect.Chart | None) -> None:
+    def _folder(self, start: Path, chart: detect.ChartFolder | None) -> None:
         """Walks through everything below a folder, in sorted order, without recursion."""
         pending = [(start, chart)]
         while pending:
@@ -162,7 +162,9 @@ class _Walk:
             below = [self._entry(entry, chart) for entry in entries]
             pending += [(path, chart) for path in reversed(below) if path is not None]
 
-    def _add_templates(self, folder: Path, names: list[str], chart: detect.Chart | None) -> detect.Chart | None:
+    def _add_templates(
+        self, folder: Path, names: list[str], chart: detect.ChartFolder | None
+    ) -> detect.ChartFolder | None:
         """Adds the chart and the kustomization of a folder. Returns the chart that its members belong to."""
         if chart is None or not chart.holds(folder):
             own = detect.find_chart(folder, names)
@@ -191,7 +193,7 @@ class _Walk:
         is_flux = str(found.root.value.get("apiVersion")).startswith("kustomize.toolkit.fluxcd.io/")
         return None if is_flux else found
 
-    def _entry(self, entry: os.DirEntry[str], chart: detect.Chart | None) -> Path | None:
+    def _entry(self, entry: os.DirEntry[str], chart: detect.ChartFolder | None) -> Path | None:
         """Adds a file. Returns the path if it is a folder to walk through."""
         path = Path(entry.path)
         is_dir = path.is_dir()

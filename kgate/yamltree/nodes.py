@@ -140,7 +140,7 @@ def _key_text(value: Json) -> str:
 # --------------------------------------------------------------------------------------- documents
 
 
-class Mark(Protocol):
+class Cursor(Protocol):
     """A place in a text. ``index`` counts characters from 0, ``line`` and ``column`` count from 0 as well."""
 
     @property
@@ -166,11 +166,11 @@ class Node:
 
     __slots__ = ("closed", "end", "fields", "items", "start", "value", "weight")
 
-    def __init__(self, value: Json, start: Mark, end: Mark) -> None:
+    def __init__(self, value: Json, start: Cursor, end: Cursor) -> None:
         self.value = value
         self.start = start
         self.end = end
-        self.fields: dict[str, tuple[Mark, Mark, Node]] | None = None
+        self.fields: dict[str, tuple[Cursor, Cursor, Node]] | None = None
         self.items: list[Node] | None = None
         self.weight = 1
         self.closed = True
@@ -428,7 +428,7 @@ def _is_merge(event: Any) -> bool:
     return bool(getattr(event, "value", None) == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
 
 
-def _set_field(parent: Node, key: str, entry: tuple[Mark, Mark, Node]) -> None:
+def _set_field(parent: Node, key: str, entry: tuple[Cursor, Cursor, Node]) -> None:
     """Sets a field as go-yaml does, the last one wins; null means absent."""
     fields = parent.fields
     assert fields is not None

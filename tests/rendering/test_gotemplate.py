@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import TemplateError, Token, tokens
-from kgate.rendering.helm.marks import ALPHABETS, MAX_ORIGINS, Alphabet, Cloner, MarkedText, Origin
+from kgate.rendering.helm.marks import ALPHABETS, MAX_MARKS, Alphabet, Cloner, Mark, MarkedText
 
 PIECES = [
     ("plain text", "a: 1\n", ["a: 1\n"]),
@@ -123,11 +123,11 @@ READABLE = Alphabet(ord("①"))
 """Marks that can be read, in place of private-use code points."""
 
 
-def clone(text: str) -> tuple[str, list[Origin]]:
+def clone(text: str) -> tuple[str, list[Mark]]:
     cloner = Cloner(READABLE, gotemplate.defined_names(tokens(text)))
     marked = cloner.clone("f", text, tokens(text))
     zero = READABLE.write(0)[0]
-    return marked.replace("①", "<").replace("②", ">").replace("③", "|").replace(zero, ""), cloner.origins
+    return marked.replace("①", "<").replace("②", ">").replace("③", "|").replace(zero, ""), cloner.marks
 
 
 CLONES = [
@@ -140,11 +140,11 @@ CLONES = [
 @pytest.mark.parametrize("text", [row[1] for row in CLONES], ids=[row[0] for row in CLONES])
 def test_marks_of_text_stand_before_visible_characters(text: str) -> None:
     cloner = Cloner(READABLE, gotemplate.defined_names(tokens(text)))
-    marked = MarkedText(cloner.clone("f", text, tokens(text)), READABLE, len(cloner.origins))
+    marked = MarkedText(cloner.clone("f", text, tokens(text)), READABLE, len(cloner.marks))
     assert marked.clean == text.replace('"h"', '"h.zzkg"')
-    assert all(not text[origin.start].isspace() for origin in cloner.origins)
+    assert all(not text[origin.start].isspace() for origin in cloner.marks)
     expected = 1 if "define" not in text else text.count(": ")
-    assert len(cloner.origins) == expected
+    assert len(cloner.marks) == expected
 
 
 CALLS = [
@@ -202,7 +202,7 @@ def test_marks_tell_where_a_character_came_from() -> None:
     one, two, three = (alphabet.write(n) for n in (1, 2, 5000))
     opening, closing = alphabet.opening, alphabet.closing
     text = f"\n{alphabet.text}{one}key: {opening}{two}v{opening}{three}w{closing}{closing}"
-    marked = MarkedText(text, alphabet, MAX_ORIGINS)
+    marked = MarkedText(text, alphabet, MAX_MARKS)
     assert marked.clean == "\nkey: vw"
     assert marked.trace(0) is None
     traces = [marked.trace(offset) for offset in (1, 4, 6, 7)]

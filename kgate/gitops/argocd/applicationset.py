@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from kgate.gitops.argocd.application import sources_of
 from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError
-from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
+from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.model import Json, child_pointer
 from kgate.repository import Repository
@@ -72,7 +72,7 @@ def _application(
     kept: Json = {name: _judged(name, spec.body[name]) for name in _DECIDING if name in spec.body}
     try:
         filled = filler.fill(kept, parameters)
-    except TemplateError as error:
+    except FillError as error:
         _report(spec, str(error), repository)
         return None
     filled["destination"] = {"namespace": filler.name(destination.text("namespace"), parameters)}

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
+from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.fields import ObjectFields
 from kgate.kubernetes.selectors import matches
@@ -95,7 +95,7 @@ class Generators:
         try:
             filled = self.filler.fill({k: v for k, v in section.body.items() if k not in kept}, outer)
             return replace(section, body=filled | self._values_now(kept, outer))
-        except TemplateError as error:
+        except FillError as error:
             section.note(f"{error} in {section.name()} cannot be resolved from the repository")
             return None
 
@@ -109,7 +109,7 @@ class Generators:
     def _now_or_later(self, value: Json, outer: Parameters) -> Json:
         try:
             return self.filler.fill(value, outer)
-        except TemplateError:
+        except FillError:
             return value
 
     def _selected(self, generator: ObjectFields, found: Sequence[Parameters]) -> Sequence[Parameters]:
@@ -218,7 +218,7 @@ class Generators:
         """The parameters and those that ``values`` makes of them."""
         try:
             own = {key: self.filler.fill_text(value, parameters) for key, value in section.strings("values").items()}
-        except TemplateError as error:
+        except FillError as error:
             section.fault(f"{section.name('values')}: {error} is not filled in by kgate", "values")
             return replace(parameters, is_partial=True)
         if not own:

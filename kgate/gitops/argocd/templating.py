@@ -11,7 +11,7 @@ from kgate.model import Json
 from kgate.rendering import gotemplate
 
 
-class TemplateError(Exception):
+class FillError(Exception):
     """An expression that cannot be filled in; the text names it."""
 
 
@@ -31,7 +31,7 @@ class Filler:
     is_go: bool
 
     def fill(self, value: Json, parameters: Parameters) -> Json:
-        """A value with everything filled in, keys too. Raises TemplateError for what cannot be."""
+        """A value with everything filled in, keys too. Raises FillError for what cannot be."""
         if isinstance(value, str):
             return self.fill_text(value, parameters)
         if isinstance(value, list):
@@ -41,7 +41,7 @@ class Filler:
         return value
 
     def fill_text(self, text: str, parameters: Parameters) -> str:
-        """A text with its expressions filled in. Raises TemplateError."""
+        """A text with its expressions filled in. Raises FillError."""
         if "{{" not in text:
             return text
         return _fill_go(text, parameters) if self.is_go else _fill_fast(text, parameters)
@@ -50,7 +50,7 @@ class Filler:
         """A text filled in for use as a name: an expression that cannot be filled in is replaced by its words."""
         try:
             filled = self.fill_text(text, parameters)
-        except TemplateError:
+        except FillError:
             filled = text
         if "{{" not in filled:
             return filled
@@ -70,7 +70,7 @@ def _fill_fast(text: str, parameters: Parameters) -> str:
     while (begin := text.find("{{", position)) >= 0 and (end := text.find("}}", begin + 2)) >= 0:
         name = text[begin + 2 : end].strip()
         if name not in parameters.values and parameters.is_partial and _PARAMETER.fullmatch(name):
-            raise TemplateError(f"{{{{{name}}}}}")
+            raise FillError(f"{{{{{name}}}}}")
         filled = str(parameters.values[name]) if name in parameters.values else text[begin : end + 2]
         parts += (text[position:begin], filled)
         position = end + 2
@@ -83,7 +83,7 @@ MAX_TEXT = 1024 * 1024
 
 def _joined(parts: Sequence[str]) -> str:
     if sum(map(len, parts)) > MAX_TEXT:
-        raise TemplateError(f"a text that grows beyond {MAX_TEXT:,} characters")
+        raise FillError(f"a text that grows beyond {MAX_TEXT:,} characters")
     return "".join(parts)
 
 
@@ -107,7 +107,7 @@ def _fill_go(text: str, parameters: Parameters) -> str:
             parts += (_go_text(value, text[token.start : token.end]), "")
             trims = token.trims_right
     except gotemplate.TemplateError as error:
-        raise TemplateError(text[error.offset :].strip()) from None
+        raise FillError(text[error.offset :].strip()) from None
     return _joined(parts)
 
 
@@ -120,13 +120,13 @@ def _go_value(expression: str, parameters: Parameters) -> Json:
     is_index = command[:1] == ["index"]
     operands = command[1:] if is_index else command
     if not operands or (len(operands) > 1) != is_index:
-        raise TemplateError(f"{{{{{expression}}}}}")
+        raise FillError(f"{{{{{expression}}}}}")
     value, *keys = (_go_word(word, parameters, expression) for word in operands)
     for key in keys:
         value = _member(value, key, expression)
     for words in filters:
         if len(words) != 1 or words[0] not in _FILTERS:
-            raise TemplateError(f"{{{{{expression}}}}}")
+            raise FillError(f"{{{{{expression}}}}}")
         value = _FILTERS[words[0]](value)
     return value
 
@@ -134,7 +134,7 @@ def _go_value(expression: str, parameters: Parameters) -> Json:
 def _text(word: gotemplate.Word, expression: str) -> str:
     """The text of an operand without parentheses."""
     if word.group is not None:
-        raise TemplateError(f"{{{{{expression}}}}}")
+        raise FillError(f"{{{{{expression}}}}}")
     return word.text
 
 
@@ -151,12 +151,12 @@ _FILTERS: Mapping[str, Callable[[Json], Json]] = {
 
 def _go_word(word: str, parameters: Parameters, expression: str) -> Json:
     if not _OPERAND.fullmatch(word):
-        raise TemplateError(f"{{{{{expression}}}}}")
+        raise FillError(f"{{{{{expression}}}}}")
     if word[0] == '"':
         try:
             return json.loads(word, strict=False)
         except ValueError:
-            raise TemplateError(f"{{{{{expression}}}}}") from None
+            raise FillError(f"{{{{{expression}}}}}") from None
     if word[0] == "`":
         return word[1:-1]
     if word[0] != ".":
@@ -172,7 +172,7 @@ def _member(value: Json, key: Json, expression: str) -> Json:
         return value[key]
     if isinstance(value, list) and isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(value):
         return value[key]
-    raise TemplateError(f"{{{{{expression}}}}}")
+    raise FillError(f"{{{{{expression}}}}}")
 
 
 def _go_text(value: Json, expression: str) -> str:
@@ -181,4 +181,4 @@ def _go_text(value: Json, expression: str) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
         return str(value)
-    raise TemplateError(expression)
+    raise FillError(expression)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.ignore import FILE as IGNORE_FILE
-from kgate.gitops.flux.ignore import IgnoreError
+from kgate.gitops.flux.ignore import SourceIgnoreError
 from kgate.gitops.flux.sources import Surroundings
 from kgate.rendering import detect
 from kgate.rendering.helm.contents import decisive_files
@@ -83,7 +83,7 @@ def _report_first(fields: ObjectFields, name: str, faults: Iterable[str]) -> Non
     """Reports the first fault as a Problem."""
     try:
         fault = next(iter(faults), None)
-    except (IgnoreError, SearchError) as error:
+    except (SourceIgnoreError, SearchError) as error:
         fault = f"what Flux sees of this repository is not clear: {error}"
     if fault is not None:
         fields.fault(fault, name)

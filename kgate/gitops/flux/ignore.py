@@ -25,7 +25,7 @@ _DEFAULTS = (
 )
 
 
-class IgnoreError(ValueError):
+class SourceIgnoreError(ValueError):
     """Patterns that cannot be followed."""
 
 
@@ -81,25 +81,25 @@ class Artifact:
     """What the artifact of a source holds of this repository: no links, and nothing that is ignored."""
 
     def __init__(self, repository: Repository, ignore: str = "", *, is_bucket: bool = False) -> None:
-        """``ignore`` is the ``spec.ignore`` of the source. Raises IgnoreError."""
+        """``ignore`` is the ``spec.ignore`` of the source. Raises SourceIgnoreError."""
         self._repository = repository
         self._looks = 0
         own = [*_patterns_of_files(repository, is_bucket=is_bucket)]
         own += _parse(ignore.split("\n"), "spec.ignore of its source", ())
         if len(own) > _MAX_PATTERNS:
-            raise IgnoreError(f"{FILE} files and spec.ignore hold more than {_MAX_PATTERNS:,} patterns")
+            raise SourceIgnoreError(f"{FILE} files and spec.ignore hold more than {_MAX_PATTERNS:,} patterns")
         defaults = () if is_bucket else (*_VCS, *(() if own else _DEFAULTS))
         self.has_defaults = not own and not is_bucket
         """True if Flux' own list of ignored files applies."""
         self._patterns = (*reversed(own), *_parse(defaults, "the defaults of Flux", ()))
 
     def hides(self, path: Path) -> str:
-        """What keeps a file out of the artifact; empty if it is in it. Raises IgnoreError."""
+        """What keeps a file out of the artifact; empty if it is in it. Raises SourceIgnoreError."""
         if path.is_symlink():
             return "being a symbolic link"
         self._looks += len(self._patterns)
         if self._looks > _MAX_LOOKS:
-            raise IgnoreError(f"the patterns of {FILE} files and the files are too many")
+            raise SourceIgnoreError(f"the patterns of {FILE} files and the files are too many")
         parts = path.relative_to(self._repository.root).parts
         found = next((pattern for pattern in self._patterns if pattern.matches(parts)), None)
         return found.place if found is not None and not found.brings_back else ""
@@ -110,12 +110,12 @@ def _patterns_of_files(repository: Repository, *, is_bucket: bool) -> Iterator[_
     try:
         paths = [path for path, _ in repository.walk(hidden=True, patterns=0) if path.rpartition("/")[2] == FILE]
     except SearchError as error:
-        raise IgnoreError(str(error)) from None
+        raise SourceIgnoreError(str(error)) from None
     for path in sorted([FILE] if is_bucket and FILE in paths else paths, key=lambda one: one.count("/")):
         try:
             text = repository.read_bytes(repository.root / path, _MAX_BYTES).decode("utf-8", "surrogateescape")
         except OSError as error:
-            raise IgnoreError(f"{path} cannot be read: {error.strerror}") from None
+            raise SourceIgnoreError(f"{path} cannot be read: {error.strerror}") from None
         yield from _parse(text.split("\n"), path, tuple(path.split("/")[:-1]))
 
 
@@ -133,5 +133,5 @@ def _parse(lines: Sequence[str], place: str, folder: tuple[str, ...]) -> Iterato
         try:
             segments = tuple(None if "**" in one and len(texts) > 1 else path_match(one) for one in texts)
         except PatternError as error:
-            raise IgnoreError(f"{where} is not a pattern: {error}") from None
+            raise SourceIgnoreError(f"{where} is not a pattern: {error}") from None
         yield _Pattern(where, folder, segments, texts, brings_back, needs_folder)

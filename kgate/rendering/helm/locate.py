@@ -12,7 +12,7 @@ from kgate.rendering.helm import gocontext
 from kgate.rendering.helm.chart import Template
 from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import Ref, Step
-from kgate.rendering.helm.marks import MarkedText, Origin, Trace
+from kgate.rendering.helm.marks import Mark, MarkedText, Trace
 from kgate.rendering.helm.values import ReleaseValues
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, Node, compose
@@ -27,7 +27,7 @@ class ChartMap:
     """The templates of a chart by key, and what the numbers in marks stand for."""
 
     templates: Mapping[str, Template]
-    origins: Sequence[Origin] = ()
+    marks: Sequence[Mark] = ()
     _sources: dict[str, SourceText] = field(default_factory=dict)
     _references: dict[tuple[int, ...], list[tuple[Step, ...]]] = field(default_factory=dict)
 
@@ -52,14 +52,14 @@ class ChartMap:
         """What printed a character: literal text from there on, or the outermost action."""
         if trace.text is not None:
             number, offset = trace.text
-            origin = self.origins[number]
-            start = min(origin.start + offset, len(self.templates[origin.file].text))
-            return Region(origin.file, start, start + 1)
+            mark = self.marks[number]
+            start = min(mark.start + offset, len(self.templates[mark.file].text))
+            return Region(mark.file, start, start + 1)
         return self.frame_region(trace.frames[0])
 
     def frame_region(self, frame: int) -> Region:
         """The action that a mark stands for."""
-        return Region(*self.origins[frame])
+        return Region(*self.marks[frame])
 
     def references(self, frames: tuple[int, ...]) -> list[tuple[Step, ...]]:
         """The paths below ``.Values`` that open actions may refer to, those of the innermost action first."""
@@ -71,19 +71,19 @@ class ChartMap:
         argument = gocontext.ROOT
         found: list[list[tuple[Step, ...]]] = []
         for frame in frames:
-            origin = self.origins[frame]
-            scope = gocontext.scope_at(self._tokens(origin), origin.start, argument)
-            body = self._body(origin)
+            mark = self.marks[frame]
+            scope = gocontext.scope_at(self._tokens(mark), mark.start, argument)
+            body = self._body(mark)
             meanings = scope.evaluate(body)
             found.append([meaning.path for meaning in meanings if isinstance(meaning, Ref) and meaning.path])
             argument = gocontext.passed_argument(scope, body)
         return [path for paths in reversed(found) for path in paths]
 
-    def _tokens(self, origin: Origin) -> Sequence[Token]:
-        return self.templates[origin.file].tokens or ()
+    def _tokens(self, mark: Mark) -> Sequence[Token]:
+        return self.templates[mark.file].tokens or ()
 
-    def _body(self, origin: Origin) -> str:
-        return next((token.body or "" for token in self._tokens(origin) if token.start == origin.start), "")
+    def _body(self, mark: Mark) -> str:
+        return next((token.body or "" for token in self._tokens(mark) if token.start == mark.start), "")
 
 
 @dataclass(frozen=True, slots=True)

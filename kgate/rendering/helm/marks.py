@@ -54,12 +54,12 @@ class Alphabet:
         return self.mark.sub("", marked)
 
 
-MAX_ORIGINS = _DIGITS * _DIGITS
+MAX_MARKS = _DIGITS * _DIGITS
 ALPHABETS = tuple(0xE000 if not n else 0xF0000 + (n - 1) * _BLOCK for n in range(16))
 """First code points of alphabets, in the order to try: a chart may hold private-use code points of its own."""
 
 
-class Origin(NamedTuple):
+class Mark(NamedTuple):
     """What a mark stands for: literal text of a template file from ``start`` on (``end`` is 0), or an action."""
 
     file: str
@@ -75,20 +75,20 @@ _BLOCKS = ("if", "range", "with", "define", "block")
 
 
 class Cloner:
-    """Writes clones; ``origins[number]`` is what the mark with that number stands for.
+    """Writes clones; ``marks[number]`` is what the mark with that number stands for.
 
     ``define "name"`` becomes ``define "name.zzkg"``, and calls whose output is printed as it is (or only indented
     or trimmed) call that. All other calls get what they always got, and their output counts as the caller's.
     """
 
     def __init__(self, alphabet: Alphabet, defined: Collection[str]) -> None:
-        self.origins: list[Origin] = []
+        self.marks: list[Mark] = []
         self._alphabet = alphabet
         self._defined = frozenset(defined)
 
     def has_room(self, text: str) -> bool:
         """True if there are numbers left for all marks that a text may need."""
-        return len(self.origins) + len(text) < MAX_ORIGINS
+        return len(self.marks) + len(text) < MAX_MARKS
 
     def clone(self, file: str, text: str, pieces: Iterable[Token]) -> str:
         """Returns a template, of which these are the tokens, with marks."""
@@ -108,9 +108,9 @@ class Cloner:
                 out.append(self._action(file, text, token, word))
         return "".join(out)
 
-    def _number(self, origin: Origin) -> str:
-        self.origins.append(origin)
-        return self._alphabet.write(len(self.origins) - 1)
+    def _number(self, mark: Mark) -> str:
+        self.marks.append(mark)
+        return self._alphabet.write(len(self.marks) - 1)
 
     def _text(self, out: list[str], file: str, text: str, token: Token, *, in_helper: bool) -> None:
         """Marks literal text before its first visible character, so that trims see what they saw. In a helper
@@ -123,7 +123,7 @@ class Cloner:
             found = _VISIBLE.search(piece)
             starts = [token.start + found.start()] if found else []
         for start in starts:
-            out += (text[position:start], self._alphabet.text, self._number(Origin(file, start, 0)))
+            out += (text[position:start], self._alphabet.text, self._number(Mark(file, start, 0)))
             position = start
         out.append(text[position : token.end])
 
@@ -134,7 +134,7 @@ class Cloner:
         silent = not body.strip() or (word and word != "template") or gotemplate.is_assignment(body)
         if silent:
             return text[token.start : token.end]
-        number = self._number(Origin(file, token.start, token.end))
+        number = self._number(Mark(file, token.start, token.end))
         opening, closing = self._alphabet.opening + number, self._alphabet.closing
         left = f'{{{{- "{opening}" }}}}' if token.trims_left else opening
         right = f'{{{{ "{closing}" -}}}}' if token.trims_right else closing
@@ -170,7 +170,7 @@ class Clones:
 
     alphabet: Alphabet
     folder: str = field(default_factory=lambda: f"zz-kgate-{secrets.token_hex(8)}")
-    origins: list[Origin] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
 
     def write(self, templates: Mapping[str, Template]) -> None:
@@ -184,7 +184,7 @@ class Clones:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 text = cloner.clone(key, template.text, pieces)
                 path.write_bytes(text.encode("utf-8", "surrogateescape"))
-        self.origins = cloner.origins
+        self.marks = cloner.marks
 
     def _place(self, template: Template) -> Path:
         parts = Path(template.key).parts

@@ -14,7 +14,7 @@ from pathlib import Path
 from kgate.rendering import process
 from kgate.rendering.helm.archive import ArchiveError, pack
 from kgate.rendering.helm.chart import Chart, NamedTemplate, Template
-from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, MarkedText, Origin
+from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, Mark, MarkedText
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.requests import RenderContext, advice
@@ -77,9 +77,9 @@ class Runner:
         self._helm = _Helm(chart, helm, context, self._clones)
 
     @property
-    def origins(self) -> Sequence[Origin]:
+    def marks(self) -> Sequence[Mark]:
         """What the numbers in the marks of the last release stand for."""
-        return self._clones.origins
+        return self._clones.marks
 
     def run(self, release: Release) -> Printed:
         """Renders a release. Raises CopyError for its values files, ArgumentError, CancelledError, DeadlineError."""
@@ -117,7 +117,7 @@ class Runner:
         for _ in range(_MOST_ATTEMPTS if self._clones.files else 0):
             found = self._helm.dump_clones(arguments)
             if isinstance(found, Dump):
-                alphabet, count = self._clones.alphabet, len(self._clones.origins)
+                alphabet, count = self._clones.alphabet, len(self._clones.marks)
                 return {name: MarkedText(text, alphabet, count) for name, text in found.texts.items()}
             if found.exceeded or not self._clones.remove_named(found.text):
                 break

@@ -107,7 +107,7 @@ def _identifiers(rule: Rule) -> list[dict[str, str]]:
     """Returns the rule, by which GitLab recognises a vulnerability, then the weaknesses."""
     page = rule_page(rule)
     own = {"type": "kgate_rule", "name": f"kgate {rule.id}", "value": rule.id}
-    weaknesses = [taxon for taxon in taxa(rule) if taxon.catalogue is CWE]
+    weaknesses = [taxon for taxon in taxa(rule) if taxon.taxonomy is CWE]
     return [
         {**own, **({"url": page} if page else {})},
         *(

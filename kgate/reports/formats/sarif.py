@@ -12,7 +12,7 @@ from kgate.model import Finding, Json, Location, Related, Remark, Report, Rule, 
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
 from kgate.reports.presentation import Presentation
-from kgate.reports.taxonomies import CATALOGUES, Catalogue, entries, taxa
+from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
 from kgate.reports.wording import acceptance, cut, fingerprints, first_sentence, remark_sentence, shown, summary
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -64,7 +64,7 @@ def _text(text: str, limit: int = _MESSAGE_LIMIT) -> dict[str, str]:
 
 def _run(report: Report, category: str) -> Any:
     rules = sorted(report.rules, key=lambda rule: rule.id)
-    taxonomies = [_taxonomy(catalogue, rules) for catalogue in CATALOGUES]
+    taxonomies = [_taxonomy(taxonomy, rules) for taxonomy in TAXONOMIES]
     return _new(
         "Run",
         tool=_new("Tool", driver=_driver(report.version, rules, taxonomies)),
@@ -92,14 +92,14 @@ def _driver(version: str, rules: Sequence[Rule], taxonomies: Sequence[Any]) -> A
     )
 
 
-def _taxonomy(catalogue: Catalogue, rules: Sequence[Rule]) -> Any:
-    """Returns the entries of a catalogue that the rules refer to, as a taxonomy (section 3.19.3)."""
+def _taxonomy(taxonomy: Taxonomy, rules: Sequence[Rule]) -> Any:
+    """Returns the entries of a taxonomy that the rules refer to, as a taxonomy (section 3.19.3)."""
     return _new(
         "ToolComponent",
-        name=catalogue.name,
-        organization=catalogue.organization,
-        short_description=_description(catalogue.description),
-        information_uri=catalogue.url,
+        name=taxonomy.name,
+        organization=taxonomy.organization,
+        short_description=_description(taxonomy.description),
+        information_uri=taxonomy.url,
         is_comprehensive=False,
         taxa=[
             _new(
@@ -108,7 +108,7 @@ def _taxonomy(catalogue: Catalogue, rules: Sequence[Rule]) -> Any:
                 short_description=_description(taxon.title) if taxon.title else None,
                 help_uri=taxon.url,
             )
-            for taxon in entries(rules, catalogue)
+            for taxon in entries(rules, taxonomy)
         ],
     )
 
@@ -158,7 +158,7 @@ def _cut_notification(noun: str, which: str, total: int) -> Iterator[Any]:
 
 def _descriptor(rule: Rule, places: Mapping[str, Mapping[str, Any]]) -> Any:
     """Returns the descriptor of a rule, which does not depend on what was found."""
-    targets = [places[taxon.catalogue.name][taxon.id] for taxon in taxa(rule)]
+    targets = [places[taxon.taxonomy.name][taxon.id] for taxon in taxa(rule)]
     return _new(
         "ReportingDescriptor",
         id=rule.id,

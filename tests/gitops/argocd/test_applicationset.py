@@ -12,7 +12,7 @@ from kgate import repository
 from kgate.gitops.argocd import applicationset as applicationset_module
 from kgate.gitops.argocd import generators
 from kgate.gitops.argocd.generators import flatten, normalise_name
-from kgate.gitops.argocd.templating import Filler, Parameters, TemplateError
+from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
 from tests.gitops.objects import URL, Shop, told
@@ -363,7 +363,7 @@ def test_go_templates(text: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_go_templates_that_are_not_filled_in(text: str) -> None:
-    with pytest.raises(TemplateError):
+    with pytest.raises(FillError):
         Filler(is_go=True).fill_text(text, Parameters({"x": "X", "map": {"a": 1}}))
 
 
@@ -392,7 +392,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("is_go", "text"), HOSTILE)
 def test_hostile_templates_end(is_go: bool, text: str) -> None:
-    with pytest.raises(TemplateError):
+    with pytest.raises(FillError):
         Filler(is_go).fill_text(text, Parameters({}))
 
 
@@ -403,7 +403,7 @@ def test_braces_without_an_end_stay_without_go() -> None:
 
 @pytest.mark.parametrize(("is_go", "name"), [(True, ".x"), (False, "x")])
 def test_a_text_that_grows_too_long_is_not_filled_in(is_go: bool, name: str) -> None:
-    with pytest.raises(TemplateError, match="grows beyond"):
+    with pytest.raises(FillError, match="grows beyond"):
         Filler(is_go).fill_text(f"{{{{{name}}}}}" * 20, Parameters({"x": "x" * 100_000}))
 
 

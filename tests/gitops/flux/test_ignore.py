@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.gitops.flux.ignore import Artifact, IgnoreError
+from kgate.gitops.flux.ignore import Artifact, SourceIgnoreError
 from kgate.repository import Repository
 
 ROWS = [
@@ -64,5 +64,5 @@ UNCLEAR = [
 @pytest.mark.parametrize(("text", "message"), UNCLEAR)
 def test_what_cannot_be_followed(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / ".sourceignore").write_text(text)
-    with pytest.raises(IgnoreError, match=message):
+    with pytest.raises(SourceIgnoreError, match=message):
         Artifact(Repository(tmp_path))
