@@ -12,6 +12,9 @@ import pytest
 import kgate
 
 PACKAGE = Path(kgate.__file__).parent
+KINDS = tuple(f"rendering.{path.parent.name}" for path in sorted(PACKAGE.glob("rendering/*/requests.py")))
+"""The kinds of source, each a room of its own."""
+
 FLOW = (
     ("errors", "gitconfig", "lifetime", "limits", "cache", "model", "processes", "regexp", "textfile", "urls"),
     ("repository", "yamltree.linehash", "yamltree.merge", "yamltree.spelling", "yamltree.streams"),
@@ -31,7 +34,7 @@ FLOW = (
     ("rules.load",),
     ("rendering.tools", "rendering.workspace"),
     ("rendering.requests",),
-    ("rendering.helm", "rendering.kustomize", "judgement"),
+    (*KINDS, "judgement"),
     ("rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("gitops.fields",),
     ("gitops.assumptions", "gitops.embedded"),
@@ -96,6 +99,7 @@ CODE = [module for module in MODULES if not is_package(module)]
 
 def test_there_are_modules() -> None:
     assert len(CODE) > 80
+    assert {"rendering.helm", "rendering.kustomize"} <= set(KINDS)
     assert {room(module) for module in CODE} == set(ROOMS), "a room of FLOW is empty"
 
 

@@ -29,7 +29,8 @@ class Place:
 class Request(Protocol):
     """Something to render: all that the scan asks of it, whichever program renders it.
 
-    A new kind of source is a folder beside helm/ and kustomize/ with a class that has these members.
+    A new kind of source is a folder beside helm/ and kustomize/ with a class that has these members, and a function
+    that makes its requests for what a walk finds (``rendering.finders``).
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The one entrance to the sources: reads plain manifests, and renders charts and kustomizations."""
+"""The one entrance to the sources: reads plain manifests, and renders what must be rendered first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def collect(
     listing = files.list_files(paths, repository, lifetime)
     yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)))
     objects = tuple(deployment_objects(listing.files.values(), lifetime))
-    if objects or settings.charts or listing.charts or listing.kustomizations or listing.touched:
+    if objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 
         options = replace(settings.options, asked_kinds=intake.kinds)

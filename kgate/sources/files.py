@@ -1,4 +1,4 @@
-"""Finds the plain manifests, the charts and the kustomizations of a repository, and reads the manifests."""
+"""Finds the plain manifests of a repository and what must be rendered first, and reads the manifests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from kgate.kubernetes import manifest
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Batch, Counts, Problem
-from kgate.rendering import detect
-from kgate.repository import Repository, shown_bytes
+from kgate.rendering import detect, finders
+from kgate.repository import Repository, SearchError, shown_bytes
 from kgate.sources.ignores import Ignores
 from kgate.sources.progress import Count, Progress
 
 if TYPE_CHECKING:
     from kgate.rendering.kustomize.kustomization import Kustomization
+    from kgate.rendering.requests import Place, Request
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """The files that are read in a folder. A file on the command line is read whatever its name is."""
@@ -35,16 +36,22 @@ class SourceFile:
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, and problems.
-    ``starts`` are the real paths that it started at, ``touched`` holds folders of kustomizations above them that use
-    files of the walk."""
+    """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, requests for
+    sources of other kinds, and problems. ``starts`` are the real paths that it started at, ``touched`` holds folders
+    of kustomizations above them that use files of the walk."""
 
     starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
     charts: set[Path] = field(default_factory=set)
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)
+    requests: dict[Place, Request] = field(default_factory=dict)
     problems: set[Problem] = field(default_factory=set)
+
+    @property
+    def has_sources(self) -> bool:
+        """True if something must be rendered."""
+        return bool(self.charts or self.kustomizations or self.touched or self.requests)
 
 
 def list_files(paths: Sequence[Path], repository: Repository, lifetime: Lifetime = FOREVER) -> Listing:
@@ -90,7 +97,9 @@ class _Walk:
         self._repository = repository
         self._ignores = Ignores(self._repository)
         self._visited: set[Path] = set()
+        self._finders = finders()
         self._above: dict[Path, Kustomization] = {}
+        self._requests_above: list[Request] = []
         self._faulty: list[Path] = []
 
     def start(self, path: Path) -> None:
@@ -113,24 +122,44 @@ class _Walk:
             self._take(real)
 
     def finish(self) -> Listing:
-        """The listing without the files that kustomizations use: they mean nothing by themselves."""
+        """The listing without the files that are rendered: they mean nothing by themselves."""
         listing = self.listing
         for path, message in self._ignores.faults.items():
             self._problem(self._repository.shown(path), f"{message}, so it leaves nothing out; shorten it")
         for path in self._faulty:
             listing.files.pop(path, None)
+        for request in self._requests_above:
+            if not listing.files.keys().isdisjoint(self._files(request)):
+                listing.requests.setdefault(request.place, request)
         for folder, found in (self._above | listing.kustomizations).items():
             used = [file for file in (found.path, *found.files) if listing.files.pop(file, None)]
             if used and folder not in listing.kustomizations:
                 listing.touched.add(folder)
+        for request in listing.requests.values():
+            for file in self._files(request):
+                listing.files.pop(file, None)
         return listing
 
+    def _files(self, request: Request) -> tuple[Path, ...]:
+        """The files of a request; none if they cannot be found, which is reported when it is to be rendered."""
+        try:
+            return tuple(request.files(self._repository))
+        except SearchError:
+            return ()
+
+    def _find_requests(self, folder: Path, names: list[str]) -> Iterator[Request]:
+        """The requests for what a folder holds besides charts and kustomizations."""
+        for find in self._finders:
+            yield from find(folder, names, self._repository)
+
     def _find_owners(self, path: Path) -> detect.ChartFolder | None:
-        """Looks at the folders above a path for the chart and the kustomizations that it may belong to."""
+        """Looks at the folders above a path for the sources that it may belong to. Returns the chart among them."""
         for folder in self._repository.above(path):
-            own = self._kustomization(folder, _names(folder))
+            names = _names(folder)
+            own = self._kustomization(folder, names)
             if own is not None:
                 self._above[folder] = own
+            self._requests_above += self._find_requests(folder, names)
         chart = self._chart_above(path)
         if chart is not None and chart.holds(path):
             self.listing.charts.add(chart.folder)
@@ -165,7 +194,7 @@ class _Walk:
     def _add_templates(
         self, folder: Path, names: list[str], chart: detect.ChartFolder | None
     ) -> detect.ChartFolder | None:
-        """Adds the chart and the kustomization of a folder. Returns the chart that its members belong to."""
+        """Adds what is to be rendered in a folder. Returns the chart that its members belong to."""
         if chart is None or not chart.holds(folder):
             own = detect.find_chart(folder, names)
             if own is not None:
@@ -174,6 +203,10 @@ class _Walk:
         found = self._kustomization(folder, names)
         if found is not None:
             self.listing.kustomizations[folder] = found
+        for request in self._find_requests(folder, names):
+            path = request.place.path
+            if path == folder or not self._ignores.covers(path, path.is_dir()):
+                self.listing.requests[request.place] = request
         return chart
 
     def _kustomization(self, folder: Path, names: list[str]) -> Kustomization | None:

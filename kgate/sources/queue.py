@@ -112,13 +112,15 @@ class RenderQueue:
 
 
 def _own_requests(listing: Listing, repository: Repository, settings: RenderSettings) -> Iterator[Request]:
-    """What the configuration asks for, the other charts with their default releases, and roots of kustomizations."""
+    """What the configuration asks for, the other charts with their default releases, roots of kustomizations, and
+    sources of other kinds."""
     configured = {request.place: request for request in settings.charts}
     named = {place for place in configured if any(place.path.is_relative_to(start) for start in listing.starts)}
     for place in sorted({Place("chart", chart) for chart in listing.charts} | named, key=lambda place: place.path):
         yield configured.get(place) or ChartRequest(place.path, releases.default_releases(place.path, repository))
     for folder in sorted(_roots(listing, repository)):
         yield KustomizationRequest(folder)
+    yield from (listing.requests[place] for place in sorted(listing.requests, key=lambda place: place.path))
 
 
 def _roots(listing: Listing, repository: Repository) -> set[Path]:
