@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from tests.command import kgate
+from tests.command import Result, kgate
 from tests.hostile import ENVIRONMENT_NAME, SECRET, executable, witness_script, write
 from tests.lesser_kernel import LACKS
 from tests.loopback import loopback
@@ -82,6 +83,11 @@ ATTACKS = {
     "5: a scanned folder outside": Attack(2, CHART, {"k8s": "../outside"}, ("k8s",)),
 }
 
+TOGETHER = {
+    row: attack for row, attack in ATTACKS.items() if attack == replace(attack, code=3, arguments=(".",), path="")
+}
+"""Those that one scan meets in one repository, each in a folder of its own, and judges what it can."""
+
 MACHINES = [("4.3", lacks) for lacks in LACKS]
 MACHINES += [("4.1", "namespaces"), ("3.17", "namespaces"), ("3.17", "namespaces and Landlock")]
 
@@ -109,10 +115,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize(("version", "lacks"), MACHINES, ids=map(", lacks ".join, MACHINES))
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_nothing_runs_is_read_or_written_outside(attack: Attack, version: str, lacks: str, tmp_path: Path) -> None:
-    repository, temporary = tmp_path / "repository", tmp_path / "temporary"
+every_machine = pytest.mark.parametrize(("version", "lacks"), MACHINES, ids=map(", lacks ".join, MACHINES))
+
+
+def scan(attack: Attack, version: str, lacks: str, folder: Path) -> Result:
+    """Scans the repository of an attack, and asserts that it did no harm."""
+    repository, temporary = folder / "repository", folder / "temporary"
     temporary.mkdir()
     env = {ENVIRONMENT_NAME: SECRET, "TMPDIR": os.fspath(temporary)}
     env["KGATE_SCAN_KUBECTL_BIN"] = os.fspath(kustomize_tool().path)
@@ -122,11 +130,30 @@ def test_nothing_runs_is_read_or_written_outside(attack: Attack, version: str, l
         env["KGATE_SCAN_HELM_BIN"] = os.fspath(helm_tool(version).path)
     with loopback() as server:
         build(attack, repository, server.url)
-        before = contents(tmp_path / "outside")
+        before = contents(folder / "outside")
         result = kgate("scan", *attack.arguments, cwd=repository, env=env, lacks=lacks)
         assert server.seen == []
     assert result.code == attack.code, result
     assert SECRET not in result.out + result.err
-    assert contents(tmp_path / "outside") == before
-    assert sorted(os.listdir(tmp_path)) == ["outside", "repository", "temporary"]
+    assert contents(folder / "outside") == before
+    assert sorted(os.listdir(folder)) == ["outside", "repository", "temporary"]
     assert os.listdir(temporary) == []
+    return result
+
+
+@every_machine
+@pytest.mark.parametrize("row", [row for row in ATTACKS if row not in TOGETHER])
+def test_nothing_runs_is_read_or_written_outside(row: str, version: str, lacks: str, tmp_path: Path) -> None:
+    scan(ATTACKS[row], version, lacks, tmp_path)
+
+
+@every_machine
+def test_nothing_of_many_attacks_runs_is_read_or_written_outside(version: str, lacks: str, tmp_path: Path) -> None:
+    """And every one of them is a problem."""
+    assert len(TOGETHER) > 6
+    places = {row.replace(": ", " "): attack for row, attack in TOGETHER.items()}
+    files = {f"{place}/{name}": text for place, attack in places.items() for name, text in attack.files.items()}
+    links = {f"{place}/{name}": f"../{to}" for place, attack in places.items() for name, to in attack.links.items()}
+    result = scan(Attack(3, files, links, (".", "-f", "json")), version, lacks, tmp_path)
+    found = {problem["path"].partition("/")[0] for problem in json.loads(result.out)["problems"]}
+    assert found == places.keys()
