@@ -3,8 +3,9 @@
 A story is a section whose title begins with "Add". Its steps are the code blocks after a line that ends with a colon;
 other blocks only show something. The line says what to do with the block:
 
-- "Write `path`:" writes it to a new file;
+- "Write `path`:" writes it to a new file, in a new folder if there is none;
 - "Add a row to the table in `path`:" adds it below the first table of the file;
+- "Add to the end of `path`:" adds it there;
 - before a block of ``sh``, any text: its lines are run, and succeed;
 - before a block of ``console``, any text: the lines after ``$`` are run and print the lines that follow.
 """
@@ -78,7 +79,11 @@ def follow(text: str, language: str, block: str, folder: Path) -> None:
             assert run(command, folder) == output
     elif path is not None and "Write `" in text:
         assert not (folder / path[1]).exists()
+        (folder / path[1]).parent.mkdir(exist_ok=True)
         (folder / path[1]).write_text(block, encoding="utf-8")
+    elif path is not None and "Add to the end of `" in text:
+        with (folder / path[1]).open("a", encoding="utf-8") as end:
+            end.write(block)
     elif path is not None and "Add a row to the table in `" in text:
         document = (folder / path[1]).read_text(encoding="utf-8")
         (folder / path[1]).write_text(TABLE.sub(lambda table: table[0] + block, document, count=1), encoding="utf-8")
@@ -87,7 +92,7 @@ def follow(text: str, language: str, block: str, folder: Path) -> None:
 
 
 def test_the_stories_are_found() -> None:
-    assert {"Add a rule: one file", "Add a report format: one file"} <= set(FOLLOWED)
+    assert {"Add a rule: one file", "Add a report format: one file", "Add a source: one folder"} <= set(FOLLOWED)
 
 
 @pytest.mark.parametrize("title", FOLLOWED)
