@@ -71,7 +71,7 @@ class Runner:
 
 
 def _command(job: Job, tool: Tool, copy: Copy) -> _Command:
-    memory = {"GOGC": _GARBAGE_PERCENT, "GOMEMLIMIT": str(job.options.memory // 2)}
+    memory = {"GOGC": _GARBAGE_PERCENT, "GOMEMLIMIT": str(job.options.memory // 4)}
     verb = "kustomize" if tool.name == "kubectl" else "build"
     command = _Command((os.fspath(tool.path), verb), environment=memory)
     if job.options.allow_remote:
