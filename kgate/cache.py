@@ -1,4 +1,4 @@
-"""Keeps the texts of reports between scans, by everything that they depend on; a damaged entry is no entry."""
+"""Keeps texts of reports between scans, under a digest of everything that they depend on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BYTES = 512 << 20
-"""Bytes of all entries; beyond it the ones used longest ago go first."""
+"""The most bytes of all entries; beyond it, those used longest ago are removed first."""
 
 MAX_ENTRY_BYTES = 64 << 20
-"""A longer entry is not kept."""
+"""The most bytes of one entry; a longer one is not kept."""
 
 _MAGIC = b"kgate cache 1\n"
 _DIGEST_BYTES = 32
@@ -27,15 +27,15 @@ _SUFFIX = ".entry"
 class Cache:
     """Entries below a folder that belongs to this user alone.
 
-    An entry is written beside its place and moved there whole, so that several runs may share the folder. It holds
-    its own digest and key: what was cut off, changed or mixed up is removed and counts as absent. What cannot be
-    read or written, for a full disk or otherwise, is as if there were no cache.
+    An entry is written to a temporary file and moved into place whole, so that several runs may share the folder. Its
+    digest covers its key and content: an entry that was cut off, changed or swapped is removed and counts as absent.
+    If the cache cannot be read or written, because of a full disk or otherwise, the scan goes on as without one.
     """
 
     folder: Path
 
     def get(self, key: bytes) -> bytes | None:
-        """What was kept under a key (32 bytes)."""
+        """Returns the content that was kept under a key (32 bytes), or None."""
         path = self._path(key)
         try:
             data = path.read_bytes()
@@ -50,7 +50,7 @@ class Cache:
         return content
 
     def put(self, key: bytes, content: bytes) -> None:
-        """Keeps a content under a key, as far as that is possible."""
+        """Keeps content under a key, if possible."""
         if len(content) > MAX_ENTRY_BYTES:
             return
         path = self._path(key)
@@ -75,7 +75,7 @@ class Cache:
             raise
 
     def _prune(self) -> None:
-        """Removes the entries used longest ago beyond MAX_BYTES, and what a killed run left half written."""
+        """Removes the files used longest ago beyond MAX_BYTES, those that a killed run left half written included."""
         entries = sorted(self._entries(), reverse=True)
         total = 0
         for _, size, path in entries:
@@ -85,7 +85,7 @@ class Cache:
                     path.unlink()
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """Time of last use, size and path of each file of the cache."""
+        """Yields time of last use, size and path of each file in the cache."""
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(OSError):
                 found = path.stat()
@@ -93,7 +93,7 @@ class Cache:
 
 
 def open_cache(folder: Path) -> Cache | None:
-    """The cache in a folder, which is made if need be; None if others could write to it."""
+    """Returns the cache in a folder, which is created if needed; None if others could write to it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = os.lstat(folder)
@@ -107,12 +107,12 @@ def open_cache(folder: Path) -> Cache | None:
 
 
 def _sealed(content: bytes, key: bytes) -> bytes:
-    """An entry: what tells it from other files, the digest of all that follows and the key, and the content."""
+    """Returns an entry: the magic number, the digest of key and content, and the content."""
     return _MAGIC + _digest(content, key) + content
 
 
 def _opened(data: bytes, key: bytes) -> bytes | None:
-    """The content of an entry; None if it is damaged or of another key."""
+    """Returns the content of an entry; None if it is damaged or belongs to another key."""
     start = len(_MAGIC) + _DIGEST_BYTES
     content = data[start:]
     is_whole = data.startswith(_MAGIC) and data[len(_MAGIC) : start] == _digest(content, key)

@@ -1,4 +1,4 @@
-"""Everything that a scan's outcome depends on, as one digest; None where not everything can be told."""
+"""Computes one digest of everything that a scan's outcome depends on."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from kgate.config import Settings
 from kgate.rules.load import builtin_folder
 
 MAX_ENTRIES = 200_000
-"""Files and folders of a repository beyond which it is not worth its reading."""
+"""The most files and folders that are read for a digest; beyond that a cache is not worth it."""
 
 MAX_BYTES = 2 << 30
-"""Bytes of them, likewise."""
+"""The most bytes of them, likewise."""
 
 _PIECE = 1 << 20
 
 
 class _UnknownError(Exception):
-    """Something that the outcome depends on and that cannot be told."""
+    """Something that the outcome depends on and that the digest cannot cover."""
 
 
 def digest(settings: Settings) -> bytes | None:
-    """32 bytes that differ if anything differs that a scan of these settings could read: the repository (names,
-    contents, links), rule folders, settings, programs that render, kgate itself and the libraries beside it.
+    """Returns 32 bytes that change with anything that a scan with these settings could read: the repository (names,
+    contents, links), rule folders, settings, programs that render, kgate itself and the installed libraries.
 
-    None if the scan reads standard input or the network, or if something cannot be read.
+    Returns None if the scan reads standard input or the network, or if something cannot be read.
     """
     options = settings.rendering.options
     if "-" in settings.paths or options.helm_dependency_build or options.allow_remote:
@@ -55,13 +55,13 @@ def digest(settings: Settings) -> bytes | None:
 
 
 def _libraries() -> list[str]:
-    """The names and versions of all that is installed: each package has a folder NAME-VERSION.dist-info."""
+    """Returns the names and versions of all installed packages: each has a folder NAME-VERSION.dist-info."""
     folders = [folder for folder in sys.path if os.path.isdir(folder)]
     return sorted(name for folder in folders for name in os.listdir(folder) if name.endswith("-info"))
 
 
 def _programs(settings: Settings) -> Iterator[tuple[object, ...]]:
-    """Each program that may render, by its place and by what changes when it is replaced."""
+    """Yields for each program that may render its path, and the metadata that change when it is replaced."""
     from kgate.rendering.tools import Toolbox
 
     for path in Toolbox(settings.repository.root, settings.rendering.programs, map(Path, settings.paths)).programs():
@@ -70,7 +70,7 @@ def _programs(settings: Settings) -> Iterator[tuple[object, ...]]:
 
 
 class _State:
-    """A digest that grows; every part is told from the next one by its length."""
+    """A digest to which parts are added, each preceded by its length, so that two parts never look like one."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=32)
@@ -78,7 +78,7 @@ class _State:
         self._bytes = 0
 
     def digest(self) -> bytes:
-        """What has been added so far, in 32 bytes."""
+        """Returns the digest of everything added so far (32 bytes)."""
         return self._hash.digest()
 
     def add(self, *texts: str) -> None:
@@ -88,10 +88,10 @@ class _State:
             self._hash.update(b"%d:" % len(data) + data)
 
     def add_tree(self, top: Path, without: str = ".git") -> None:
-        """Adds the names, kinds and contents of everything below a folder; links by where they lead. Folders with the
-        name ``without`` are passed over.
+        """Adds the names, types and contents of everything below a folder; of links, where they lead. Skips entries
+        with the name ``without``.
 
-        Raises OSError, and _UnknownError for what is neither file, folder nor link, and for too much.
+        Raises OSError, and _UnknownError for anything but files, folders and links, and if there is too much.
         """
         pending = [os.fspath(top)]
         while pending:

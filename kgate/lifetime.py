@@ -1,4 +1,4 @@
-"""How long one scan lives: until its time is used up, or until it is given up."""
+"""Ends a scan when its time is up or when it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 
 
 class DeadlineError(Exception):
-    """The time of the whole scan is used up."""
+    """The time limit of the whole scan is exceeded."""
 
 
 class CancelledError(Exception):
-    """The scan was given up."""
+    """The scan was cancelled."""
 
 
 class Lifetime:
-    """The life of one scan, shared by its threads. ``seconds`` is the time that it has, ``end`` the time.monotonic() at
-    which that is over."""
+    """The time limit and the cancellation of one scan, shared by its threads. ``seconds`` is the limit, ``end`` the
+    time.monotonic() at which it is reached."""
 
     def __init__(self, seconds: float = math.inf) -> None:
         self.seconds = seconds
@@ -29,14 +29,14 @@ class Lifetime:
         self._stops: set[Callable[[], None]] = set()
 
     def check(self) -> None:
-        """Raises CancelledError once the scan was given up, and DeadlineError once its time is used up."""
+        """Raises CancelledError if the scan was cancelled, and DeadlineError if its time is up."""
         if self._is_cancelled:
             raise CancelledError
         if time.monotonic() >= self.end:
             raise DeadlineError
 
     def cancel(self) -> None:
-        """Gives up: calls what was passed to stopped_by(), and makes every later check() fail."""
+        """Cancels the scan: calls every active ``stop`` of stopped_by(), and makes every later check() fail."""
         with self._lock:
             self._is_cancelled = True
             for stop in self._stops:
@@ -44,7 +44,7 @@ class Lifetime:
 
     @contextlib.contextmanager
     def stopped_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Makes cancel() call ``stop`` as long as the block runs. Raises CancelledError if it was called before."""
+        """Makes cancel() call ``stop`` while the block runs. Raises CancelledError if the scan is already cancelled."""
         with self._lock:
             self._stops.add(stop)
         try:
@@ -57,9 +57,9 @@ class Lifetime:
 
     @contextlib.contextmanager
     def cancelled_on_error(self) -> Iterator[None]:
-        """Calls cancel() if its block ends with an exception, Ctrl-C among them.
+        """Calls cancel() if its block ends with an exception, including KeyboardInterrupt.
 
-        Use it inside the block of a pool, which would otherwise wait at its end for what the threads run.
+        Use it inside the block of a pool, which would otherwise wait at its end for the running threads.
         """
         try:
             yield
@@ -69,4 +69,4 @@ class Lifetime:
 
 
 FOREVER = Lifetime()
-"""For what does not belong to a scan. Nobody cancels it."""
+"""The lifetime of work that does not belong to a scan. It is never cancelled."""

@@ -1,4 +1,4 @@
-"""Reads and judges plain manifests, in several processes where that is worth their start."""
+"""Reads and judges plain manifests, in several processes if that pays for starting them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from kgate.sources import files
 from kgate.sources.files import SourceFile
 
 _WORTH_BYTES = 1 << 20
-"""Bytes of manifests from which on a second process saves more time than its start takes."""
+"""Bytes of manifests above which a second process saves more time than its start takes."""
 
 _MOST_FILES = 64
-"""Files that are judged in one go."""
+"""The most files in one part of the work."""
 
 _PARTS = 8
-"""Parts for each process, so that none waits for the others at the end."""
+"""Parts per process, so that none waits long for the others at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFiles:
-    """Reads files and judges what they hold, by the rules of a ledger. ``jobs`` is how many processes may be used."""
+    """Reads files and judges their objects by the rules of a ledger, in up to ``jobs`` processes."""
 
     ledger: Ledger
     kinds: Collection[str]
@@ -35,7 +35,7 @@ class PlainFiles:
     jobs: int
 
     def read(self, listed: Sequence[SourceFile]) -> Iterator[Page]:
-        """What the files came to, part by part in their order. Raises DeadlineError and WorkerError."""
+        """Returns the results of the files, part by part in their order. Raises DeadlineError and WorkerError."""
         jobs = self.jobs if _are_worth_it(listed) else 1
         size = max(1, min(_MOST_FILES, len(listed) // (jobs * _PARTS)))
         parts = [listed[start : start + size] for start in range(0, len(listed), size)]
@@ -51,7 +51,7 @@ class PlainFiles:
 
 
 def _are_worth_it(listed: Sequence[SourceFile]) -> bool:
-    """True if the files are large enough together for more than one process."""
+    """True if the files together are large enough for more than one process."""
     left = _WORTH_BYTES
     for file in listed:
         try:
@@ -65,18 +65,18 @@ def _are_worth_it(listed: Sequence[SourceFile]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _PageCodec:
-    """Pages as bytes (processes.Codec), in which a rule is only its id."""
+    """Turns pages into bytes and back (processes.Codec); a rule is written as its id."""
 
     rules: Mapping[str, Rule]
 
     def encode(self, page: Page) -> bytes:
-        """The page as bytes."""
+        """Returns the page as bytes."""
         stream = io.BytesIO()
         _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(page)
         return stream.getvalue()
 
     def decode(self, data: bytes) -> Page:
-        """The page that the bytes stand for."""
+        """Returns the page from its bytes."""
         page: Page = _Unpickler(io.BytesIO(data), self.rules).load()
         return page
 

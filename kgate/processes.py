@@ -1,4 +1,4 @@
-"""Spreads work over several processes, and gives its results in order."""
+"""Spreads work over several processes, and yields the results in order."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PIPE_BYTES = 1 << 20
-"""What a process may have ready before somebody takes it, where the system allows so much."""
+"""How many bytes of results a process may have waiting in its pipe, if the system allows so many."""
 
 
 class Codec(Protocol[Result]):
-    """How a result travels from one process to another."""
+    """Turns results into bytes and back, to pass them between processes."""
 
     def encode(self, result: Result) -> bytes:
-        """The result as bytes."""
+        """Returns the result as bytes."""
 
     def decode(self, data: bytes) -> Result:
-        """The result that the bytes stand for."""
+        """Returns the result from its bytes."""
 
 
 class WorkerError(Exception):
-    """A process that ended without giving its result; a bug, or the system ended it."""
+    """A process that ended without returning its result, because of a bug or because the system killed it."""
 
 
 def processors() -> int:
-    """The processors that this process may use."""
+    """Returns the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def can_fork() -> bool:
-    """True where a copy of this process can do part of its work: a thread that holds a lock would not be in it."""
+    """True if this process can be forked safely: a copy lacks the other threads, and could wait for their locks."""
     return sys.platform == "linux" and threading.active_count() == 1
 
 
 def spread(
     work: Callable[[Item], Result], items: Sequence[Item], processes: int, codec: Codec[Result]
 ) -> Iterator[Result]:
-    """``work`` of each item, in their order, by up to so many processes, of which this is one.
+    """Yields ``work`` of each item in order, computed by up to ``processes`` processes, including this one.
 
-    The items are dealt out in turn, so that a result is ready when it is wanted. An exception of ``work`` is raised
-    here, wherever it came up. Raises WorkerError.
+    The items are dealt out in turn, so that a result is ready when it is needed. An exception in ``work`` is raised
+    here, whichever process it comes from. Raises WorkerError.
     """
     count = min(processes, len(items))
     if count < 2 or not can_fork():
@@ -65,7 +65,7 @@ def spread(
 
 
 class _Team(Generic[Item, Result]):
-    """The other processes, each with a pipe by which its results come."""
+    """The other processes, each with a pipe for its results."""
 
     def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], count: int, codec: Codec[Result]) -> None:
         from multiprocessing import get_context
@@ -85,9 +85,9 @@ class _Team(Generic[Item, Result]):
             self._processes.append(process)
 
     def _run(self, work: Callable[[Item], Result], share: Sequence[Item], sender: Connection) -> None:
-        """What another process does: its share, until that is done or nobody wants it any more."""
+        """Runs in another process: works on its share until that is done or nobody reads the results any more."""
         for name in ("SIGINT", "SIGHUP"):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)  # the first process ends the others
+            signal.signal(getattr(signal, name), signal.SIG_IGN)  # the first process kills the others
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for receiver in self._receivers:
             receiver.close()
@@ -100,17 +100,17 @@ class _Team(Generic[Item, Result]):
             sender.send_bytes(b"!" + pickle.dumps(error))
 
     def result(self, number: int) -> Result:
-        """The next result of a process."""
+        """Returns the next result of a process. Raises WorkerError."""
         try:
             data = self._receivers[number - 1].recv_bytes()
         except (EOFError, OSError):
-            raise WorkerError("a process that judges a part of the files ended early") from None
+            raise WorkerError("a process that judges part of the files ended early") from None
         if data[:1] == b"!":
-            raise pickle.loads(data[1:])  # noqa: S301 - of our own process
+            raise pickle.loads(data[1:])  # noqa: S301 - from our own process
         return self._codec.decode(data[1:])
 
     def end(self) -> None:
-        """Ends the processes, whether they are done or not."""
+        """Kills the processes, finished or not."""
         for receiver, process in zip(self._receivers, self._processes, strict=True):
             receiver.close()
             process.kill()

@@ -232,7 +232,7 @@ def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("min-score: 1\nmin-score: 2\n", "key 'min-score' stands here and in line 1", id="a key twice"),
+        pytest.param("min-score: 1\nmin-score: 2\n", "key 'min-score' is set here and in line 1", id="a key twice"),
         pytest.param("<<: {min-score: 101}\n", "min-score must be a whole number", id="a merged key"),
         pytest.param("? [a]\n: b\n", "a mapping key must be a string", id="a key that is a list"),
         pytest.param("null: b\n", "a mapping key must be a string", id="a key that is null"),

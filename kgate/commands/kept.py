@@ -1,4 +1,4 @@
-"""Gives the reports of a scan again if nothing changed that it depends on."""
+"""Reuses the reports of an earlier scan if nothing that it depends on has changed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ENCODING = "utf-8", "surrogatepass"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The reports that were made of one state of everything that a scan depends on (inputs.digest).
+    """The reports of one state of everything that a scan depends on (inputs.digest).
 
     An entry holds the exit code of the verdict, in one byte, and the text. Reports with problems are not kept: the
-    cause of a problem may lie in this machine, such as a full disk.
+    cause of a problem may be this machine, such as a full disk.
     """
 
     cache: Cache
@@ -34,7 +34,7 @@ class Kept:
     state: bytes
 
     def reports(self, wanted: Iterable[tuple[str, Presentation]]) -> tuple[int, list[str]] | None:
-        """The exit code and the text of each wanted report; None if one of them is missing."""
+        """Returns the exit code and the text of each wanted report; None if one of them is missing."""
         entries = []
         for format_name, presentation in wanted:
             entry = self.cache.get(self._key(format_name, presentation))
@@ -44,7 +44,7 @@ class Kept:
         return entries[0][0], [entry[1:].decode(*_ENCODING) for entry in entries]
 
     def keep(self, report: Report, texts: Iterable[tuple[str, Presentation, str]]) -> None:
-        """Keeps reports, unless something changed while they were made."""
+        """Keeps reports, unless they have problems or something changed during the scan."""
         from kgate import inputs
 
         if report.problems or inputs.digest(self.settings) != self.state:
@@ -59,14 +59,14 @@ class Kept:
 
 
 class Copier:
-    """Keeps a copy of the pieces of a report that pass, up to what the cache takes."""
+    """Copies the pieces of a report while they are written, up to the size that the cache accepts."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._length = 0
 
     def passing(self, pieces: Iterable[str]) -> Iterator[str]:
-        """The same pieces."""
+        """Yields the pieces unchanged, and keeps a copy of each."""
         for piece in pieces:
             self._length += len(piece)
             if self._length <= MAX_ENTRY_BYTES:
@@ -77,13 +77,13 @@ class Copier:
 
     @property
     def text(self) -> str | None:
-        """All that passed; None if it is too long."""
+        """The whole report; None if it is too long for the cache."""
         return "".join(self._pieces) if self._length <= MAX_ENTRY_BYTES else None
 
 
 def open_kept(settings: Settings, untrusted: UntrustedFolders) -> Kept | None:
-    """What is kept for these settings; None where a scan cannot be told from another one, or where the folder of the
-    cache may have been filled by a pull request."""
+    """Returns the reports kept for these settings; None if not everything that the scan depends on can be digested, or
+    if a pull request may have filled the folder of the cache."""
     from kgate import inputs
 
     cache = open_cache(folder())
@@ -94,12 +94,12 @@ def open_kept(settings: Settings, untrusted: UntrustedFolders) -> Kept | None:
 
 
 def folder() -> Path:
-    """The folder of the cache: below the folder that the system has for caches of this user."""
+    """Returns the folder of the cache, below the user's cache folder."""
     from platformdirs import user_cache_path
 
     return user_cache_path("kgate", appauthor=False) / "reports"
 
 
 def in_pieces(text: str) -> Iterator[str]:
-    """A text in pieces, as a format yields it."""
+    """Yields a text in pieces, as a format does."""
     return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))

@@ -1,4 +1,4 @@
-"""The pods of Argo Workflows, put together from a template, its defaults and the workflow."""
+"""Assembles the pods of Argo Workflows from a template, its defaults and the workflow."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _POD_FIELDS = (
     "securityContext",
     "serviceAccountName",
 )
-"""Fields of a PodSpec that a WorkflowSpec, a template, or both hold (argoproj/argo-workflows, fields.md)."""
+"""Fields of a PodSpec that a WorkflowSpec, a template, or both have (argoproj/argo-workflows, fields.md)."""
 
 
 def parts(body: Mapping[str, Json], kind: str, base: Pointer) -> Iterator[Pod | Gap]:
-    """The pods of a workflow's templates. What a ``podSpecPatch`` changes cannot be judged: a gap."""
+    """Yields the pods of a workflow's templates. A ``podSpecPatch``, whose changes cannot be judged, is a gap."""
     spec: Json = body
     pointer = child_pointer(base, *SPECS[kind])
     for token in SPECS[kind]:
@@ -48,7 +48,7 @@ def parts(body: Mapping[str, Json], kind: str, base: Pointer) -> Iterator[Pod | 
 
 
 def _templates(workflow: Holder) -> Iterator[Holder]:
-    """The templates of a workflow, those written inline in steps and tasks included."""
+    """Yields the templates of a workflow, including those written inline in steps and tasks."""
     for index, template in enumerate(list_of(workflow.body.get("templates"))):
         yield Holder(mapping(template), child_pointer(workflow.pointer, "templates", index))
     for place in _places_of(workflow.body, workflow.pointer, "inline"):
@@ -60,7 +60,7 @@ def _templates(workflow: Holder) -> Iterator[Holder]:
 
 
 def _places_of(value: Json, pointer: Pointer, wanted: str) -> Iterator[Pointer]:
-    """The pointers of all fields with a name, at any depth."""
+    """Yields the pointers of all fields with the wanted name, at any depth."""
     if isinstance(value, Mapping):
         for key, member in value.items():
             place = child_pointer(pointer, key)

@@ -1,4 +1,4 @@
-"""Reads YAML and JSON as the API server would (sigs.k8s.io/yaml), with the place of every field."""
+"""Reads YAML and JSON as the API server would (sigs.k8s.io/yaml), with the position of every field."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from kgate.yamltree.text import SURROGATE, SourceText, source_text
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
 SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
-"""Kinds whose schema has no place for a pod: unparsed where the text proves the kind (_proven_kind)."""
+"""Kinds whose schema has no room for a pod: left unparsed if the text alone proves the kind (_proven_kind)."""
 
 _KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
 
 
 def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Batch:
-    """Everything that a file holds, like ``stream``, at once."""
+    """Reads a whole file at once; otherwise like ``stream``."""
     return _gather(stream(path, data, asked_kinds))
 
 
 def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
-    """Everything that a file holds, one object at a time; the first part counts the file.
+    """Reads a file one object at a time; the first batch counts the file.
 
-    Never raises for what the file holds: faults become Problems. Documents of SKIPPABLE_KINDS are left unparsed,
-    unless rules ask about their kind.
+    Never raises because of the content: faults become Problems. Documents of SKIPPABLE_KINDS are left unparsed,
+    unless rules target their kind.
     """
     yield Batch(files=1)
     try:
@@ -63,7 +63,7 @@ def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterato
 
 
 def _bounded_text(path: str, data: bytes) -> SourceText:
-    """The text of a file. Raises ManifestError for what is too large or no text."""
+    """Returns the text of a file. Raises ManifestError if it is too large or not text."""
     if len(data) > MAX_FILE_BYTES:
         limit = MAX_FILE_BYTES // 1024 // 1024
         raise ManifestError(f"larger than {limit} MiB, not read; split the file, or list it in .kgateignore", 1)
@@ -72,14 +72,14 @@ def _bounded_text(path: str, data: bytes) -> SourceText:
     try:
         source = source_text(path, data)
     except UnicodeDecodeError:
-        advice = "re-encode it, or list it in .kgateignore if it is no manifest"
+        advice = "re-encode it, or list it in .kgateignore if it is not a manifest"
         raise ManifestError(f"is not UTF-8 or UTF-16 text; {advice}", 1) from None
     if "\0" in source.text:
-        raise ManifestError("is a binary file; list it in .kgateignore if it is no manifest", 1)
+        raise ManifestError("is a binary file; list it in .kgateignore if it is not a manifest", 1)
     return source
 
 
-LFS_PROBLEM = "is a pointer of Git LFS, so what it stands for is not judged; check out with LFS"
+LFS_PROBLEM = "is a Git LFS pointer, so the file it points to is not judged; check out with LFS"
 
 _LFS_POINTER = re.compile(
     rb"\s*version (https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1|http://git-media\.io/v/2)\s"
@@ -88,14 +88,14 @@ _LONGEST_POINTER = 1024
 
 
 def is_lfs_pointer(data: bytes) -> bool:
-    """Whether git-lfs would put another file in the place of this one (git-lfs, lfs/pointer.go)."""
+    """True if git-lfs would replace this file with another one (git-lfs, lfs/pointer.go)."""
     return len(data) < _LONGEST_POINTER and _LFS_POINTER.match(data) is not None
 
 
 def read_text(source: SourceText, asked_kinds: Collection[str] = (), most: int = MAX_EXPANDED_NODES) -> Batch:
-    """Everything that a text holds, at once; like ``read``, whose bounds on files the caller has seen to.
+    """Reads a whole text at once, like ``read``; the caller has applied the bounds on files.
 
-    What stands behind ``most`` values is not read, which is a Problem.
+    Reading stops after ``most`` values, with a Problem.
     """
     return _gather(itertools.chain([Batch(files=1)], _up_to(most, stream_text(source, asked_kinds), source)))
 
@@ -113,10 +113,10 @@ TOO_MANY_IN_ALL = f"holds more than {MAX_EXPANDED_NODES:,} values in all"
 
 
 def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
-    """The same, one object at a time and without counting a file.
+    """Reads a text one object at a time, without counting a file.
 
-    What cannot be parsed and has no word of Kubernetes in it is decided at the end: it is somebody else's YAML
-    unless there are objects beside it, as kubectl, too, refuses such a file.
+    Documents that cannot be parsed and contain no word of Kubernetes are decided at the end: they count as other
+    YAML and are ignored, unless the text also holds objects, since kubectl refuses such a file, too.
     """
     objects = unreadable = 0
     doubts: list[Problem] = []
@@ -133,7 +133,7 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
 
 
 _MAX_DOUBTS = 100
-"""How many documents of one file, unreadable and without a word of Kubernetes, are named beside its objects."""
+"""How many unreadable documents without a word of Kubernetes are reported for a file that also holds objects."""
 
 
 def _failed(path: str, line: int | None, message: str) -> Batch:
@@ -165,7 +165,7 @@ def _gather(parts: Iterable[Batch]) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """A document that cannot be read; ``is_hinted`` says that it has a word of Kubernetes in it."""
+    """A document that cannot be read; ``is_hinted`` says that it contains a word of Kubernetes."""
 
     problem: Problem
     is_syntax: bool
@@ -176,7 +176,7 @@ _Part: TypeAlias = Batch | _Unreadable
 
 
 def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
-    """Every object of a text, and what cannot be read."""
+    """Yields every object of a text, and every document that cannot be read."""
     pieces = source.pieces()
     if pieces is not None:
         yield from _read_pieces(source, pieces, skippable)
@@ -195,7 +195,7 @@ def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
 def _read_pieces(
     source: SourceText, pieces: Iterable[tuple[int, int]], skippable: Collection[str] = ()
 ) -> Iterator[_Part]:
-    """The documents of these regions, each of which ends with a line break. A fault in one does not hide the next."""
+    """Reads the documents of these regions, each ended by a line break. A fault in one does not hide the next."""
     for begin, end in pieces:
         text = source.text[begin:end]
         if _proven_kind(text) in skippable:
@@ -205,9 +205,9 @@ def _read_pieces(
 
 
 def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
-    """The objects that a parser of plain YAML sees, and those that only kubectl sees.
+    """Yields the objects that a parser of plain YAML sees, and those that only kubectl sees.
 
-    A text that one of them can read has no fault in its syntax, whatever the other one makes of it.
+    A text that either of them can read has no syntax error, even if the other one rejects it.
     """
     known: set[bytes] = set()
     fault: _Unreadable | None = None
@@ -231,7 +231,7 @@ def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
 
 
 def _digests(part: _Part) -> set[bytes]:
-    """What tells the objects of a part from others."""
+    """Returns digests that identify the objects of a part by their content."""
     bodies = [resource.body for resource in part.resources] if isinstance(part, Batch) else []
     texts = (json.dumps(body, sort_keys=True).encode() for body in bodies)
     return {hashlib.blake2b(text, digest_size=16).digest() for text in texts}
@@ -248,18 +248,19 @@ def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part
 
 def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
     before = source.position(start).line - 1
-    message = error.told(source.line_name(before + error.first)) if isinstance(error, DuplicateKeyError) else error
+    message = error.message(source.line_name(before + error.first)) if isinstance(error, DuplicateKeyError) else error
     hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
     problem = source.problem(before + error.line, f"{message}{hint}")
     return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS))
 
 
 # A document is left unparsed only if its text alone proves its kind: each line that starts in the
-# first column is a comment, the document marker or one of these keys, `kind` and `apiVersion` stand
-# once with a value from SKIPPABLE_KINDS, and nothing stands before the first key. The keys of a block
+# first column is a comment, the document marker or one of these keys, `kind` and `apiVersion` occur
+# once with a value from SKIPPABLE_KINDS, and nothing precedes the first key. The keys of a block
 # mapping that starts in the first column all start there, so no other spelling of `kind` (quotes,
 # escapes, merge keys, flow style, line folding) can exist; inside quotes or a flow collection such a
-# line could only hide a key, never add one. Breaks other than LF could start a line unseen: they bar it.
+# line could only hide a key, never add one. Line breaks other than LF could start a line unseen: they
+# rule it out.
 _FIRST_COLUMN = re.compile(r"\n([^ \n][^\n]*)")
 _FIRST_KEY = re.compile(r"\n(---[^\n]*\n)?([ ]*(#[^\n]*)?\n)*(apiVersion|kind|metadata|spec):")
 _KNOWN_LINE = re.compile(r"(?:metadata|spec|status):[ ]*(?:#.*)?|#.*|---[ ]*(?:#.*)?")
@@ -268,7 +269,7 @@ _OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029")
 
 
 def _proven_kind(text: str) -> str | None:
-    """The kind of SKIPPABLE_KINDS that the text alone proves its one object to be, or None."""
+    """Returns the kind of SKIPPABLE_KINDS that the text alone proves its one object to have, or None."""
     if not any(kind in text for kind in SKIPPABLE_KINDS) or any(mark in text for mark in _OTHER_BREAKS):
         return None
     text = "\n" + text
@@ -289,7 +290,7 @@ def _proven_kind(text: str) -> str | None:
 
 
 def _read_json(source: SourceText) -> Generator[Batch, None, int]:
-    """The objects of a JSON text, one or several in a row; returns the offset of what is no JSON."""
+    """Yields the objects of a JSON text, one or several in a row; returns the offset of text that is not JSON."""
     decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
     text = _ESCAPED.sub(_replaced_if_lone, source.text) if SURROGATE.search(source.text) else source.text
     offset = _BLANK.match(text, 0).end()  # type: ignore[union-attr]
@@ -320,7 +321,7 @@ _ESCAPED = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F]..
 
 
 def _replaced_if_lone(escape: re.Match[str]) -> str:
-    """Half of a surrogate pair as Go reads it, in as many characters; any other escape as it is."""
+    """Replaces half of a surrogate pair as Go does, without changing the length; keeps any other escape."""
     return "\\ufffd" if escape[1] else escape[0]
 
 
@@ -329,7 +330,7 @@ def _json_object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ManifestError(f"key '{twice}' stands twice in one object: keep one of them", 1)
+        raise ManifestError(f"key '{twice}' is set twice in one object: keep one of them", 1)
     return {key: item for key, item in value.items() if item is not None}
 
 
@@ -338,7 +339,7 @@ def _no_constant(name: str) -> None:
 
 
 def _count(value: Json) -> int:
-    """How many values there are in one. Raises ManifestError beyond the bounds on depth and number."""
+    """Counts a value and all values in it. Raises ManifestError beyond the bounds on depth and number."""
     level, depth, count = [value], 0, 0
     while level:
         depth += 1
@@ -368,9 +369,9 @@ def _is_identified(value: Json) -> bool:
 
 
 def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default: tuple[str, str]) -> Iterator[Batch]:
-    """The object itself, or the members of a list or of an OpenShift Template, each on its own.
+    """Yields the object itself, or each member of a list or of an OpenShift Template.
 
-    ``default`` is the apiVersion and kind of members that do not say it (typed lists).
+    ``default`` is the apiVersion and kind of members without their own (typed lists).
     """
     api_version, kind = body.get("apiVersion") or default[0], body.get("kind") or default[1]
     if not api_version or not kind:
@@ -398,7 +399,7 @@ def _members(
     fields: Iterable[str],
     default: tuple[str, str] = ("", ""),
 ) -> Iterator[Batch]:
-    """The members of a list or Template, which may be lists themselves."""
+    """Yields the members of a list or Template, which may be lists themselves."""
     kind = body.get("kind")
     for field in fields:
         name = f"{kind}.{field}" if kind and isinstance(kind, str) else field
@@ -415,7 +416,7 @@ def _members(
 
 
 def _member_fields(api_version: str, kind: str, body: dict[str, Json]) -> tuple[str, ...]:
-    """The fields that hold other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
+    """Returns the fields that hold other objects: ``items`` of a list, ``objects`` of an OpenShift Template.
 
     To kubectl, helm, Argo CD and Flux any object with ``items`` is a list, whatever its kind (apimachinery,
     unstructured/helpers.go, ``decode``); they refuse it if no member is an object.
@@ -428,9 +429,9 @@ def _member_fields(api_version: str, kind: str, body: dict[str, Json]) -> tuple[
 
 
 def _is_unidentified_list(body: dict[str, Json], pointer: Pointer) -> bool:
-    """Whether something without apiVersion or kind is a list of objects: kubectl and kustomize ask it for a kind alone.
+    """True if a mapping without apiVersion or kind is a list of objects.
 
-    Whoever reads on, a list in a list is not asked for more.
+    kubectl and kustomize require only a kind of a list, and of a list inside a list not even that.
     """
     return (
         isinstance(body.get("items"), list) if pointer else isinstance(body.get("kind"), str) and _lists_objects(body)
@@ -444,12 +445,13 @@ def _lists_objects(body: dict[str, Json]) -> bool:
 
 
 def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Batch:
-    """An object without apiVersion or kind: not Kubernetes, unless it carries the other one and metadata or objects."""
+    """Ignores a mapping without apiVersion or kind as not Kubernetes, or reports it as an object that lacks one: if it
+    has the other one, and metadata or objects, or if it is a member of a list."""
     has = [name for name in ("apiVersion", "kind") if body.get(name)]
     if pointer == "" and not (has and ("metadata" in body or _lists_objects(body))):
         return Batch(ignored=1)
     missing = "apiVersion" if "apiVersion" not in has else "kind"
-    message = f"the object has no {missing}; add it, as the API server refuses the object without"
+    message = f"the object has no {missing}; add it, or the API server refuses the object"
     return _failed_at(document, pointer, message)
 
 

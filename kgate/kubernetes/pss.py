@@ -13,27 +13,27 @@ NEWEST_MINOR = 37
 
 
 def parse_version(text: str) -> int:
-    """The minor version that ``latest``, ``1.N`` or ``v1.N`` (or ``1.N.P``) means.
+    """Returns the minor version of ``latest``, ``1.N`` or ``v1.N`` (or ``1.N.P``).
 
-    Versions above the newest known one judge by its rules, as upstream does. Raises ConfigError.
+    A version above the newest known one counts as that one, as upstream does. Raises ConfigError.
     """
     if text == "latest":
         return NEWEST_MINOR
     match = re.fullmatch(r"v?1\.(0|[1-9]\d{0,3})(\.\d+)?", text)
     if not match:
         message = (
-            f"kubernetes-version: '{text}' is no Kubernetes version; write one such as 1.{NEWEST_MINOR}, or latest"
+            f"kubernetes-version: '{text}' is not a Kubernetes version; write one such as 1.{NEWEST_MINOR}, or latest"
         )
         raise ConfigError(message)
     return min(int(match[1]), NEWEST_MINOR)
 
 
 def level(rules: Iterable[Rule], offended: Collection[str]) -> str:
-    """The strictest level whose checks all pass: restricted, baseline or privileged.
+    """Returns the strictest level whose checks all pass: restricted, baseline or privileged.
 
-    ``rules`` are the active ones, ``offended`` the ids of those that the workload offends. Each level
-    is asked on its own: restricted drops the baseline checks that a restricted check replaces, so with
-    a Windows pod it can pass where baseline fails (policy/registry.go, overrides).
+    ``rules`` are the active ones, ``offended`` the ids of those that the workload violates. Each level
+    is checked independently: restricted drops the baseline checks that a restricted check replaces, so a
+    Windows pod can pass it and fail baseline (policy/registry.go, overrides).
     """
     implemented = [(rule.id in offended, check) for rule in rules for check in rule.pss]
     failed = {(check.level, check.check) for is_offended, check in implemented if is_offended}

@@ -8,7 +8,7 @@ from kgate.yamltree.fields import Fields
 
 
 def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
-    """True if labels fulfil ``matchLabels`` and ``matchExpressions``; what is wrong with the selector is a fault."""
+    """True if labels match ``matchLabels`` and ``matchExpressions``; reports errors in the selector as faults."""
     wanted = selector.strings("matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False

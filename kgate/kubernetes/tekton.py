@@ -1,4 +1,4 @@
-"""The pods of Tekton objects, which name containers in their own way: steps and sidecars."""
+"""Finds the pods of Tekton objects, whose containers are called steps and sidecars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kgate.yamltree.merge import deep_merge
 
 
 def pod_template(body: Mapping[str, Json], base: Pointer) -> Holder:
-    """The podTemplate of a TaskRun or PipelineRun (tektoncd/pipeline, docs/podtemplates.md)."""
+    """Returns the podTemplate of a TaskRun or PipelineRun (tektoncd/pipeline, docs/podtemplates.md); empty if none."""
     for path in (("spec", "podTemplate"), ("spec", "taskRunTemplate", "podTemplate")):
         value: Json = body
         for token in path:
@@ -21,7 +21,7 @@ def pod_template(body: Mapping[str, Json], base: Pointer) -> Holder:
 
 
 def parts(spec: Mapping[str, Json], pointer: Pointer, template: Holder) -> Iterator[Pod | Gap]:
-    """The pod of a TaskSpec: its steps, with ``stepTemplate`` as default, its sidecars and volumes
+    """Yields the pod of a TaskSpec: its steps, with ``stepTemplate`` as default, its sidecars and its volumes
     (tektoncd/pipeline, docs/tasks.md)."""
     yield from not_lists(spec, pointer, ("steps", "sidecars", "volumes"))
     default = spec.get("stepTemplate", {})
@@ -53,7 +53,7 @@ def _step(step: Mapping[str, Json], default: Mapping[str, Json], pointer: Pointe
 
 
 def _missing(value: Mapping[str, Json], default: Mapping[str, Json], prefix: str = "") -> Iterator[str]:
-    """The paths, such as ``securityContext/privileged``, that only the default has."""
+    """Yields the paths, such as ``securityContext/privileged``, that only the default has."""
     for key, member in default.items():
         if key not in value:
             yield prefix + key

@@ -36,15 +36,15 @@ _PODLESS_KINDS = {
     "kyverno.io": ("ClusterPolicy", "Policy", "ClusterCleanupPolicy", "CleanupPolicy", "PolicyException"),
 }
 _PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
-"""Kinds, and groups with their subgroups, whose objects hold schemas, patterns or patches and run no pod."""
+"""Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches and run no pods."""
 
 
 def find_workload(resource: Resource) -> Workload | None:
-    """The workload that a resource is, or None if it runs no pods.
+    """Returns the workload of a resource, or None if it runs no pods.
 
     Kinds of Kubernetes are read where their schema has the template, so a misspelt template is judged
-    too. In any other kind everything that has the shape of a pod spec counts, and objects inside the
-    object; Argo Workflows and Tekton, which name containers in their own way, are read by their schemas.
+    too. In any other kind everything with the shape of a pod spec counts, and objects inside the object;
+    Argo Workflows and Tekton, which have their own names for containers, are read by their schemas.
     """
     parts = tuple(_parts(resource.body, resource.id.api_version, resource.id.kind, ""))
     pods = tuple(part for part in parts if isinstance(part, Pod))
@@ -53,7 +53,7 @@ def find_workload(resource: Resource) -> Workload | None:
 
 
 def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer) -> Iterator[Pod | Gap]:
-    """The pods of an object that stands at ``base``, and what in it cannot be judged."""
+    """Yields the pods of the object at ``base``, and a gap for each part that cannot be judged."""
     group = api_version.rpartition("/")[0]
     if kind in _TEMPLATE_PATHS and group in _KUBERNETES_GROUPS:
         pod = _builtin_pod(body, kind, base)
@@ -90,9 +90,9 @@ _HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
 def _search(value: Json, pointer: Pointer, parent: Holder, run_template: Holder | None) -> Iterator[Pod | Gap]:
-    """Every pod in a value of any kind.
+    """Yields every pod in a value of any type.
 
-    ``tekton`` is the podTemplate of a Tekton object, empty if it has none, or None for other objects.
+    ``run_template`` is the podTemplate of a Tekton object, empty if it has none, or None for other objects.
     """
     if isinstance(value, Mapping):
         if _is_object(value):
@@ -109,7 +109,7 @@ def _search(value: Json, pointer: Pointer, parent: Holder, run_template: Holder 
 
 
 def _is_object(value: Mapping[str, Json]) -> bool:
-    """Whether a mapping is a whole object inside another one; a mere reference has no spec."""
+    """True if a mapping is a whole object inside another one; a mere reference has no spec."""
     named = isinstance(value.get("apiVersion"), str) and isinstance(value.get("kind"), str)
     return named and ("spec" in value or "template" in value)
 
@@ -117,7 +117,7 @@ def _is_object(value: Mapping[str, Json]) -> bool:
 def _pods_here(
     value: Mapping[str, Json], pointer: Pointer, parent: Holder, run_template: Holder | None
 ) -> tuple[Collection[str], Iterable[Pod | Gap]]:
-    """The pod that a mapping is, if it is one, and the fields that were read with it."""
+    """Returns the fields of a mapping that were read as a pod, and the pods and gaps found in them."""
     if run_template is not None and "steps" in value and not _lists_containers(value):
         return _TEKTON_FIELDS, tekton.parts(value, pointer, run_template)
     if _lists_containers(value) or _misspells_containers(value, pointer):
@@ -133,14 +133,14 @@ def _lists_containers(value: Mapping[str, Json]) -> bool:
 
 
 def _misspells_containers(value: Mapping[str, Json], pointer: Pointer) -> bool:
-    """Whether the spec of a pod template has a container list that is no list."""
+    """True if the spec of a pod template has a container list that is not a list."""
     *_, above, key = ("", "", *pointer.split("/"))
     wrong = any(not isinstance(value.get(name, []), list) for name in CONTAINER_LISTS)
     return wrong and key == "spec" and above.lower().endswith("template")
 
 
 def _host_access(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
-    """The fields of a mapping, such as a podTemplate without containers, that give a pod the node."""
+    """Yields a pod for fields of a mapping, such as a podTemplate without containers, that give access to the node."""
     spec: dict[str, Json] = {
         name: value[name]
         for name in _HOST_NAMESPACES
@@ -161,7 +161,7 @@ def _host_access(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
 
 
 def _granting_containers(value: Mapping[str, Json], pointer: Pointer) -> Iterator[Pod]:
-    """A container for each security context of a mapping that grants something."""
+    """Yields a pod with one container for each security context of a mapping that grants a privilege."""
     for key, context in value.items():
         if key.endswith(("securityContext", "SecurityContext")) and _grants(mapping(context)):
             name = value.get("name") if isinstance(value.get("name"), str) else pointer.rpartition("/")[2]
@@ -171,7 +171,7 @@ def _granting_containers(value: Mapping[str, Json], pointer: Pointer) -> Iterato
 
 
 def _grants(context: Mapping[str, Json]) -> bool:
-    """Whether a security context has a field that the baseline level may refuse."""
+    """True if a security context has a field that the baseline level may refuse."""
     return (
         context.get("privileged") not in (None, False)
         or bool(mapping(context.get("capabilities")).get("add"))

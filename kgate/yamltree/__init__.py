@@ -1,1 +1,1 @@
-"""Positioned YAML; knows no Kubernetes."""
+"""Parses YAML with the position of every value; knows nothing of Kubernetes."""

@@ -12,17 +12,17 @@ from kgate.yamltree.text import decode
 
 
 class Faults(Protocol):
-    """What becomes of a fault in a field."""
+    """Decides what happens with a fault in a field."""
 
     def add(self, pointer: Pointer, message: str) -> None:
-        """Raises an error that names the place of the field, or records one; then the field counts as absent."""
+        """Raises an error with the position of the field, or records one; then the field counts as absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
     """A mapping that a user wrote; ``pointer`` leads to it from the root that ``faults`` knows.
 
-    A null is an absent field, and so is a field of the wrong type, where faults are recorded and not raised.
+    A null field counts as absent; if faults are recorded and not raised, so does a field of the wrong type.
     """
 
     body: Mapping[str, Json]
@@ -30,31 +30,31 @@ class Fields:
     faults: Faults
 
     def fault(self, message: str, *names: str | int) -> None:
-        """Reports what is wrong with a field, or with the mapping itself."""
+        """Reports a fault in a field, or in the mapping itself."""
         self.faults.add(child_pointer(self.pointer, *names), message)
 
     def name(self, *names: str | int) -> str:
-        """A field's path, as Kubernetes writes it: ``spec.source.path``."""
+        """Returns a field's path as Kubernetes writes it: ``spec.source.path``."""
         return field_path(child_pointer(self.pointer, *names))
 
     def has(self, name: str) -> bool:
-        """True if a field is there and not null."""
+        """True if a field is present and not null."""
         return self.body.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A string; empty if absent."""
+        """Returns a string; an empty one if absent."""
         value = self._typed(name, str, "a string; put it in quotes")
         return value if isinstance(value, str) else ""
 
     def needed(self, name: str, hint: str = "") -> str:
-        """A string that must be there; ``hint`` ends the message about one that is not."""
+        """Returns a required string; ``hint`` is appended to the message if it is missing."""
         value = self.text(name)
         if self.body.get(name) in (None, ""):
             self.fault(f"{self.name(name)} is missing{hint}", name)
         return value
 
     def one_of(self, name: str, choices: Sequence[str]) -> str:
-        """One of some words; empty if absent."""
+        """Returns a string that must be one of ``choices``; an empty one if absent."""
         value = self.body.get(name)
         if value is None or (isinstance(value, str) and value in choices):
             return value or ""
@@ -62,11 +62,11 @@ class Fields:
         return ""
 
     def flag(self, name: str) -> bool:
-        """A boolean; False if absent."""
+        """Returns a boolean; False if absent."""
         return self._typed(name, bool, "true or false") is True
 
     def number(self, name: str, least: int, most: int, unit: str = "") -> int | None:
-        """A whole number within a range, of a unit such as ``seconds``; None if absent."""
+        """Returns a whole number from ``least`` to ``most``, in a unit such as ``seconds``; None if absent."""
         value = self.body.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and least <= value <= most):
             return value
@@ -75,12 +75,12 @@ class Fields:
         return None
 
     def section(self, name: str) -> Self:
-        """A mapping; an empty one if absent."""
+        """Returns a mapping; an empty one if absent."""
         value = self._typed(name, dict, "a mapping")
         return self._below(value if isinstance(value, dict) else {}, name)
 
     def sections(self, name: str, of: str = "") -> Iterator[Self]:
-        """The mappings of a list, each with its place."""
+        """Yields the mappings of a list."""
         for index, value in enumerate(self.items(name, of)):
             if isinstance(value, dict):
                 yield self._below(value, name, index)
@@ -88,12 +88,12 @@ class Fields:
                 self.fault(f"{self.name(name, index)} must be a mapping", name, index)
 
     def items(self, name: str, of: str = "") -> list[Json]:
-        """A list; an empty one if absent. ``of`` says in a message what it lists, such as ``rule ids``."""
+        """Returns a list; an empty one if absent. ``of`` names its items in messages, such as ``rule ids``."""
         value = self._typed(name, list, f"a list of {of}" if of else "a list")
         return value if isinstance(value, list) else []
 
     def texts(self, name: str, of: str = "") -> Iterator[tuple[int, str]]:
-        """The strings of a list, each with its index."""
+        """Yields the strings of a list, each with its index."""
         for index, value in enumerate(self.items(name, of)):
             if isinstance(value, str):
                 yield index, value
@@ -101,13 +101,13 @@ class Fields:
                 self.fault(f"{self.name(name, index)} must be a string; put it in quotes", name, index)
 
     def text_or_texts(self, name: str) -> tuple[str, ...]:
-        """The strings of a list, or a string that stands for a list of one."""
+        """Returns the strings of a list; a single string counts as a list of one."""
         if isinstance(self.body.get(name), str):
             return (self.body[name],)
         return tuple(text for _, text in self.texts(name, "strings"))
 
     def strings(self, name: str) -> dict[str, str]:
-        """A mapping of strings to strings."""
+        """Returns a mapping of strings to strings."""
         section = self.section(name)
         return {key: value for key in section.body if (value := section.text(key)) or section.body[key] == ""}
 
@@ -124,7 +124,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class UserFile:
-    """A YAML file of one mapping whose first fault is raised, as ``error("file:line: message")``."""
+    """A YAML file with one mapping, whose first fault is raised as ``error("file:line: message")``."""
 
     path: str
     text: str
@@ -133,7 +133,7 @@ class UserFile:
 
     @classmethod
     def parse(cls, data: bytes, path: str, error: Callable[[str], Exception]) -> UserFile:
-        """A file from its bytes; an empty one is an empty mapping. Raises what ``error`` makes."""
+        """Parses the bytes of a file; an empty file is an empty mapping. Raises what ``error`` returns."""
         try:
             text = decode(data)
             roots = list(compose(text)) or list(compose("{}"))
@@ -146,7 +146,7 @@ class UserFile:
         return cls(path, text, roots[0], error)
 
     def fields(self) -> FileFields:
-        """The fields of the file."""
+        """Returns the fields of the file."""
         return FileFields(self.root.value or {}, "", self, self.root)
 
     def add(self, pointer: Pointer, message: str) -> NoReturn:
@@ -154,7 +154,7 @@ class UserFile:
         raise self.error(f"{self.path}:{self.line(pointer)}: {message}")
 
     def line(self, pointer: Pointer) -> int:
-        """The line, from 1, of a field's key, of an item, or of the nearest parent of what is absent."""
+        """Returns the line, from 1, of a field's key or of an item; of the nearest parent if it is absent."""
         node, line = self.root, self.root.start.line
         for token in pointer_tokens(pointer):
             member = node.child(token)
@@ -167,7 +167,7 @@ class UserFile:
 
 @dataclass(frozen=True, slots=True)
 class FileFields(Fields):
-    """A mapping in a file of its own kind, whose fields are all known; ``root`` is the node of the mapping."""
+    """A mapping in a UserFile, in which unknown fields are faults; ``root`` is the node of the mapping."""
 
     faults: UserFile
     root: Node
@@ -177,18 +177,18 @@ class FileFields(Fields):
         self.faults.add(child_pointer(self.pointer, *names), message)
 
     def node(self, *names: str | int) -> Node | None:
-        """A field with its place and its nulls."""
+        """Returns the node of a field, which has its position and keeps its nulls; None if absent."""
         node: Node | None = self.root
         for name in names:
             node = node.child(str(name)) if node is not None else None
         return node
 
     def line(self, *names: str | int) -> int:
-        """The line of a field, from 1."""
+        """Returns the line of a field, from 1."""
         return self.faults.line(child_pointer(self.pointer, *names))
 
     def only(self, known: Sequence[str]) -> None:
-        """Reports every field, null or not, that is not among the known ones, with the one that may be meant."""
+        """Reports every unknown field, null or not, and the known one that may be meant."""
         for name in self.root.fields or ():
             if name not in known:
                 where = f" in {self.name()}" if self.pointer else ""
@@ -201,7 +201,7 @@ class FileFields(Fields):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The end of a message that offers the word most like an unknown one; empty if none is like it."""
+    """Returns the end of a message that suggests the known word closest to an unknown one; empty if none is close."""
     import difflib
 
     near = difflib.get_close_matches(word, list(known), n=1)

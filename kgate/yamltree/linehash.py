@@ -1,4 +1,4 @@
-"""GitHub's hash of a line (codeql-action, src/fingerprints.ts), which lets an alert survive that lines move."""
+"""Computes GitHub's hash of a line (codeql-action, src/fingerprints.ts), by which an alert survives moved lines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
 class LineHashes:
-    """The hashes of the lines of one text, each worked out when it is first asked for.
+    """The hashes of the lines of one text, each computed when it is first needed.
 
-    A line's hash covers the 100 UTF-16 code units that begin there, without spaces and tabs; a number tells
-    equal ones apart. Numbering the lines takes one pass over the text as far as it is asked about, and some bytes for
-    each line; a hash takes microseconds: so it is done where a file is read and for lines that are told of, and no
-    report reads files.
+    A line's hash covers the 100 UTF-16 code units that begin there, without spaces and tabs; a number distinguishes
+    equal ones. Numbering the lines takes one pass over the text up to the last line that is needed, and some bytes for
+    each line; a hash takes microseconds. So only lines with findings are hashed, from the text that was read already,
+    and no report reads files.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -32,7 +32,7 @@ class LineHashes:
         self._seen: dict[int, int] = {}
 
     def __getitem__(self, line: int) -> str:
-        """The hash of a line (from 1), as GitHub writes it; empty if there is no such line or no text."""
+        """Returns the hash of a line (from 1) as GitHub writes it; empty if there is no such line or no text."""
         if self._source is None:
             return ""
         if line not in self._known:
@@ -48,7 +48,7 @@ class LineHashes:
         return f"{sum(map(mul, map(ord, window), _POWERS)) % (1 << 64):x}:{self._numbers[line - 1]}"
 
     def _number_lines(self, last: int) -> None:
-        """Finds the lines up to one, and counts for each how many up to it cover the same."""
+        """Finds the lines up to ``last``, and numbers each among those before it with an equal window."""
         text, seen = self._text, self._seen
         while len(self._numbers) < min(last, len(self._starts)):
             start = self._starts[len(self._numbers)]
@@ -61,7 +61,7 @@ class LineHashes:
 
     @cached_property
     def _text(self) -> str:
-        """The text as GitHub hashes it, with a mark at its end."""
+        """The text as GitHub hashes it, with its end mark."""
         text = self._source or ""
         text = _LINE_END.sub("\n", text) if "\r" in text else text
         text = text.replace(" ", "").replace("\t", "")
@@ -69,6 +69,6 @@ class LineHashes:
 
 
 def _code_units(match: re.Match[str]) -> str:
-    """The two surrogates that UTF-16 writes a character with."""
+    """Returns the two surrogates that encode a character in UTF-16."""
     offset = ord(match[0]) - 0x10000
     return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))

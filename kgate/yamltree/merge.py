@@ -8,7 +8,7 @@ from kgate.model import Json
 
 
 def deep_merge(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Json]:
-    """Returns both mappings in one, members that are mappings merged too. The second one wins; its nulls are kept."""
+    """Returns two mappings merged, nested ones too. The second one wins; its nulls are kept."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)

@@ -1,4 +1,4 @@
-"""Composes YAML into a tree of values with their places, as go-yaml v2 and sigs.k8s.io/yaml read it."""
+"""Composes YAML into a tree of values with their positions, as go-yaml v2 and sigs.k8s.io/yaml read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOO_MANY = f"holds more than {MAX_EXPANDED_NODES:,} values once its aliases are 
 
 
 class ManifestError(Exception):
-    """A document that cannot be read; ``line`` counts from 1, ``is_syntax`` says that nobody can read it."""
+    """A document that cannot be read; ``line`` counts from 1, ``is_syntax`` is True if no parser can read it."""
 
     def __init__(self, message: str, line: int, *, is_syntax: bool = False) -> None:
         super().__init__(message)
@@ -31,16 +31,16 @@ class ManifestError(Exception):
 
 
 class DuplicateKeyError(ManifestError):
-    """A key that a mapping has twice; ``first`` is the line of the first one."""
+    """A key that occurs twice in a mapping; ``first`` is the line of the first one."""
 
     def __init__(self, key: str, line: int, first: int) -> None:
         self._key = key
         self.first = first
-        super().__init__(self.told(f"in line {first}"), line)
+        super().__init__(self.message(f"in line {first}"), line)
 
-    def told(self, where: str) -> str:
-        """The message with another name for the first place."""
-        return f"key '{self._key}' stands here and {where}: keep one of them"
+    def message(self, where: str) -> str:
+        """Returns the message, with ``where`` for the place of the first key."""
+        return f"key '{self._key}' is set here and {where}: keep one of them"
 
 
 # ---------------------------------------------------------------------------------------- scalars
@@ -52,11 +52,11 @@ _INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _NUMERIC = "0123456789+-."
-"""What a plain scalar that is a number begins with."""
+"""The first character of every plain scalar that is a number."""
 
 _LONGEST_INTEGER = 80
 _LONE_BYTE = re.compile("[\udc80-\udcff]")
-"""A byte that is no UTF-8, each of which Go replaces by itself."""
+"""A byte that is not UTF-8; Go replaces each one separately."""
 
 _TAG = "tag:yaml.org,2002:"
 _TAG_TYPES: dict[str, tuple[type, ...]] = {
@@ -68,9 +68,9 @@ _TAG_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def resolve(text: str) -> Json:
-    """The value of a plain scalar by the rules of go-yaml v2 (resolve.go), as JSON would carry it.
+    """Returns the value of a plain scalar by the rules of go-yaml v2 (resolve.go), as JSON would carry it.
 
-    Raises ValueError for what JSON cannot carry (infinities, not-a-number).
+    Raises ValueError for values that JSON cannot carry (infinities, not-a-number).
     """
     if text in _FIXED:
         return _FIXED[text]
@@ -88,7 +88,7 @@ def resolve(text: str) -> Json:
 
 
 def _integer(plain: str) -> int | float | None:
-    """An integer of 64 bits; a larger one is a float if it is decimal, else no number to Go (None)."""
+    """Parses an integer of 64 bits; a larger one is a float if it is decimal, else not a number to Go (None)."""
     digits = plain.lstrip("+-").lower()
     base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2], 8 if digits[0] == "0" else 10)
     value = int(digits, base) if len(digits) <= _LONGEST_INTEGER else 2**64
@@ -99,7 +99,7 @@ def _integer(plain: str) -> int | float | None:
 
 
 def _decimal(plain: str) -> int | float | None:
-    """A float, whole ones as integers as JSON writes them; None beyond the range of Go's float64."""
+    """Parses a float; a whole one becomes an integer, as in JSON. None beyond the range of Go's float64."""
     value = float(plain)
     if math.isinf(value):
         return None
@@ -107,7 +107,7 @@ def _decimal(plain: str) -> int | float | None:
 
 
 def _tagged(text: str, tag: str) -> Json:
-    """The value of a scalar with an explicit tag; ValueError if the tag does not fit."""
+    """Returns the value of a scalar with an explicit tag. Raises ValueError if the tag does not fit."""
     if not tag.startswith(_TAG):
         return text
     name = tag[len(_TAG) :]
@@ -125,7 +125,7 @@ def _tagged(text: str, tag: str) -> Json:
 
 
 def _key_text(value: Json) -> str:
-    """A mapping key as JSON carries it; ValueError for null, lists and mappings."""
+    """Returns a mapping key as JSON carries it. Raises ValueError for null, lists and mappings."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -141,28 +141,28 @@ def _key_text(value: Json) -> str:
 
 
 class Cursor(Protocol):
-    """A place in a text. ``index`` counts characters from 0, ``line`` and ``column`` count from 0 as well."""
+    """A position in a text. ``index`` (in characters), ``line`` and ``column`` count from 0."""
 
     @property
     def index(self) -> int:
-        """Characters before it in the text."""
+        """The number of characters before it in the text."""
 
     @property
     def line(self) -> int:
-        """Lines before it in the text."""
+        """The number of lines before it in the text."""
 
     @property
     def column(self) -> int:
-        """Characters before it in its line."""
+        """The number of characters before it in its line."""
 
 
 Tokens: TypeAlias = tuple[str, ...]
-"""The way from a node to one below it: keys of mappings, and indexes of sequences as text."""
+"""The path from a node to one below it: keys of mappings, and indexes of sequences as text."""
 
 
 class Node:
-    """A parsed value with its place. ``fields`` maps the keys of a mapping to (key start, key end,
-    node), ``items`` holds the nodes of a sequence; nulls stay here although ``value`` drops them."""
+    """A parsed value with its position. ``fields`` maps the keys of a mapping to (key start, key end,
+    node), ``items`` holds the nodes of a sequence; nulls are kept here, although ``value`` drops them."""
 
     __slots__ = ("closed", "end", "fields", "items", "start", "value", "weight")
 
@@ -176,12 +176,12 @@ class Node:
         self.closed = True
 
     def get(self, key: str) -> Node | None:
-        """The member of a mapping; None if there is none, or if the node is not a mapping."""
+        """Returns the member of a mapping; None if there is none, or if the node is not a mapping."""
         entry = self.fields.get(key) if self.fields is not None else None
         return entry[2] if entry is not None else None
 
     def at(self, pointer: Pointer) -> Node | None:
-        """The node that a JSON Pointer from here names, or None."""
+        """Returns the node that a JSON Pointer from here names, or None."""
         node = self
         for token in pointer_tokens(pointer):
             member = node.child(token)
@@ -191,22 +191,22 @@ class Node:
         return node
 
     def child(self, token: str) -> Node | None:
-        """The member of a mapping or sequence that a token names, or None."""
+        """Returns the member of a mapping or sequence that a token names, or None."""
         if self.items is None:
             return self.get(token)
         index = list_index(token)
         return self.items[index] if index is not None and index < len(self.items) else None
 
     def children(self) -> Iterator[tuple[str, Node]]:
-        """The members of a mapping or sequence, each with its token, in the order of the text."""
+        """Yields the members of a mapping or sequence, each with its token, in the order of the text."""
         for key, (_, _, value) in (self.fields or {}).items():
             yield key, value
         for index, item in enumerate(self.items or ()):
             yield str(index), item
 
     def walk(self) -> Iterator[tuple[Tokens, Node]]:
-        """This node and all below it, parents first, in the order of the text; an alias is entered wherever it is
-        used, which MAX_EXPANDED_NODES bounds."""
+        """Yields this node and all below it, parents first, in the order of the text; an alias is entered wherever it
+        is used, within the bound MAX_EXPANDED_NODES."""
         pending: list[tuple[Tokens, Node]] = [((), self)]
         while pending:
             tokens, node = pending.pop()
@@ -227,9 +227,9 @@ class _Frame:
 
 
 def compose(text: str) -> Iterator[Node]:
-    """The root node of every document of a YAML stream.
+    """Yields the root node of every document of a YAML stream.
 
-    Marks count lines and columns from 0. Raises ManifestError, after the documents before the fault.
+    Marks count lines and columns from 0. Raises ManifestError at the first fault, after the documents before it.
     """
     if _INNER_MARK.search(text) is not None:
         raise ManifestError("a byte order mark inside the text; remove it", 1, is_syntax=True)
@@ -247,16 +247,16 @@ def compose(text: str) -> Iterator[Node]:
 
 
 _INNER_MARK = re.compile("[\n\r\x85\u2028\u2029]\ufeff")
-"""A byte order mark at the beginning of a line, which the API server passes over and libyaml takes for a letter."""
+"""A byte order mark at the beginning of a line, which the API server skips and libyaml reads as a letter."""
 
 
 # ruamel.yaml.clib holds libyaml 0.1.7, of which go-yaml v2 is a port; but it refuses a colon inside a plain scalar of a
-# flow collection (`[--listen=:80]`), which go-yaml takes. Such documents go through PyYAML's libyaml 0.2, as fast.
+# flow collection (`[--listen=:80]`), which go-yaml accepts. Such documents go through PyYAML's libyaml 0.2, as fast.
 _UNKNOWN_TO_OLD_LIBYAML = "found unexpected ':'"
 
 
 def _compose_with_newer(text: str) -> Iterator[Node]:
-    """The same with libyaml 0.2."""
+    """Yields the root node of every document, composed with libyaml 0.2."""
     import yaml
     from yaml._yaml import CParser
 
@@ -271,8 +271,8 @@ _GLUED_TAG = re.compile(r"(?:&\S+\s+)?!(?:<[^>\s]*>|(?!<))[^\s,\[\]{}]*[,\[\]{}]
 
 
 def _checked_event(next_event: Callable[[], Any], text: str) -> Any:
-    """The next event, unless it has a tag that ends at a comma or bracket: there the API server goes on with it
-    (``{a: !,b: {c: 1}}`` holds c below a), while libyaml has ended it since 0.2.5."""
+    """Returns the next event. Raises ManifestError if it has a tag that ends at a comma or bracket: for the API server
+    the tag goes on there (``{a: !,b: {c: 1}}`` has c below a), while for libyaml it ends since 0.2.5."""
     event = next_event()
     if getattr(event, "tag", None) is not None and _GLUED_TAG.match(text, event.start_mark.index):
         raise ManifestError("a tag must end with a blank", event.start_mark.line + 1)
@@ -280,7 +280,7 @@ def _checked_event(next_event: Callable[[], Any], text: str) -> Any:
 
 
 def _documents(next_event: Callable[[], Any], library: Any) -> Iterator[Node]:
-    """The documents of a parser; ``library`` holds the classes of its events."""
+    """Yields the documents of a parser; ``library`` is the module with the classes of its events."""
     event = next_event()
     while not isinstance(event, library.StreamEndEvent):
         if isinstance(event, library.DocumentStartEvent):
@@ -365,7 +365,7 @@ def _dereference(anchors: dict[str, Node], event: Any) -> Node:
 
 
 def _add(frame: _Frame, node: Node, event: Any) -> None:
-    """Puts a finished node into the collection that is open."""
+    """Adds a finished node to the innermost open collection."""
     parent = frame.node
     if parent.items is not None:
         parent.items.append(node)
@@ -406,7 +406,7 @@ def _take_key(frame: _Frame, event: Any) -> bool:
 
 
 def _set_key(frame: _Frame, node: Node, event: Any) -> None:
-    """Takes a node as the key of the next field. Raises ManifestError where no such key may stand."""
+    """Takes a node as the key of the next field. Raises ManifestError if it cannot be a key."""
     line = node.start.line + 1
     text = node.value
     if type(text) is not str:
@@ -424,12 +424,12 @@ def _set_key(frame: _Frame, node: Node, event: Any) -> None:
 
 
 def _is_merge(event: Any) -> bool:
-    """Whether a key is the merge key, as go-yaml v2 decides it (decode.go, ``isMerge``); aliases have no value."""
+    """True if a key is the merge key, as go-yaml v2 decides (decode.go, ``isMerge``); aliases have no value."""
     return bool(getattr(event, "value", None) == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
 
 
 def _set_field(parent: Node, key: str, entry: tuple[Cursor, Cursor, Node]) -> None:
-    """Sets a field as go-yaml does, the last one wins; null means absent."""
+    """Sets a field as go-yaml does: the last one wins, and null means absent."""
     fields = parent.fields
     assert fields is not None
     fields[key] = entry
@@ -441,10 +441,10 @@ def _set_field(parent: Node, key: str, entry: tuple[Cursor, Cursor, Node]) -> No
 
 
 def _merge(frame: _Frame, node: Node) -> None:
-    """The merge key: takes over the fields of one or several mappings, of which the first wins.
+    """Applies the merge key: copies the fields of one or several mappings, of which the first wins.
 
-    go-yaml v2, in the API server, lets them overwrite fields written *before* the merge key, and v3, in
-    kustomize, does not: where that matters the document is refused.
+    In go-yaml v2 (the API server) they overwrite fields written *before* the merge key, in v3 (kustomize)
+    they do not. Raises ManifestError if that makes a difference.
     """
     parent = frame.node
     sources = list(reversed(node.items)) if node.items is not None else [node]

@@ -1,7 +1,7 @@
-"""Tells whether a YAML text can hold a word, however the word is spelled there.
+"""Tells whether a YAML text can contain a word, however the word is spelled there.
 
-Filters that look at a text before it is parsed ask here. They may take a text that holds no such word, and never
-leave one out that a parser would find it in.
+For filters that look at a text before it is parsed. They may let a text without the word through, but never
+reject one in which a parser would find it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(?:\r\n|[\n\r\x85\u2028\u2029])[ \t]*)"
 )
-"""What a double-quoted string spells a letter with, and the end of a line that goes on in the next one."""
+"""An escaped letter in a double-quoted string, or an escaped line break."""
 
 _TAG_DIRECTIVE = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])\ufeff?%TAG\b")
 _BINARY_TAG = re.compile(r"!(?:!|<tag:yaml\.org,2002:)binary")
@@ -20,9 +20,9 @@ _LAST_CODE_POINT = 0x10FFFF
 
 
 def may_hold(text: str, words: re.Pattern[str]) -> bool:
-    """Whether a parser can find the words in a text: as they stand, with escapes, or as ``!!binary``.
+    """True if a parser may find the words in a text: literally, with escapes, or as ``!!binary``.
 
-    ``words`` must not span blanks, which is where lines may be folded.
+    ``words`` must not span blanks, because lines may be folded there.
     """
     if words.search(text) is not None or _is_encoded(text):
         return True
@@ -30,7 +30,7 @@ def may_hold(text: str, words: re.Pattern[str]) -> bool:
 
 
 def _is_encoded(text: str) -> bool:
-    """Whether a tag may say that a value is base64; a directive can give that tag any name."""
+    """True if a tag may mark a value as base64; a directive can give that tag any name."""
     if "!" not in text:
         return False
     if "%" in text:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 _MARKER = re.compile(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
 GO_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What Go's unicode.IsSpace takes for a blank: strings.TrimSpace removes it. str.strip removes more."""
+"""What Go's unicode.IsSpace accepts and strings.TrimSpace removes; Python's str.strip removes more."""
 
 _PLAIN_MARKER = re.compile(r"(?:[ \t]+#[^\r\x85\u2028\u2029]*|[ \t]*)\r?")
-"""What may follow ``---`` where YAML and kubectl both see nothing but the mark."""
+"""What may follow ``---`` for YAML and kubectl alike to see only a document marker."""
 
 _BREAKS = " \t\r\x85\u2028\u2029"
 _DIRECTIVE = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])\ufeff?%")
@@ -18,12 +18,12 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def pieces(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
-    """The regions of a text that kubectl takes for one document each, as offsets.
+    """Yields the regions that kubectl reads as one document each, as offsets.
 
     The rules are those of YAMLReader in k8s.io/apimachinery/pkg/util/yaml: a line that begins with ``---`` ends a
-    document if nothing but blanks or a comment follows, even without a blank before the ``#``, and belongs to no
-    document; at which nothing ends, it belongs to the next one. A mark that a document stands behind is a fault to
-    kubectl and begins a document for YAML: it begins one here. A byte order mark before a document is no part of it.
+    document if only blanks or a comment follow, even without a blank before the ``#``, and belongs to no
+    document; if there is no document to end, it belongs to the next one. A marker followed by content is an error for
+    kubectl and begins a document in YAML; here it begins one. A byte order mark before a document is not part of it.
     """
     for match in _MARKER.finditer(text, start):
         begin, rest = match.start(), match[1]
@@ -37,8 +37,8 @@ def pieces(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def is_ambiguous(text: str, start: int = 0) -> bool:
-    """Whether a parser of plain YAML may see other documents than kubectl: there are directives, or marks that only
-    kubectl knows."""
+    """True if a parser of plain YAML may see other documents than kubectl, because the text has directives, or markers
+    that only kubectl knows."""
     if _DIRECTIVE.search(text, start) is not None:
         return True
     rests = (match[1] for match in _MARKER.finditer(text, start))
@@ -49,10 +49,10 @@ _HELM_MARKER = re.compile(r"(?:\A|\n)---[\t\n\f\r ]*")
 
 
 def helm_pieces(text: str) -> Iterator[tuple[int, int]]:
-    """The regions of what a template printed that Helm takes for one document each, without the blanks around them.
+    """Yields the regions of a template's output that Helm reads as one document each, without the blanks around them.
 
     The rules are those of SplitManifests in helm.sh/helm/v3/pkg/releaseutil: ``---`` at the beginning of a line
-    ends a document whatever follows it, which begins the next one.
+    ends a document, and whatever follows it begins the next one.
     """
     whole = text.strip(GO_SPACES)
     shift = len(text) - len(text.lstrip(GO_SPACES))
@@ -66,7 +66,7 @@ def helm_pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _separates(rest: str) -> bool:
-    """Whether ``---`` ends a document for kubectl with this behind it."""
+    """True if kubectl ends a document at ``---`` followed by this text."""
     return rest.lstrip(GO_SPACES)[:1] in ("", "#")
 
 

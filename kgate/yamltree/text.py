@@ -1,4 +1,4 @@
-"""The text of a file, and the way from a field of its tree to line, column and snippet."""
+"""Holds the text of a file, and maps the fields of its tree to line, column and snippet."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kgate.yamltree.linehash import LineHashes
 from kgate.yamltree.nodes import ManifestError, Node, compose
 
 _STRIDE = 1 << 14
-"""Characters between two places where lines are counted beforehand."""
+"""Characters between two offsets whose line number is counted in advance."""
 
 
 class SourceText:
-    """The text of one file and the way from an offset to line, column and snippet."""
+    """The text of one file, which maps an offset to line, column and snippet."""
 
     def __init__(self, path: str, text: str, line_hashes: LineHashes | None = None) -> None:
         self.path = path
@@ -26,12 +26,12 @@ class SourceText:
         self._line_hashes = line_hashes or LineHashes(text)
 
     def pieces(self) -> Iterator[tuple[int, int]] | None:
-        """The regions that hold one document each; None for a text that kubectl splits, which may also hold JSON
-        values one behind another."""
+        """Returns the regions that hold one document each; None for a text that kubectl splits, which may also hold
+        several JSON values in a row."""
         return None
 
     def position(self, offset: int) -> Position:
-        """Line and column, from 1, of a character offset."""
+        """Returns line and column, from 1, of a character offset."""
         if self._checkpoints is None:
             starts = range(0, len(self.text), _STRIDE)
             counts = (self.text.count("\n", start, start + _STRIDE) for start in starts)
@@ -41,7 +41,7 @@ class SourceText:
         return Position(line + 1, offset - self.text.rfind("\n", 0, offset))
 
     def location(self, start: int, end: int, pointer: Pointer) -> Location:
-        """The location of a region, cut off at the end of its first line."""
+        """Returns the location of a region, cut off at the end of its first line."""
         line_end = self.text.find("\n", start)
         line_end = len(self.text) if line_end < 0 else line_end
         end = min(max(end, start), line_end)
@@ -58,23 +58,23 @@ class SourceText:
         )
 
     def place(self, span: Span, pointer: Pointer) -> Location:
-        """The location of a field; what was rendered answers with the place in its source."""
+        """Returns the location of a field; a rendered text returns the place in its source."""
         return self.location(span.begin, span.end, pointer)
 
     def problem(self, line: int, message: str) -> Problem:
-        """A fault in a line of this text."""
+        """Returns a Problem in a line of this text."""
         return Problem(self.path, line, message)
 
     def line_name(self, line: int) -> str:
-        """What a message calls another line of this text."""
+        """Returns how a message refers to another line of this text."""
         return f"in line {line}"
 
     def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
-        """What locates the fields of the document that begins at an offset."""
+        """Returns the locator of the document that begins at an offset."""
         return Document(self, start, root, length)
 
     def _snippet(self, line_start: int, offset: int) -> str:
-        """The line around an offset, cut to SNIPPET_LENGTH characters."""
+        """Returns the line around an offset, cut to SNIPPET_LENGTH characters."""
         line_end = self.text.find("\n", line_start)
         line = self.text[line_start : line_end if line_end >= 0 else None]
         if len(line) > SNIPPET_LENGTH:
@@ -85,8 +85,8 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a field stands in a text: offsets of its key (or of its value, if it has no key) and of its value,
-    and the end of what can be shown of it."""
+    """The place of a field in a text: the offsets of its key (of its value, if it has no key), of its value, and of
+    the end of the part that can be shown."""
 
     begin: int
     value: int
@@ -95,8 +95,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field that was found: its node, and where it begins and what can be shown of it ends in the text of the
-    tree."""
+    """A field that was found: its node, and the offsets in the text of the tree where it begins and where the part
+    that can be shown ends."""
 
     node: Node
     begin: int
@@ -104,11 +104,11 @@ class _Field:
 
     @classmethod
     def root(cls, node: Node) -> _Field:
-        """The whole document."""
+        """Returns the field that is the whole document."""
         return cls(node, node.start.index, _tight_end(node))
 
     def child(self, token: str) -> _Field | None:
-        """The member that a reference token names; None if there is none."""
+        """Returns the member that a reference token names, or None."""
         node = self.node
         if node.fields is not None:
             entry = node.fields.get(token)
@@ -122,12 +122,12 @@ class _Field:
         return _Field.root(node.items[index]) if node.items and index is not None and index < len(node.items) else None
 
     def span(self, offset: int) -> Span:
-        """Its place in a text in which the tree begins at an offset."""
+        """Returns its place in a text in which the tree begins at an offset."""
         return Span(offset + self.begin, offset + self.node.start.index, offset + self.end)
 
 
 def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
-    """The span of a field below a root node, or of its nearest parent where it is absent.
+    """Returns the span of a field below a root node, or of its nearest parent if it is absent.
 
     It ends with the value if that ends in the line of the key, else with the key.
     """
@@ -141,7 +141,7 @@ def find_span(node: Node, pointer: Pointer, offset: int = 0) -> Span:
 
 
 class Document:
-    """One document of a file; finds the place of a field (model.Locator), and remembers the way to it."""
+    """One document of a file; finds the location of a field (model.Locator), and remembers the fields on the way."""
 
     def __init__(self, source: SourceText, start: int, root: Node | None, length: int = 0) -> None:
         self._source = source
@@ -152,7 +152,7 @@ class Document:
         self._locations: dict[tuple[int, int], Location] = {}
 
     def locate(self, pointer: Pointer) -> Location:
-        """The region of a field: from its key to the end of its value, within one line."""
+        """Returns the region of a field: from its key to the end of its value, within one line."""
         field, _ = self._nearest(pointer)
         region = field.begin, field.end
         known = self._locations.get(region)
@@ -161,7 +161,7 @@ class Document:
         return known.at(pointer)
 
     def _nearest(self, pointer: Pointer) -> tuple[_Field, bool]:
-        """A field, or its nearest parent; and whether it is the field itself."""
+        """Returns a field or its nearest parent, and True if it is the field itself."""
         known = self._fields.get(pointer)
         if known is None:
             if not pointer:
@@ -175,7 +175,7 @@ class Document:
         return known
 
     def _tree(self) -> Node:
-        """The parsed nodes; JSON is parsed a second time, as YAML, when the first place is asked for."""
+        """Returns the root node; JSON is parsed a second time, as YAML, when the first location is needed."""
         if self._root is None:
             text = self._source.text[self._start : self._start + self._length]
             try:
@@ -193,12 +193,12 @@ class _Mark:
 
 
 def _is_inline(node: Node, line: int) -> bool:
-    """Whether a value ends in the line where its key stands and has no block layout."""
+    """True if a value ends in the line of its key, without block layout."""
     return node.end.line == line
 
 
 def _tight_end(node: Node) -> int:
-    """The end of a value without a key: all of it if it is inline, else its first field."""
+    """Returns where to end a value without a key: at its end if it is inline, else after its first field."""
     if _is_inline(node, node.start.line):
         return node.end.index
     if node.fields:
@@ -210,13 +210,13 @@ def _tight_end(node: Node) -> int:
 SNIPPET_LENGTH = 200
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
-"""Characters that JSON may hold and libyaml refuses."""
+"""Characters that JSON may contain and libyaml refuses."""
 
 
 def source_text(path: str, data: bytes) -> SourceText:
-    """The text of a file. Raises UnicodeDecodeError.
+    """Decodes a file. Raises UnicodeDecodeError.
 
-    GitHub hashes the byte order mark too, and takes every file for UTF-8: lines of other encodings have no hash.
+    GitHub hashes the byte order mark too, and reads every file as UTF-8: lines in other encodings have no hash.
     """
     text = decode(data)
     if data.startswith(codecs.BOM_UTF8):
@@ -226,7 +226,7 @@ def source_text(path: str, data: bytes) -> SourceText:
 
 
 def decode(data: bytes) -> str:
-    """Text of a manifest: UTF-8, or UTF-16 or UTF-32 by its byte order mark. Raises UnicodeDecodeError."""
+    """Decodes a manifest: UTF-8, or UTF-16 or UTF-32 by its byte order mark. Raises UnicodeDecodeError."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding)

@@ -317,8 +317,8 @@ FAULTS = {
     "broken YAML": (POD + "spec: [1, 2\n", 5, "not valid YAML"),
     "a tab as indentation": (POD + "spec:\n\tcontainers: []\n", 5, "not valid YAML"),
     "a template": ("apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.x }}\n", 3, "looks like a template"),
-    "duplicate keys": (POD + "spec:\n  hostPID: true\n  hostPID: false\n", 6, "'hostPID' stands here and in line 5"),
-    "duplicate keys in JSON": ('{"apiVersion": "v1",\n"kind": "Pod", "kind": "Job"}', 1, "'kind' stands twice"),
+    "duplicate keys": (POD + "spec:\n  hostPID: true\n  hostPID: false\n", 6, "'hostPID' is set here and in line 5"),
+    "duplicate keys in JSON": ('{"apiVersion": "v1",\n"kind": "Pod", "kind": "Job"}', 1, "'kind' is set twice"),
     "no apiVersion": ("kind: Pod\nmetadata: {name: a}\n", 1, "no apiVersion"),
     "no kind": ("apiVersion: v1\nmetadata: {name: a}\n", 1, "no kind"),
     "kind is no string": ("apiVersion: v1\nkind: [Pod]\n", 2, "kind must be a string"),
@@ -464,7 +464,7 @@ def test_many_values_in_json_are_a_problem() -> None:
 
 def test_lines_in_messages_count_from_the_beginning_of_the_file() -> None:
     (problem,) = read("a.yaml", f"{POD}---\n{POD}spec:\n  hostPID: true\n  hostPID: false\n".encode()).problems
-    assert str(problem) == "a.yaml:10: key 'hostPID' stands here and in line 9: keep one of them"
+    assert str(problem) == "a.yaml:10: key 'hostPID' is set here and in line 9: keep one of them"
 
 
 JSON_POD = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})

@@ -142,7 +142,7 @@ def test_a_component_says_so(tmp_path: Path) -> None:
 
 UNREADABLE = {
     "broken YAML": ("a: [", 2, "not valid YAML"),
-    "a key twice": ("resources: []\nresources: []", 2, "stands here and in line 1"),
+    "a key twice": ("resources: []\nresources: []", 2, "is set here and in line 1"),
     "a list": ("- a", 1, "must be a mapping"),
     "nothing": ("# nothing", None, "is empty"),
 }
