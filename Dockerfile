@@ -1,4 +1,4 @@
-# kgate alone, for CI jobs and clusters: docker build -t kgate . && docker run --rm -v "$PWD:/work:ro" kgate scan .
+# kgate for CI jobs and clusters: docker build -t kgate . && docker run --rm -v "$PWD:/work:ro" kgate scan .
 FROM python:3.13-slim@sha256:ffb752e139c0a19692a43af8d8523b274222dd68eebad5d583b45c2201c6e30a AS build
 COPY . /source
 RUN python -m venv /kgate \

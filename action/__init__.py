@@ -1,2 +1,2 @@
-"""The steps of the composite action (action.yml): small programs that need nothing but Python itself, but for scan.py,
-which runs where kgate is installed. install.py installs it for other CI systems, too."""
+"""The steps of the composite action (action.yml): small programs that need only Python itself, except scan.py, which
+needs kgate installed. install.py also installs it for other CI systems."""

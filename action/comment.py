@@ -1,4 +1,4 @@
-"""Keeps one comment on the pull request up to date; what the token may not do is logged, and is not an error."""
+"""Keeps one comment on the pull request up to date; a token without the permission is logged and is not an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 65_536
-"""Characters that a comment takes; one more, and the whole comment is refused."""
+"""The most characters that a comment may have; GitHub refuses a longer one as a whole."""
 
 PAGES = 30
 TIMEOUT = 30
@@ -23,21 +23,21 @@ def main() -> None:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     number = (event.get("pull_request") or {}).get("number")
     if not isinstance(number, int):
-        print("::notice::kgate: no pull request, so no comment")
+        print("::notice::kgate: no comment, because this run does not belong to a pull request")
         return
     try:
         _keep(f"repos/{os.environ['GITHUB_REPOSITORY']}", number, _marker(os.environ["INPUT_CATEGORY"]))
     except urllib.error.HTTPError as error:
         if error.code in (401, 403, 404):
-            print("::notice::kgate: the token may not comment here (as from a fork); the summary holds the report")
+            print("::notice::kgate: the token may not comment here (as from a fork); the job summary has the report")
         else:
-            print(f"::warning::kgate: no comment could be written: HTTP status {error.code}")
+            print(f"::warning::kgate: the comment could not be written: HTTP status {error.code}")
     except OSError as error:
-        print(f"::warning::kgate: no comment could be written: {type(error).__name__}")
+        print(f"::warning::kgate: the comment could not be written: {type(error).__name__}")
 
 
 def _marker(category: str) -> str:
-    """The first line of the comment: a comment in HTML that names one use of the action."""
+    """Returns the first line of the comment: an HTML comment that names one use of the action."""
     return f"<!-- kgate-comment:{re.sub(r'[^A-Za-z0-9._/]+', '-', category)} -->"
 
 
@@ -51,16 +51,16 @@ def _keep(repository: str, number: int, marker: str) -> None:
 
 
 def _body(marker: str, report: str) -> str:
-    """The marker and the report, or of a report that is too long what stands before its first details."""
+    """Returns the marker and the report; if that is too long, only the part of the report before its first details."""
     whole = f"{marker}\n{report}"
     if len(whole) <= LIMIT:
         return whole
     head = report.partition("<details>")[0][: LIMIT - 1000].rpartition("\n")[0]
-    return f"{marker}\n{head}\n\nThe rest is too long for a comment; it is in the summary of the run.\n"
+    return f"{marker}\n{head}\n\nThe rest is too long for a comment; it is in the job summary.\n"
 
 
 def _find(comments: str, marker: str) -> int | None:
-    """The comment that the same identity wrote: anybody can write the marker, nobody else's text is touched."""
+    """Returns the id of our own comment: anybody can write the marker, and a comment of others is never changed."""
     login = _login()
     for page in range(1, PAGES + 1):
         found = _ask("GET", f"{comments}?per_page=100&page={page}")
@@ -75,7 +75,7 @@ def _find(comments: str, marker: str) -> int | None:
 
 
 def _login() -> str | None:
-    """Who the token belongs to; the token of a workflow belongs to an app, which may not ask."""
+    """Returns the token's user, or None for the token of a workflow, which belongs to an app and may not ask."""
     try:
         return str(_ask("GET", "user")["login"])
     except urllib.error.HTTPError as error:
@@ -85,7 +85,7 @@ def _login() -> str | None:
 
 
 def _ask(method: str, path: str, body: dict[str, str] | None = None) -> Any:
-    """The answer of the API as JSON. Raises OSError, which an HTTPError is too, also for what a proxy answers."""
+    """Returns the API's answer as JSON. Raises OSError (HTTPError is one), also if a proxy answers something else."""
     request = urllib.request.Request(
         f"{os.environ['GITHUB_API_URL']}/{path}",
         method=method,
@@ -101,7 +101,7 @@ def _ask(method: str, path: str, body: dict[str, str] | None = None) -> Any:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             return json.load(answer)
     except (ValueError, http.client.HTTPException) as error:
-        raise OSError("no answer of the API") from error
+        raise OSError("not an answer of the API") from error
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Installs the kgate of the folder above, with locked dependencies, into an environment of its own.
+"""Installs kgate from the parent folder, with locked dependencies, into an environment of its own.
 
-Without an argument it is a step of the action; ``install.py FOLDER`` makes the environment FOLDER for other CI systems.
+Without an argument it is a step of the action; ``install.py FOLDER`` creates the environment FOLDER for other systems.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Installs into the folder of the argument, or else where a second use of the action in a job finds it ready, and
-    writes the output ``python``: the interpreter of the environment."""
+    """Installs into the folder in the argument. Without one, installs where a second use of the action in a job finds
+    it, and writes the output ``python``: the interpreter of the environment."""
     if sys.argv[1:]:
         folder = Path(sys.argv[1]).absolute()
         _make(folder, folder.with_name(f"{folder.name}-downloads"))
@@ -40,7 +40,7 @@ def _make(folder: Path, downloads: Path) -> None:
 
 
 def _install(python: Path, downloads: Path) -> None:
-    """Dependencies come from the folder that is kept between runs, and are no others than the locked files."""
+    """Installs dependencies from the folder that is cached between runs; the lock file's hashes admit no others."""
     locked = ("--require-hashes", "-r", os.fspath(ROOT / "action" / "requirements.txt"))
     if not downloads.exists():
         part = downloads.with_suffix(".part")
@@ -51,14 +51,14 @@ def _install(python: Path, downloads: Path) -> None:
 
 
 def _pip(python: Path, command: str, *arguments: str) -> None:
-    """Without its cache: a variable may have put that into the checkout, where a pull request fills it."""
+    """Runs pip without its cache: a variable may point that into the checkout, where a pull request could fill it."""
     flags = ("--quiet", "--no-cache-dir", "--disable-pip-version-check")
     _run(os.fspath(python), "-m", "pip", command, *flags, *arguments)
 
 
 def _run(python: str, *arguments: str) -> None:
-    """Python with -I, and not in the checkout: nothing there stands in for a module. Ends the program on failure."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # for what pip starts
+    """Runs Python with -I, outside the checkout, so that no file there shadows a module. Exits if it fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # for pip's children
     code = subprocess.run((python, "-I", *arguments), cwd=ROOT, env=clean, check=False).returncode
     if code:
         sys.exit(code)

@@ -1,4 +1,4 @@
-"""First step: says which Python the environment would have, as the key of the cache."""
+"""First step: derives the key of the cache from the Python that the environment will use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LOCK = Path(__file__).with_name("requirements.txt")
 
 
 def main() -> None:
-    """Writes the outputs ``key`` and ``downloads``. Ends the program where Python is too old for kgate."""
+    """Writes the outputs ``key`` and ``downloads``. Exits with an error if Python is too old for kgate."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it runs on whatever Python the runner has
         sys.exit(
-            f"::error::kgate needs Python 3.11 or newer, {sys.executable} is older; use actions/setup-python before"
+            f"::error::kgate needs Python 3.11 or newer, {sys.executable} is older; run actions/setup-python first"
         )
     python = f"{platform.system()}-{platform.machine()}-{sys.version_info[0]}.{sys.version_info[1]}"
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()

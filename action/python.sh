@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs a step of the action (python.sh STEP.py) with the first Python of PATH that does not lie in the checkout, and from a
-# folder outside of it: tools such as pyenv and asdf would take another Python from files of the working folder.
+# Runs a step of the action (python.sh STEP.py) with the first Python on PATH that is not in the checkout, and from a
+# folder outside of it: tools such as pyenv and asdf would choose another Python because of files in the working folder.
 set -euo pipefail
 checkout=$(cd "$GITHUB_WORKSPACE" && pwd -P)
 
-# Whether a program, or a link on the way to it, lies in the checkout. True also where that cannot be told.
+# True if a program, or a link on the way to it, is in the checkout; also if that cannot be determined.
 lies_in_checkout() {
   local path=$1 folder target
   for _ in {1..40}; do
@@ -24,5 +24,5 @@ while IFS= read -r python; do
   if lies_in_checkout "$python"; then continue; fi
   exec "$python" -I "$GITHUB_ACTION_PATH/action/$1"
 done < <(type -aP python3 python)
-echo "::error::kgate needs Python 3.11 or newer on PATH, outside of the checkout; use actions/setup-python before"
+echo "::error::kgate needs Python 3.11 or newer on PATH, outside of the checkout; run actions/setup-python first"
 exit 1

@@ -1,6 +1,6 @@
 """Runs kgate once, writes its reports, the outputs of the action and the summary; never fails because of a verdict.
 
-The step at the end gates with the exit code that is recorded here, so that reports exist when the gate fails.
+The last step gates with the exit code that is recorded here, so that the reports exist when the gate fails.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ OPTIONS = {
 SWITCHES = {"INPUT_ALLOW_EMPTY": ("--allow-empty", "true"), "INPUT_GATE": ("--exit-zero", "false")}
 SEVERITIES = ("critical", "high", "medium", "low")
 COMMENT_CHARACTERS = 65_000
-"""A comment takes 65,536 characters, and the marker that keeps it sticky needs some."""
+"""A comment may have 65,536 characters, and the marker by which it is found again needs some."""
 
 
 def main() -> None:
-    """Scans and records; fails only where an input is no value of its kind."""
+    """Scans and records the outcome; fails only if an input is invalid."""
     inputs = dict(os.environ)
     folder = _report_folder(inputs)
     code = _scan(_command(inputs, folder))
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _report_folder(inputs: Mapping[str, str]) -> Path:
-    """The folder for reports, free of those of an earlier scan; no link of the checkout leads out of it."""
+    """Returns the folder for reports, without those of an earlier scan. A link in the checkout cannot lead it out."""
     wanted = inputs.get("INPUT_REPORT_FOLDER", "")
     if not wanted:
         return Path(tempfile.mkdtemp(prefix="kgate-reports-", dir=inputs["RUNNER_TEMP"]))
@@ -65,14 +65,14 @@ def _report_folder(inputs: Mapping[str, str]) -> Path:
         folder = UntrustedFolders.around(()).resolve(Path(wanted))
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        sys.exit(f"::error::kgate: report-folder cannot be made: {error.strerror}; name another folder")
+        sys.exit(f"::error::kgate: cannot create report-folder: {error.strerror}; choose another folder")
     for file in REPORTS.values():
         (folder / file).unlink(missing_ok=True)
     return folder
 
 
 def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
-    """The command line; what follows ``--`` are paths, whatever they look like."""
+    """Returns the command line; everything after ``--`` is a path, even if it looks like an option."""
     command = [sys.executable, "-I", "-m", "kgate", "scan", "--cache", "--color", "never"]
     command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS)]
     command += [f"{option}={inputs[name]}" for name, option in OPTIONS.items() if inputs.get(name)]
@@ -84,7 +84,7 @@ def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _scan(command: list[str]) -> int:
-    """Runs kgate so that nothing in its report is taken for a command to the runner."""
+    """Runs kgate so that the runner takes nothing in its report for a command. Returns the exit code."""
     token = secrets.token_hex(16)
     print(f"::stop-commands::{token}", flush=True)
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
@@ -93,7 +93,7 @@ def _scan(command: list[str]) -> int:
 
 
 def _counts(report: Path | None) -> dict[str, str]:
-    """What the JSON report says in numbers; without one nothing was judged, and nothing passed."""
+    """Returns the numbers of the JSON report as outputs; without a report nothing was judged, and nothing passed."""
     if report is None:
         return {"passed": "false"}
     data = json.loads(report.read_text(encoding="utf-8"))
@@ -109,7 +109,7 @@ def _counts(report: Path | None) -> dict[str, str]:
 
 
 def _assignments(outputs: Mapping[str, str]) -> Iterator[str]:
-    """Each output between lines that no value can hold."""
+    """Yields each output between delimiters that no value can contain."""
     for name, value in outputs.items():
         end = secrets.token_hex(16)
         yield f"{name}<<{end}\n{value}\n{end}\n"
@@ -117,7 +117,7 @@ def _assignments(outputs: Mapping[str, str]) -> Iterator[str]:
 
 def _summary(report: Path | None, code: int) -> str:
     if report is None:
-        return f"## kgate could not judge\n\nIt ended with exit code {code}; the log of this step says why.\n"
+        return f"## kgate wrote no report\n\nIt ended with exit code {code}; the log of this step says why.\n"
     return report.read_text(encoding="utf-8")
 
 

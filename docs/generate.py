@@ -1,4 +1,4 @@
-"""Writes the generated documents: ``python docs/generate.py``; ``--check`` only tells which are stale."""
+"""Writes the generated documents: ``python docs/generate.py``; ``--check`` only reports which are stale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kgate.yamltree.nodes import compose
 
 
 def documents(root: Path) -> dict[Path, str]:
-    """Every generated document of a clone and its text."""
+    """Returns the text of every generated document of a clone, by its path."""
     known = load.load()
     catalogue = next(compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
     return {
@@ -21,7 +21,7 @@ def documents(root: Path) -> dict[Path, str]:
 
 
 def main(check: bool) -> int:
-    """Writes or checks them; the exit code, 1 if one is stale."""
+    """Writes or checks the documents. Returns the exit code: 1 if a checked one is stale."""
     stale = []
     for path, text in documents(Path(__file__).parent.parent).items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

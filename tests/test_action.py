@@ -238,7 +238,7 @@ def test_a_report_folder_does_not_leave_through_a_link_of_the_workspace(
     (runner.workspace / "reports").symlink_to(target)
     done = use(runner, {"b.yaml": BAD}, report_folder="reports")
     assert done.code == 1
-    assert "::error::kgate: report-folder cannot be made: leads out of the repository" in done.log
+    assert "::error::kgate: cannot create report-folder: leads out of the repository" in done.log
     assert [path.read_text(encoding="utf-8") for path in (tmp_path / "outside").iterdir()] == ["kept"]
     assert done.outputs["exit-code"] == ""
 
@@ -300,7 +300,7 @@ def test_without_the_permission_to_upload_the_gate_stays(runner: Runner, text: s
     runner.denied = (UPLOAD,)
     done = use(runner, {"a.yaml": text})
     assert done.code == code
-    assert "::warning::kgate: code scanning took no upload" in done.log
+    assert "::warning::kgate: the upload to code scanning failed" in done.log
 
 
 def test_no_upload_where_it_is_not_wanted(runner: Runner) -> None:
@@ -403,10 +403,10 @@ def test_comment_is_kept(runner: Runner, api: Api, count: int, place: int) -> No
 
 FAILURES: dict[str, tuple[Api, Mapping[str, object], str]] = {
     "a fork's token": (Api(may_write=False), PULL, "::notice::kgate: the token may not comment here"),
-    "no pull request": (Api(), {"ref": "refs/heads/main"}, "::notice::kgate: no pull request"),
-    "a broken API": (Api(status=502), PULL, "::warning::kgate: no comment could be written: HTTP status 502"),
-    "a page of a proxy": (Api(text="<p>Log in</p>"), PULL, "::warning::kgate: no comment could be written: OSError"),
-    "a pull request of null": (Api(), {"pull_request": None}, "::notice::kgate: no pull request"),
+    "no pull request": (Api(), {"ref": "refs/heads/main"}, "::notice::kgate: no comment, because"),
+    "a broken API": (Api(status=502), PULL, "::warning::kgate: the comment could not be written: HTTP status 502"),
+    "a page of a proxy": (Api(text="<p>Log in</p>"), PULL, "::warning::kgate: the comment could not be written: OSError"),
+    "a pull request of null": (Api(), {"pull_request": None}, "::notice::kgate: no comment, because"),
 }
 
 
@@ -425,7 +425,7 @@ def test_without_a_comment_the_gate_and_the_summary_stay(
 def test_an_api_that_nobody_answers_is_no_fault(runner: Runner) -> None:
     done = use(pull_request(runner, "http://127.0.0.1:9", PULL), {"a.yaml": GOOD}, comment="true")
     assert done.code == 0
-    assert "::warning::kgate: no comment could be written" in done.log
+    assert "::warning::kgate: the comment could not be written" in done.log
 
 
 def test_a_fork_without_secrets_is_gated(runner: Runner) -> None:
