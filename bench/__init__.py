@@ -1,1 +1,1 @@
-"""Benchmarks: kgate beside its peers, its start-up, and how its time grows."""
+"""Benchmarks: kgate against its peers, its start-up time, and how its time grows."""

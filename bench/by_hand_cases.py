@@ -1,6 +1,6 @@
-"""What GitOps objects of public repositories amount to, written down by hand: nothing here comes from kgate.
+"""The commands for GitOps objects of public repositories, written by hand: nothing here comes from kgate.
 
-Each row was made by reading the object in the repository, and what Argo CD and Flux document that they do with it.
+Each row was made by reading the object in the repository, and the documentation of Argo CD and Flux.
 A row is found by the folder name of the repository, the GitOps object with its file, and the folder that it renders.
 """
 
@@ -21,13 +21,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """``kubectl kustomize FOLDER``, in a copy of the repository into which ``files`` are written before."""
+    """``kubectl kustomize FOLDER``, in a copy of the repository to which ``files`` are added first."""
 
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def _issuers(server: str) -> Folder:
-    """The kustomization as kustomize-controller rewrites it: the patches of the object go to its end."""
+    """Returns the kustomization as kustomize-controller rewrites it, with the patches of the object at its end."""
     text = f"""\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -80,7 +80,7 @@ CASES: Mapping[str, Mapping[tuple[str, str], Case]] = {
         (f"{_FLUX}tenants clusters/staging/tenants.yaml", "tenants/staging"): Folder(),
     },
     # spec.destination.namespace is the application's name without "example."; the folder too, and three of them
-    # set spec.source.helm.releaseName, without which the release is called as the Application is.
+    # set spec.source.helm.releaseName, without which the release has the name of the Application.
     "argoproj-argocd-example-apps": {
         (f"{_ARGO}blue-green {_APPS}", "blue-green"): Chart("blue-green", "blue-green"),
         (f"{_ARGO}helm-guestbook {_APPS}", "helm-guestbook"): Chart("helm-guestbook", "helm-guestbook"),

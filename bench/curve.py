@@ -1,4 +1,4 @@
-"""How time grows with the number of workloads, and where it goes: ``python -m bench.curve``."""
+"""Measures how time grows with the number of workloads, and where it goes: ``python -m bench.curve``."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ Result = TypeVar("Result")
 
 
 def write_workloads(folder: Path, count: int) -> None:
-    """Files of PER_FILE workloads each."""
+    """Writes files of PER_FILE workloads each."""
     for first in range(0, count, PER_FILE):
         text = "".join(WORKLOAD.format(number=n) for n in range(first, min(first + PER_FILE, count)))
         Path(folder, f"web-{first:06}.yaml").write_text(text, encoding="utf-8")
 
 
 def timed(action: Callable[[], Result]) -> tuple[Result, float]:
-    """What an action gives, and its seconds."""
+    """Returns the result of an action, and the seconds that it took."""
     start = time.perf_counter()
     result = action()
     return result, time.perf_counter() - start
 
 
 def profile(folder: Path) -> dict[str, float]:
-    """Seconds of each stage over a folder, in one process."""
+    """Returns the seconds of each stage over a folder, in one process."""
     listing, listed = timed(lambda: files.list_files([folder], Repository.at(folder)))
     contents, read = timed(lambda: list(files.read_all(files.in_order(listing.files.values()))))
     known, loaded = timed(load.load)
@@ -96,7 +96,7 @@ def profile(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Prints the curve, each size's time a workload beside that of the size before, and the profile."""
+    """Prints the curve, with the growth from one size to the next, and the seconds of each stage."""
     print(f"{'workloads':>10} {'wall s':>8} {'ms each':>8} {'peak MB':>8} {'growth':>7}")
     before = None
     for size in SIZES:

@@ -1,4 +1,4 @@
-"""What the hook adds to a commit of one file, once it is installed: ``python -m bench.hooks``."""
+"""Measures what the installed hook adds to a commit of one file: ``python -m bench.hooks``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDLE = {"id": "idle", "name": "idle", "language": "system", "entry": "true", "fi
 
 
 def main(times: int = 7) -> None:
-    """Prints the quickest commit with a hook that does nothing, with kgate's, and their ratio, for both runners."""
+    """Prints the time of the quickest commit with an idle hook and with kgate's, and their ratio, for both runners."""
     limit = 1.0
     revision = _output("rev-parse", "HEAD", cwd=ROOT)
     kgate = {"repo": os.fspath(ROOT), "rev": revision, "hooks": [{"id": "kgate"}]}
@@ -30,7 +30,7 @@ def main(times: int = 7) -> None:
 
 
 def _commit(folder: Path, runner: str, repository: object, times: int) -> float:
-    """Seconds of the quickest commit of one file in a new repository with this hook, which is installed before."""
+    """Returns the seconds of the quickest commit of one file in a new repository where this hook is installed."""
     folder.mkdir()
     _output("init", "-q", cwd=folder)
     (folder / ".pre-commit-config.yaml").write_text(json.dumps({"repos": [repository]}), encoding="utf-8")

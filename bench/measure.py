@@ -15,7 +15,7 @@ KGATE = (sys.executable, "-m", "kgate")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One run: seconds on the clock, seconds of processor, peak megabytes, exit code."""
+    """One run: wall seconds, processor seconds, peak megabytes, exit code."""
 
     wall: float
     cpu: float
@@ -24,7 +24,7 @@ class Measurement:
 
 
 def measure(command: Sequence[str], folder: Path | None = None) -> Measurement:
-    """Runs a command with its output thrown away; children are measured with it (Linux, macOS)."""
+    """Runs a command, discards its output and measures it with its children (Linux, macOS)."""
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -35,5 +35,5 @@ def measure(command: Sequence[str], folder: Path | None = None) -> Measurement:
 
 
 def best(command: Sequence[str], times: int, folder: Path | None = None) -> Measurement:
-    """The quickest of several runs."""
+    """Returns the quickest of several runs."""
     return min((measure(command, folder) for _ in range(times)), key=lambda run: run.wall)

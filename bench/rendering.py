@@ -1,4 +1,4 @@
-"""What mapping costs beside plain rendering: ``python -m bench.rendering FOLDER --helm PROGRAM``."""
+"""Compares rendering and mapping with plain rendering: ``python -m bench.rendering FOLDER --helm PROGRAM``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from kgate.repository import Repository
 from kgate.sources import files
 
 TIMES = 3
-"""Each is rendered so often, both ways in turn; the quickest counts."""
+"""How often each is rendered, both ways in turn; the quickest counts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints plain rendering and kgate's of all charts and kustomizations below a folder that render, in one run."""
+    """Prints the times of plain rendering and of kgate's, for all charts and kustomizations below a folder that
+    render."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--helm")
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _charts(charts: Iterable[Path], context: RenderContext) -> Iterator[tuple[float, float]]:
-    """Seconds of plain rendering and of kgate's, for one release of each chart."""
+    """Yields the seconds of plain rendering and of kgate's, for one release of each chart."""
     tool = context.tools.helm
     if tool is None:
         return
@@ -68,7 +69,7 @@ def _kustomizations(roots: Iterable[Path], context: RenderContext) -> Iterator[t
 
 
 def _pair(command: Sequence[str | Path], render: Callable[[], Batch]) -> Iterator[tuple[float, float]]:
-    """Both times of what renders both ways; nothing for what does not."""
+    """Yields both times if both ways render, else nothing."""
     plain = mapped = float("inf")
     for _ in range(TIMES):
         start = time.perf_counter()
@@ -93,7 +94,7 @@ def _show(name: str, rows: Sequence[tuple[float, float]]) -> None:
 
 
 def _whole(root: Path, options: argparse.Namespace) -> None:
-    """A whole scan: processor seconds over wall seconds tell how many cores it used."""
+    """Measures a whole scan; processor seconds over wall seconds show how many cores it used."""
     given = [f"--{name}-bin={value}" for name in ("helm", "kubectl") if (value := getattr(options, name))]
     run = measure((*KGATE, "scan", str(root), "--quiet", *given))
     cores = run.cpu / run.wall

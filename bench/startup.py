@@ -1,4 +1,4 @@
-"""How long kgate takes to start: ``python -m bench.startup``."""
+"""Measures how long kgate takes to start: ``python -m bench.startup``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ spec:
 
 
 def main(times: int = 15) -> None:
-    """Prints the quickest of several cold starts and their ratio to an empty Python."""
+    """Prints the quickest of several cold starts, and that of an empty Python."""
     kgate = shutil.which("kgate", path=str(Path(sys.executable).parent)) or "kgate"
     with tempfile.TemporaryDirectory() as folder:
         pod = Path(folder, "pod.yaml")

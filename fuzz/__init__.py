@@ -1,1 +1,1 @@
-"""Fuzz targets: random inputs for what reads a repository, each run as ``python -m fuzz.NAME --seconds N``."""
+"""Fuzz targets: random inputs for everything that reads a repository, run as ``python -m fuzz.NAME --seconds N``."""

@@ -1,4 +1,4 @@
-"""Random kgate.yaml files and rule files: what they settle, or the error that a user gets."""
+"""Fuzzes kgate.yaml files and rule files: each gives settings and rules, or an error for the user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ config: Make = mapping(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The text of a configuration, of a rule, and links in place of files."""
+    """The text of a configuration and of a rule, and links in place of files."""
 
     config: str
     rule: str
@@ -63,7 +63,7 @@ def _rules() -> tuple[str, ...]:
 
 
 def make(numbers: random.Random) -> Case:
-    """A configuration as YAML of any spelling, and a mutated rule."""
+    """Makes a configuration, in YAML of any spelling, and a mutated rule."""
     written = document(config(numbers))
     if numbers.random() < 0.3:
         written = mutated(numbers, written, HOSTILE)
@@ -72,7 +72,7 @@ def make(numbers: random.Random) -> Case:
 
 
 def check(case: Case, ground: Ground) -> None:
-    """Reads the configuration, settles it and loads its rules; any fault is a KgateError."""
+    """Reads the configuration, applies it and loads its rules; any fault must be a KgateError."""
     name = case.rule.partition("id: ")[2].partition("\n")[0][:50] or "own"
     rule = f"rules/{name}.yaml" if "/" not in name and "\0" not in name else "rules/own.yaml"
     ground.write({"kgate.yaml": case.config, rule: case.rule, "charts/web/Chart.yaml": "name: web\nversion: 1.0.0\n"})

@@ -1,4 +1,4 @@
-"""Random objects of Argo CD and Flux: what kgate plans and hands to helm for them."""
+"""Fuzzes objects of Argo CD and Flux: checks what kgate plans for them and passes to helm."""
 
 from __future__ import annotations
 
@@ -173,13 +173,13 @@ def _flux() -> dict[str, Make]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Texts of manifests."""
+    """The texts of manifests."""
 
     objects: tuple[str, ...]
 
 
 def make(numbers: random.Random) -> Case:
-    """A few objects that deploy something."""
+    """Makes a few objects that deploy something."""
     return Case(tuple(document(_object(numbers)) for _ in range(numbers.randint(1, 3))))
 
 
@@ -208,7 +208,7 @@ def _object(numbers: random.Random) -> dict[str, Any]:
 
 
 def check(case: Case, ground: Ground) -> None:
-    """Plans, and renders each planned chart with a helm that only its arguments reach."""
+    """Makes the plan, and renders each planned chart with a fake helm that records its arguments."""
     ground.write(FILES)
     (ground.repository / "link").symlink_to(ground.outside)
     ground.write({f"apps-{index}.yaml": one for index, one in enumerate(case.objects)})
@@ -218,7 +218,7 @@ def check(case: Case, ground: Ground) -> None:
     planned = gitops.plan(resources, repository)
     for request in planned.requests:
         if not request.place.path.is_relative_to(ground.repository):
-            raise FuzzError(f"{request.place.path} is planned, which lies outside")
+            raise FuzzError(f"the plan leads out of the repository: {request.place.path}")
     ground.check(planned)
     charts = [request for request in planned.requests if request.place.kind == "chart"]
     tools, options = FoundTools(Tool("helm", Path("/helm"), "v4.1.0")), RenderOptions(seconds=2)
@@ -237,16 +237,16 @@ _FLAG = re.compile(
 
 
 def _check_arguments(command: Sequence[str]) -> None:
-    """Raises FuzzError for an argument that helm takes for a flag which kgate does not mean."""
+    """Raises FuzzError for an argument that helm would take for a flag and that is not one of kgate's."""
     before = command[1 : command.index("--")] if "--" in command else command[1:]
     unknown = [argument for argument in before if argument.startswith("-") and not _FLAG.fullmatch(argument)]
     if unknown or any("\0" in argument for argument in command):
-        raise FuzzError(f"helm would get {command}")
+        raise FuzzError(f"helm would be called as {command}")
 
 
 @contextmanager
 def recorded() -> Iterator[list[list[str]]]:
-    """Records what programs would be started with, and starts none."""
+    """Records the commands that would be started, and starts none."""
     commands: list[list[str]] = []
 
     def run(arguments: Sequence[object], *_: object, **__: object) -> process.Outcome:

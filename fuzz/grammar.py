@@ -1,4 +1,4 @@
-"""Random values of YAML: what a target's grammar is made of."""
+"""Makes random values of YAML: the parts of a target's grammar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from fuzz.harness import ARGUMENTS, PATHS, PATTERNS, STRANGE, mutated
 
 Make: TypeAlias = Callable[[random.Random], Any]
-"""Gives a value for random numbers."""
+"""Returns a value made from random numbers."""
 
 HOSTILE = (
     *PATHS,
@@ -43,11 +43,11 @@ HOSTILE = (
     ),
     *("a,b", "a\\,b", "{a,b}", "a=b", "a.b[0]=1", "a[99999999]=1", "x" * 70_000, "!!binary aaa", "&a *a"),
 )
-"""Texts that mean something to whatever reads a field."""
+"""Texts with a special meaning for some reader of a field."""
 
 
 def text(*usual: str) -> Make:
-    """One of the usual texts, or now and then a hostile one or a mutation."""
+    """Makes one of the usual texts, or sometimes a hostile one or a mutation."""
 
     def make(numbers: random.Random) -> str:
         chance = numbers.random()
@@ -61,22 +61,22 @@ def text(*usual: str) -> Make:
 
 
 def one_of(*makes: Make) -> Make:
-    """One of several."""
+    """Makes a value with one of several makers."""
     return lambda numbers: numbers.choice(makes)(numbers)
 
 
 def just(*values: Any) -> Make:
-    """One of some values."""
+    """Makes one of these values."""
     return lambda numbers: numbers.choice(values)
 
 
 def several(make: Make, most: int = 3) -> Make:
-    """A list."""
+    """Makes a list."""
     return lambda numbers: [make(numbers) for _ in range(numbers.randint(0, most))]
 
 
 def mapping(fields: dict[str, Make], kept: float = 0.6) -> Make:
-    """A mapping with some of the fields, and sometimes a junk one or a field of the wrong type."""
+    """Makes a mapping with some of the fields, and sometimes with a junk field or one of the wrong type."""
 
     def make(numbers: random.Random) -> dict[str, Any]:
         found = {}
@@ -91,17 +91,17 @@ def mapping(fields: dict[str, Make], kept: float = 0.6) -> Make:
 
 
 def sure(fields: dict[str, Make]) -> Make:
-    """A mapping with all of the fields."""
+    """Makes a mapping with nearly always all of the fields."""
     return mapping(fields, kept=0.97)
 
 
 def pairs(key: Make, value: Make, most: int = 3) -> Make:
-    """A mapping of random keys."""
+    """Makes a mapping with random keys."""
     return lambda numbers: {str(key(numbers)): value(numbers) for _ in range(numbers.randint(0, most))}
 
 
 def junk(numbers: random.Random, depth: int = 2) -> Any:
-    """A value of any type."""
+    """Returns a value of any type."""
     kind = numbers.randint(0, 8 if depth else 6)
     if kind == 7:
         return [junk(numbers, depth - 1) for _ in range(numbers.randint(0, 3))]
@@ -112,5 +112,5 @@ def junk(numbers: random.Random, depth: int = 2) -> Any:
 
 
 def document(value: Any) -> str:
-    """A value as YAML that holds all its letters (JSON)."""
+    """Returns a value as YAML in ASCII (JSON), which can carry every character."""
     return json.dumps(value, ensure_ascii=True) + "\n"

@@ -1,4 +1,4 @@
-"""Asks kubectl's own reader, a small Go program around k8s.io/apimachinery, what it makes of a file."""
+"""Asks kubectl's own reader, a small Go program around k8s.io/apimachinery, how it reads a file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class OracleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The objects that kubectl would apply of a file, and what ended the file before its end, if anything did."""
+    """The objects that kubectl would apply from a file, and the error at which it stopped, if any."""
 
     objects: tuple[dict[str, Any], ...]
     error: str
 
 
 class Oracle:
-    """The program, kept running; to be used in a ``with`` statement."""
+    """The running program, a context manager."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen([build()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -43,7 +43,7 @@ class Oracle:
         self._process.communicate()
 
     def ask(self, data: bytes) -> Answer:
-        """What kubectl reads from the bytes of a file."""
+        """Returns what kubectl reads from the bytes of a file."""
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None
         assert pipe_out is not None
@@ -57,13 +57,13 @@ class Oracle:
 
 
 def build() -> Path:
-    """The program, built anew if its source has changed. Raises OracleError."""
+    """Returns the path of the program, which is rebuilt if its source has changed. Raises OracleError."""
     sources = [HERE / name for name in ("main.go", "go.mod", "go.sum")]
     if PROGRAM.exists() and all(PROGRAM.stat().st_mtime >= source.stat().st_mtime for source in sources):
         return PROGRAM
     go = shutil.which("go")
     if go is None:
-        raise OracleError("there is no go on PATH, which builds kubectl's reader; install Go 1.21 or newer")
+        raise OracleError("no go on PATH to build kubectl's reader with; install Go 1.21 or newer")
     PROGRAM.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([go, "build", "-o", PROGRAM, "."], cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
