@@ -1,12 +1,12 @@
-"""Checks that what kgate renders is what helm and kubectl give by hand, object by object.
+"""Checks kgate's renderings against those of helm and kubectl run by hand, object by object.
 
     python -m bench.by_hand FOLDER --helm PROGRAM --kubectl PROGRAM [--releases N]
 
-Everything that kgate renders below FOLDER is made a second time by the tool alone, from the original files: charts by
-``helm template``, kustomizations by ``kubectl kustomize``. What GitOps objects ask for is written out by hand in
+Everything that kgate renders below FOLDER is rendered again by the tool alone, from the original files: charts by
+``helm template``, kustomizations by ``kubectl kustomize``. The commands for GitOps objects are written by hand in
 bench/by_hand_cases.py. The outputs are read by PyYAML, not by kgate. Fields that differ between two runs by hand are
-random and left out. What kgate did not render is tried by hand too: a Problem for what the tool alone can render is
-told. Exits with 1 if anything differs, or if there is nothing to compare.
+random and left out. What kgate did not render is tried by hand too; if the tool alone can render it, kgate's Problem
+is printed. Exits with 1 if anything differs, or if there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _ABSENT = object()
 
 
 class ByHandError(Exception):
-    """The tool refuses what it is given by hand."""
+    """A tool refused the command written by hand."""
 
 
 # ------------------------------------------------------------------------- reading, independent of kgate
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as sigs.k8s.io/yaml reads it: 1.1, but for dates, numbers to base 60 and = (which stay texts)."""
+    """YAML as sigs.k8s.io/yaml reads it: 1.1, except dates, base-60 numbers and ``=`` (which stay strings)."""
 
 
 def _resolvers() -> Iterator[tuple[str, list[tuple[str, re.Pattern[str]]]]]:
@@ -80,7 +80,7 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _floating)
 
 
 def objects(text: str) -> Iterator[dict[str, Json]]:
-    """The objects of what a tool printed, lists taken apart as kubectl does."""
+    """Yields the objects in a tool's output; lists are split into their members, as kubectl does."""
     pending: list[Any] = list(yaml.load_all(text, _Loader))
     for value in pending:
         if not isinstance(value, dict) or not value.get("kind"):
@@ -94,7 +94,7 @@ def objects(text: str) -> Iterator[dict[str, Json]]:
 
 
 def without_nulls(value: Any) -> Any:
-    """A value as kubectl sends it: keys are texts, members that are null are not there."""
+    """Returns a value as kubectl sends it: keys are strings, and null members are absent."""
     if isinstance(value, dict):
         return {_key(key): without_nulls(member) for key, member in value.items() if member is not None}
     return [without_nulls(member) for member in value] if isinstance(value, list) else value
@@ -105,7 +105,7 @@ def _key(key: Any) -> str:
 
 
 def identity(body: Mapping[str, Any]) -> Identity:
-    """What names an object."""
+    """Returns what identifies an object."""
     metadata = body.get("metadata") or {}
     return (
         str(body.get("apiVersion")),
@@ -120,14 +120,14 @@ def identity(body: Mapping[str, Any]) -> Identity:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """The tools, and the repository that they work on."""
+    """Runs the tools on a repository with the commands written by hand."""
 
     root: Path
     helm: str
     kubectl: str
 
     def render(self, rendering: Rendering) -> str:
-        """What the tool prints for what kgate rendered. Raises ByHandError, and KeyError for a missing row."""
+        """Returns the tool's output for a rendering of kgate. Raises ByHandError, and KeyError for a missing row."""
         if not rendering.requested_by:
             return self._own(rendering)
         place = rendering.requested_by.rpartition(":")[0]
@@ -137,7 +137,7 @@ class Hand:
         return self.folder(rendering.path, case)
 
     def _own(self, rendering: Rendering) -> str:
-        """A chart with its own values, or with one of its ci files, and a kustomization as it stands."""
+        """Renders a chart with its own values, or with one of its ci files, or a kustomization as it is."""
         if rendering.tool == "kustomize":
             return self.folder(rendering.path, Folder())
         values = rendering.variant.removeprefix("values ") if rendering.variant else ""
@@ -145,13 +145,13 @@ class Hand:
         return self.chart(rendering.path, Chart(name_of(self.root / rendering.path), "default", arguments))
 
     def chart(self, path: str, case: Chart) -> str:
-        """``helm template``."""
+        """Runs ``helm template``."""
         try:
             return self._template(self.root / path, case)
         except ByHandError as error:
             if "missing in charts/ directory" not in str(error):
                 raise
-        with self._copy() as tree:  # dependencies beside it (file://), which are built without a network
+        with self._copy() as tree:  # dependencies next to it (file://), which are built without network
             self._run((self.helm, "dependency", "build", "--skip-refresh", os.fspath(tree / path)))
             return self._template(tree / path, case)
 
@@ -168,7 +168,7 @@ class Hand:
             yield tree
 
     def folder(self, path: str, case: Folder) -> str:
-        """``kubectl kustomize``."""
+        """Runs ``kubectl kustomize``."""
         command = (self.kubectl, "kustomize", "--enable-helm", "--helm-command", self.helm)
         if not case.files:
             return self._run((*command, os.fspath(self.root / path)))
@@ -186,7 +186,7 @@ class Hand:
 
 
 def name_of(chart: Path) -> str:
-    """The release name that kgate's documentation promises for a chart without a GitOps object: its folder's."""
+    """Returns the release name of a chart without a GitOps object: by kgate's documentation, that of its folder."""
     return re.sub(r"[^a-z0-9.-]+", "-", chart.name.removesuffix(".tgz").lower())[:53].strip("-.")
 
 
@@ -195,7 +195,7 @@ def name_of(chart: Path) -> str:
 
 @dataclass(slots=True)
 class Row:
-    """What was found out about one rendering."""
+    """The outcome of the comparison of one rendering."""
 
     title: str
     compared: int = 0
@@ -210,7 +210,7 @@ class Row:
 
 
 def compare(title: str, ours: Iterable[Mapping[str, Any]], runs: Sequence[str]) -> Row:
-    """One rendering against two runs by hand."""
+    """Compares one rendering with two runs by hand."""
     first, second = (_grouped(objects(text)) for text in runs)
     mine = _grouped(ours)
     row = Row(title)
@@ -237,14 +237,14 @@ def _grouped(bodies: Iterable[Mapping[str, Any]]) -> defaultdict[Identity, list[
 
 
 def _by_likeness(own: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Objects of one name in the order of those by hand: equal ones beside each other."""
+    """Orders objects of one name like those by hand, so that equal ones are paired."""
     left = list(own)
     wanted = theirs[: len(own)]
     return [left.pop(next((n for n, one in enumerate(left) if one == other), 0)) for other in wanted]
 
 
 def differences(one: Any, other: Any, pointer: str = "") -> Iterator[str]:
-    """The pointers of all that differs."""
+    """Yields the pointers of all differences."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted(one.keys() | other.keys()):
             yield from differences(one.get(key, _ABSENT), other.get(key, _ABSENT), child_pointer(pointer, key))
@@ -259,7 +259,7 @@ def differences(one: Any, other: Any, pointer: str = "") -> Iterator[str]:
 
 
 def examine(hand: Hand) -> tuple[list[Row], list[Problem]]:
-    """A row for each rendering, and the problems of kgate."""
+    """Returns a row for each rendering, and kgate's problems."""
     rendered: defaultdict[Rendering, list[Mapping[str, Any]]] = defaultdict(list)
     problems: set[Problem] = set()
     settings = RenderSettings(RenderOptions(seconds=300), {"helm": hand.helm, "kubectl": hand.kubectl})
@@ -289,9 +289,9 @@ def _row(hand: Hand, rendering: Rendering, bodies: list[Mapping[str, Any]]) -> R
 
 
 def refused(hand: Hand, problems: Iterable[Problem]) -> Iterator[str]:
-    """What kgate did not render although the tool alone does, by hand."""
-    told = {own: problem for problem in problems if (own := _subject(problem.path)) is not None}
-    for own, problem in sorted(told.items(), key=_title):
+    """Yields what kgate did not render and the tool alone does, by hand."""
+    reported = {own: problem for problem in problems if (own := _subject(problem.path)) is not None}
+    for own, problem in sorted(reported.items(), key=_title):
         try:
             count = sum(1 for _ in objects(hand.render(own)))
         except ByHandError:
@@ -301,14 +301,14 @@ def refused(hand: Hand, problems: Iterable[Problem]) -> Iterator[str]:
 
 
 def _subject(path: str) -> Rendering | None:
-    """What the problem of a file is about: its chart or kustomization, if the file stands for one."""
+    """Returns the chart or kustomization that a problem is about, or None, by the path of its file."""
     folder, _, name = path.rpartition("/")
     tool = {"Chart.yaml": "helm", "kustomization.yaml": "kustomize", "kustomization.yml": "kustomize"}.get(name)
     return Rendering(tool, folder or ".") if tool else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints a row for each rendering below a folder, and the sums; 1 if anything differs."""
+    """Prints a row for each rendering below a folder, and the sums. Returns 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--helm", required=True)

@@ -1,13 +1,13 @@
-"""Checks what kgate claims about places in Helm charts against the charts themselves.
+"""Checks the places that kgate claims in Helm charts by editing the charts.
 
     python -m bench.helm_oracle FOLDER... --helm BIN [--sample 2000] [--siblings]
 
-A FOLDER holds charts. (1) Coverage: how many fields of pod specs have a place, and an exact one. (2) Mutation: the
-text at a claimed place is edited in a copy of the chart, the chart is rendered again, and exactly the fields that
-claim that place must have changed. Exits with 1 if an edit missed its target.
+A FOLDER holds charts. (1) Coverage: counts the fields of pod specs that have a place, and an exact one. (2) Mutation:
+edits the text at a claimed place in a copy of the chart and renders it again; exactly the fields that claim that place
+must have changed. Exits with 1 if an edit missed its target.
 
 Left out of the comparison: fields that differ between two renderings of the unchanged chart, and digests of other
-fields. ``--siblings`` lets a chart use any version of a chart beside it.
+fields. ``--siblings`` lets a chart use any version of its sibling charts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from kgate.yamltree.nodes import compose
 from kgate.yamltree.text import SourceText
 
 Key = tuple[int, Pointer]
-"""A field: the number of its resource, and its pointer."""
+"""A field: the index of its resource, and its pointer."""
 
 _EDITABLE = re.compile(r"[\w./:@-]+|\"[^\"\\\n{}]*\"|'[^'\n{}]*'", re.ASCII)
 _LITERAL = re.compile(r"(?:.*?:[ ]+|)(" + _EDITABLE.pattern + r")", re.ASCII)
@@ -50,7 +50,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of a template: the text at an offset of a file becomes another one, and these fields change."""
+    """One change of a template: the text to replace at an offset of a file, and the fields that should change."""
 
     kind: str
     chart: str
@@ -64,7 +64,7 @@ class Edit:
 
 @dataclass(slots=True)
 class Survey:
-    """What was found out about one chart before anything is edited."""
+    """The findings about one chart before anything is edited."""
 
     chart: str
     counts: Counter[str] = field(default_factory=Counter)
@@ -83,13 +83,13 @@ class Subject:
         self._tool = tool
 
     def render(self) -> Batch:
-        """What kgate reads from the chart as it is now."""
+        """Returns what kgate reads from the chart as it is now."""
         with Workspace(Repository.at(self.root)) as workspace:
             request = ChartRequest(self.chart, (Release("rel", "ns"),))
             return request.render(RenderContext(workspace, FoundTools(self._tool)))
 
     def survey(self, most_edits: int, seed: int) -> Survey:
-        """Its coverage, and edits to try."""
+        """Returns the chart's coverage, and edits to try."""
         contents = self.render()
         found = Survey(self.chart.name)
         if not contents.resources:
@@ -109,7 +109,7 @@ class Subject:
         return found
 
     def judge(self, edit: Edit, base: dict[Key, Json], volatile: set[Key]) -> str:
-        """Makes an edit, renders, compares, and takes it back."""
+        """Makes an edit, renders, compares, and reverts the edit."""
         path = self.root / edit.path
         text = path.read_bytes().decode()
         if not text.startswith(edit.old, edit.offset):
@@ -125,7 +125,7 @@ class Subject:
 
 
 def compare(edit: Edit, base: dict[Key, Json], after: dict[Key, Json], volatile: set[Key]) -> str:
-    """What an edit did."""
+    """Returns what an edit did, in words."""
     changed = {key for key in base.keys() | after.keys() if base.get(key) != after.get(key)} - volatile
     derived = {key for key in changed if _DIGEST.fullmatch(str(base.get(key))) or "checksum" in key[1]}
     changed -= derived - edit.expected
@@ -137,7 +137,7 @@ def compare(edit: Edit, base: dict[Key, Json], after: dict[Key, Json], volatile:
 
 
 def fields(resources: Iterable[Resource]) -> dict[Key, Json]:
-    """Every scalar and every empty collection."""
+    """Returns every scalar and every empty collection."""
     return {
         (number, pointer): value
         for number, resource in enumerate(resources)
@@ -146,7 +146,7 @@ def fields(resources: Iterable[Resource]) -> dict[Key, Json]:
 
 
 def leaves(value: Json, pointer: Pointer) -> Iterator[tuple[Pointer, Json]]:
-    """The scalars and empty collections below a pointer."""
+    """Yields the scalars and empty collections below a pointer."""
     pending = [(pointer, value)]
     while pending:
         pointer, value = pending.pop()
@@ -162,14 +162,14 @@ def leaves(value: Json, pointer: Pointer) -> Iterator[tuple[Pointer, Json]]:
 
 
 def pod_pointers(resource: Resource) -> Iterator[Pointer]:
-    """The leaves of the pod specs of a workload."""
+    """Yields the leaves of the pod specs of a workload."""
     workload = find_workload(resource)
     for pod in workload.pods if workload else ():
         yield from (pointer for pointer, _ in leaves(pod.spec, pod.pointer))
 
 
 def verdict(place: Location) -> str:
-    """How good a place is."""
+    """Returns how good a place is: exact, approximate or unmapped."""
     if not place.is_approximate:
         return "exact"
     return "unmapped" if place.start.line == 1 and place.start.column == 1 else "approximate"
@@ -202,7 +202,7 @@ class Edits:
                     self._by_action[claimed.path, offset].add(key)
 
     def all(self) -> Iterator[Edit]:
-        """One edit for each literal and for each action."""
+        """Yields one edit for each literal and for each action."""
         for (path, start, end), keys in sorted(self._by_region.items()):
             yield from self._literal(path, start, end, keys)
         for (path, offset), keys in sorted(self._by_action.items()):
@@ -274,7 +274,7 @@ class Edits:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs: where to copy the folders to, and how to render."""
+    """The input of a worker: where to copy the folders, and how to render."""
 
     folders: tuple[str, ...]
     scratch: str
@@ -298,12 +298,12 @@ def start_worker(job: Job) -> None:
 
 
 def worker_folder(number: int) -> Path:
-    """Where this process keeps a folder of charts."""
+    """Returns where this process keeps a folder of charts."""
     return Path(_job[0].scratch, str(os.getpid()), str(number), "charts")
 
 
 def loosen(chart: Path, folder: Path) -> None:
-    """Lets a chart use any version of the charts beside it."""
+    """Lets a chart use any version of its sibling charts."""
     data = next(compose(chart.read_text(encoding="utf-8"))).value
     for entry in data.get("dependencies", ()):
         if (folder / str(entry.get("name")) / "Chart.yaml").is_file():
@@ -312,13 +312,13 @@ def loosen(chart: Path, folder: Path) -> None:
 
 
 def survey(task: tuple[int, str]) -> Survey:
-    """The survey of one chart, in a worker."""
+    """Surveys one chart, in a worker."""
     number, name = task
     return Subject(worker_folder(number) / name, _job[0].tool).survey(_job[0].most_edits, 7)
 
 
 def judge(task: tuple[int, str, list[Edit]]) -> list[tuple[Edit, str]]:
-    """The outcome of edits of one chart, in a worker."""
+    """Tries edits of one chart, in a worker."""
     number, name, edits = task
     subject = Subject(worker_folder(number) / name, _job[0].tool)
     base, again = (fields(subject.render().resources) for _ in range(2))
@@ -355,7 +355,7 @@ def main() -> int:
 
 
 def sample(tasks: list[tuple[int, str]], surveys: list[Survey], size: int) -> list[tuple[int, str, list[Edit]]]:
-    """The edits to try, by chart."""
+    """Returns the edits to try, by chart."""
     every = [(task, edit) for task, found in zip(tasks, surveys, strict=True) for edit in found.edits]
     by_task: dict[tuple[int, str], list[Edit]] = defaultdict(list)
     for task, edit in random.Random(7).sample(every, min(size, len(every))):
@@ -364,7 +364,7 @@ def sample(tasks: list[tuple[int, str]], surveys: list[Survey], size: int) -> li
 
 
 def print_coverage(surveys: list[Survey]) -> None:
-    """The first table."""
+    """Prints the first table: coverage."""
     counts: Counter[str] = sum((found.counts for found in surveys), Counter())
     print(f"charts: {len(surveys)}; rendered {counts['rendered']}, not rendered {counts['not rendered']}, ", end="")
     print(f"nothing to render {counts['nothing to render']}")
@@ -376,7 +376,7 @@ def print_coverage(surveys: list[Survey]) -> None:
 
 
 def print_outcomes(outcomes: list[tuple[Edit, str]]) -> int:
-    """The second table; 1 if an edit missed its target."""
+    """Prints the second table: edits. Returns 1 if an edit missed its target."""
     counts = Counter((edit.kind, outcome) for edit, outcome in outcomes)
     print(f"edits: {len(outcomes)}")
     for (kind, outcome), times in sorted(counts.items()):

@@ -1,8 +1,8 @@
-"""Whether the places that kgate gives to what kustomize builds are right.
+"""Checks the places that kgate claims for the fields that kustomize builds.
 
 Run ``python -m bench.kustomize_oracle FOLDER... --kubectl BINARY --sample N``. For every root kustomization that builds
-offline it counts by what the fields of pods are located, then edits sources at claimed places in a copy, builds, and
-compares the fields that changed with those that claim the place. Exit code 1 if an edit changed something else.
+offline, it counts how the fields of pods were located, then edits sources at claimed places in a copy, builds, and
+compares the fields that changed with those that claim the place. Exits with 1 if an edit changed something else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from kgate.repository import Repository, find_root
 from kgate.yamltree.nodes import compose, resolve
 
 Key = tuple[str, str, str, str, int, str]
-"""A field of a build: apiVersion, kind, namespace, name without a hash, which of several, pointer."""
+"""A field of a build: apiVersion, kind, namespace, name without a hash, index among equals, pointer."""
 
 EXACT = ("marked", "looked up")
 VERDICTS = (
@@ -58,7 +58,7 @@ VERDICTS = (
 
 @dataclass
 class Tally:
-    """What was found in one root or in several."""
+    """The counts for one root or for several."""
 
     how: Counter[str] = field(default_factory=Counter)
     edits: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -67,7 +67,7 @@ class Tally:
     lines: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        """Takes over the counts of another one."""
+        """Adds the counts of another one."""
         self.how += other.how
         self.edits += other.edits
         self.built += other.built
@@ -76,7 +76,7 @@ class Tally:
 
 
 def leaves(value: Json, pointer: str) -> Iterator[tuple[str, Json]]:
-    """The scalars and empty collections of a value."""
+    """Yields the scalars and empty collections of a value."""
     if isinstance(value, dict) and value:
         for key, member in value.items():
             yield from leaves(member, child_pointer(pointer, key))
@@ -91,7 +91,7 @@ DEFINITION = re.compile(r"^kind: CustomResourceDefinition$", re.M)
 
 
 def fields(output: str) -> dict[Key, Json]:
-    """Every field of a build."""
+    """Returns every field of a build."""
     found: dict[Key, Json] = {}
     seen: Counter[tuple[str, ...]] = Counter()
     for text in output.split("\n---\n"):
@@ -111,7 +111,7 @@ def fields(output: str) -> dict[Key, Json]:
 
 
 def build(kubectl: str, folder: Path) -> str | None:
-    """What kubectl makes of a folder, or None if it refuses."""
+    """Returns what kubectl builds from a folder, or None if it refuses."""
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
             [kubectl, "kustomize", str(folder)], capture_output=True, env={"PATH": home, "HOME": home}, check=False
@@ -137,7 +137,7 @@ class Root:
 
 
 def examine(folder: Path, repository: Path, kubectl: str, sample: int) -> Tally:
-    """Coverage and edits of one root."""
+    """Counts the coverage and the edits of one root."""
     tally = Tally()
     version = "v5"
     with Workspace(Repository.at(repository)) as workspace:
@@ -172,7 +172,7 @@ def examine(folder: Path, repository: Path, kubectl: str, sample: int) -> Tally:
 
 
 def parts(location: Location) -> Iterator[tuple[str, int, int]]:
-    """The places of all parts of a value."""
+    """Yields the places of all parts of a value."""
     yield location.path, location.start.line, location.start.column
     for related in location.related:
         if related.message == "part of the value":
@@ -180,13 +180,13 @@ def parts(location: Location) -> Iterator[tuple[str, int, int]]:
 
 
 def reason(message: str) -> str:
-    """The kind of a problem."""
+    """Returns the kind of a problem."""
     words = ("remote base", "component", "leads out", "chart", "cannot build", "circle")
     return next((word for word in words if word in message), "other")
 
 
 def all_claims(resources: tuple[Resource, ...]) -> dict[Key, Claim]:
-    """The claim of every field, by kgate's own functions."""
+    """Returns the claim for every field, by kgate's own functions."""
     found: dict[Key, Claim] = {}
     seen: Counter[tuple[str, ...]] = Counter()
     for resource in resources:
@@ -199,7 +199,7 @@ def all_claims(resources: tuple[Resource, ...]) -> dict[Key, Claim]:
 
 
 def values(resources: tuple[Resource, ...]) -> dict[Key, Json]:
-    """The value of every field."""
+    """Returns the value of every field."""
     found: dict[Key, Json] = {}
     seen: Counter[tuple[str, ...]] = Counter()
     for resource in resources:
@@ -210,13 +210,13 @@ def values(resources: tuple[Resource, ...]) -> dict[Key, Json]:
 
 
 def own_key(resource: Resource) -> tuple[str, str, str, str]:
-    """What tells a resource from the others."""
+    """Returns what identifies a resource."""
     who = resource.id
     return who.api_version, who.kind, who.namespace, HASH.sub("", who.name)
 
 
 def pod_keys(resources: tuple[Resource, ...]) -> list[Key]:
-    """The fields of all pods."""
+    """Returns the fields of all pods."""
     found: dict[Key, None] = {}
     seen: Counter[tuple[str, ...]] = Counter()
     for resource in resources:
@@ -235,7 +235,7 @@ KEYED = re.compile(r"(?:[\w./$-]+|\"[^\"]*\"|'[^']*')\s*:\s+")
 
 
 def edited(raw: str, chance: random.Random) -> str:
-    """Another value of the same type and shape."""
+    """Returns another value of the same type and shape."""
     word = f"kgmut{chance.randrange(10**6)}"
     if raw in ("true", "false"):
         return "false" if raw == "true" else "true"
@@ -267,7 +267,7 @@ def mutate(root: Root, pods: list[Key], sample: int, tally: Tally) -> None:
 
 
 def judge(root: Root, key: Key, chance: random.Random) -> tuple[str, str]:
-    """The verdict on one claim, and what to tell about it."""
+    """Returns the verdict on one claim, and a line to print about it."""
     place = root.claims[key].location
     file = root.tree / "tree" / (root.repository / place.path).relative_to(root.top)
     text = file.read_bytes().decode("utf-8")
@@ -291,31 +291,31 @@ def judge(root: Root, key: Key, chance: random.Random) -> tuple[str, str]:
 
 
 def compare(root: Root, key: Key, after: dict[Key, Json], new: str) -> str:
-    """How the fields that changed relate to those that claim the place."""
+    """Returns how the changed fields relate to those that claim the place."""
     clean = root.clean
     changed = {k for k in clean.keys() | after.keys() if clean.get(k, missing) != after.get(k, missing)}
     hashed = {k for k in changed if isinstance(clean.get(k), str) and HASH.search(str(clean[k]))}
     changed -= hashed - {key}
     expected = root.by_place[next(parts(root.claims[key].location))] - (hashed - {key})
-    if changed == expected and is_told(after.get(key), new):
+    if changed == expected and shows(after.get(key), new):
         return "exact"
     is_identity = pointer_tokens(key[-1])[-1] in (*IDENTITY, "apiVersion", "kind")
-    if is_identity and any(is_told(value, new) for other, value in after.items() if other in changed):
+    if is_identity and any(shows(value, new) for other, value in after.items() if other in changed):
         return "right, a rename"
-    if key not in changed or not is_told(after.get(key), new):
+    if key not in changed or not shows(after.get(key), new):
         return "WRONG"
     if changed > expected:
         return "right, and more changed"
     return "right, and less changed"
 
 
-def is_told(value: Json, new: str) -> bool:
-    """Whether a field holds what was written into the source, or its changing part."""
-    told = new.rpartition("kgmut")
+def shows(value: Json, new: str) -> bool:
+    """True if a field has the value that was written into the source, or its changing part."""
+    word = new.rpartition("kgmut")
     texts = [str(value).lower()]
     with contextlib.suppress(ValueError):
         texts.append(base64.b64decode(str(value)).decode("utf-8"))
-    return any((told[1] + told[2] if told[1] else str(resolve(new)).lower()) in text for text in texts)
+    return any((word[1] + word[2] if word[1] else str(resolve(new)).lower()) in text for text in texts)
 
 
 missing = object()
@@ -324,7 +324,7 @@ missing = object()
 
 
 def kustomizations(start: Path) -> Iterator[Path]:
-    """The folders below one that have a kustomization."""
+    """Yields the folders below one that have a kustomization."""
     for current, folders, names in os.walk(start):
         folders[:] = sorted(name for name in folders if name != ".git")
         if any(name in names for name in KUSTOMIZATION_NAMES):
@@ -348,11 +348,11 @@ def show(title: str, tally: Tally) -> None:
 
 
 def main() -> int:
-    """Examines the roots below the folders; 1 if a claim was wrong."""
+    """Examines the roots below the folders. Returns 1 if a claim was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--kubectl", default="kubectl")
-    parser.add_argument("--sample", type=int, default=2, help="edits a root, of each of four kinds of claims")
+    parser.add_argument("--sample", type=int, default=2, help="edits per root, for each of four kinds of claims")
     options = parser.parse_args()
     kubectl = shutil.which(options.kubectl)
     if kubectl is None:

@@ -1,4 +1,4 @@
-"""Makes manifests that look like real ones and are odd: marks, tags, escapes, encodings, line breaks."""
+"""Makes odd manifests that resemble real ones: document markers, tags, escapes, encodings, line breaks."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _ODD_TOKENS = (
 
 
 def manifest(rng: random.Random) -> bytes:
-    """The bytes of a file of several documents, and often some damage."""
+    """Returns the bytes of a file with several documents, often with some damage."""
     line_break = rng.choice(_BREAKS) if rng.random() < 0.3 else "\n"
     parts: list[str] = []
     for _ in range(rng.randint(1, 4)):
@@ -191,7 +191,7 @@ def _body(rng: random.Random) -> dict[str, Any]:
 
 
 def _list(rng: random.Random, pod: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """A list around a Pod, as kubectl knows lists: any object with items, and a member may lack what the list says."""
+    """Returns a list around a Pod, as kubectl knows lists: any object with items, whose members may lack a kind."""
     members: list[Any] = []
     for _ in range(rng.randint(1, 3)):
         kind = rng.random()
@@ -214,7 +214,7 @@ def _list(rng: random.Random, pod: dict[str, Any], depth: int = 0) -> dict[str, 
 
 
 def _block(rng: random.Random, value: Any, indent: int = 0) -> list[str]:
-    """A value in block style, with scalars spelled in many ways."""
+    """Returns a value in block style, with scalars spelled in many ways."""
     space = " " * indent
     if isinstance(value, dict) and value:
         lines = []
@@ -264,7 +264,7 @@ def _plain(_: random.Random, text: str) -> str:
 
 
 def _escaped(rng: random.Random, text: str) -> str:
-    """A double-quoted string with letters as escapes and lines that go on."""
+    """Returns a double-quoted string with escaped letters and folded lines."""
     return '"' + "".join(_letter(rng, letter) for letter in text) + '"'
 
 

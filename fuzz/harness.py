@@ -1,4 +1,4 @@
-"""What every fuzz target shares: its command line, seeds, bounds, a folder with a secret beside it, and mutations."""
+"""What all fuzz targets share: command line, seeds, bounds, mutations, and a folder next to one with a secret."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 Input = TypeVar("Input")
 
 CANARY = "canary-5f0c1e7d"
-"""A secret that lies outside of the tree in every file there: no result may hold it."""
+"""A secret in every file outside the tree: no result may contain it."""
 
 MOST_MEMORY = 512 << 20
-"""Bytes that one input may add to the greatest size of the process."""
+"""How many bytes one input may add to the peak size of the process."""
 
 _HANG_FACTOR = 15
-"""A process that is stuck in C code beyond this many bounds is ended with its stack."""
+"""A process stuck in C code for this many times its bound prints its stack and ends."""
 
 
 class FuzzError(AssertionError):
-    """What an input must not cause: said by a target, or by the harness for a bound."""
+    """An input caused something that it must not cause; raised by a target, or by the harness for a bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target(Generic[Input]):
-    """A fuzz target. ``make`` gives an input for a seed's random numbers; ``check`` raises for what is wrong with it.
+    """A fuzz target. ``make`` returns an input made from a seed's random numbers; ``check`` raises if it finds a fault.
 
-    Any exception of ``check`` is a failure, and so is one input that takes more than ``seconds`` of CPU.
+    Any exception of ``check`` is a failure, and so is an input that takes more than ``seconds`` of CPU.
     """
 
     name: str
@@ -52,22 +52,22 @@ class Target(Generic[Input]):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The folder that one input gets: a repository, and beside it what must be neither read nor changed."""
+    """The folder for one input: a repository, and next to it files that must be neither read nor changed."""
 
     folder: Path
 
     @property
     def repository(self) -> Path:
-        """The root of the tree that the input makes."""
+        """The root of the tree that the input describes."""
         return self.folder / "repository"
 
     @property
     def outside(self) -> Path:
-        """A folder beside the repository; every file there holds the canary."""
+        """A folder next to the repository; every file there contains the canary."""
         return self.folder / "outside"
 
     def write(self, files: Mapping[str, str] | Mapping[str, bytes]) -> None:
-        """Writes a tree into the repository; a name that the file system refuses is left out."""
+        """Writes a tree into the repository; skips names that the file system refuses."""
         for name, text in files.items():
             path = self.repository / name
             try:
@@ -77,7 +77,7 @@ class Ground:
                 continue
 
     def link(self, links: Mapping[str, str]) -> None:
-        """Makes symbolic links in the repository, where nothing of that name is in the way."""
+        """Creates symbolic links in the repository, unless the name is taken."""
         for name, target in links.items():
             path = self.repository / name
             try:
@@ -88,9 +88,9 @@ class Ground:
                 continue
 
     def check(self, result: object) -> None:
-        """Raises FuzzError if a result shows the canary, or if something outside of the repository changed."""
+        """Raises FuzzError if a result contains the canary, or if something outside the repository changed."""
         if CANARY in str(result):
-            raise FuzzError(f"the result holds a text from outside of the repository: {result!s:.2000}")
+            raise FuzzError(f"the result contains text from outside the repository: {result!s:.2000}")
         if _listing(self.folder) != ["outside", "repository"] or _listing(self.outside) != sorted(_OUTSIDE):
             raise FuzzError(f"something was written outside: {_listing(self.folder)} {_listing(self.outside)}")
         for name, text in _OUTSIDE.items():
@@ -111,7 +111,7 @@ _OUTSIDE = {
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """A fresh folder for one input."""
+    """Creates a fresh folder for one input."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         made = Ground(Path(name).resolve())
         made.repository.mkdir()
@@ -130,7 +130,7 @@ def _listing(folder: Path) -> list[str]:
 
 @dataclass(slots=True)
 class _Tally:
-    """What a run did."""
+    """The counts of a run."""
 
     count: int = 0
     slowest: float = 0.0
@@ -144,11 +144,11 @@ class _Tally:
 
 
 def main(target: Target[Input], arguments: Sequence[str] | None = None) -> int:
-    """Runs a target for some seconds; 0 if every input was fine, 1 after the first one that was not."""
+    """Runs a target for some seconds. Returns 0 if no input failed, 1 after the first one that did."""
     parser = argparse.ArgumentParser(prog=f"python -m fuzz.{target.name}", description=sys.modules[__name__].__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to run")
-    parser.add_argument("--seed", type=int, help="the first seed; without it one that the clock gives")
-    parser.add_argument("--count", type=int, help="how many seeds to run at most; 1 repeats a failure")
+    parser.add_argument("--seed", type=int, help="the first seed; default: from the clock")
+    parser.add_argument("--count", type=int, help="the most seeds to run; 1 repeats a failure")
     chosen = parser.parse_args(arguments)
     seed = int(time.time() * 1000) % 2**32 if chosen.seed is None else chosen.seed
     tally = _Tally()
@@ -165,7 +165,7 @@ def main(target: Target[Input], arguments: Sequence[str] | None = None) -> int:
 
 
 def _holds(target: Target[Input], seed: int, tally: _Tally) -> bool:
-    """Whether one seed's input is fine; if not, prints the seed, the input and what happened."""
+    """True if one seed's input passes; if not, prints the seed, the input and what happened."""
     value: object = "(not made)"
     begin = time.process_time()
     try:
@@ -176,7 +176,7 @@ def _holds(target: Target[Input], seed: int, tally: _Tally) -> bool:
             tally.add(seed, time.process_time() - begin)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - whatever an input causes is what is looked for
+    except BaseException:  # noqa: BLE001 - any exception is a finding
         repeat = f"python -m fuzz.{target.name} --seed {seed} --count 1"
         print(f"fuzz.{target.name}: seed {seed} failed after {tally.count:,} inputs; again: {repeat}")
         print(f"input: {value!r}")
@@ -187,7 +187,7 @@ def _holds(target: Target[Input], seed: int, tally: _Tally) -> bool:
 
 @contextmanager
 def bounds(seconds: float) -> Iterator[None]:
-    """Raises FuzzError for what takes more CPU than the bound, or much more memory than the process had before."""
+    """Raises FuzzError if the block takes more CPU than the bound, or much more memory than the process had before."""
     before = _greatest_size()
     faulthandler.dump_traceback_later(seconds * _HANG_FACTOR, exit=True)
     try:
@@ -201,7 +201,7 @@ def bounds(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def cpu_bound(seconds: float) -> Iterator[None]:
-    """Raises FuzzError in what takes more CPU, as soon as Python (or its module re) looks at signals."""
+    """Raises FuzzError in a block that takes more CPU, as soon as Python (or its module re) checks for signals."""
     previous = signal.signal(signal.SIGPROF, _too_slow)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
@@ -224,7 +224,7 @@ def _greatest_size() -> int:
 
 
 def mutated(numbers: random.Random, text: str, tokens: Sequence[str], most: int = 4) -> str:
-    """The text after a few random edits: pieces deleted, repeated, moved, replaced by a token or a strange letter."""
+    """Returns the text after a few edits: pieces deleted, repeated, moved, or replaced by a token or an odd letter."""
     for _ in range(numbers.randint(0, most)):
         begin = numbers.randint(0, len(text))
         end = min(len(text), begin + numbers.choice((0, 1, 1, 2, 5, 20, 200)))
@@ -262,7 +262,7 @@ STRANGE: tuple[str, ...] = (
     "[" * 60,
     "- " * 60,
 )
-"""Letters and words that break readers of text."""
+"""Letters and words that tend to break readers of text."""
 
 ARGUMENTS = (
     "--post-renderer=/bin/true",
@@ -273,7 +273,7 @@ ARGUMENTS = (
     "-",
     "-h",
 )
-"""What must never become an argument of a program."""
+"""Texts that must never become an argument of a program."""
 
 PATHS = (
     "../outside",
@@ -297,11 +297,11 @@ PATHS = (
 """Paths and addresses that lead out of a repository."""
 
 LINKS = True
-"""Whether inputs may hold symbolic links."""
+"""True if inputs may contain symbolic links."""
 
 
 def links(numbers: random.Random, names: Sequence[str]) -> dict[str, str]:
-    """Now and then, a link of one of these names that leads out of the repository, with its target."""
+    """Returns, now and then, a link out of the repository by one of these names, with its target."""
     if not LINKS or numbers.random() > 0.1:
         return {}
     name = numbers.choice(names)
@@ -330,4 +330,4 @@ PATTERNS = (
     "{a,b}" * 20,
     "\\",
 )
-"""Regular expressions and globs on which matchers stumble."""
+"""Regular expressions and globs that are slow or hard for matchers."""

@@ -1,4 +1,4 @@
-"""Random ignore files: kgate leaves out what ``git check-ignore`` does, and .helmignore and globs end soon."""
+"""Fuzzes ignore files: kgate must ignore what ``git check-ignore`` does, and match .helmignore and globs quickly."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ PIECES = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Files to make, and the ignore files among them."""
+    """The files to create, and the ignore files among them."""
 
     paths: tuple[str, ...]
     ignores: dict[str, str]
 
 
 def make(numbers: random.Random) -> Case:
-    """A small tree with one or two ignore files."""
+    """Makes a small tree with one or two ignore files."""
     paths = tuple({"/".join(numbers.choices(NAMES, k=numbers.randint(1, 4))) for _ in range(numbers.randint(1, 8))})
     text = "\n".join(_line(numbers) for _ in range(numbers.randint(1, 5)))
     inner = numbers.choice(paths).rpartition("/")[0]
@@ -127,7 +127,7 @@ def _try_globs(text: str, paths: list[str]) -> None:
 
 
 def _left_out(root: Path) -> Iterator[str]:
-    """What kgate leaves out, and all below it."""
+    """Yields what kgate leaves out, and everything below it."""
     ignores = Ignores(Repository(root))
     pending = [(path, False) for path in root.iterdir()]
     while pending:
@@ -161,7 +161,7 @@ _ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_
 
 @cache
 def _git_folder() -> str:
-    """An empty repository, whose settings leave nothing out."""
+    """Returns an empty repository whose settings ignore nothing."""
     folder = tempfile.mkdtemp(prefix="fuzz-git-")
     subprocess.run(["git", "init", "-q", "--template=", folder], check=True, env=_ENVIRONMENT)
     return os.path.join(folder, ".git")

@@ -1,4 +1,4 @@
-"""Random trees of kustomizations: how kgate reads and follows them, and now and then builds them with kubectl."""
+"""Fuzzes trees of kustomizations: kgate reads and follows them, and builds one of many with kubectl."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kgate.sources import files
 
 FOLDERS = ("base", "overlay", "component", "deep/er")
 BUILDS = 25
-"""One input of so many is also built."""
+"""One input in this many is also built."""
 
 _POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: a, image: web:1, env: []}]}\n"
 _DEPLOYMENT = """\
@@ -103,7 +103,7 @@ fields: Make = mapping(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A tree, links in it, what is put on top of an overlay, and whether to build it."""
+    """A tree, links in it, what is added to an overlay, and whether to build it."""
 
     files: dict[str, str]
     links: dict[str, str]
@@ -112,7 +112,7 @@ class Case:
 
 
 def make(numbers: random.Random) -> Case:
-    """A few folders with kustomizations and what they use."""
+    """Makes a few folders with kustomizations and the files that they use."""
     tree = {}
     for folder in FOLDERS:
         content = fields(numbers)
@@ -147,7 +147,7 @@ def _maybe(numbers: random.Random, written: str) -> str:
 
 
 def check(case: Case, ground: Ground) -> None:
-    """Reads everything; what is wrong with it is a KustomizationError or a Problem."""
+    """Reads everything; any fault must be a KustomizationError or a Problem."""
     ground.write(case.files)
     ground.link(case.links)
     root = ground.repository
@@ -162,7 +162,7 @@ def check(case: Case, ground: Ground) -> None:
 
 
 def _read(root: Path, folder: Path) -> Iterator[object]:
-    """Follows one kustomization, and asks of each what a finding would ask."""
+    """Follows one kustomization, and makes the queries that a finding would make."""
     try:
         found = kustomization.read(folder, Repository(root))
         reached = graph.follow([folder], Repository.at(root))

@@ -1,6 +1,6 @@
-"""Looks for manifests of which kubectl applies an object that kgate neither judges nor reports as a problem.
+"""Looks for manifests with an object that kubectl applies and that kgate neither judges nor reports as a problem.
 
-``python -m fuzz.manifests --seconds 300`` ends with 1 at the first such input, which it prints as small as it can.
+``python -m fuzz.manifests --seconds 300`` exits with 1 at the first such input, and prints it as small as it can.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from fuzz.oracle import Oracle, OracleError
 from kgate.kubernetes.manifest import SKIPPABLE_KINDS, read
 
 _NO_GO = 77
-"""The exit code of a check that was left out (as in automake)."""
+"""The exit code of a check that was skipped (as in automake)."""
 
 
 def fault(oracle: Oracle, data: bytes) -> str | None:
-    """What kgate overlooks in the bytes of a file, in words, or None."""
+    """Returns what kgate overlooks in the bytes of a file, in words, or None."""
     try:
         contents = read("fuzz.yaml", data)
-    except Exception as error:  # noqa: BLE001  whatever it is, it is what is looked for
+    except Exception as error:  # noqa: BLE001 - any exception is a finding
         return f"kgate ends with {error!r}"
     if contents.problems:
         return None
@@ -37,22 +37,22 @@ def fault(oracle: Oracle, data: bytes) -> str | None:
 
 
 def has_place(body: dict[str, Any]) -> bool:
-    """Whether a server could make something of an object: none knows the kind of a list that has no items, nor takes
-    an object without a name (such as a null in a list), and OpenShift makes nothing of a Template that is applied."""
+    """True if a server could act on an object: none knows the kind of a list without items or accepts an object
+    without a name (such as a null in a list), and OpenShift creates nothing from a Template that is applied."""
     if body["kind"] == "List" or (body["kind"] == "Template" and "objects" in body):
         return False
     return "metadata" in body or (bool(body.get("apiVersion")) and len(body) > 2)
 
 
 def without_nulls(value: Any) -> Any:
-    """A value without the members of mappings that are null, which mean that the field is absent."""
+    """Returns a value without null members of mappings, which count as absent."""
     if isinstance(value, dict):
         return {key: without_nulls(member) for key, member in value.items() if member is not None}
     return [without_nulls(member) for member in value] if isinstance(value, list) else value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON; a number is the same as a float, and True is not 1."""
+    """True if two values are the same JSON; an integer can equal a float, and True is not 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -65,7 +65,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def smallest(oracle: Oracle, data: bytes) -> bytes:
-    """The input with as many parts left out as it can be without: halves, quarters, … single bytes."""
+    """Returns a smaller input with the same fault, by leaving out parts: halves, quarters, … single bytes."""
     size = len(data) // 2
     while size:
         start = 0
@@ -80,7 +80,7 @@ def smallest(oracle: Oracle, data: bytes) -> bytes:
 
 
 def run(oracle: Oracle, seed: int, seconds: float) -> int:
-    """Tries inputs for so many seconds; returns the exit code."""
+    """Tries inputs for this many seconds. Returns the exit code."""
     end = time.monotonic() + seconds
     count = 0
     while time.monotonic() < end:

@@ -101,5 +101,5 @@ def folder() -> Path:
 
 
 def in_pieces(text: str) -> Iterator[str]:
-    """Yields a text in pieces, as a format does."""
+    """Returns a text in pieces, as a format yields it."""
     return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
