@@ -405,7 +405,11 @@ FAILURES: dict[str, tuple[Api, Mapping[str, object], str]] = {
     "a fork's token": (Api(may_write=False), PULL, "::notice::kgate: the token may not comment here"),
     "no pull request": (Api(), {"ref": "refs/heads/main"}, "::notice::kgate: no comment, because"),
     "a broken API": (Api(status=502), PULL, "::warning::kgate: the comment could not be written: HTTP status 502"),
-    "a page of a proxy": (Api(text="<p>Log in</p>"), PULL, "::warning::kgate: the comment could not be written: OSError"),
+    "a page of a proxy": (
+        Api(text="<p>Log in</p>"),
+        PULL,
+        "::warning::kgate: the comment could not be written: OSError",
+    ),
     "a pull request of null": (Api(), {"pull_request": None}, "::notice::kgate: no comment, because"),
 }
 
