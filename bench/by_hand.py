@@ -204,9 +204,9 @@ class Row:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        told = f"{'DIFFERS' if self.faults else 'ok':8}{self.compared:5} objects {self.equal:5} equal"
+        line = f"{'DIFFERS' if self.faults else 'ok':8}{self.compared:5} objects {self.equal:5} equal"
         noise = f", {self.random} with random fields" if self.random else ""
-        return "\n".join((f"{told}  {self.title}{noise}", *(f"          {fault}" for fault in self.faults)))
+        return "\n".join((f"{line}  {self.title}{noise}", *(f"          {fault}" for fault in self.faults)))
 
 
 def compare(title: str, ours: Iterable[Mapping[str, Any]], runs: Sequence[str]) -> Row:

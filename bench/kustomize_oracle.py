@@ -260,10 +260,10 @@ def mutate(root: Root, pods: list[Key], sample: int, tally: Tally) -> None:
     for keys in groups:
         unique = list({next(parts(root.claims[key].location)): key for key in keys}.values())
         for key in chance.sample(unique, min(sample, len(unique))):
-            verdict, told = judge(root, key, chance)
+            verdict, edit = judge(root, key, chance)
             tally.edits[root.claims[key].how, verdict] += 1
             if verdict not in ("exact", "not editable", "refused", "right, a rename"):
-                tally.lines.append(f"  {verdict}: {root.folder.relative_to(root.repository)} {told}")
+                tally.lines.append(f"  {verdict}: {root.folder.relative_to(root.repository)} {edit}")
 
 
 def judge(root: Root, key: Key, chance: random.Random) -> tuple[str, str]:
@@ -281,13 +281,13 @@ def judge(root: Root, key: Key, chance: random.Random) -> tuple[str, str]:
         return "not editable", ""
     new = edited(raw, chance)
     lines[place.start.line - 1] = line[:start] + new + line[start + len(raw) :]
-    told = f"{place} {raw!r} -> {new!r} for {key[1]}/{key[3]} {key[-1]}"
+    edit = f"{place} {raw!r} -> {new!r} for {key[1]}/{key[3]} {key[-1]}"
     file.write_bytes("\n".join(lines).encode("utf-8"))
     try:
         output = build(root.kubectl, root.tree / "tree" / root.folder.relative_to(root.top))
     finally:
         file.write_bytes(text.encode("utf-8"))
-    return (compare(root, key, fields(output), new.strip("\"'")), told) if output is not None else ("refused", told)
+    return (compare(root, key, fields(output), new.strip("\"'")), edit) if output is not None else ("refused", edit)
 
 
 def compare(root: Root, key: Key, after: dict[Key, Json], new: str) -> str:

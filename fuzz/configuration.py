@@ -77,8 +77,8 @@ def check(case: Case, ground: Ground) -> None:
     rule = f"rules/{name}.yaml" if "/" not in name and "\0" not in name else "rules/own.yaml"
     ground.write({"kgate.yaml": case.config, rule: case.rule, "charts/web/Chart.yaml": "name: web\nversion: 1.0.0\n"})
     ground.link(case.links)
-    for told in (_settled(ground.repository), _loaded(ground.repository / "rules")):
-        ground.check(told)
+    for result in (_settled(ground.repository), _loaded(ground.repository / "rules")):
+        ground.check(result)
 
 
 def _settled(root: Path) -> str:
