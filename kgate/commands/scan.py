@@ -173,7 +173,7 @@ Exit codes:
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
 @_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
 @click.option(
-    "--cache/--no-cache", default=False, help="Give the last reports again if nothing changed that they depend on."
+    "--cache/--no-cache", default=False, help="Reuse the last reports if nothing changed that they depend on."
 )
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one for each processor]"
