@@ -15,10 +15,10 @@ from kgate import __version__
 from kgate.config import Settings
 from kgate.rules.load import builtin_folder
 
-MAX_ENTRIES = 200_000
+MAX_ENTRIES = 50_000
 """The most files and folders that are read for a digest; beyond that a cache is not worth it."""
 
-MAX_BYTES = 2 << 30
+MAX_BYTES = 256 << 20
 """The most bytes of them, likewise."""
 
 _PIECE = 1 << 20
