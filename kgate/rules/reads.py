@@ -21,7 +21,7 @@ _UNKNOWN = re.compile("[`'\"]")
 """Quoted identifiers, and quotation marks that are not understood."""
 
 _NAME = r"\s*\.\s*\??\s*([A-Za-z_]\w*)\s*(\()?"
-_USE = re.compile(rf"(?<![\w.])({'|'.join(VARIABLES)})\b(?:{_NAME}(?:{_NAME})?)?")
+_USE = re.compile(rf"(?<!\w)({'|'.join(VARIABLES)})\b(?:{_NAME}(?:{_NAME})?)?")
 
 _DEEP = "resource"
 """The variable of which two names are looked at: hardly two resources have equal metadata."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_an_equal_target_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second == first, "the containers are equal in all that the rules read"
     assert third > second, "in another list a finding has another name"
     assert fourth > third, "another image"
+
+
+def test_an_absolute_name_is_read_too() -> None:
+    """``.pod`` is the variable ``pod`` (cel-spec, "Name Resolution"), so equal containers of two pods are both judged."""
+    known = next(rule for rule in RULES if rule.id == "image-pull-policy")
+    rule = replace(known, expression="container.image == '' || !has(.pod.hostPID)", fields=("image",), includes=())
+    judge = Judge([rule], pss.NEWEST_MINOR)
+    harmless, harmful = pod("a"), pod("b")
+    harmful.body["spec"]["hostPID"] = True
+    assert [len(judge.judge(one).findings) for one in (harmless, harmful, harmless)] == [0, 1, 0]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,11 @@ def some(*paths: str) -> Reads:
         pytest.param("dyn(pod).os == ''", some("pod"), id="in brackets"),
         pytest.param("container.pod.os == ''", some("container.pod"), id="a field of that name"),
         pytest.param("container.?pod.os == ''", some("container.pod"), id="an optional field of it"),
+        pytest.param(".pod.os == ''", some("pod.os"), id="an absolute name"),
+        pytest.param(
+            "container.image == '' ? .pod.os : true", some("container.image", "pod.os"), id="one in the middle"
+        ),
+        pytest.param("each0.pod.os == ''", some("pod.os"), id="a field of something else counts, to be safe"),
         pytest.param("item.value != 'a pod.os'", some("item.value"), id="inside a string"),
         pytest.param(r"item.value != 'it\'s' + pod.os", some("item.value", "pod.os"), id="an escaped quote"),
         pytest.param('item.value != "\'" + pod.os + "\'"', some("item.value", "pod.os"), id="quotes in quotes"),
