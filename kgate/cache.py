@@ -7,10 +7,11 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from kgate import wholefile
 
 MAX_BYTES = 512 << 20
 """The most bytes of all entries; beyond it, those used longest ago are removed first."""
@@ -56,23 +57,12 @@ class Cache:
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._write(path, _sealed(content, key))
+            wholefile.replace(path, lambda handle: _write(handle, _sealed(content, key)), 0o600)
             self._prune()
 
     def _path(self, key: bytes) -> Path:
         name = key.hex()
         return self.folder / name[:2] / f"{name[2:]}{_SUFFIX}"
-
-    def _write(self, path: Path, data: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
-        try:
-            with open(handle, "wb") as stream:
-                stream.write(data)
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
 
     def _prune(self) -> None:
         """Removes the files used longest ago beyond MAX_BYTES, those that a killed run left half written included."""
@@ -104,6 +94,11 @@ def open_cache(folder: Path) -> Cache | None:
     if sys.platform != "win32" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
         return None
     return Cache(folder)
+
+
+def _write(handle: int, data: bytes) -> None:
+    with open(handle, "wb") as stream:
+        stream.write(data)
 
 
 def _sealed(content: bytes, key: bytes) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kgate import __version__
 from kgate.config import Settings
+from kgate.errors import ConfigError
 from kgate.rules.load import builtin_folder
 
 MAX_ENTRIES = 50_000
@@ -49,7 +50,7 @@ def digest(settings: Settings) -> bytes | None:
         for folder in settings.rule_folders:
             state.add_tree(folder.path)
         state.add_tree(settings.repository.root)
-    except (OSError, _UnknownError):
+    except (OSError, ConfigError, _UnknownError):  # a scan that needs a program says what is wrong with it
         return None
     return state.digest()
 

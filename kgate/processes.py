@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from kgate.errors import KgateError
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -30,8 +32,10 @@ class Codec(Protocol[Result]):
         """Returns the result from its bytes."""
 
 
-class WorkerError(Exception):
+class WorkerError(KgateError):
     """A process that ended without returning its result, because of a bug or because the system killed it."""
+
+    exit_code = 3
 
 
 def processors() -> int:
@@ -104,7 +108,8 @@ class _Team(Generic[Item, Result]):
         try:
             data = self._receivers[number - 1].recv_bytes()
         except (EOFError, OSError):
-            raise WorkerError("a process that judges part of the files ended early") from None
+            message = "a process that judged part of the files was ended, perhaps for want of memory; try --jobs 1"
+            raise WorkerError(message) from None
         if data[:1] == b"!":
             raise pickle.loads(data[1:])  # noqa: S301 - from our own process
         return self._codec.decode(data[1:])

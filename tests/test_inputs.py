@@ -125,6 +125,7 @@ UNKNOWN = [
     pytest.param({"paths": ("-",)}, id="standard input"),
     pytest.param({"rendering": RenderSettings(RenderOptions(allow_remote=True))}, id="remote bases"),
     pytest.param({"rendering": RenderSettings(RenderOptions(helm_dependency_build=True))}, id="remote charts"),
+    pytest.param({"rendering": RenderSettings(programs={"helm": "/nowhere/helm"})}, id="a program that is not there"),
 ]
 
 

@@ -16,8 +16,16 @@ KINDS = tuple(f"rendering.{path.parent.name}" for path in sorted(PACKAGE.glob("r
 """The kinds of source, each a room of its own."""
 
 FLOW = (
-    ("errors", "gitconfig", "lifetime", "limits", "cache", "model", "processes", "regexp", "textfile", "urls"),
-    ("repository", "yamltree.linehash", "yamltree.merge", "yamltree.spelling", "yamltree.streams"),
+    ("errors", "gitconfig", "lifetime", "limits", "model", "regexp", "textfile", "urls", "wholefile"),
+    (
+        "cache",
+        "processes",
+        "repository",
+        "yamltree.linehash",
+        "yamltree.merge",
+        "yamltree.spelling",
+        "yamltree.streams",
+    ),
     ("yamltree.nodes",),
     ("yamltree.text",),
     ("yamltree.fields",),

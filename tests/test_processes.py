@@ -86,8 +86,9 @@ def dying(item: int) -> str:
 def test_a_process_that_the_system_ends_is_no_result() -> None:
     results = spread(dying, range(4), 2, Text())
     next(results)
-    with pytest.raises(WorkerError, match="ended early"):
+    with pytest.raises(WorkerError, match="was ended") as caught:
         next(results)
+    assert caught.value.exit_code == 3, "incomplete"
     assert children() == []
 
 

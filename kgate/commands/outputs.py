@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from kgate import wholefile
 from kgate.errors import OutputError
 from kgate.repository import UntrustedFolders
 
@@ -20,23 +21,10 @@ def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> Non
         if path.exists() and not path.is_file():
             _write(path, pieces)
         else:
-            _replace(real, pieces)
+            wholefile.replace(real, lambda handle: _write(handle, pieces), 0o666 & ~_umask())
     except OSError as error:
         message = f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
         raise OutputError(message) from None
-
-
-def _replace(path: Path, pieces: Iterable[str]) -> None:
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".kgate-")
-    try:
-        _write(handle, pieces)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _write(target: Path | int, pieces: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,7 @@ from contextlib import closing
 from types import TracebackType
 
 from kgate.model import Batch, Note, Resource
+from kgate.processes import processors
 from kgate.rendering.requests import RenderContext, RenderSettings, Request
 from kgate.rendering.tools import REFUSAL, Toolbox
 from kgate.rendering.workspace import Workspace
@@ -92,7 +92,7 @@ class _Pool:
     def __init__(self, context: RenderContext, encodings: Encodings) -> None:
         self._context = context
         self._encodings = encodings
-        self._size = os.cpu_count() or 1
+        self._size = processors()
         self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="render")
 
     def __enter__(self) -> _Pool:
