@@ -72,7 +72,7 @@ def test_an_equal_target_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_absolute_name_is_read_too() -> None:
-    """``.pod`` is the variable ``pod`` (cel-spec, "Name Resolution"), so equal containers of two pods are both judged."""
+    """``.pod`` is the variable ``pod`` (cel-spec, "Name Resolution"): equal containers of two pods are both judged."""
     known = next(rule for rule in RULES if rule.id == "image-pull-policy")
     rule = replace(known, expression="container.image == '' || !has(.pod.hostPID)", fields=("image",), includes=())
     judge = Judge([rule], pss.NEWEST_MINOR)
