@@ -88,7 +88,9 @@ def plan(resources: Sequence[Resource], repository: Repository, referred: Sequen
         requests=tuple(requests),
         notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
         problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
-        claimed=frozenset(request.place for request in requests) - plain,
+        claimed=(frozenset(request.place for request in requests) - plain).union(
+            *(request.parts(repository) for request in requests)
+        ),
         covered=frozenset(place.path for place in plain),
         raw=frozenset(log.raw),
         folders=frozenset(log.folders),

@@ -61,6 +61,10 @@ class Request(Protocol):
         """The files that decide what it renders to. Raises SearchError."""
         ...
 
+    def parts(self, repository: Repository) -> Iterator[Place]:
+        """Further places that it deploys, so that they are not rendered by themselves."""
+        ...
+
     def templates(self, repository: Repository) -> Iterator[Path]:
         """The files whose text it renders, which may thus be GitOps objects."""
         ...

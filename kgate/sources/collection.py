@@ -30,7 +30,7 @@ def collect(
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
     yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)))
-    objects = tuple(deployment_objects(listing.files.values(), lifetime))
+    objects = deployment_objects(listing.files.values(), lifetime)
     if objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from kgate.kubernetes import manifest
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Note, Resource
-from kgate.sources.files import SourceFile
+from kgate.repository import Repository
+from kgate.sources.files import EXTENSIONS, Listing, SourceFile
 from kgate.textfile import read_bytes
 from kgate.yamltree import spelling
 from kgate.yamltree.text import decode
@@ -19,7 +21,11 @@ _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
 _CONFIG_MAP = re.compile("ConfigMap")
 
 
-def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Iterator[Resource]:
+FileObjects: TypeAlias = dict[Path, tuple[Resource, ...]]
+"""Objects by the file that holds them."""
+
+
+def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> FileObjects:
     """The objects of files that may say what is deployed, and the ConfigMaps that Flux may take values from.
 
     Raises DeadlineError.
@@ -35,12 +41,29 @@ def deployment_objects(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER
             found.append(file)
         elif spelling.may_hold(text, _CONFIG_MAP):
             values.append(file)
-    for file in [*found, *(values if has_flux else ())]:
+    return _relevant_objects([*found, *(values if has_flux else ())], lifetime)
+
+
+def expected_objects(listing: Listing, repository: Repository, lifetime: Lifetime = FOREVER) -> FileObjects:
+    """The objects in files of kustomizations that may say what is deployed, before these are built. Raises
+    DeadlineError."""
+    used = {path for found in listing.kustomizations.values() for path in found.files} - listing.files.keys()
+    named = sorted(path for path in used if path.name.endswith(EXTENSIONS))
+    found = (SourceFile(path, repository.shown(path)) for path in named if holds_deployment(peek(path)))
+    return _relevant_objects(found, lifetime)
+
+
+def _relevant_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> FileObjects:
+    found: FileObjects = {}
+    for file in files:
         from kgate.gitops.plan import is_relevant
 
         lifetime.check()
-        for part in manifest.stream(file.shown, peek(file.path).encode()):
-            yield from filter(is_relevant, part.resources)
+        parts = manifest.stream(file.shown, peek(file.path).encode())
+        relevant = tuple(one for part in parts for one in part.resources if is_relevant(one))
+        if relevant:
+            found[file.path] = relevant
+    return found
 
 
 def unfollowed(resources: Iterable[Resource]) -> tuple[Note, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import islice
 from types import TracebackType
 
-from kgate.model import Batch, Note, Resource
+from kgate.model import Batch, Note
 from kgate.processes import processors
 from kgate.rendering.requests import RenderContext, RenderSettings, Request
 from kgate.rendering.tools import REFUSAL, Toolbox
@@ -16,7 +17,9 @@ from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import files, lfs
 from kgate.sources.checkout import Encodings, submodules
+from kgate.sources.expectations import Expectations
 from kgate.sources.files import Intake, Listing, Read
+from kgate.sources.gitops_search import FileObjects, expected_objects
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
 
@@ -26,7 +29,7 @@ _AHEAD = 4
 
 def collect_rendered(
     listing: Listing,
-    objects: Sequence[Resource],
+    objects: FileObjects,
     repository: Repository,
     settings: RenderSettings,
     intake: Intake[Read],
@@ -35,15 +38,16 @@ def collect_rendered(
 
     ``objects`` are those of the plain manifests that may say what is deployed.
     """
-    queue, encodings = RenderQueue(listing, repository, settings), Encodings(repository)
-    queue.add(objects)
+    expected = Expectations(expected_objects(listing, repository, settings.options.lifetime), objects, repository)
+    queue = RenderQueue(listing, repository, settings, objects, expected)
+    encodings = Encodings(repository)
     plain = files.in_order(queue.take_plain_files())
     count = Count(intake.progress, len(plain) + len(queue.pending()))
     yield from intake.read_counted(plain, count)
     renderings = _Renderings(queue, encodings, repository, settings)
-    yield from renderings.read_named()
-    with closing(renderings.render_all(listing)) as rendered:  # also if showing the progress fails
-        yield from count.counted(rendered)
+    with closing(renderings.render_all(listing, count)) as rendered:  # also if showing the progress fails
+        yield from rendered
+    yield from intake.read_counted(files.in_order(queue.take_late_files()), count)
     yield Batch(problems=queue.problems, notes=queue.notes)
     yield submodules(repository, listing.starts, queue.deployed())
 
@@ -59,31 +63,41 @@ class _Renderings:
         self._repository = repository
         self._settings = settings
 
-    def read_named(self) -> Iterator[Batch]:
-        """The contents of the files that GitOps objects apply as they are written, and that may name further ones."""
-        while found := self._queue.take_named_files():
-            yield Batch(problems=self._encodings.problems(file.path for file in found))
-            for contents in files.read_all(files.in_order(found), self._settings.options.asked_kinds):
-                self._queue.add(contents.resources)
-                yield contents
+    def _read_named(self) -> None:
+        """Reads the files that GitOps objects apply as they are written, and that may name further ones."""
+        while found := files.in_order(self._queue.take_named_files()):
+            for file in found:
+                parts = files.read_file(file, self._settings.options.asked_kinds)
+                self._queue.hold_named(file, [Batch(problems=self._encodings.problems([file.path])), *parts])
 
-    def render_all(self, listing: Listing) -> Generator[Batch]:
+    def render_all(self, listing: Listing, count: Count) -> Generator[Batch]:
         """Everything in the queue, which grows with what is rendered. Close it, so that no program outlives it."""
-        requests = self._queue.next_round()
-        if not requests:
+        self._read_named()
+        if not self._queue.pending():
+            yield from self._queue.settled()
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
         context = RenderContext(workspace, tools, self._settings.options, frozenset(listing.files))
         with workspace, _Pool(context, self._encodings) as pool:
-            while requests:
-                for contents in pool.render(requests):
-                    self._queue.add(contents.resources)
-                    yield contents
-                yield from self.read_named()
-                requests = self._queue.next_round()
+            while True:
+                self._follow(pool, count)
+                rendered = pool.render(requests := self._queue.rest())
+                yield from self._queue.settled()
+                if not requests:
+                    break
+                for request, batch in zip(requests, count.counted(rendered), strict=True):
+                    self._queue.add(request.key, batch.resources)
+                    yield batch
         notes = (*_refused(tools, self._repository), *context.late_notes)
         yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
+
+    def _follow(self, pool: _Pool, count: Count) -> None:
+        """Renders what may hold GitOps objects, until all of these are known."""
+        while requests := self._queue.next_round():
+            for request, batch in zip(requests, count.counted(pool.render(requests)), strict=True):
+                self._queue.hold(request, batch)
+            self._read_named()
 
 
 class _Pool:
@@ -106,14 +120,19 @@ class _Pool:
         self._threads.shutdown(cancel_futures=True)
 
     def render(self, requests: Sequence[Request]) -> Iterator[Batch]:
-        """What the requests render to, in their order, while a few of the next ones are already being rendered."""
-        ahead: deque[Future[Batch]] = deque()
-        for request in requests:
-            ahead.append(self._threads.submit(self._render, request))
-            if len(ahead) >= _AHEAD * self._size:
-                yield ahead.popleft().result()
+        """Starts to render requests, and returns what they render to, in their order, while a few of the next ones are
+        already being rendered."""
+        pending = iter(requests)
+        ahead = deque(self._submitted(islice(pending, _AHEAD * self._size)))
+        return self._results(ahead, pending)
+
+    def _submitted(self, requests: Iterable[Request]) -> Iterator[Future[Batch]]:
+        return (self._threads.submit(self._render, request) for request in requests)
+
+    def _results(self, ahead: deque[Future[Batch]], pending: Iterator[Request]) -> Iterator[Batch]:
         while ahead:
             yield ahead.popleft().result()
+            ahead.extend(self._submitted(islice(pending, 1)))
 
     def _render(self, request: Request) -> Batch:
         repository = self._context.workspace.repository

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from kgate.gitops import plan as gitops
 from kgate.gitops.deployed import Deployed
-from kgate.model import Note, Problem, Resource
+from kgate.model import Batch, Note, Problem, Resource
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.kustomize import overlay
@@ -17,39 +18,69 @@ from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Place, RenderSettings, Request
 from kgate.repository import Repository
 from kgate.sources import files
+from kgate.sources.expectations import Expectations
 from kgate.sources.files import Listing, SourceFile
-from kgate.sources.gitops_search import holds_deployment, peek
+from kgate.sources.gitops_search import FileObjects, holds_deployment, peek
 
-MAX_ROUNDS = 5
-"""How deep GitOps objects may be nested in what others render (apps of apps of apps)."""
+MAX_ROUNDS = 20
+"""How often GitOps objects that others render to are followed (apps of apps of apps)."""
+
+_MOST_NAMED = 20
+"""Folders that one note names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a request has rendered to, held back because an object that is found later may claim its place."""
+
+    request: Request
+    batch: Batch
 
 
 class RenderQueue:
-    """What is still to be rendered, as far as the GitOps objects that were added say."""
+    """What is still to be rendered, as far as the GitOps objects that were found say.
 
-    def __init__(self, listing: Listing, repository: Repository, settings: RenderSettings) -> None:
+    Whatever may hold GitOps objects itself is rendered first, in rounds (``next_round``), and held back (``hold``)
+    until all objects are known: one of them may deploy a place that was rendered as it is, whose rendering and objects
+    are then withdrawn. The rest follows at the end (``settled`` and ``rest``).
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        repository: Repository,
+        settings: RenderSettings,
+        objects: FileObjects,
+        expected: Expectations,
+    ) -> None:
         self._repository = repository
-        self._objects: list[Resource] = []
-        self._taken: set[Hashable] = set()
+        self._objects: dict[Hashable, tuple[Resource, ...]] = dict(objects.items())
         self._rounds = 0
         self._planned: gitops.Planned | None = None
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
-        self._read: set[Path] = set()
         self._configured = {request.place for request in settings.charts}
+        self._read: set[Path] = set()
+        self._listed: dict[Path, set[Path]] = {}
+        self._named: dict[Path, Sequence[Batch]] = {}
+        self._rendered: dict[Hashable, _Held | None] = {}
+        self._withdrawn: set[Hashable] = set()
+        self._is_talkative: dict[Hashable, bool] = {}
+        self._expected = expected
 
-    def add(self, resources: Iterable[Resource]) -> None:
-        """Adds the objects among some resources that may say what is deployed from this repository."""
-        relevant = [resource for resource in resources if gitops.is_relevant(resource)]
+    def add(self, source: Hashable, resources: Iterable[Resource]) -> None:
+        """Adds the objects among the resources of a file or rendering that may say what is deployed from here."""
+        relevant = tuple(resource for resource in resources if gitops.is_relevant(resource))
         if relevant:
-            self._objects += relevant
+            self._objects[source] = self._objects.get(source, ()) + relevant
             self._planned = None
 
     @property
     def _plan(self) -> gitops.Planned:
         """What all objects ask for, planned when it is needed and not with each file that holds some."""
         if self._planned is None:
-            self._planned = gitops.plan(self._objects, self._repository)
+            found = (members for source, members in self._objects.items() if source not in self._withdrawn)
+            self._planned = gitops.plan(list(chain.from_iterable(found)), self._repository)
         return self._planned
 
     @property
@@ -59,22 +90,59 @@ class RenderQueue:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What GitOps objects deploy from elsewhere."""
-        return self._plan.notes
+        """What GitOps objects deploy from elsewhere, and what none of them deploys."""
+        return (*self._plan.notes, *self._undeployed())
+
+    def _undeployed(self) -> Iterator[Note]:
+        """A note that names what is judged although no GitOps object deploys it, where they deploy anything at all:
+        what holds such objects is applied by hand."""
+        if not self._plan.claimed:
+            return
+        alone = (request for request in self._own if request.place not in self._plan.claimed | self._configured)
+        found = sorted({self._repository.shown(one.place.path) for one in alone if not self._deploys(one.key)})
+        if found:
+            more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+            message = f"no GitOps object of this repository deploys {', '.join(found[:_MOST_NAMED])}{more}"
+            yield Note(".", None, f"{message}; judged as they render by themselves")
+
+    def _deploys(self, source: Hashable) -> bool:
+        return any(map(gitops.deploys, self._objects.get(source, ())))
 
     def take_plain_files(self) -> list[SourceFile]:
-        """The plain manifests of the scan, but for those that are judged as part of a rendering."""
-        covered = {folder / name for folder in self._plan.covered for name in overlay.autodetect(folder)}
-        found = {path: file for path, file in self._files.items() if path not in covered}
-        self._read.update(found)
-        return list(found.values())
+        """The plain manifests that no GitOps object, as far as is known, has rendered as a part of something."""
+        covered = self._covered(self._plan.covered | self._expected.covered)
+        return self._take(file for path, file in self._files.items() if path not in covered)
+
+    def take_late_files(self) -> list[SourceFile]:
+        """The other plain manifests, but for those that are judged as a part of a rendering."""
+        covered = self._covered(self._plan.covered)
+        return self._take(file for path, file in self._files.items() if path not in covered and path not in self._read)
+
+    def _take(self, found: Iterable[SourceFile]) -> list[SourceFile]:
+        taken = list(found)
+        self._read.update(file.path for file in taken)
+        return taken
+
+    def _covered(self, folders: Iterable[Path]) -> set[Path]:
+        """The files that Flux lists in folders."""
+        new = {
+            folder: {folder / name for name in overlay.autodetect(folder)}
+            for folder in folders
+            if folder not in self._listed
+        }
+        self._listed |= new
+        return {path for folder in folders for path in self._listed[folder]}
 
     def take_named_files(self) -> list[SourceFile]:
         """The further files that GitOps objects apply as they are written: those outside the scanned paths, those that
         an ignore file leaves out, and those that a chart or kustomization uses. Each is returned once."""
         found = [path for path in sorted(self._plan.raw) if path not in self._read]
-        self._read.update(found)
-        return [SourceFile(path, self._repository.shown(path)) for path in found]
+        return self._take(SourceFile(path, self._repository.shown(path)) for path in found)
+
+    def hold_named(self, file: SourceFile, parts: Sequence[Batch]) -> None:
+        """Keeps what a named file holds until all objects are known."""
+        self._named[file.path] = parts
+        self.add(file.path, chain.from_iterable(part.resources for part in parts))
 
     def deployed(self) -> Iterator[Deployed]:
         """The folders that are rendered, or that GitOps objects take manifests from."""
@@ -82,26 +150,88 @@ class RenderQueue:
         yield from (Deployed.of(request, self._repository) for request in self._own)
 
     def pending(self) -> list[Request]:
-        """What is not rendered yet. A chart or kustomization that a GitOps object deploys is rendered as that says
+        """What is not rendered yet."""
+        return [request for key, request in self._wanted().items() if key not in self._rendered]
+
+    def _wanted(self) -> dict[Hashable, Request]:
+        """Everything to be rendered. A chart or kustomization that a GitOps object deploys is rendered as that says
         instead of with its defaults, but still as the configuration says."""
         claimed = self._plan.claimed - self._configured
         own = (request for request in self._own if request.place not in claimed)
-        wanted = {request.key: request for request in chain(own, self._plan.requests)}
-        return [request for key, request in wanted.items() if key not in self._taken]
+        return {request.key: request for request in chain(own, self._plan.requests)}
 
     def next_round(self) -> list[Request]:
-        """The next requests to render; first those whose sources may hold GitOps objects themselves."""
-        pending = self.pending()
+        """The next requests to render whose sources may hold GitOps objects; their results are to be held.
+
+        What an object takes the place of comes before what else was found in that place, which is no longer true; and
+        what an object is expected to deploy comes last, when none has.
+        """
         self._rounds += 1
-        if self._rounds < MAX_ROUNDS:
-            pending = [request for request in pending if self._may_print_gitops(request)] or pending
-        elif self._rounds > MAX_ROUNDS:
+        if self._rounds > MAX_ROUNDS:
             return []
-        self._taken |= {request.key for request in pending}
-        return pending
+        while True:
+            pending = self.pending()
+            replacing = self._replacing(pending)
+            if replacing or not self._withdraw():
+                break
+        if replacing:
+            return replacing
+        talkative = [request for request in pending if self._may_print_gitops(request)]
+        return self._expected.in_turn(talkative, self._own)
+
+    def _replacing(self, pending: Sequence[Request]) -> list[Request]:
+        places = {place for _, place in self._displaced()}
+        if not places:
+            return []
+        return [one for one in pending if not places.isdisjoint((one.place, *one.parts(self._repository)))]
+
+    def _withdraw(self) -> bool:
+        """Forgets the objects of what others have taken the place of. Returns True if there were any."""
+        found = {source for source, _ in self._displaced()}
+        self._withdrawn |= found
+        if found:
+            self._planned = None
+        return bool(found)
+
+    def _displaced(self) -> Iterator[tuple[Hashable, Place]]:
+        """What holds objects, but is deployed in another way than it was read, and where that is."""
+        known = self._objects.keys() - self._withdrawn
+        if not known:
+            return
+        claimed = self._plan.claimed - self._configured
+        yield from ((one.key, one.place) for one in self._own if one.key in known and one.place in claimed)
+        for folder in self._plan.covered:
+            for path in self._covered([folder]) & known:
+                yield path, Place("kustomization", folder)
 
     def _may_print_gitops(self, request: Request) -> bool:
-        return any(holds_deployment(peek(path)) for path in request.templates(self._repository))
+        if request.key not in self._is_talkative:
+            found = request.templates(self._repository)
+            self._is_talkative[request.key] = any(holds_deployment(peek(path)) for path in found)
+        return self._is_talkative[request.key]
+
+    def hold(self, request: Request, batch: Batch) -> None:
+        """Keeps what a request rendered to until all objects are known."""
+        self._rendered[request.key] = _Held(request, batch)
+        self.add(request.key, batch.resources)
+
+    def settled(self) -> Iterator[Batch]:
+        """What was held and is deployed so, as all objects are known; each once."""
+        for key in self._wanted():
+            held = self._rendered.get(key)
+            if held is not None:
+                self._rendered[key] = None
+                yield held.batch
+        for path in sorted(self._named.keys() & self._plan.raw):
+            yield from self._named.pop(path)
+
+    def rest(self) -> list[Request]:
+        """What remains to be rendered, each once: what holds no GitOps objects, as far as its files show."""
+        if self._rounds > MAX_ROUNDS:
+            return []
+        found = self.pending()
+        self._rendered |= {request.key: None for request in found}
+        return found
 
     def too_deep(self) -> Iterator[Problem]:
         """A problem for each request that is nested too deep to be rendered."""

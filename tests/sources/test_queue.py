@@ -69,6 +69,9 @@ class Concatenation:
     def files(self, repository: Repository) -> Iterator[Path]:
         return (self.folder / name for name in repository.names(self.folder))
 
+    def parts(self, repository: Repository) -> Iterator[Place]:
+        return iter(())
+
     def templates(self, repository: Repository) -> Iterator[Path]:
         return self.files(repository)
 

@@ -49,6 +49,10 @@ class ChartRequest:
         for release in self.releases:
             yield from (values.path for values in release.values if isinstance(values, ValuesFile))
 
+    def parts(self, repository: Repository) -> Iterator[Place]:  # noqa: ARG002 - of the protocol
+        """None: sub-charts are not rendered by themselves anyway."""
+        yield from ()
+
     def templates(self, repository: Repository) -> Iterator[Path]:
         """The templates of the chart and of its sub-charts; none of a packed chart."""
         found = sorted(self.chart.glob("**/templates/**/*")) if self.chart.is_dir() else ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +45,29 @@ class KustomizationRequest(BuildInput):
         return self.is_plain(repository)
 
     def files(self, repository: Repository) -> Iterator[Path]:
-        """The files that the kustomization and those that it includes use."""
+        """The files that the kustomization and those that it includes use; without one, those that are listed instead,
+        directly or in kustomizations below."""
+        from kgate.rendering.kustomize import overlay
         from kgate.rendering.kustomize.graph import Kustomizations
 
-        yield from Kustomizations.of(repository).files(self.folder)
+        kustomizations = Kustomizations.of(repository)
+        if not self.is_plain(repository):
+            yield from kustomizations.files(self.folder)
+            return
+        for member in (self.folder / name for name in overlay.autodetect(self.folder)):
+            yield from kustomizations.files(member) if member.is_dir() else (member,)
+
+    def parts(self, repository: Repository) -> Iterator[Place]:
+        """The components that are put on top of it; without a kustomization file, the kustomizations below it."""
+        from kgate.rendering.kustomize import overlay
+        from kgate.rendering.kustomize.kustomization import KustomizationError
+
+        found: list[Path] = []
+        with contextlib.suppress(KustomizationError):  # reported when it is built
+            found += overlay.component_folders(self, self.folder, repository)
+        if self.is_plain(repository):
+            found += (Path(os.path.realpath(self.folder / name)) for name in overlay.autodetect(self.folder))
+        yield from (Place("kustomization", path) for path in found if path.is_dir())
 
     def templates(self, repository: Repository) -> Iterator[Path]:
         """The files that are built."""
