@@ -7,8 +7,10 @@ import os
 import pickle
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kgate.judgement.ledger import Ledger, Page
+from kgate.kubernetes.facts import Facts
 from kgate.lifetime import Lifetime
 from kgate.model import Batch, Rule
 from kgate.processes import spread
@@ -34,15 +36,20 @@ class PlainFiles:
     lifetime: Lifetime
     jobs: int
 
-    def read(self, listed: Sequence[SourceFile]) -> Iterator[Page]:
-        """Returns the results of the files, part by part in their order. Raises DeadlineError and WorkerError."""
+    def read(self, listed: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
+        """Returns the results of the files, part by part in their order. Raises DeadlineError and WorkerError.
+
+        ``facts`` are those of all plain manifests.
+        """
         jobs = self.jobs if _are_worth_it(listed) else 1
         size = max(1, min(_MOST_FILES, len(listed) // (jobs * _PARTS)))
         parts = [listed[start : start + size] for start in range(0, len(listed), size)]
-        return spread(self._judge, parts, jobs, _PageCodec({rule.id: rule for rule in self.ledger.rules}))
+        return spread(
+            partial(self._judge, facts=facts), parts, jobs, _PageCodec({rule.id: rule for rule in self.ledger.rules})
+        )
 
-    def _judge(self, part: Sequence[SourceFile]) -> Page:
-        return self.ledger.judge_files((file.shown, self._batches(file)) for file in part)
+    def _judge(self, part: Sequence[SourceFile], facts: Facts) -> Page:
+        return self.ledger.judge_files(((file.shown, self._batches(file)) for file in part), facts)
 
     def _batches(self, file: SourceFile) -> Iterator[Batch]:
         for batch in files.read_file(file, self.kinds):

@@ -14,6 +14,7 @@ from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger, Page
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
+from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
 from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Report, Rule, Severity
 from kgate.rules import load
@@ -68,9 +69,10 @@ def assess(
                 continue
             remarks += part.notes
             ledger.add_problems(part.problems)
+            facts = Facts.of(part.resources)
             for resource in part.resources:
                 lifetime.check()
-                ledger.judge(resource, part.path)
+                ledger.judge(resource, part.path, facts)
     except DeadlineError:
         ledger.add_problems([_overdue(lifetime)])
     return _report(ledger.close(), gate, counts, remarks)
@@ -124,7 +126,8 @@ def _read(
     paths = [Path(path) for path in settings.paths if path != "-"]
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
-        for batch in manifest.stream(settings.stdin_filename, data, kinds):
+        parts = manifest.stream(settings.stdin_filename, data, kinds)
+        for batch in [manifest.gathered(parts)] if may_matter(data.decode("utf-8", "replace")) else parts:
             yield replace(batch, notes=unfollowed(batch.resources))
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)

@@ -29,7 +29,7 @@ FLOW = (
     ("yamltree.nodes",),
     ("yamltree.text",),
     ("yamltree.fields",),
-    ("kubernetes.podspec", "kubernetes.pss", "kubernetes.selectors"),
+    ("kubernetes.facts", "kubernetes.podspec", "kubernetes.pss", "kubernetes.selectors"),
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),
     (

@@ -9,6 +9,7 @@ from kgate.judgement import memo
 from kgate.judgement.blame import Blame, Doubt, examine
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.target import Target
+from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
     Finding,
@@ -84,6 +85,10 @@ class _Offence:
         return f"{_without_index(prefix)}#{self.blame.stable_name}"
 
 
+NO_FACTS = Facts()
+"""Nothing is known of other resources."""
+
+
 def _everything(_: Rule) -> bool:
     """Lists every finding."""
     return True
@@ -114,16 +119,18 @@ class Judge:
     def _asked(self, target: str) -> list[Rule]:
         return [rule for rule in self.rules if target in rule.targets]
 
-    def judge(self, resource: Resource, lists: Callable[[Rule], bool] = _everything) -> Judgement:
+    def judge(
+        self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = _everything
+    ) -> Judgement:
         """Returns the findings and problems of a resource, in the order of the file.
 
-        ``lists`` says of a rule whether its next finding is wanted, or only counted: locating a finding takes longer
-        than everything else.
+        ``facts`` are those of the resources that are deployed together with it. ``lists`` says of a rule whether its
+        next finding is wanted, or only counted: locating a finding takes longer than everything else.
         """
         workload = find_workload(resource)
         offences: list[_Offence] = []
         problems = list(_gaps(workload)) if workload else []
-        for result in self._results(resource, workload):
+        for result in self._results(resource, workload, facts):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
@@ -141,14 +148,14 @@ class Judge:
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
         )
 
-    def _results(self, resource: Resource, workload: Workload | None) -> Iterator[_Offence | Problem]:
+    def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
         """Asks the rules about a resource and its pods."""
         limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
             if _exceeds(resource.body, limit):
                 yield _problem(resource, "", f"the object holds more than {limit:,} values")
                 break
-            yield from _placed(panel, Target("resource", resource, self._variables(resource, {}, {})))
+            yield from _placed(panel, Target("resource", resource, self._variables(resource)))
         pods = workload.pods if workload else ()
         specs = [pod.spec for pod in pods]
         is_large = _exceeds(specs, min(MAX_POD_VALUES, MAX_WORKLOAD_VALUES))
@@ -159,7 +166,7 @@ class Judge:
             if is_large and isinstance(pod.spec, Mapping) and _exceeds(pod.spec, MAX_POD_VALUES):
                 yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
                 continue
-            for target in self._targets(resource, pod):
+            for target in self._targets(resource, pod, facts):
                 if isinstance(target, Problem):
                     yield target
                 else:
@@ -172,15 +179,16 @@ class Judge:
             if name in self._kind_panels:
                 yield self._kind_panels[name]
 
-    def _variables(self, resource: Resource, pod: Json, metadata: Json) -> dict[str, Json]:
-        return {"resource": resource.body, "pod": pod, "metadata": metadata, "minor": self._minor}
+    def _variables(self, resource: Resource) -> dict[str, Json]:
+        return {"resource": resource.body, "pod": {}, "metadata": {}, "minor": self._minor, "facts": {}}
 
-    def _targets(self, resource: Resource, pod: Pod) -> Iterator[Target | Problem]:
+    def _targets(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Target | Problem]:
         """Yields the pod and its containers; a Problem for each that is not a mapping, and if there is no container."""
         if not isinstance(pod.spec, Mapping):
             yield _problem(resource, pod.pointer, "the pod spec must be a mapping")
             return
-        variables = self._variables(resource, pod.spec, pod.metadata)
+        known = facts.about(resource, pod)
+        variables = self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
             message = "the pod spec lists no containers; a patch belongs in a kustomization that names it"

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kgate.judgement.engine import Judge, Judgement
+from kgate.judgement.engine import NO_FACTS, Judge, Judgement
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.score import score
 from kgate.kubernetes import pss
+from kgate.kubernetes.facts import Facts
 from kgate.model import (
     Assessment,
     Batch,
@@ -42,10 +43,10 @@ class _Outcome:
 
 
 def assess(
-    judge: Judge, resource: Resource, threshold: int
+    judge: Judge, resource: Resource, threshold: int, facts: Facts = NO_FACTS
 ) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
     """Returns the findings of a resource, its score and level if it is a workload, and its problems."""
-    judgement = judge.judge(resource)
+    judgement = judge.judge(resource, facts)
     outcome = _outcome(judge, judgement, threshold)
     return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
@@ -119,13 +120,14 @@ class Ledger:
         """The rules that resources are judged by."""
         return self._judge.rules
 
-    def judge(self, resource: Resource, path: str) -> None:
-        """Judges a resource; ``path`` is the file that holds it, if it is a plain manifest."""
+    def judge(self, resource: Resource, path: str, facts: Facts = NO_FACTS) -> None:
+        """Judges a resource; ``path`` is the file that holds it, if it is a plain manifest, ``facts`` are those of
+        the resources that are deployed together with it."""
         if resource.rendering is not None:
-            self._judge_rendered(resource, resource.rendering)
+            self._judge_rendered(resource, resource.rendering, facts)
             return
         quota = self._quota(path)
-        judgement = self._judge.judge(resource, lambda rule: quota.lists(rule.id))
+        judgement = self._judge.judge(resource, facts, lambda rule: quota.lists(rule.id))
         self._findings += judgement.findings
         quota.rules.update(rule.id for rule in judgement.unlisted)
         outcome = _outcome(self._judge, judgement, self._threshold)
@@ -136,7 +138,7 @@ class Ledger:
                 quota.outcomes[outcome] += 1
         self.add_problems(judgement.problems)
 
-    def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]]) -> Page:
+    def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
         own = Ledger(self._judge, self._threshold)
         counts = Counts()
@@ -147,7 +149,7 @@ class Ledger:
                 counts += batch.counts
                 own.add_problems(batch.problems)
                 for resource in batch.resources:
-                    own.judge(resource, path)
+                    own.judge(resource, path, facts)
         return Page(tuple(own._findings), tuple(own._assessments), tuple(own._problems), own._quotas, counts)
 
     def add_page(self, page: Page) -> None:
@@ -157,8 +159,8 @@ class Ledger:
         self._problems += page.problems
         self._quotas.update(page.quotas)
 
-    def _judge_rendered(self, resource: Resource, rendering: Rendering) -> None:
-        judgement = self._judge.judge(resource)
+    def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
+        judgement = self._judge.judge(resource, facts)
         outcome = _outcome(self._judge, judgement, self._threshold)
         assessment = _assessment(resource, outcome) if outcome else None
         self._rendered.add(judgement.findings, rendering, assessment)

@@ -43,7 +43,7 @@ _TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
 
 def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Batch:
     """Reads a whole file at once; otherwise like ``stream``."""
-    return _gather(stream(path, data, asked_kinds))
+    return gathered(stream(path, data, asked_kinds))
 
 
 def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
@@ -97,7 +97,7 @@ def read_text(source: SourceText, asked_kinds: Collection[str] = (), most: int =
 
     Reading stops after ``most`` values, with a Problem.
     """
-    return _gather(itertools.chain([Batch(files=1)], _up_to(most, stream_text(source, asked_kinds), source)))
+    return gathered(itertools.chain([Batch(files=1)], _up_to(most, stream_text(source, asked_kinds), source)))
 
 
 def _up_to(most: int, parts: Iterable[Batch], source: SourceText) -> Iterator[Batch]:
@@ -149,7 +149,8 @@ def _failed_at(document: Locator, pointer: Pointer, message: str) -> Batch:
     return _failed(place.path, place.start.line, message)
 
 
-def _gather(parts: Iterable[Batch]) -> Batch:
+def gathered(parts: Iterable[Batch]) -> Batch:
+    """Returns the parts of a file as one batch."""
     resources: list[Resource] = []
     problems: list[Problem] = []
     ignored = skipped = files = values = 0

@@ -13,7 +13,7 @@ from typing import Any
 from kgate.model import Json
 from kgate.rules.packaged import SAMPLE, SAMPLE_ITEM, package
 
-VARIABLES = ("container", "pod", "metadata", "resource", "item", "minor")
+VARIABLES = ("container", "pod", "metadata", "resource", "item", "minor", "facts")
 
 
 class CelError(Exception):

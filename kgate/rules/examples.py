@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kgate.judgement.engine import Judge, Judgement
 from kgate.kubernetes import manifest, pss
+from kgate.kubernetes.facts import Facts
 from kgate.model import Example, Json, Rule, field_path
 from kgate.rules.placements import Body, placements
 
@@ -67,7 +68,8 @@ class Examples:
         for placement in placements(rule, example):
             batch = manifest.read("example.yaml", json.dumps(placement.body, indent=2).encode())
             problems = [problem.message for problem in batch.problems]
-            judgements = [judge.judge(resource) for resource in batch.resources]
+            facts = Facts.of(batch.resources)
+            judgements = [judge.judge(resource, facts) for resource in batch.resources]
             problems += [problem.message for judgement in judgements for problem in judgement.problems]
             failure = _failure(rule, example, judgements, is_good=is_good)
             if problems or not judgements:

@@ -12,8 +12,8 @@ from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.files import Intake, Read
-from kgate.sources.gitops_search import deployment_objects
 from kgate.sources.progress import Count
+from kgate.sources.survey import survey
 
 
 def collect(
@@ -30,13 +30,13 @@ def collect(
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
     yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)))
-    objects = deployment_objects(listing.files.values(), lifetime)
-    if objects or settings.charts or listing.has_sources:
+    known = survey(listing.files.values(), lifetime)
+    if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 
         options = replace(settings.options, asked_kinds=intake.kinds)
-        yield from collect_rendered(listing, objects, repository, replace(settings, options=options), intake)
+        yield from collect_rendered(listing, known, repository, replace(settings, options=options), intake)
     else:
         plain = files.in_order(listing.files.values())
-        yield from intake.read_counted(plain, Count(intake.progress, len(plain)))
+        yield from intake.read_counted(plain, known.facts, Count(intake.progress, len(plain)))
         yield submodules(repository, listing.starts, ())

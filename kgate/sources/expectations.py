@@ -8,7 +8,7 @@ from itertools import chain
 from kgate.gitops import plan as gitops
 from kgate.rendering.requests import Request
 from kgate.repository import Repository
-from kgate.sources.gitops_search import FileObjects
+from kgate.sources.survey import FileObjects
 
 
 class Expectations:

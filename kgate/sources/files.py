@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from kgate.kubernetes import manifest
+from kgate.kubernetes.facts import Facts
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Batch, Counts, Problem
 from kgate.rendering import detect, finders
@@ -297,20 +298,21 @@ Read = TypeVar("Read", bound=HasCounts)
 
 @dataclass(frozen=True, slots=True)
 class Intake(Generic[Read]):
-    """What becomes of what is found: ``read`` takes the plain manifests and gives what it made of them, part by part;
+    """What becomes of what is found: ``read`` takes plain manifests and the facts
+    of all of them, and gives what it made of them, part by part;
     ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done."""
 
-    read: Callable[[Sequence[SourceFile]], Iterator[Read]]
+    read: Callable[[Sequence[SourceFile], Facts], Iterator[Read]]
     kinds: frozenset[str] = frozenset()
     progress: Progress = lambda _done, _total: None
 
-    def read_counted(self, files: Sequence[SourceFile], count: Count) -> Iterator[Read]:
+    def read_counted(self, files: Sequence[SourceFile], facts: Facts, count: Count) -> Iterator[Read]:
         """What is made of files, each counted once its part has been dealt with."""
-        for part in self.read(files):
+        for part in self.read(files, facts):
             yield part
             count.add(part.counts.files)
 
 
 def batches_of(kinds: Collection[str]) -> Intake[Batch]:
     """An intake that gives the contents of plain manifests as they are."""
-    return Intake(lambda files: read_all(files, kinds), frozenset(kinds))
+    return Intake(lambda files, _facts: read_all(files, kinds), frozenset(kinds))

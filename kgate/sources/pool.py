@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 from types import TracebackType
 
+from kgate.kubernetes import manifest
 from kgate.model import Batch, Note
 from kgate.processes import processors
 from kgate.rendering.requests import RenderContext, RenderSettings, Request
@@ -19,9 +20,9 @@ from kgate.sources import files, lfs
 from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.expectations import Expectations
 from kgate.sources.files import Intake, Listing, Read
-from kgate.sources.gitops_search import FileObjects, expected_objects
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
+from kgate.sources.survey import Survey, expected_objects
 
 _AHEAD = 4
 """Renderings for each processor that may wait to be judged: they hold memory."""
@@ -29,25 +30,26 @@ _AHEAD = 4
 
 def collect_rendered(
     listing: Listing,
-    objects: FileObjects,
+    known: Survey,
     repository: Repository,
     settings: RenderSettings,
     intake: Intake[Read],
 ) -> Iterator[Batch | Read]:
     """What the intake makes of the plain manifests of a listing, and the contents of everything that is rendered.
 
-    ``objects`` are those of the plain manifests that may say what is deployed.
+    ``known`` is what must be known of the plain manifests before they are judged.
     """
-    expected = Expectations(expected_objects(listing, repository, settings.options.lifetime), objects, repository)
-    queue = RenderQueue(listing, repository, settings, objects, expected)
+    expected = Expectations(expected_objects(listing, repository, settings.options.lifetime), known.objects, repository)
+    queue = RenderQueue(listing, repository, settings, known.objects, expected)
     encodings = Encodings(repository)
     plain = files.in_order(queue.take_plain_files())
     count = Count(intake.progress, len(plain) + len(queue.pending()))
-    yield from intake.read_counted(plain, count)
+    yield from intake.read_counted(plain, known.facts, count)
     renderings = _Renderings(queue, encodings, repository, settings)
     with closing(renderings.render_all(listing, count)) as rendered:  # also if showing the progress fails
         yield from rendered
-    yield from intake.read_counted(files.in_order(queue.take_late_files()), count)
+    if late := files.in_order(queue.take_late_files()):
+        yield from intake.read_counted(late, known.facts, count)
     yield Batch(problems=queue.problems, notes=queue.notes)
     yield submodules(repository, listing.starts, queue.deployed())
 
@@ -68,7 +70,8 @@ class _Renderings:
         while found := files.in_order(self._queue.take_named_files()):
             for file in found:
                 parts = files.read_file(file, self._settings.options.asked_kinds)
-                self._queue.hold_named(file, [Batch(problems=self._encodings.problems([file.path])), *parts])
+                encoded = Batch(problems=self._encodings.problems([file.path]))
+                self._queue.hold_named(file, manifest.gathered([encoded, *parts]))
 
     def render_all(self, listing: Listing, count: Count) -> Generator[Batch]:
         """Everything in the queue, which grows with what is rendered. Close it, so that no program outlives it."""

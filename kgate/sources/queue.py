@@ -20,7 +20,8 @@ from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.expectations import Expectations
 from kgate.sources.files import Listing, SourceFile
-from kgate.sources.gitops_search import FileObjects, holds_deployment, peek
+from kgate.sources.gitops_search import holds_deployment, peek
+from kgate.sources.survey import FileObjects
 
 MAX_ROUNDS = 20
 """How often GitOps objects that others render to are followed (apps of apps of apps)."""
@@ -62,7 +63,7 @@ class RenderQueue:
         self._configured = {request.place for request in settings.charts}
         self._read: set[Path] = set()
         self._listed: dict[Path, set[Path]] = {}
-        self._named: dict[Path, Sequence[Batch]] = {}
+        self._named: dict[Path, Batch] = {}
         self._rendered: dict[Hashable, _Held | None] = {}
         self._withdrawn: set[Hashable] = set()
         self._is_talkative: dict[Hashable, bool] = {}
@@ -139,10 +140,10 @@ class RenderQueue:
         found = [path for path in sorted(self._plan.raw) if path not in self._read]
         return self._take(SourceFile(path, self._repository.shown(path)) for path in found)
 
-    def hold_named(self, file: SourceFile, parts: Sequence[Batch]) -> None:
+    def hold_named(self, file: SourceFile, batch: Batch) -> None:
         """Keeps what a named file holds until all objects are known."""
-        self._named[file.path] = parts
-        self.add(file.path, chain.from_iterable(part.resources for part in parts))
+        self._named[file.path] = batch
+        self.add(file.path, batch.resources)
 
     def deployed(self) -> Iterator[Deployed]:
         """The folders that are rendered, or that GitOps objects take manifests from."""
@@ -223,7 +224,7 @@ class RenderQueue:
                 self._rendered[key] = None
                 yield held.batch
         for path in sorted(self._named.keys() & self._plan.raw):
-            yield from self._named.pop(path)
+            yield self._named.pop(path)
 
     def rest(self) -> list[Request]:
         """What remains to be rendered, each once: what holds no GitOps objects, as far as its files show."""

@@ -1,0 +1,79 @@
+"""Reads what must be known before any manifest is judged: what is deployed, and what pods refer to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from kgate.kubernetes import facts, manifest
+from kgate.kubernetes.facts import Facts
+from kgate.lifetime import FOREVER, Lifetime
+from kgate.model import Resource
+from kgate.repository import Repository
+from kgate.sources.files import EXTENSIONS, Listing, SourceFile
+from kgate.sources.gitops_search import FLUX, holds_deployment, peek
+from kgate.yamltree import spelling
+
+_CONFIG_MAP = re.compile("ConfigMap")
+
+FileObjects: TypeAlias = dict[Path, tuple[Resource, ...]]
+"""Objects by the file that holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of plain manifests before they are judged: the objects that may say what is deployed, with the
+    ConfigMaps that Flux may take values from, and the facts."""
+
+    objects: FileObjects = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+
+
+def survey(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Survey:
+    """Looks through plain manifests; only those that hold something of this kind are parsed. Raises DeadlineError."""
+    deploying: list[SourceFile] = []
+    values: list[SourceFile] = []
+    joined: list[SourceFile] = []
+    has_flux = has_facts = False
+    for file in files:
+        lifetime.check()
+        text = peek(file.path)
+        has_flux = has_flux or spelling.may_hold(text, FLUX)
+        if holds_deployment(text):
+            deploying.append(file)
+        elif spelling.may_hold(text, _CONFIG_MAP):
+            values.append(file)
+        if spelling.may_hold(text, facts.MENTIONED):
+            joined.append(file)
+            has_facts = has_facts or facts.may_matter(text)
+    known = (one for file in joined for one in _objects(file, lifetime)) if has_facts else ()
+    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), Facts.of(known))
+
+
+def expected_objects(listing: Listing, repository: Repository, lifetime: Lifetime = FOREVER) -> FileObjects:
+    """The objects in files of kustomizations that may say what is deployed, before these are built. Raises
+    DeadlineError."""
+    used = {path for found in listing.kustomizations.values() for path in found.files} - listing.files.keys()
+    named = sorted(path for path in used if path.name.endswith(EXTENSIONS))
+    found = (SourceFile(path, repository.shown(path)) for path in named if holds_deployment(peek(path)))
+    return _relevant_objects(found, lifetime)
+
+
+def _relevant_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> FileObjects:
+    found: FileObjects = {}
+    for file in files:
+        from kgate.gitops.plan import is_relevant
+
+        relevant = tuple(filter(is_relevant, _objects(file, lifetime)))
+        if relevant:
+            found[file.path] = relevant
+    return found
+
+
+def _objects(file: SourceFile, lifetime: Lifetime) -> Iterable[Resource]:
+    lifetime.check()
+    for part in manifest.stream(file.shown, peek(file.path).encode(), facts.KINDS):
+        yield from part.resources
