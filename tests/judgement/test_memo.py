@@ -12,6 +12,7 @@ from kgate.judgement.blame import Blame
 from kgate.judgement.engine import Judge
 from kgate.judgement.target import Target
 from kgate.kubernetes import pss
+from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.manifest import read
 from kgate.model import Resource, Rule
 from kgate.rules import load
@@ -96,3 +97,11 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     held = [sum(len(answer) + 1 for answer in one._answers.values()) for one in kept]
     assert max(held) > 90, "the images of 50 pods"
     assert all(count <= 100 for count in held)
+
+
+def test_facts_decide_too() -> None:
+    """Equal pods whose service accounts differ are judged each for itself."""
+    judge = Judge(RULES, pss.NEWEST_MINOR, {"service-account-token-mounted"})
+    known = Facts({"default": (("", False),)})
+    found = [len(judge.judge(pod("a"), facts).findings) for facts in (known, Facts(), known)]
+    assert found == [0, 1, 0]
