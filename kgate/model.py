@@ -145,6 +145,9 @@ class Locator(Protocol):
     def locate(self, pointer: Pointer) -> Location:
         """The place of a field, or of its nearest parent where it is absent."""
 
+    def line(self, path: str, number: int) -> str:
+        """A line of a file that a location names; empty if its text is not at hand."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ResourceId:
@@ -190,6 +193,12 @@ class Resource:
         """The place of a field of the body (``pointer`` starts at the body, not at the document)."""
         return self.locator.locate(self.pointer + pointer)
 
+    @property
+    def title(self) -> str:
+        """The object and its place in words: ``Application/argocd/web apps/web.yaml:1``."""
+        place = self.locate("")
+        return f"{self.id} {place.path}:{place.start.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -209,7 +218,7 @@ class Pod:
 
     ``origins`` names the pointers of fields, and of members of list fields (``volumes/0``), that
     stand elsewhere than below ``pointer`` (a pod that an Argo Workflow puts together). ``is_whole`` is
-    False for a part of a pod that an operator completes: what is absent there is not the manifest's fault.
+    False for a part of a pod that an operator or a chart completes: what is absent there is not the manifest's fault.
     """
 
     spec: Json
@@ -236,6 +245,11 @@ class Workload:
     resource: Resource
     pods: tuple[Pod, ...]
     gaps: tuple[Gap, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """True if the resource says all of its pods; of a fragment neither score nor level is known."""
+        return all(pod.is_whole for pod in self.pods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,28 +408,43 @@ class Note(Remark):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """0 to 100, the grade from A to F, and what the workload had to reach."""
+    """0 to 100, the grade from A to F, and what the workload had to reach.
+
+    ``is_bound`` says that the score itself is not known and at most ``value``: of a part of a pod.
+    """
 
     value: int
     threshold: int
+    is_bound: bool = False
+
+    @property
+    def known(self) -> int | None:
+        """The value, or None where it is only a bound."""
+        return None if self.is_bound else self.value
 
     @property
     def grade(self) -> str:
-        """The letter: A from 90, B from 75, C from 60, D from 30, F below."""
+        """The letter: A from 90, B from 75, C from 60, D from 30, F below; UNKNOWN where the score is."""
+        if self.is_bound:
+            return UNKNOWN
         bounds = ((90, "A"), (75, "B"), (60, "C"), (30, "D"))
         return next((letter for bound, letter in bounds if self.value >= bound), "F")
 
     @property
     def passed(self) -> bool:
-        """True if the threshold is reached."""
+        """True if the threshold is reached, or may be as far as is known."""
         return self.value >= self.threshold
+
+
+UNKNOWN = "–"
+"""Shown instead of a score, grade or level that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What was found out about one workload; ``is_judged`` is False where a Problem left a gap: such a
-    workload passes nothing, and its level is privileged. ``renderings`` of one chart or kustomization
-    that came to the same are one assessment."""
+    workload passes nothing, and its level is privileged. The level of a part of a pod is UNKNOWN. ``renderings`` of
+    one chart or kustomization that came to the same are one assessment."""
 
     workload: ResourceId
     location: Location
@@ -458,11 +487,19 @@ class Counts:
         return Counts(self.files + other.files, self.resources + other.resources, self.ignored + other.ignored)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AppliedValues:
+    """Values inside an object that a chart was rendered with: the object (Resource.title), and the pointer to them."""
+
+    owner: str
+    pointer: Pointer
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
-    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest, and
-    ``values`` counts the scalars and collections that were parsed."""
+    ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest,
+    ``values`` counts the scalars and collections that were parsed, and ``applied`` names what was rendered."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -472,6 +509,7 @@ class Batch:
     notes: tuple[Note, ...] = ()
     path: str = ""
     values: int = 0
+    applied: tuple[AppliedValues, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -529,11 +567,11 @@ class Report:
 
     @property
     def scores(self) -> Mapping[int, int]:
-        """How many workloads have each score."""
-        counts = Counter(assessment.score.value for assessment in self.assessments)
+        """How many workloads have each score, of those whose score is known."""
+        counts = Counter(one.score.value for one in self.assessments if not one.score.is_bound)
         for score, count in self.unlisted.scores.items():
-            counts[score.value] += count
-        return counts
+            counts[score.value] += 0 if score.is_bound else count
+        return +counts
 
     @property
     def workloads(self) -> int:

@@ -68,6 +68,7 @@ def assess(
                 ledger.add_page(part)
                 continue
             remarks += part.notes
+            ledger.add_applied(part.applied)
             ledger.add_problems(part.problems)
             facts = Facts.of(part.resources)
             for resource in part.resources:

@@ -21,6 +21,7 @@ FLOW = (
         "cache",
         "processes",
         "repository",
+        "yamltree.embedded",
         "yamltree.linehash",
         "yamltree.merge",
         "yamltree.spelling",
@@ -29,7 +30,7 @@ FLOW = (
     ("yamltree.nodes",),
     ("yamltree.text",),
     ("yamltree.fields",),
-    ("kubernetes.facts", "kubernetes.podspec", "kubernetes.pss", "kubernetes.selectors"),
+    ("kubernetes.embedded", "kubernetes.facts", "kubernetes.podspec", "kubernetes.pss", "kubernetes.selectors"),
     ("kubernetes.argo", "kubernetes.tekton"),
     ("kubernetes.manifest", "kubernetes.workload"),
     (

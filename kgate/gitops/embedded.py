@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from kgate.model import Location, Pointer, Position
+from kgate.model import Location, Pointer
 from kgate.rendering.helm.release import InlineValues
 from kgate.repository import Repository
+from kgate.yamltree.embedded import outward
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import SourceText, decode
 
@@ -35,19 +35,10 @@ def _outward(
     """Locates a value of the text in the file: exactly if its line is found there, else at the field."""
     around = _lines(repository, place.path)
 
-    def locate(pointer: Pointer) -> Location:
-        found = inner(pointer)
-        number = place.start.line + found.start.line
-        if not found.start.line <= len(lines) or not number <= len(around):
-            return place
-        line, whole = lines[found.start.line - 1], around[number - 1]
-        indent = len(whole) - len(whole.lstrip(" ")) - (len(line) - len(line.lstrip(" ")))
-        if whole.strip() != line.strip() or indent < 0:
-            return place
-        start, end = (Position(number, mark.column + indent) for mark in (found.start, found.end))
-        return replace(found, start=start, end=end, pointer=place.pointer, snippet=whole.rstrip())
+    def line(number: int) -> str:
+        return around[number - 1] if number <= len(around) else ""
 
-    return locate
+    return lambda pointer: outward(inner(pointer), lines, place, line)
 
 
 def _lines(repository: Repository, path: str) -> list[str]:

@@ -100,9 +100,3 @@ class ObjectFields(Fields):
         if found is None:
             self.fault(f"{self.name(*names)}: there is no '{path}' in this repository; fix the path", *names)
         return found
-
-
-def requester(resource: Resource) -> str:
-    """An object and its place in words: ``Application/argocd/web apps/web.yaml:1``."""
-    place = resource.locate("")
-    return f"{resource.id} {place.path}:{place.start.line}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed
-from kgate.gitops.fields import Log, ObjectFields, requester
+from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux import helmrelease, kustomization
 from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
 from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
@@ -120,7 +120,7 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
 
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
-    fields, requested_by = ObjectFields.of(resource, log), requester(resource)
+    fields, requested_by = ObjectFields.of(resource, log), resource.title
     repository = surroundings.repository
     match resource.id.kind:
         case "Application":

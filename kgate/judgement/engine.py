@@ -9,6 +9,7 @@ from kgate.judgement import memo
 from kgate.judgement.blame import Blame, Doubt, examine
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.target import Target
+from kgate.kubernetes.embedded import expanded
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
@@ -127,6 +128,7 @@ class Judge:
         ``facts`` are those of the resources that are deployed together with it. ``lists`` says of a rule whether its
         next finding is wanted, or only counted: locating a finding takes longer than everything else.
         """
+        resource = expanded(resource)
         workload = find_workload(resource)
         offences: list[_Offence] = []
         problems = list(_gaps(workload)) if workload else []

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement
 from kgate.judgement.merge import merged_assessments, merged_findings, place
+from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import score
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import Facts
 from kgate.model import (
+    UNKNOWN,
+    AppliedValues,
     Assessment,
     Batch,
     Counts,
@@ -55,6 +58,8 @@ def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | N
     if judgement.workload is None:
         return None
     is_judged = not judgement.problems
+    if not judgement.workload.is_whole:
+        return _Outcome(Score(score(judgement.rules), threshold, is_bound=True), UNKNOWN, is_judged)
     level = pss.level(judge.rules, judgement.offended) if is_judged else "privileged"
     return _Outcome(Score(score(judgement.rules), threshold), level, is_judged)
 
@@ -101,6 +106,7 @@ class Page:
     problems: tuple[Problem, ...]
     quotas: Mapping[str, _Quota]
     counts: Counts
+    partial: tuple[PartialWorkload, ...] = ()
 
 
 class Ledger:
@@ -114,6 +120,8 @@ class Ledger:
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
         self._rendered = _Rendered()
+        self._partial: list[PartialWorkload] = []
+        self._applied: set[AppliedValues] = set()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -128,9 +136,12 @@ class Ledger:
             return
         quota = self._quota(path)
         judgement = self._judge.judge(resource, facts, lambda rule: quota.lists(rule.id))
-        self._findings += judgement.findings
         quota.rules.update(rule.id for rule in judgement.unlisted)
         outcome = _outcome(self._judge, judgement, self._threshold)
+        if judgement.workload is not None and outcome is not None and not judgement.workload.is_whole:
+            self._partial.append(PartialWorkload.of(judgement, _assessment(resource, outcome), path))
+            return
+        self._findings += judgement.findings
         if outcome is not None:
             if quota.lists(outcome) or judgement.findings:
                 self._assessments.append(_assessment(resource, outcome))
@@ -150,7 +161,8 @@ class Ledger:
                 own.add_problems(batch.problems)
                 for resource in batch.resources:
                     own.judge(resource, path, facts)
-        return Page(tuple(own._findings), tuple(own._assessments), tuple(own._problems), own._quotas, counts)
+        found = tuple(own._findings), tuple(own._assessments), tuple(own._problems)
+        return Page(*found, own._quotas, counts, tuple(own._partial))
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
@@ -158,13 +170,38 @@ class Ledger:
         self._assessments += page.assessments
         self._problems += page.problems
         self._quotas.update(page.quotas)
+        self._partial += page.partial
+
+    def add_applied(self, values: Iterable[AppliedValues]) -> None:
+        """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
+        self._applied.update(values)
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement = self._judge.judge(resource, facts)
         outcome = _outcome(self._judge, judgement, self._threshold)
         assessment = _assessment(resource, outcome) if outcome else None
+        if judgement.workload is not None and assessment is not None and not judgement.workload.is_whole:
+            self._partial.append(PartialWorkload.of(judgement, assessment, ""))
+            return
         self._rendered.add(judgement.findings, rendering, assessment)
         self.add_problems(judgement.problems)
+
+    def _add_partial(self) -> None:
+        """Adds the results for parts of pods, but for those that something was rendered from."""
+        for fragment in self._partial:
+            left = fragment.without(self._applied)
+            if left is None:
+                continue
+            self.add_problems(left.problems)
+            if left.renderings:
+                self._rendered.add(left.findings, left.renderings[0], left.assessment)
+                continue
+            self._findings += left.findings
+            outcome = _Outcome(left.assessment.score, left.assessment.pss_level, left.assessment.is_judged)
+            if self._quota(left.path).lists(outcome) or left.findings:
+                self._assessments.append(left.assessment)
+            else:
+                self._quota(left.path).outcomes[outcome] += 1
 
     def add_problems(self, problems: Iterable[Problem]) -> None:
         """Adds what could not be read or judged."""
@@ -180,6 +217,7 @@ class Ledger:
 
     def close(self) -> Found:
         """Returns everything, with one finding for each offence that several renderings share."""
+        self._add_partial()
         findings = [*self._findings, *self._rendered.findings(self._quota)]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
         assessments = self._assessments

@@ -41,8 +41,9 @@ def decide(found: Found, *, resources: int, fail_on: Severity | None, allow_empt
     empty = resources == 0 and not allow_empty
     reasons = []
     if below:
-        lowest = min(score.value for score in below)
-        reasons.append(f"{_count(below.total(), 'workload')} under the threshold, the lowest with score {lowest}")
+        lowest = min(below, key=lambda score: (score.value, score.is_bound))
+        value = f"at most {lowest.value}" if lowest.is_bound else str(lowest.value)
+        reasons.append(f"{_count(below.total(), 'workload')} under the threshold, the lowest with score {value}")
     if severe and fail_on is not None:
         reasons.append(f"{_count(severe, 'finding')} of severity {fail_on.label} or above")
     if problems:

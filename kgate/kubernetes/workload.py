@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kgate.kubernetes import argo, tekton
+from kgate.kubernetes.embedded import OBJECTS_FIELD
 from kgate.kubernetes.podspec import CONTAINER_LISTS, Holder, list_of, mapping, read_pod, with_gaps
 from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer
 
@@ -27,6 +28,23 @@ _KUBERNETES_GROUPS = ("", "apps", "batch", "extensions")
 
 _NOT_SEARCHED = ("metadata", "status")
 
+_WHOLE_GROUPS = frozenset(
+    {
+        *("argoproj.io", "tekton.dev", "triggers.tekton.dev", "serving.knative.dev", "sources.knative.dev"),
+        *("apps.openshift.io", "template.openshift.io", "apps.kruise.io", "rollouts.kruise.io", "keda.sh"),
+        *("jobset.x-k8s.io", "leaderworkerset.x-k8s.io", "batch.volcano.sh", "kubeflow.org", "ray.io"),
+        *("agones.dev", "actions.github.com", "actions.summerwind.dev", "kro.run", "fluxcd.controlplane.io"),
+    }
+)
+"""API groups whose controllers run a pod template as it is written. Those of other groups complete one with defaults
+of their own, or with another template, as charts do with values."""
+
+_FRAGMENT_KINDS = frozenset(("Application", "ApplicationSet", "ArgoCD", "SidecarSet"))
+"""Kinds of these groups that hold values of charts, or what is put into the pods of others."""
+
+_PATCHING_GROUPS = ("kustomize.toolkit.fluxcd.io",)
+"""API groups whose objects hold patches of other objects."""
+
 _PODLESS_KINDS = {
     "": ("ConfigMap", "Secret"),
     "apiextensions.k8s.io": ("CustomResourceDefinition",),
@@ -44,7 +62,8 @@ def find_workload(resource: Resource) -> Workload | None:
 
     Kinds of Kubernetes are read where their schema has the template, so a misspelt template is judged
     too. In any other kind everything with the shape of a pod spec counts, and objects inside the object;
-    Argo Workflows and Tekton, which have their own names for containers, are read by their schemas.
+    Argo Workflows and Tekton, which have their own names for containers, are read by their schemas. What an
+    operator or a chart completes is not whole.
     """
     parts = tuple(_parts(resource.body, resource.id.api_version, resource.id.kind, ""))
     pods = tuple(part for part in parts if isinstance(part, Pod))
@@ -64,9 +83,28 @@ def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer)
         yield from argo.parts(body, kind, base)
     else:
         run_template = tekton.pod_template(body, base) if group.endswith("tekton.dev") else None
+        owner = _Owner(run_template, _runs_as_written(group, kind))
         for key, member in body.items():
             if base or key not in _NOT_SEARCHED:
-                yield from _search(member, child_pointer(base, key), Holder(body, base), run_template)
+                parts = _search(member, child_pointer(base, key), Holder(body, base), owner)
+                yield from map(_as_patch, parts) if group in _PATCHING_GROUPS else parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """The object that is searched: ``run_template`` is the podTemplate of a Tekton object, empty if it has none, and
+    None for other objects; ``is_whole`` says that pods run as they are written in it."""
+
+    run_template: Holder | None
+    is_whole: bool
+
+
+def _runs_as_written(group: str, kind: str) -> bool:
+    return group in _KUBERNETES_GROUPS or (group in _WHOLE_GROUPS and kind not in _FRAGMENT_KINDS)
+
+
+def _as_patch(part: Pod | Gap) -> Pod | Gap:
+    return replace(part, is_whole=False) if isinstance(part, Pod) else part
 
 
 def _is_podless(group: str, kind: str) -> bool:
@@ -89,23 +127,22 @@ _TEKTON_FIELDS = ("steps", "sidecars", "stepTemplate", "volumes")
 _HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
-def _search(value: Json, pointer: Pointer, parent: Holder, run_template: Holder | None) -> Iterator[Pod | Gap]:
-    """Yields every pod in a value of any type.
-
-    ``run_template`` is the podTemplate of a Tekton object, empty if it has none, or None for other objects.
-    """
+def _search(value: Json, pointer: Pointer, parent: Holder, owner: _Owner) -> Iterator[Pod | Gap]:
+    """Yields every pod in a value of any type."""
     if isinstance(value, Mapping):
         if _is_object(value):
             yield from _parts(value, value["apiVersion"], value["kind"], pointer)
             return
-        read, parts = _pods_here(value, pointer, parent, run_template)
+        read, parts = _pods_here(value, pointer, parent, owner)
         yield from parts
         for key, member in value.items():
             if key not in read:
-                yield from _search(member, child_pointer(pointer, key), Holder(value, pointer), run_template)
+                yield from _search(member, child_pointer(pointer, key), Holder(value, pointer), owner)
+    elif isinstance(value, str) and pointer.endswith(f"/{OBJECTS_FIELD}"):
+        yield Gap(pointer, f"{OBJECTS_FIELD} cannot be read as YAML, so the objects in it are not judged")
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _search(member, child_pointer(pointer, index), Holder({}, pointer), run_template)
+            yield from _search(member, child_pointer(pointer, index), Holder({}, pointer), owner)
 
 
 def _is_object(value: Mapping[str, Json]) -> bool:
@@ -115,15 +152,15 @@ def _is_object(value: Mapping[str, Json]) -> bool:
 
 
 def _pods_here(
-    value: Mapping[str, Json], pointer: Pointer, parent: Holder, run_template: Holder | None
+    value: Mapping[str, Json], pointer: Pointer, parent: Holder, owner: _Owner
 ) -> tuple[Collection[str], Iterable[Pod | Gap]]:
     """Returns the fields of a mapping that were read as a pod, and the pods and gaps found in them."""
-    if run_template is not None and "steps" in value and not _lists_containers(value):
-        return _TEKTON_FIELDS, tekton.parts(value, pointer, run_template)
+    if owner.run_template is not None and "steps" in value and not _lists_containers(value):
+        return _TEKTON_FIELDS, tekton.parts(value, pointer, owner.run_template)
     if _lists_containers(value) or _misspells_containers(value, pointer):
         metadata = parent.body.get("metadata")
         pod = read_pod(value, pointer, metadata, parent.pointer + "/metadata")
-        return (*CONTAINER_LISTS, "volumes"), with_gaps(pod)
+        return (*CONTAINER_LISTS, "volumes"), with_gaps(replace(pod, is_whole=owner.is_whole))
     return (), (*_host_access(value, pointer), *_granting_containers(value, pointer))
 
 

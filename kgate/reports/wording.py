@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from kgate.model import Finding, Location, Related, Remark, Rendering, Verdict, Waiver, field_path
+from kgate.model import UNKNOWN, Finding, Location, Related, Remark, Rendering, Score, Verdict, Waiver, field_path
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -55,6 +55,16 @@ def answer(verdict: Verdict) -> str:
     if verdict.incomplete:
         return "incomplete" if verdict.passed else "incomplete, and failed as far as judged"
     return "passed" if verdict.passed else "failed"
+
+
+def shown_score(score: Score) -> str:
+    """Returns the score, or what stands for one that is not known."""
+    return UNKNOWN if score.is_bound else str(score.value)
+
+
+def at_most(score: Score) -> str:
+    """Returns what is known of the score of a part of a pod; empty for a known score."""
+    return f"part of a pod, at most {score.value}" if score.is_bound else ""
 
 
 def acceptance(waiver: Waiver) -> str:

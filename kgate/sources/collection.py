@@ -12,6 +12,7 @@ from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.files import Intake, Read
+from kgate.sources.gitops_search import other_deployers
 from kgate.sources.progress import Count
 from kgate.sources.survey import survey
 
@@ -29,7 +30,8 @@ def collect(
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
-    yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)))
+    notes = tuple(other_deployers(listing.files.values()))
+    yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)), notes=notes)
     known = survey(listing.files.values(), lifetime)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate.kubernetes import manifest
 from kgate.model import Note, Resource
+from kgate.sources.files import SourceFile
 from kgate.textfile import read_bytes
 from kgate.yamltree import spelling
 from kgate.yamltree.text import decode
@@ -26,6 +27,28 @@ def unfollowed(resources: Iterable[Resource]) -> tuple[Note, ...]:
     message = "is not followed from standard input; scan its repository to judge what it deploys"
     found = [(resource.locate(""), resource.id) for resource in groups if deploys(resource)]
     return tuple(Note(place.path, place.start.line, f"{who} {message}") for place, who in found)
+
+
+_DEPLOYERS = {
+    "helmfile template": (
+        re.compile(r"(.*/)?helmfile(\.d/[^/]+)?\.ya?ml"),
+        re.compile(r"^(releases|helmfiles):", re.MULTILINE),
+    ),
+    "helm template": (
+        re.compile(r"(.*/)?fleet\.ya?ml"),
+        re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE),
+    ),
+}
+"""How to render what files of other deployers (Helmfile, Fleet) ask for: their paths, and a field that they have."""
+
+
+def other_deployers(files: Iterable[SourceFile]) -> Iterator[Note]:
+    """A note for each file of a deployer that is not followed."""
+    for file in files:
+        for command, (path, field) in _DEPLOYERS.items():
+            if path.fullmatch(file.shown) and field.search(peek(file.path)):
+                message = "names charts and values that are not followed, so what they deploy is not judged"
+                yield Note(file.shown, None, f"{message}; render it ({command}), and scan the output")
 
 
 def _is_gitops_group(api_version: str) -> bool:

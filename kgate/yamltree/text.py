@@ -69,6 +69,11 @@ class SourceText:
         """Returns how a message refers to another line of this text."""
         return f"in line {line}"
 
+    def line(self, path: str, number: int) -> str:
+        """Returns a line of this text; empty for another file, and beyond the end."""
+        lines = self.text.split("\n") if path == self.path else []
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
     def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
         """Returns the locator of the document that begins at an offset."""
         return Document(self, start, root, length)
@@ -159,6 +164,10 @@ class Document:
         if known is None:
             known = self._locations[region] = self._source.place(field.span(self._start), pointer)
         return known.at(pointer)
+
+    def line(self, path: str, number: int) -> str:
+        """Returns a line of the file."""
+        return self._source.line(path, number)
 
     def _nearest(self, pointer: Pointer) -> tuple[_Field, bool]:
         """Returns a field or its nearest parent, and True if it is the field itself."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.embedded import read_values
 from kgate.gitops.fields import ObjectFields
-from kgate.model import Location, Pointer
+from kgate.model import Location, Pointer, child_pointer
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import doublestar
 from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
@@ -124,10 +125,11 @@ def _values(helm: ObjectFields, deployment: Deployment) -> Iterator[InlineValues
         def locate(pointer: Pointer) -> Location:
             return helm.resource.locate(section.pointer + pointer)
 
-        yield InlineValues(section.body, locate)
+        yield InlineValues(section.body, locate, section.pointer)
     elif helm.text("values"):
         try:
-            yield read_values(helm.text("values"), helm.place("values"), deployment.repository)
+            values = read_values(helm.text("values"), helm.place("values"), deployment.repository)
+            yield replace(values, pointer=child_pointer(helm.pointer, "values"))
         except ValueError as error:
             helm.fault(f"{helm.name('values')}: {error}", "values")
 

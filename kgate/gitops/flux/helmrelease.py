@@ -101,7 +101,7 @@ def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
         def locate(pointer: Pointer) -> Location:
             return spec.resource.locate(section.pointer + pointer)
 
-        yield InlineValues(section.body, locate)
+        yield InlineValues(section.body, locate, section.pointer)
 
 
 def _report_post_renderers(spec: ObjectFields) -> None:

@@ -38,6 +38,11 @@ class ChartMap:
             self._sources[key] = SourceText(template.mount.file, template.text)
         return self._sources[key]
 
+    def line(self, path: str, number: int) -> str:
+        """A line of the templates that lie in a file."""
+        found = (key for key, template in self.templates.items() if template.mount.file == path)
+        return next((self.source(key).line(path, number) for key in found), "")
+
     def location(self, region: Region, pointer: Pointer) -> Location:
         """The place of a region of a template. In an archive it is the archive, with the path and line in it."""
         source, mount = self.source(region.key), self.templates[region.key].mount
@@ -162,6 +167,10 @@ class RenderedText(SourceText):
     def line_name(self, line: int) -> str:  # noqa: ARG002
         """No template has that line."""
         return "before"
+
+    def line(self, path: str, number: int) -> str:
+        """A line of the template, or of another one of the chart."""
+        return self._chart.line(path, number)
 
     @cached_property
     def is_proven(self) -> bool:

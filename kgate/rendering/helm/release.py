@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kgate.model import Json, Location, Pointer
+from kgate.model import AppliedValues, Json, Location, Pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,13 @@ class ValuesFile:
 class InlineValues:
     """Values inside another object (an Argo CD Application, a Flux HelmRelease).
 
-    ``locate`` returns the location of the value at a pointer into ``body``.
+    ``locate`` returns the location of the value at a pointer into ``body``, ``pointer`` is where the object that
+    requests the release holds them; None if another object does.
     """
 
     body: Mapping[str, Json] = field(hash=False)
     locate: Callable[[Pointer], Location] = field(hash=False)
+    pointer: Pointer | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class Release:
     with_crds: bool = True
     variant: str = ""
     requested_by: str = ""
+
+    @property
+    def applied(self) -> tuple[AppliedValues, ...]:
+        """The values inside the object that requests the release."""
+        pointers = (values.pointer for values in self.values if isinstance(values, InlineValues))
+        return tuple(AppliedValues(self.requested_by, pointer) for pointer in pointers if pointer is not None)
 
     @property
     def key(self) -> Hashable:

@@ -87,6 +87,7 @@ def _render(job: _Job, releases: Sequence[Release]) -> Batch:
         skipped=sum(part.skipped for part in parts),
         files=max(1, len(chart.templates)),
         notes=notes,
+        applied=tuple(values for part in parts for values in part.applied),
     )
 
 
@@ -172,6 +173,7 @@ class _Releases:
             yield Batch(problems=(self._problem(printed.dump, "so the chart is not judged", advice),))
             return
         rendering = self._job.rendering(release)
+        yield Batch(applied=release.applied)
         for contents in self._contents(printed.dump, printed, release):
             yield replace(contents, resources=tuple(replace(item, rendering=rendering) for item in contents.resources))
             self._values_left -= contents.values

@@ -168,6 +168,11 @@ class SourceTree:
             self._sources[file] = self._read(file)
         return self._sources[file]
 
+    def line(self, path: str, number: int) -> str:
+        """A line of a file that was read, by the path that reports show."""
+        found = (source for source in self._sources.values() if source.path == path)
+        return next((source.line(path, number) for source in found), "")
+
     def is_whole(self, file: Path) -> bool:
         """True if all documents of a file can be read."""
         return all(piece.is_whole for piece in self._pieces_of(file))

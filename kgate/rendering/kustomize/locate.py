@@ -120,6 +120,10 @@ class BuiltDocument:
         """The place in the sources of a field, or of its nearest parent where it is absent."""
         return self.claim(pointer).location
 
+    def line(self, path: str, number: int) -> str:
+        """A line of a source of the build."""
+        return self._build.tree.line(path, number)
+
     def claim(self, pointer: Pointer) -> Claim:
         """The place of a field and by what it is known; each is looked for once."""
         if pointer not in self._claims:

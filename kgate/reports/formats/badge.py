@@ -56,7 +56,10 @@ def _answer(report: Report) -> tuple[str, str]:
         return "incomplete", _UNKNOWN
     if not report.assessments:
         return ("no workloads", _UNKNOWN) if report.verdict.passed else ("failed", _FAILED)
-    lowest = min((assessment.score for assessment in report.assessments), key=_value)
+    known = [assessment.score for assessment in report.assessments if not assessment.score.is_bound]
+    if not known:
+        return ("no score", _UNKNOWN) if report.verdict.passed else ("failed", _FAILED)
+    lowest = min(known, key=_value)
     text = f"{lowest.grade} {lowest.value}"
     return (text, _COLOURS[lowest.grade]) if report.verdict.passed else (f"failed, {text}", _FAILED)
 

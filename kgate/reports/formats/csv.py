@@ -8,7 +8,7 @@ from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, field_path
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, fingerprints, first_sentence, origin, related_places, shown
+from kgate.reports.wording import acceptance, fingerprints, first_sentence, origin, related_places, shown, shown_score
 
 COLUMNS = (
     *("type", "severity", "rule", "title", "apiVersion", "kind", "namespace", "name", "also", "container", "field"),
@@ -72,7 +72,7 @@ def _workload(assessment: Assessment) -> Row:
         **_place(assessment.location),
         "rendered_by": origin(assessment.renderings),
         "message": "" if assessment.is_judged else "not all of it could be judged",
-        "score": score.value,
+        "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,
         "passed": _word(assessment.passed),

@@ -14,7 +14,7 @@ from kgate.model import Assessment, Finding, Location, Report, Rule, Score, fiel
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, answer, fingerprints, origin, shown
+from kgate.reports.wording import acceptance, answer, at_most, fingerprints, origin, shown
 
 _LIMIT = 500
 _LONG_LIMIT = 4_000
@@ -149,7 +149,8 @@ def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
         "kind": shown(assessment.workload.kind, _LIMIT),
         "namespace": shown(assessment.workload.namespace, _LIMIT),
         "name": shown(assessment.workload.name, _LIMIT),
-        "score": score.value,
+        "score": score.known,
+        **({"atMost": at_most(score)} if score.is_bound else {}),
         "grade": score.grade,
         "threshold": score.threshold,
         "passed": assessment.passed,

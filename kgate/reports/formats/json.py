@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Related, Remark, Rendering, Report, ResourceId, field_path
+from kgate.model import (
+    UNKNOWN,
+    Assessment,
+    Finding,
+    Location,
+    Related,
+    Remark,
+    Rendering,
+    Report,
+    ResourceId,
+    field_path,
+)
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.presentation import Presentation
 
@@ -45,12 +56,17 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         **_identity(assessment.workload),
         "source": {"path": assessment.location.path, "line": assessment.location.start.line},
         "rendered_by": next(iter(_rendered_by(assessment.renderings)), None),
-        "score": assessment.score.value,
-        "grade": assessment.score.grade,
+        "score": assessment.score.known,
+        **({"score_at_most": assessment.score.value} if assessment.score.is_bound else {}),
+        "grade": None if assessment.score.is_bound else assessment.score.grade,
         "threshold": assessment.score.threshold,
         "passed": assessment.passed,
-        "pss": {"level": assessment.pss_level, "version": report.kubernetes_version},
+        "pss": {"level": _known(assessment.pss_level), "version": report.kubernetes_version},
     }
+
+
+def _known(text: str) -> str | None:
+    return None if text == UNKNOWN else text
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

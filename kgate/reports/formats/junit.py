@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, summary
+from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, shown_score, summary
 
 _LINE_LIMIT = 2_000
 _FEW = 8
@@ -182,7 +182,7 @@ def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:
     if not assessment.score.passed:
         yield _Case(f"score: {subject}", path, "failure", partial(_score_details, assessment))
     elif assessment.is_judged:
-        yield _Case(f"{subject}: score {assessment.score.value}", path)
+        yield _Case(f"{subject}: score {shown_score(assessment.score)}", path)
 
 
 def _subject(assessment: Assessment) -> str:
@@ -193,7 +193,8 @@ def _subject(assessment: Assessment) -> str:
 
 def _score_details(assessment: Assessment) -> _Details:
     score = assessment.score
-    message = f"Score {score.value} is under the threshold {score.threshold} ({assessment.workload})."
+    value = f"at most {score.value}" if score.is_bound else str(score.value)
+    message = f"Score {value} is under the threshold {score.threshold} ({assessment.workload})."
     level = f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}"
     return _Details([str(assessment.location), level], _line(message), "score")
 

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule
+from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule, Score
 from kgate.reports.links import line_page, rule_page
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, answer, first_sentence, related_places, short_origin, shown
+from kgate.reports.wording import (
+    acceptance,
+    answer,
+    at_most,
+    first_sentence,
+    related_places,
+    short_origin,
+    shown,
+    shown_score,
+)
 
 MAX_CHARS = 1_000_000
 """GitHub drops a step summary above 1 MiB, GitLab a note above 1,000,000 characters."""
@@ -31,7 +40,7 @@ _VALUE_LIMIT = 500
 """Code points of one value."""
 _FEW = 8
 
-_ACTIVE = re.compile(r"(@|:(?=/)|[wW]{2}(?=[wW]))|([^\w .,:;/()=%+'…█░-]|_)")
+_ACTIVE = re.compile(r"(@|:(?=/)|[wW]{2}(?=[wW]))|([^\w .,:;/()=%+'…–█░-]|_)")
 """What begins a link without markup, and everything that is not known to be inert."""
 
 _BACKQUOTED = re.compile("&#96;(.+?)&#96;")
@@ -86,12 +95,14 @@ def _macros(link_base: str) -> Any:
     filters = {
         "first_sentence": first_sentence,
         "acceptance": acceptance,
+        "at_most": at_most,
         "bar": _bar,
         "prose": _prose,
         "related_places": related_places,
         "origin": short_origin,
         "place": partial(_place, link_base),
         "rule_link": _rule_link,
+        "shown_score": shown_score,
     }
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module
@@ -121,9 +132,9 @@ def _rule_link(rule: Rule) -> Any:
     return Markup(f"[{title}]({page})") if page else title  # noqa: S704  inert is the escape
 
 
-def _bar(score: int) -> str:
-    """Returns ten cells, of which one is filled for every ten points of the score."""
-    filled = score // 10
+def _bar(score: Score) -> str:
+    """Returns ten cells, of which one is filled for every ten points of a known score."""
+    filled = (score.known or 0) // 10
     return "█" * filled + "░" * (10 - filled)
 
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.model import (
+    UNKNOWN,
     Assessment,
     Finding,
     Location,
@@ -25,7 +26,7 @@ from kgate.model import (
 from kgate.reports.links import rule_page
 from kgate.reports.presentation import Detail, Presentation
 from kgate.reports.safety import one_line
-from kgate.reports.wording import first_sentence, origin, related_place, short_origin
+from kgate.reports.wording import at_most, first_sentence, origin, related_place, short_origin, shown_score
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -34,7 +35,7 @@ Line: TypeAlias = tuple[tuple[str, str], ...]
 """Pieces of text and their style in rich's notation."""
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
-_GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bold red"}
+_GRADE_STYLES = {"A": "green", "B": "green", "C": "yellow", "D": "red", "F": "bold red", UNKNOWN: "dim"}
 _BAR_CELLS = 10
 _FEW = 8
 _FEW_RELATED = 2
@@ -135,8 +136,9 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
         " ",
         (name, "bold"),
         f"  {one_line(str(assessment.location))}  ",
-        (f"score {score.value} {score.grade}", _GRADE_STYLES[score.grade]),
+        (f"score {UNKNOWN}" if score.is_bound else f"score {score.value} {score.grade}", _GRADE_STYLES[score.grade]),
         f"  PSS {assessment.pss_level}",
+        f"  {at_most(score)}" if score.is_bound else "",
         "" if score.passed else f"  (needs {score.threshold})",
         "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta"),
     )
@@ -256,15 +258,16 @@ def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
 
 def _score_line(assessment: Assessment, width: int) -> Line:
     score = assessment.score
-    filled = round(score.value * _BAR_CELLS / 100)
+    filled = round((score.known or 0) * _BAR_CELLS / 100)
     bar = "█" * filled + "░" * (_BAR_CELLS - filled)
     name = one_line(str(assessment.workload))
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
     graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
     gap = "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta")
+    bound = f"  {at_most(score)}" if score.is_bound else ""
     source = (f"  {one_line(short_origin(assessment.renderings))}", "dim") if assessment.renderings else ""
     judged = f" {assessment.pss_level:<10}  {name:<{width}}  "
-    return _line(f"  {score.value:>3} ", graded, judged, (place, "dim"), source, gap)
+    return _line(f"  {shown_score(score):>3} ", graded, judged, (place, "dim"), source, bound, gap)
 
 
 def _totals(report: Report) -> str:

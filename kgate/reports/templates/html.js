@@ -72,14 +72,14 @@
 
   const workloadRow = (workload) => {
     const fill = make("i");
-    fill.style.width = workload.score + "%";
+    fill.style.width = (workload.score ?? 0) + "%";
     const button = make("button", "link", workload.name || workload.object);
     button.type = "button";
     button.addEventListener("click", () => choose(workload));
     const place = anchor(workload.path + ":" + workload.line, workload.link);
-    const level = workload.judged ? workload.pss : "not all of it could be judged";
+    const level = workload.judged ? workload.atMost || workload.pss : "not all of it could be judged";
     const cells = [
-      [make("span", "score", String(workload.score)), make("span", "meter", fill)],
+      [make("span", "score", String(workload.score ?? "–")), make("span", "meter", fill)],
       [make("span", "grade", workload.grade)],
       [workload.kind],
       [workload.namespace],
@@ -92,7 +92,7 @@
   };
   const showWorkloads = growing($("workloads").tBodies[0], $("workload-more"), workloadRow, false);
   let order = { key: "score", up: true };
-  const VALUES = { pss: (workload) => LEVELS[workload.pss] };
+  const VALUES = { pss: (workload) => LEVELS[workload.pss] ?? 9, score: (workload) => workload.score ?? 101 };
   const compare = (one, other) => {
     const value = VALUES[order.key] || ((workload) => workload[order.key]);
     const [a, b] = [value(one), value(other)];

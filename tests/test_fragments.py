@@ -1,0 +1,265 @@
+"""Parts of pods, which a chart or an operator completes: their findings count, their score is not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_rendering import CHART, findings, place, report, scan, tree
+
+WEB = "{controllers: {main: {securityContext: {privileged: true}}}}"
+
+
+def helm_release(values: str, source: str = "{kind: HelmRepository, name: charts}") -> str:
+    return f"""\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {{name: web, namespace: shop}}
+spec:
+  chart: {{spec: {{chart: ./web, sourceRef: {source}}}}}
+  values: {values}
+"""
+
+
+def application(helm: str, chart: str = "chart: web", url: str = "https://charts.example.org") -> str:
+    return f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: web, namespace: argocd}}
+spec:
+  destination: {{namespace: shop}}
+  source:
+    repoURL: {url}
+    {chart}
+    helm:
+{helm}"""
+
+
+VALUES = "controllers:\n{0}  main:\n{0}    securityContext:\n{0}      privileged: true\n"
+BELOW = VALUES.format(" " * 8)
+STRING = f"      values: |\n        {BELOW}"
+OBJECT = f"      valuesObject:\n        {BELOW}"
+LEVELS: list[Any] = [
+    pytest.param("{a: {securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}}}", 100, True, id="nothing found"),
+    pytest.param("{a: {securityContext: {capabilities: {add: [NET_RAW]}}}}", 48, False, id="more than baseline"),
+    pytest.param(WEB, 29, False, id="privileged"),
+    pytest.param("{a: {hostNetwork: true}}", 59, False, id="a namespace of the host"),
+    pytest.param("{podTemplate: {spec: {containers: [{name: a, image: x}]}}}", 99, True, id="a list of containers"),
+]
+
+
+@pytest.mark.parametrize(("values", "at_most", "passed"), LEVELS)
+def test_a_fragment_has_no_score_and_fails_by_its_findings(
+    tmp_path: Path, values: str, at_most: int, passed: bool
+) -> None:
+    tree(tmp_path, {"web.yaml": helm_release(values)})
+    found = report(tmp_path)
+    (workload,) = found["workloads"]
+    assert (workload["score"], workload["grade"], workload["pss"]["level"]) == (None, None, None)
+    assert (workload["score_at_most"], workload["passed"]) == (at_most, passed)
+    assert (found["summary"]["lowest_score"], found["verdict"]["passed"]) == (None, passed)
+
+
+def test_what_reports_show_of_a_fragment(tmp_path: Path) -> None:
+    tree(tmp_path, {"web.yaml": helm_release(WEB)})
+    text = scan(tmp_path).out
+    assert "web.yaml:1:1  score –  PSS –  part of a pod, at most 29  (needs 60)" in text
+    assert "the lowest with score at most 29" in text
+    assert "| – | ░░░░░░░░░░ | – |" in scan(tmp_path, "-f", "markdown", ".").out
+    assert ",–,–,60,no,–" in scan(tmp_path, "-f", "csv", ".").out
+    assert "Score at most 29 is under the threshold 60" in scan(tmp_path, "-f", "junit", ".").out
+    assert "kgate: failed" in scan(tmp_path, "-f", "badge", ".").out
+
+
+TEMPLATE = "{spec: {containers: [{name: app, image: 'x:1', env: [{name: A, value: b}]}]}}"
+COMPLETED: list[Any] = [
+    pytest.param(
+        "grafana.integreatly.org/v1beta1", "Grafana", f"deployment: {{spec: {{template: {TEMPLATE}}}}}", id="an operand"
+    ),
+    pytest.param(
+        "monitoring.coreos.com/v1",
+        "Prometheus",
+        "containers: [{name: prometheus, args: [x]}]",
+        id="containers to merge",
+    ),
+    pytest.param(
+        "elasticsearch.k8s.elastic.co/v1",
+        "Elasticsearch",
+        f"nodeSets: [{{podTemplate: {TEMPLATE}}}]",
+        id="a template in a list",
+    ),
+    pytest.param("helm.toolkit.fluxcd.io/v2", "HelmRelease", f"values: {{template: {TEMPLATE}}}", id="values"),
+]
+WHOLE: list[Any] = [
+    pytest.param("argoproj.io/v1alpha1", "Rollout", f"template: {TEMPLATE}", id="a Rollout"),
+    pytest.param("serving.knative.dev/v1", "Service", f"template: {TEMPLATE}", id="a Knative Service"),
+    pytest.param("apps.openshift.io/v1", "DeploymentConfig", f"template: {TEMPLATE}", id="a DeploymentConfig"),
+    pytest.param("apps/v1", "Deployment", f"selector: {{}}, template: {TEMPLATE}", id="a Deployment"),
+]
+
+
+@pytest.mark.parametrize(("api_version", "kind", "spec"), COMPLETED)
+def test_what_an_operator_or_chart_completes_lacks_nothing(
+    tmp_path: Path, api_version: str, kind: str, spec: str
+) -> None:
+    body = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a, namespace: b}}\nspec: {{{spec}}}\n"
+    found = report(tree(tmp_path, {"a.yaml": body}))
+    assert {finding["rule"] for finding in found["findings"]} <= {"image-without-digest", "image-pull-policy"}
+    assert found["workloads"][0]["score"] is None
+
+
+@pytest.mark.parametrize(("api_version", "kind", "spec"), WHOLE)
+def test_what_runs_as_written_is_judged_whole(tmp_path: Path, api_version: str, kind: str, spec: str) -> None:
+    body = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a, namespace: b}}\nspec: {{{spec}}}\n"
+    found = report(tree(tmp_path, {"a.yaml": body}))
+    assert {finding["rule"] for finding in found["findings"]} >= {"run-as-root-allowed", "image-without-digest"}
+    assert found["workloads"][0]["score"] is not None
+
+
+SET = "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: web}\nspec:\n"
+TEXTS: list[Any] = [
+    pytest.param(application(STRING), "web.yaml:14:15", id="a string"),
+    pytest.param(application(OBJECT), "web.yaml:14:15", id="an object"),
+    pytest.param(application(STRING.replace("|", "|-")), "web.yaml:14:15", id="a string without its end"),
+    pytest.param(
+        application('      values: "{a: {securityContext: {privileged: true}}}"\n'), "web.yaml:10:7", id="in quotes"
+    ),
+    pytest.param(
+        "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: web}\nspec:\n  chart: web\n"
+        f"  valuesContent: |-\n    {VALUES.format(' ' * 4)}",
+        "web.yaml:10:11",
+        id="the values of a chart of k3s",
+    ),
+    pytest.param(
+        "apiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {name: traefik}\nspec:\n"
+        f"  valuesContent: |-\n    {VALUES.format(' ' * 4)}",
+        "web.yaml:9:11",
+        id="the values of a packaged chart of k3s",
+    ),
+    pytest.param(
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: web}\nspec:\n"
+        "  generators: [{list: {elements: [{a: b}]}}]\n  template:\n    spec:\n      source:\n"
+        "        repoURL: https://charts.example.org\n        chart: web\n        helm:\n          values: |\n"
+        "            {{- if .a }}\n            name: {{ .a }}\n            {{- end }}\n            "
+        + VALUES.format(" " * 12),
+        "web.yaml:19:19",
+        id="a template of values",
+    ),
+    pytest.param(
+        f"{SET}  resourcesTemplate: |\n"
+        "    <<- range $n := inputs.names >>\n    ---\n    apiVersion: v1\n    kind: Pod\n"
+        "    metadata: {name: << $n >>}\n    spec:\n      containers:\n      - name: a\n        image: x\n"
+        "        securityContext: {privileged: true}\n    <<- end >>\n",
+        "web.yaml:15:27",
+        id="a template of objects",
+    ),
+    pytest.param(
+        f"{SET}  resources:\n"
+        "  - apiVersion: v1\n    kind: Pod\n    metadata: {name: << inputs.n >>, namespace: shop}\n"
+        "    spec: {containers: [{name: a, image: x, securityContext: {privileged: true}}]}\n",
+        "web.yaml:9:63",
+        id="objects of a set",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "where"), TEXTS)
+def test_text_in_a_field_is_judged_where_it_stands(tmp_path: Path, text: str, where: str) -> None:
+    found = report(tree(tmp_path, {"web.yaml": text}))
+    (finding,) = findings(found, "privileged-container")
+    assert place(finding) == where
+    assert found["problems"] == []
+
+
+def test_a_string_and_an_object_give_the_same_findings(tmp_path: Path) -> None:
+    one = report(tree(tmp_path / "a", {"web.yaml": application(STRING)}))["findings"]
+    other = report(tree(tmp_path / "b", {"web.yaml": application(OBJECT)}))["findings"]
+    assert [(finding["rule"], finding["location"]) for finding in one] == [
+        (finding["rule"], finding["location"]) for finding in other
+    ]
+
+
+def test_text_of_a_rendered_object_is_judged_where_it_stands(tmp_path: Path) -> None:
+    files = {"kustomization.yaml": "resources: [web.yaml]\nnamespace: apps\n", "web.yaml": application(STRING)}
+    (finding,) = findings(report(tree(tmp_path, files)), "privileged-container")
+    assert place(finding) == "web.yaml:14:15"
+
+
+def test_a_template_of_objects_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    found = report(tree(tmp_path, {"web.yaml": f"{SET}  resourcesTemplate: |\n    a: b: c\n"}))
+    (problem,) = found["problems"]
+    assert problem["line"] == 5
+    assert "resourcesTemplate cannot be read as YAML" in problem["message"]
+
+
+HERE = "https://git.example.org/shop/deploy"
+RELEASED = "security: {hostPID: true}, web: {securityContext: {privileged: true}}"
+FLUX = f"""\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {{name: deploy, namespace: flux-system}}
+spec: {{url: "{HERE}"}}
+---
+{helm_release(f"{{{RELEASED}}}", "{kind: GitRepository, name: deploy, namespace: flux-system}")}"""
+TWO = f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: web, namespace: argocd}}
+spec:
+  sources:
+  - {{repoURL: "{HERE}", path: web, helm: {{valuesObject: {{{RELEASED}}}}}}}
+  - repoURL: https://charts.example.org
+    chart: other
+    helm: {{valuesObject: {{securityContext: {{privileged: true}}}}}}
+"""
+RENDERED: list[Any] = [
+    pytest.param(FLUX, [], id="a HelmRelease"),
+    pytest.param(application(f"      valuesObject: {{{RELEASED}}}\n", "path: web", HERE), [], id="an Application"),
+    pytest.param(
+        application(f"      values: |\n        {{{RELEASED}}}\n", "path: web", HERE), [], id="values as a string"
+    ),
+    pytest.param(application(f"      valuesObject: {{{RELEASED}}}\n"), ["Application"], id="a chart from elsewhere"),
+    pytest.param(TWO, ["Application"], id="one chart of two from elsewhere"),
+]
+
+
+@pytest.mark.parametrize(("text", "kinds"), RENDERED)
+def test_values_of_a_rendered_chart_are_judged_in_what_it_renders_to(
+    tmp_path: Path, text: str, kinds: list[str]
+) -> None:
+    config = {".git/config": f'[remote "origin"]\n\turl = {HERE}\n'}
+    found = report(tree(tmp_path, {**CHART, "web.yaml": text, **config}))
+    assert sorted(w["kind"] for w in found["workloads"]) == sorted(["Deployment", *kinds])
+    assert {f["resource"]["kind"] for f in findings(found, "privileged-container")} == set(kinds)
+
+
+OTHERS: list[Any] = [
+    pytest.param(
+        "helmfile.yaml",
+        "releases:\n- {name: a, chart: b/a, values: [{hostNetwork: true}]}\n",
+        "helmfile template",
+        id="Helmfile",
+    ),
+    pytest.param(
+        "helmfile.d/10-a.yaml", "releases:\n- {name: a, chart: b/a}\n", "helmfile template", id="a folder of Helmfile"
+    ),
+    pytest.param(
+        "apps/a/fleet.yaml",
+        "defaultNamespace: a\nhelm: {chart: a, values: {hostNetwork: true}}\n",
+        "helm template",
+        id="Fleet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "command"), OTHERS)
+def test_files_of_other_deployers_are_noted(tmp_path: Path, name: str, text: str, command: str) -> None:
+    (note,) = report(tree(tmp_path, {name: text, "b.yaml": "a: b\n"}), "--allow-empty", ".")["notes"]
+    assert note["path"] == name
+    assert f"render it ({command})" in note["message"]
+
+
+def test_a_file_that_only_has_such_a_name_is_not_noted(tmp_path: Path) -> None:
+    assert report(tree(tmp_path, {"fleet.yaml": "cars: 3\n"}), "--allow-empty", ".")["notes"] == []
