@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.assumptions import note_repository, note_revision
@@ -19,6 +21,9 @@ from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
 from kgate.repository import SearchError
 from kgate.urls import shown_url
 
+SetPlace: TypeAlias = Callable[[], Location]
+"""Gives the place of an argument."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_ARGUMENT = 100_000
 
@@ -28,17 +33,19 @@ def helm_release(source: ObjectFields, chart: Path, deployment: Deployment) -> R
     helm = source.section("helm")
     name = helm.argument("releaseName") or deployment.name
     sets, string_sets = _parameters(helm, source, deployment)
+    texts = dict(_file_parameters(helm, source, chart, deployment))
     return Release(
         name=name,
         namespace=helm.argument("namespace") or deployment.namespace,
         values=(*_values_files(helm, source, chart, deployment), *_values(helm, deployment)),
-        sets=sets,
-        string_sets=(*string_sets, *_file_parameters(helm, source, chart, deployment)),
+        sets=tuple(sets),
+        string_sets=(*string_sets, *texts),
         kubernetes_version=helm.argument("kubeVersion") or None,
         api_versions=helm.arguments("apiVersions"),
         with_crds=not helm.flag("skipCrds"),
         variant=f"release {name}" + (f" of {deployment.name}" if name != deployment.name else ""),
         requested_by=deployment.requested_by,
+        set_places=sets | string_sets | texts,
     )
 
 
@@ -136,15 +143,18 @@ def _values(helm: ObjectFields, deployment: Deployment) -> Iterator[InlineValues
 
 def _parameters(
     helm: ObjectFields, source: ObjectFields, deployment: Deployment
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The arguments of ``--set`` and of ``--set-string``."""
-    sets: list[str] = []
-    string_sets: list[str] = []
+) -> tuple[dict[str, SetPlace], dict[str, SetPlace]]:
+    """The arguments of ``--set`` and of ``--set-string``, with their places; the last of several equal ones counts."""
+    sets: dict[str, SetPlace] = {}
+    string_sets: dict[str, SetPlace] = {}
     for parameter in helm.sections("parameters"):
         value = deployment.expand(parameter.text("value"), source)
         if parameter.needed("name") and (name := parameter.argument("name")):
-            (string_sets if parameter.flag("forceString") else sets).append(f"{name}={_escape_commas(value)}")
-    return tuple(sets), tuple(string_sets)
+            found = string_sets if parameter.flag("forceString") else sets
+            text = f"{name}={_escape_commas(value)}"
+            found.pop(text, None)
+            found[text] = partial(parameter.place, "value")
+    return sets, string_sets
 
 
 def _escape_commas(value: str) -> str:
@@ -154,8 +164,11 @@ def _escape_commas(value: str) -> str:
     return re.sub(r"(?<!\\),", r"\\,", value)
 
 
-def _file_parameters(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> Iterator[str]:
-    """The arguments of ``--set-string`` with the effect of ``--set-file``: the text of a file as one value."""
+def _file_parameters(
+    helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment
+) -> Iterator[tuple[str, SetPlace]]:
+    """The arguments of ``--set-string`` with the effect of ``--set-file``: the text of a file as one value, and the
+    place of the entry."""
     for index, parameter in enumerate(helm.sections("fileParameters")):
         name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
         where = ("fileParameters", index, "path")
@@ -167,4 +180,4 @@ def _file_parameters(helm: ObjectFields, source: ObjectFields, chart: Path, depl
             if text is None or len(text) > _MAX_ARGUMENT or "\0" in text:
                 helm.fault(f"{helm.name(*where)}: '{path}' is not a text file, or too long for a value", *where)
             else:
-                yield f"{name}=" + re.sub(r"([\\,{}])", r"\\\1", text)
+                yield f"{name}=" + re.sub(r"([\\,{}])", r"\\\1", text), partial(helm.place, *where)

@@ -157,6 +157,16 @@ class ChartNode:
         """The charts from the top one to this."""
         return (*(self.parent.line if self.parent else ()), self)
 
+    @property
+    def is_foreign(self) -> bool:
+        """True for a chart that was fetched, and is not written where it lies: an archive, and a sub-chart whose
+        dependency names a registry, with all below it."""
+        if self.mount.archive or (self.parent is not None and self.parent.is_foreign):
+            return True
+        entries = self.parent.metadata().dependencies if self.parent is not None else ()
+        own = [entry for entry in entries if str(entry.get("alias") or entry.get("name")) == self.scope[-1]]
+        return any(not str(entry.get("repository") or "file:").startswith("file:") for entry in own)
+
     def metadata(self) -> Metadata:
         """What its Chart.yaml says now."""
         return Metadata(self.folder, self.mount)

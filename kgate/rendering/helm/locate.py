@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 from kgate.model import Json, Location, Pointer, Problem, Related, list_index, pointer_tokens
 from kgate.rendering.gotemplate import Token
@@ -13,7 +15,8 @@ from kgate.rendering.helm.chart import Template
 from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import Mark, MarkedText, Trace
-from kgate.rendering.helm.values import ReleaseValues
+from kgate.rendering.helm.structure import Sought
+from kgate.rendering.helm.values import Given, ReleaseValues
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import Document, SourceText, Span, find_span
@@ -24,10 +27,12 @@ _MOST_PIECES = 12
 
 @dataclass(slots=True)
 class ChartMap:
-    """The templates of a chart by key, and what the numbers in marks stand for."""
+    """The templates of a chart by key, and what the numbers in marks stand for. ``foreign`` are the folders in the copy
+    of the charts that were fetched."""
 
     templates: Mapping[str, Template]
     marks: Sequence[Mark] = ()
+    foreign: Sequence[Path] = ()
     _sources: dict[str, SourceText] = field(default_factory=dict)
     _references: dict[tuple[int, ...], list[tuple[Step, ...]]] = field(default_factory=dict)
 
@@ -42,6 +47,10 @@ class ChartMap:
         """A line of the templates that lie in a file."""
         found = (key for key, template in self.templates.items() if template.mount.file == path)
         return next((self.source(key).line(path, number) for key in found), "")
+
+    def is_foreign(self, key: str) -> bool:
+        """True if a template is of a chart that was fetched."""
+        return any(self.templates[key].path.is_relative_to(folder) for folder in self.foreign)
 
     def location(self, region: Region, pointer: Pointer) -> Location:
         """The place of a region of a template. In an archive it is the archive, with the path and line in it."""
@@ -131,6 +140,18 @@ class _Field:
         return cls(span, tuple(tokens), node.value, offset + int(node.end.index), is_block)
 
 
+class _Traces(NamedTuple):
+    """What printed the key of a field, its value, and the one of both that counts."""
+
+    key: Trace
+    content: Trace
+    main: Trace
+
+
+_IDENTITY = ((), ("apiVersion",), ("kind",), ("metadata",))
+"""Where the fields begin that say which object it is: their place is that of the object."""
+
+
 class RenderedText(SourceText):
     """What a template printed. ``marked`` is the same with marks, or None if its clone cannot be rendered."""
 
@@ -212,34 +233,69 @@ class RenderedText(SourceText):
             return self._somewhere(pointer)
         other, offset, is_sure = found
         field = own if other is root else _Field.find(other, pointer, offset)
-        place = self._place(field, own.value, pointer)
-        if place is None:
+        traces = self._traces(field)
+        if traces is None:
             return self._somewhere(pointer)
+        given = self._given(field, own.value, traces.content)
+        place = self._place(field, traces, given, pointer)
         if not is_sure or field.tokens != own.tokens:
-            return replace(place, is_approximate=True)
-        return place
+            place = replace(place, is_approximate=True)
+        if own.tokens[:1] in _IDENTITY:
+            return place
+        is_whole = self._prints_all(other, offset, traces)
+        sought = Sought.of(root.value, own.tokens, is_absent=len(own.tokens) < len(pointer_tokens(pointer)))
+        return self._users_place(place, given, sought, traces, is_whole=is_whole)
 
     def _somewhere(self, pointer: Pointer) -> Location:
         place = self._chart.location(Region(self._template.key, 0, len(self._template.text)), pointer)
         return replace(place, is_approximate=True)
 
-    def _place(self, field: _Field, value: Json, pointer: Pointer) -> Location | None:
-        """The place of a field: of its key if a block follows it, else of its value, with the key if both are in one
-        line of a template."""
+    def _traces(self, field: _Field) -> _Traces | None:
+        """What printed a field: of its key if a block follows it, else of its value; None if nothing is known."""
         assert self._marked is not None
         key = self._marked.trace(field.span.begin)
         content = self._marked.trace(field.span.value) if field.end > field.span.value else key
         main = key if field.is_block else content
-        if main is None or key is None or content is None:
-            return None
+        return None if main is None or key is None or content is None else _Traces(key, content, main)
+
+    def _place(self, field: _Field, traces: _Traces, given: Sequence[Given], pointer: Pointer) -> Location:
+        """The place of a field in the templates, with the key if both are in one line of one."""
+        main, content = traces.main, traces.content
         region = self._region(main, field)
-        place = self._chart.location(self._with_key(region, key), pointer)
-        related = [*self._values_keys(field, value, content), *place.related]
+        place = self._chart.location(self._with_key(region, traces.key), pointer)
+        related = [*(one.related for one in given), *place.related]
         if field.is_block and content.frames[:1] != main.frames[:1]:
             related += self._frames(content, "filled in here")
         related += self._frames(main, "called here") if main.text is not None else self._inner_frames(main)
         unique = tuple(dict.fromkeys(r for r in related if r.location != place or r.location.is_approximate))
         return replace(place, related=unique[:_MOST_RELATED])
+
+    def _prints_all(self, root: Node, offset: int, traces: _Traces) -> bool:
+        """True if one action printed the whole object, and nothing is known of what it did."""
+        assert self._marked is not None
+        first = self._marked.trace(offset + int(root.start.index))
+        is_opaque = first is not None and first.text is None and traces.main.text is None
+        return is_opaque and first is not None and first.frames[:1] == traces.main.frames[:1]
+
+    def _users_place(
+        self, place: Location, given: Sequence[Given], sought: Sought, traces: _Traces, *, is_whole: bool
+    ) -> Location:
+        """The place in the user's own files of a field that the templates of others print; a related place if the
+        templates are the user's, and do not say where the value comes from."""
+        own = next((one.related for one in given if not one.is_foreign), None)
+        region = self._chart.region(traces.main)
+        if not (is_whole or self._chart.is_foreign(region.key)):
+            found = None if given or traces.main.text is not None else self._values.by_structure(sought)
+            return replace(place, related=(found, *place.related)[:_MOST_RELATED]) if found is not None else place
+        guess = own is None or own.message.startswith("perhaps")
+        found = own or self._values.by_structure(sought) or self._values.own_root()
+        if found is None:
+            return place
+        here = Related(replace(place, pointer="", related=()), "rendered here")
+        rest = (one for one in place.related if one.location != found.location)
+        related = (here, *found.location.related, *rest)[:_MOST_RELATED]
+        is_approximate = guess or found.location.is_approximate
+        return replace(found.location, pointer=place.pointer, related=related, is_approximate=is_approximate)
 
     def _region(self, trace: Trace, field: _Field) -> Region:
         """The region from a trace to the end of the field, as far as it is in one file."""
@@ -260,7 +316,7 @@ class RenderedText(SourceText):
             return Region(region.key, start.start, region.end)
         return region
 
-    def _values_keys(self, field: _Field, value: Json, content: Trace) -> Sequence[Related]:
+    def _given(self, field: _Field, value: Json, content: Trace) -> Sequence[Given]:
         """The values keys that the field has its value from."""
         assert self._marked is not None
         if isinstance(value, (dict, list)):
@@ -270,7 +326,7 @@ class RenderedText(SourceText):
         paths = dict.fromkeys(
             path for trace in traces if trace.text is None for path in self._chart.references(trace.frames)
         )
-        return self._values.related(tuple(paths), field.tokens, value) if paths else ()
+        return self._values.found(tuple(paths), field.tokens, value) if paths else ()
 
     def _frames(self, trace: Trace, message: str) -> list[Related]:
         return [self._related(frame, message) for frame in trace.frames]

@@ -33,7 +33,8 @@ class InlineValues:
 @dataclass(frozen=True, slots=True)
 class Release:
     """The arguments of ``helm template``. Later values win over earlier ones, ``sets`` (``--set``) and
-    ``string_sets`` (``--set-string``) over all values."""
+    ``string_sets`` (``--set-string``) over all values. ``set_places`` says where these are written,
+    if that is known."""
 
     name: str
     namespace: str = "default"
@@ -45,6 +46,7 @@ class Release:
     with_crds: bool = True
     variant: str = ""
     requested_by: str = ""
+    set_places: Mapping[str, Callable[[], Location]] = field(default_factory=dict, compare=False)
 
     @property
     def applied(self) -> tuple[AppliedValues, ...]:

@@ -192,7 +192,8 @@ class _Releases:
         return self._job.problem(text)
 
     def _contents(self, dump: Dump, printed: Printed, release: Release) -> Iterator[Batch]:
-        places = ChartMap(self._chart.templates, self._runner.marks)
+        foreign = tuple(node.folder for node in self._chart.nodes if node.is_foreign)
+        places = ChartMap(self._chart.templates, self._runner.marks, foreign)
         values = {node.name: self._values.of(release, node) for node in self._chart.nodes}
         asked_kinds = self._job.context.options.asked_kinds
         for name, named in sorted(self._chart.names.items(), key=_place):

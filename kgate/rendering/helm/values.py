@@ -10,19 +10,17 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
-from kgate.rendering.helm import setvalues
+from kgate.rendering.helm import setvalues, structure
 from kgate.rendering.helm.chart import ChartNode
 from kgate.rendering.helm.copy import ChartCopy, Mount, whole_file
 from kgate.rendering.helm.gocontext import Step
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
+from kgate.rendering.helm.structure import Key, Sought
 from kgate.repository import Repository
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode, find_span
-
-Key = tuple[str | int, ...]
-"""The way to a value, through mappings and lists."""
 
 
 class ValuesText:
@@ -64,11 +62,13 @@ def _with_nulls(node: Node) -> Json:
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One source of values. ``depth`` counts, for the values file of a chart, the keys that lead from the top chart
-    to it, and is None for what is given to the release; ``locate`` is None for values of the command line."""
+    to it, and is None for what is given to the release. ``is_foreign`` says that somebody else wrote the file (the
+    values.yaml of a chart that was fetched)."""
 
     body: Callable[[], Json]
-    locate: Callable[[Pointer], Location] | None = None
+    locate: Callable[[Pointer], Location]
     depth: int | None = None
+    is_foreign: bool = False
 
     def put_on(self, below: dict[str, Json]) -> dict[str, Json]:
         """The values below with these on top, nulls among them."""
@@ -81,8 +81,18 @@ class SetLayer:
 
     sets: tuple[str, ...]
     string_sets: tuple[str, ...] = ()
-    locate: None = None
+    places: Mapping[str, Callable[[], Location]] = field(default_factory=dict)
     depth: None = None
+    is_foreign: bool = False
+
+    def place(self, way: Key) -> Location | None:
+        """The place of the last text that sets a key, if it is known."""
+        for texts, as_strings in ((self.string_sets, True), (self.sets, False)):
+            for text in reversed(texts):
+                with contextlib.suppress(SetError):
+                    if _defines(setvalues.parse(text, as_strings=as_strings), way):
+                        return self.places[text]() if text in self.places else None
+        return None
 
     def body(self) -> Json:
         """What these say by themselves."""
@@ -127,6 +137,14 @@ def _mapping(value: Json) -> dict[str, Json]:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A key that a value comes from; ``is_foreign`` says that somebody else wrote the file."""
+
+    related: Related
+    is_foreign: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseValues:
     """The values of one chart or sub-chart of a release. The first of the ``layers`` wins."""
 
@@ -145,23 +163,54 @@ class ReleaseValues:
             self._cache["body"] = effective(own, self.scope, given)
         return self._cache["body"]
 
-    def related(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Related]:
+    def found(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Given]:
         """The keys that a field may have its value from, each with its place in the last file that sets it."""
-        keys = matching_keys(self.body(), refs, field_tokens, value)
+        keys = matching_keys(self.body(), refs, field_tokens, value) or self._texts(refs, field_tokens, value)
         is_guess = len(keys) > 1 and all(_is_same(_at(self.body(), key), value) for key in keys)
-        found = (self._related(key, "perhaps value" if is_guess else "value") for key in keys)
-        return [related for related in found if related is not None]
+        found = (self._given(key, "perhaps value" if is_guess else "value") for key in keys)
+        return [given for given in found if given is not None]
 
-    def _related(self, key: Key, word: str) -> Related | None:
+    def _texts(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Key]:
+        """The keys below some references whose text (the argument of ``tpl``) holds a field as YAML."""
+        found = [(key, text) for ref in refs for key, text in _expanded(self.body(), ref) if isinstance(text, str)]
+        return [key for key, text in found if key and _holds(text, field_tokens, value)][:_MOST_PARTS]
+
+    def _given(self, key: Key, word: str) -> Given | None:
         for layer in self.layers:
             body = layer.body()
             for way in _ways(self.scope[layer.depth or 0 :], key):
                 if _defines(body, way):
-                    pointer = child_pointer("", *way)
-                    name = field_path(pointer)
-                    if layer.locate is None:
-                        return Related(self.chart_file, f"{word} {name}, given with --set")
-                    return Related(layer.locate(pointer), f"{word} {name}")
+                    return Given(self._related(layer, way, word), layer.is_foreign)
+        return None
+
+    def _related(self, layer: Layer | SetLayer, way: Key, word: str) -> Related:
+        pointer = child_pointer("", *way)
+        name = field_path(pointer)
+        if isinstance(layer, Layer):
+            return Related(layer.locate(pointer), f"{word} {name}")
+        place = layer.place(way)
+        return Related(place or self.chart_file, f"{word} {name}{'' if place else ', given with --set'}")
+
+    def by_structure(self, sought: Sought) -> Related | None:
+        """The key of the user's own files that a field may have its value from, where no action says so."""
+        for layer in self.layers:
+            if layer.is_foreign:
+                continue
+            scope = self.scope[layer.depth or 0 :]
+            key = structure.find(_at(layer.body(), scope), sought)
+            if key is not None:
+                return self._related(layer, (*scope, *key), "perhaps value")
+        return None
+
+    def own_root(self) -> Related | None:
+        """The user's values for the chart as a whole: those given to the release, else the key of the sub-chart."""
+        for layer in self.layers:
+            scope = self.scope[layer.depth or 0 :]
+            if layer.is_foreign or isinstance(layer, SetLayer) or not (layer.depth is None or scope):
+                continue
+            way = scope if _defines(layer.body(), scope) else ()
+            if way or layer.depth is None:
+                return Related(layer.locate(child_pointer("", *way)), "values of the release")
         return None
 
 
@@ -176,7 +225,7 @@ class ValuesReader:
 
     def of(self, release: Release, node: ChartNode) -> ReleaseValues:
         """The values of a chart or sub-chart in a release. Files are read now, and parsed when they are needed."""
-        layers: list[Layer | SetLayer] = [SetLayer(release.sets, release.string_sets)]
+        layers: list[Layer | SetLayer] = [SetLayer(release.sets, release.string_sets, release.set_places)]
         for values in reversed(release.values):
             if isinstance(values, ValuesFile):
                 file = self._file(values.path, Mount(self._repository.shown(values.path)))
@@ -185,7 +234,7 @@ class ValuesReader:
                 layers.append(Layer(partial(dict, values.body), values.locate))
         for depth, chart in enumerate(node.line):
             file = self._file(chart.folder / "values.yaml", chart.mount.child("values.yaml"))
-            layers.append(Layer(file.body, file.locate, depth))
+            layers.append(Layer(file.body, file.locate, depth, chart.is_foreign))
         return ReleaseValues(node.scope, tuple(layers), self._chart_file)
 
     def _file(self, path: Path, mount: Mount) -> ValuesText:
@@ -251,6 +300,18 @@ def matching_keys(
         return [key for key, length in best.items() if key and length == longest][:_MOST_PARTS]
     parts = dict.fromkeys(key for key, found in places if key and _is_part(found, value))
     return list(parts)[:_MOST_PARTS]
+
+
+def _holds(text: str, field_tokens: Sequence[str], value: Json) -> bool:
+    """True if a text is YAML in which the last tokens of a field lead to its value."""
+    if ":" not in text:
+        return False
+    try:
+        roots = [root.value for root in compose(text)]
+    except ManifestError:
+        return False
+    ends = [field_tokens[start:] for start in range(len(field_tokens))]
+    return any(_is_same(_at(root, end), value) for root in roots for end in ends)
 
 
 def _concrete(value: Json, key: Key, end: Sequence[str]) -> Key:

@@ -187,7 +187,25 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
         "tpl",
         {NET: pod("  {{- tpl .Values.extra . | nindent 2 }}\n"), "values.yaml": 'extra: "hostPID: true"\n'},
         "/spec/hostPID",
-        ["charts/web/templates/pod.yaml:6:3"],
+        ["charts/web/templates/pod.yaml:6:3", "value extra charts/web/values.yaml:1:1"],
+    ),
+    (
+        "tpl of a block",
+        {
+            NET: pod("  securityContext:\n    {{- tpl .Values.sc . | nindent 4 }}\n"),
+            "values.yaml": "a: 1\nsc: |\n  runAsUser: 0\n",
+        },
+        "/spec/securityContext/runAsUser",
+        ["charts/web/templates/pod.yaml:7:5", "value sc charts/web/values.yaml:2:1"],
+    ),
+    (
+        "tpl of toYaml",
+        {
+            NET: pod("  {{- tpl (toYaml .Values.spec) . | nindent 2 }}\n"),
+            "values.yaml": "spec:\n  hostIPC: false\n  hostPID: true\n",
+        },
+        "/spec/hostPID",
+        ["charts/web/templates/pod.yaml:6:3", "value spec.hostPID charts/web/values.yaml:3:3"],
     ),
     (
         "several actions in a text",
@@ -333,8 +351,8 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
         },
         "/spec/hostPID",
         [
-            "charts/web/charts/sub-1.0.0.tgz:1:1 (approximate)",
-            "value sub.p charts/web/values.yaml:1:7",
+            "charts/web/values.yaml:1:7",
+            "rendered here charts/web/charts/sub-1.0.0.tgz:1:1",
             "templates/pod.yaml:6 in the archive charts/web/charts/sub-1.0.0.tgz:1:1",
         ],
     ),
@@ -943,8 +961,8 @@ def test_helm_fetches_dependencies_if_told_to(tmp_path: Path, registry: str, ver
     before = sorted(chart.rglob("*"))
     resource = only(render(tmp_path, tool=version, options=RenderOptions(helm_dependency_build=True)))
     assert said(resource.locate("/spec/hostPID")) == [
-        "charts/web/Chart.yaml:1:1 (approximate)",
-        "value sub.p charts/web/values.yaml:1:7",
+        "charts/web/values.yaml:1:7",
+        "rendered here charts/web/Chart.yaml:1:1",
         "sub-1.0.0/templates/pod.yaml:6 in the archive charts/web/Chart.yaml:1:1",
     ]
     assert sorted(chart.rglob("*")) == before

@@ -193,11 +193,11 @@ PLACES = [
     ("release", "ref", "value", "expected"), [row[1:] for row in PLACES], ids=[row[0] for row in PLACES]
 )
 def test_the_place_of_a_key(release: ReleaseValues, ref: tuple[Step, ...], value: Json, expected: list[str]) -> None:
-    related = release.related([ref], ["x"], value)
+    related = [given.related for given in release.found([ref], ["x"], value)]
     assert [f"{item.message} {item.location}" for item in related] == expected
 
 
 @pytest.mark.parametrize("token", ["²", "9" * 5000], ids=["a digit that is no number", "more digits than a number has"])
 def test_what_looks_like_an_index_is_none(token: str) -> None:
     release = values("a: [x, [y]]")
-    assert release.related([("a",)], ["x", token], "y") == release.related([("a",)], ["x", "none"], "y")
+    assert release.found([("a",)], ["x", token], "y") == release.found([("a",)], ["x", "none"], "y")
