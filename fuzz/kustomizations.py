@@ -213,7 +213,7 @@ def _tool() -> Tool:
 
 def _substituted(body: Any) -> str:
     try:
-        return substitution.substitute(document(body), {"X": "x" * 1000})
+        return substitution.substitute(document(body), substitution.Variables({"X": "x" * 1000})).text
     except substitution.SubstitutionError as error:
         return str(error)
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgate.errors import ConfigError
+from kgate.facts import Facts, read_dotenv, with_secrets
+from kgate.facts import parse as parse_facts
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Rule, Severity
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
+from kgate.textfile import read_bytes
 
 if TYPE_CHECKING:
     from kgate.rendering.helm.requests import ChartRequest
@@ -66,6 +69,7 @@ class Options:
     helm_dependency_build: bool = False
     helm_degraded: bool | None = None
     allow_remote: bool = False
+    flux_variables: Path | None = None
     timeout: int | None = None
     jobs: int | None = None
     render_timeout: int | None = None
@@ -95,6 +99,7 @@ class ConfigFile:
     charts: tuple[ChartRequest, ...] = ()
     repositories: tuple[str, ...] = ()
     helm_degraded: bool = False
+    facts: Facts = field(default_factory=Facts)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
 
 
@@ -147,6 +152,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
         charts=_charts(fields, path.parent, repository),
         repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
         helm_degraded=fields.flag("helm-degraded"),
+        facts=parse_facts(fields),
         limits=dict(_limits(fields)),
     )
 
@@ -163,6 +169,8 @@ _KNOWN = (
     "charts",
     "repositories",
     "helm-degraded",
+    "flux",
+    "argocd",
     *(limit.key for limit in LIMITS),
 )
 
@@ -239,7 +247,7 @@ def settle(
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=tuple(_notes(options, file)),
-        rendering=_render_settings(options, file),
+        rendering=_render_settings(options, file, untrusted),
     )
 
 
@@ -268,7 +276,7 @@ def _notes(options: Options, file: ConfigFile) -> Iterator[Note]:
             yield Note(file.shown, asked.line, message)
 
 
-def _render_settings(options: Options, file: ConfigFile) -> RenderSettings:
+def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFolders) -> RenderSettings:
     """What steers rendering. Programs, and what opens the network, are taken from flags and environment alone: a pull
     request may change the file."""
     programs = {"helm": options.helm_bin, "kubectl": options.kubectl_bin, "kustomize": options.kustomize_bin}
@@ -280,7 +288,22 @@ def _render_settings(options: Options, file: ConfigFile) -> RenderSettings:
         memory=_lower(RENDER_MEMORY, options.render_memory, file) << 20,
         kubernetes_version=_version(options, file),
     )
-    return RenderSettings(render_options, programs, file.charts)
+    facts = with_secrets(file.facts, _flux_variables(options.flux_variables, untrusted))
+    return RenderSettings(render_options, programs, file.charts, facts)
+
+
+def _flux_variables(path: Path | None, untrusted: UntrustedFolders) -> dict[str, str]:
+    """The variables of the dotenv file that the user names. Raises ConfigError, which shows nothing of it."""
+    if path is None:
+        return {}
+    try:
+        return read_dotenv(read_bytes(untrusted.resolve(path)).decode())
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:

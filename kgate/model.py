@@ -179,15 +179,28 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """A part of a value, ``text``, that stands for what only the cluster knows; ``reason`` says why and what to do,
+    ``place`` where it is written if the field is not the place."""
+
+    text: str
+    reason: str
+    place: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One Kubernetes object as the API server would read it; ``body`` holds plain JSON types. A plain manifest
-    has no ``rendering``."""
+    has no ``rendering``. ``unknown`` holds the fields of which not everything is known, by pointers that start at the
+    body; ``concealed`` the values that no report may show, each with what is shown instead."""
 
     id: ResourceId
     body: Mapping[str, Json]
     pointer: Pointer
     locator: Locator
     rendering: Rendering | None = None
+    unknown: Mapping[Pointer, Unknown] = field(default_factory=dict)
+    concealed: tuple[tuple[str, str], ...] = ()
 
     def locate(self, pointer: Pointer) -> Location:
         """The place of a field of the body (``pointer`` starts at the body, not at the document)."""
@@ -198,6 +211,15 @@ class Resource:
         """The object and its place in words: ``Application/argocd/web apps/web.yaml:1``."""
         place = self.locate("")
         return f"{self.id} {place.path}:{place.start.line}"
+
+    def shown(self, text: str) -> str:
+        """A text about it without what no report may show: whole texts, and what is long enough in others."""
+        for value, shown in self.concealed:
+            text = shown if text == value else text.replace(value, shown) if len(value) >= _LEAST_CONCEALED else text
+        return text
+
+
+_LEAST_CONCEALED = 4
 
 
 @dataclass(frozen=True, slots=True)

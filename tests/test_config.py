@@ -208,6 +208,8 @@ KEYS = [
     "charts",
     "repositories",
     "helm-degraded",
+    "flux",
+    "argocd",
     *(limit.key for limit in LIMITS),
 ]
 
@@ -224,7 +226,7 @@ def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
             load(chosen.rule_folders)
         except KgateError:
             continue
-    for key in ("rules", "charts", "repositories"):
+    for key in ("rules", "charts", "repositories", "argocd"):
         result = kgate("scan", ".", cwd=repository(tmp_path, f"{key}: {value}\n"))
         assert result.code in (0, 1, 2, 3), (key, result)
 

@@ -169,6 +169,12 @@ Exit codes:
     "--helm-degraded", is_flag=True, default=None, help="Render what can be rendered; report the rest as problems."
 )
 @click.option("--allow-remote", is_flag=True, help="Let kustomize fetch remote bases.")
+@click.option(
+    "--flux-variables",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="NAME=value lines: variables of Flux that are not in the repository. Reports do not show the values.",
+)
 @_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
 @_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
@@ -250,6 +256,7 @@ _RENDER_FLAGS = (
     "helm_dependency_build",
     "helm_degraded",
     "allow_remote",
+    "flux_variables",
     "timeout",
     "jobs",
     "render_timeout",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgate.facts import Facts
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed
@@ -34,6 +35,7 @@ _REFERRED = frozenset(
         *((FLUX_SOURCES, kind) for kind in ("GitRepository", "OCIRepository", "Bucket", "HelmRepository", "HelmChart")),
         FLUX_GENERATOR,
         ("", "ConfigMap"),
+        ("", "Secret"),
     }
 )
 GITOPS_KINDS = _DEPLOYING | _REFERRED
@@ -70,15 +72,20 @@ def deploys(resource: Resource) -> bool:
     return (group(resource), resource.id.kind) in _DEPLOYING
 
 
-def plan(resources: Sequence[Resource], repository: Repository, referred: Sequence[Resource] = ()) -> Planned:
-    """What the objects among ``resources`` deploy from the repository.
+def plan(
+    resources: Sequence[Resource],
+    repository: Repository,
+    referred: Sequence[Resource] = (),
+    facts: Facts = Facts(),  # noqa: B008 - frozen
+) -> Planned:
+    """What the objects among ``resources`` deploy from the repository, and by the facts that its owner states.
 
     ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
     requests is that of the places of the objects. What lies elsewhere is a note; what lies here and cannot be judged
     is a Problem.
     """
     log = Log()
-    surroundings = Surroundings(repository, Catalogue((*resources, *referred)))
+    surroundings = Surroundings(repository, Catalogue((*resources, *referred)), facts)
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
     log.folders.extend(Deployed.of(request, repository) for request in requests)

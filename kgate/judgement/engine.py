@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kgate.judgement import memo
+from kgate.judgement import memo, unknown
 from kgate.judgement.blame import Blame, Doubt, examine
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.target import Target
@@ -21,7 +21,9 @@ from kgate.model import (
     Resource,
     ResourceId,
     Rule,
+    Unknown,
     Workload,
+    field_path,
     pointer_tokens,
 )
 from kgate.rules import cel, fieldpath
@@ -132,7 +134,8 @@ class Judge:
         workload = find_workload(resource)
         offences: list[_Offence] = []
         problems = list(_gaps(workload)) if workload else []
-        for result in self._results(resource, workload, facts):
+        ask = self._certain if resource.unknown else self._results
+        for result in ask(resource, workload, facts):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
@@ -149,6 +152,32 @@ class Judge:
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
         )
+
+    def _certain(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
+        """Yields what holds whatever the unknown values are, and a Problem for each that decides about more."""
+        results = list(self._results(resource, workload, facts))
+        sure = here = {_who(result) for result in results}
+        doubtful: list[Problem] = []
+        trials = unknown.Trials(self.rules)
+        for pointer, what in sorted(resource.unknown.items()):
+            outcomes = self._outcomes(trials.of(resource, pointer, what), here, facts)
+            if len(outcomes) != 1:
+                doubtful.append(_unknown_problem(resource, pointer, what))
+            sure = sure.intersection(*outcomes)
+        yield from (result for result in results if _who(result) in sure)
+        yield from doubtful
+
+    def _outcomes(
+        self, trials: Iterable[Resource], here: Collection[Hashable], facts: Facts
+    ) -> set[frozenset[Hashable]]:
+        """Returns what is found with one value or another; values that only add problems, as those of a wrong type do,
+        do not count."""
+        found: set[frozenset[Hashable]] = set()
+        for trial in trials:
+            own = frozenset(_who(result) for result in self._results(trial, find_workload(trial), facts))
+            if all(one in here for one in own if isinstance(one, Problem)):
+                found.add(own)
+        return found
 
     def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
         """Asks the rules about a resource and its pods."""
@@ -318,13 +347,24 @@ def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
         yield replace(first, message=first.message + more)
 
 
+def _who(result: _Offence | Problem) -> Hashable:
+    """What is the same for an offence, or a problem, whatever the value that it is about."""
+    return result if isinstance(result, Problem) else (result.rule.id, result.target.pointer(()))
+
+
+def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Problem:
+    place = what.place or resource.locate(pointer)
+    message = f"{resource.id}: {field_path(pointer)} is not judged: {what.text} {what.reason}"
+    return Problem(place.path, place.start.line, message)
+
+
 def _gaps(workload: Workload) -> Iterator[Problem]:
     return (_problem(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
 
 
 def _problem(resource: Resource, pointer: Pointer, message: str) -> Problem:
     location = resource.locate(pointer)
-    return Problem(location.path, location.start.line, f"{resource.id}: {message}")
+    return Problem(location.path, location.start.line, resource.shown(f"{resource.id}: {message}"))
 
 
 def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
@@ -336,9 +376,9 @@ def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: R
         yield Finding(
             offence.rule,
             resource.id,
-            offence.container,
+            resource.shown(offence.container) if offence.container is not None else None,
             resource.locate(offence.pointer).at(resource.pointer + offence.pointer),
-            offence.anchor,
+            resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,
             source=source,

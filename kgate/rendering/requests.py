@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from kgate.facts import Facts
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Batch, Note
@@ -110,12 +111,13 @@ class RenderContext:
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), and what
-    the configuration asks to render."""
+    """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), what
+    the configuration asks to render, and the facts that it states."""
 
     options: RenderOptions = field(default_factory=RenderOptions)
     programs: Mapping[str, str | None] = field(default_factory=dict)
     charts: tuple[Request, ...] = ()
+    facts: Facts = field(default_factory=Facts)
 
 
 def advice(bound: str) -> str:

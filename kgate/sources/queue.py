@@ -58,6 +58,7 @@ class RenderQueue:
         self._objects: dict[Hashable, tuple[Resource, ...]] = dict(objects.items())
         self._rounds = 0
         self._planned: gitops.Planned | None = None
+        self._facts = settings.facts
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
         self._configured = {request.place for request in settings.charts}
@@ -81,7 +82,7 @@ class RenderQueue:
         """What all objects ask for, planned when it is needed and not with each file that holds some."""
         if self._planned is None:
             found = (members for source, members in self._objects.items() if source not in self._withdrawn)
-            self._planned = gitops.plan(list(chain.from_iterable(found)), self._repository)
+            self._planned = gitops.plan(list(chain.from_iterable(found)), self._repository, facts=self._facts)
         return self._planned
 
     @property

@@ -17,7 +17,7 @@ from kgate.sources.files import EXTENSIONS, Listing, SourceFile
 from kgate.sources.gitops_search import FLUX, holds_deployment, peek
 from kgate.yamltree import spelling
 
-_CONFIG_MAP = re.compile("ConfigMap")
+_VALUES = re.compile(r"\b(?:ConfigMap|Secret)\b")
 
 FileObjects: TypeAlias = dict[Path, tuple[Resource, ...]]
 """Objects by the file that holds them."""
@@ -25,8 +25,8 @@ FileObjects: TypeAlias = dict[Path, tuple[Resource, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of plain manifests before they are judged: the objects that may say what is deployed, with the
-    ConfigMaps that Flux may take values from, and the facts."""
+    """What is known of plain manifests before they are judged: the objects that may say what is deployed, with those
+    that Flux may take values from, and the facts."""
 
     objects: FileObjects = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
@@ -44,7 +44,7 @@ def survey(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Survey:
         has_flux = has_flux or spelling.may_hold(text, FLUX)
         if holds_deployment(text):
             deploying.append(file)
-        elif spelling.may_hold(text, _CONFIG_MAP):
+        elif spelling.may_hold(text, _VALUES):
             values.append(file)
         if spelling.may_hold(text, facts.MENTIONED):
             joined.append(file)

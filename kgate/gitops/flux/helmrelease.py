@@ -10,8 +10,9 @@ from pathlib import Path
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
-from kgate.gitops.flux.values import chart_values, values_from
-from kgate.model import Location, Pointer
+from kgate.gitops.flux.values import chart_values, values_from, values_sources
+from kgate.model import Location, Pointer, Resource, Unknown
+from kgate.rendering import placeholders
 from kgate.rendering.helm.release import InlineValues, Release
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
@@ -29,6 +30,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
         return
     _report_post_renderers(spec)
     name = release_name(fields)
+    sources = [spec.resource, *values_sources(spec, surroundings)]
     release = Release(
         name=name,
         namespace=spec.argument("targetNamespace") or fields.section("metadata").argument("namespace") or "default",
@@ -40,8 +42,17 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
         with_crds=spec.section("install").text("crds") != "Skip",
         variant=f"release {name}",
         requested_by=requested_by,
+        unknown={name: what for source in sources for name, what in _unknown(source)},
+        concealed=tuple(dict.fromkeys(pair for source in sources for pair in source.concealed)),
     )
     yield ChartRequest(chart, (release,))
+
+
+def _unknown(resource: Resource) -> Iterator[tuple[str, Unknown]]:
+    """The variables in an object that only the cluster knows, each with its place."""
+    for pointer, what in resource.unknown.items():
+        for name in placeholders.names(what.text):
+            yield name, replace(what, place=resource.locate(pointer))
 
 
 def release_name(fields: ObjectFields) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.gitops.additions import Additions, patch_entry
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_build
+from kgate.gitops.flux.secrets import secret_data
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import child_pointer
 from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.requests import Request
 
 _OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
 """Fields that v1 does not have: a cluster that stores v1 drops them, whatever version an object is written in."""
 
 _IMAGE = ("name", "newName", "newTag", "digest")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 """What keeps an object from substitutions; not if commonMetadata sets it, which comes after them."""
 
@@ -41,14 +45,14 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
 
 
 def _plan_folder(spec: ObjectFields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
-    name, substitutions = spec.resource.id.name, _substitutions(spec, surroundings)
+    name, variables = spec.resource.id.name, _variables(spec, surroundings)
     for old in _variants(spec):
         additions = _additions(spec, folder, surroundings, old)
         yield KustomizationRequest(
             folder,
             additions.body,
             additions.locator(spec.resource),
-            substitutions,
+            variables,
             variant=f"kustomization {name}" + (f" with {', '.join(old)}" if old else ""),
             requested_by=requested_by,
         )
@@ -107,28 +111,49 @@ def _without_switch(pairs: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in pairs.items() if key != _SWITCH}
 
 
-def _substitutions(spec: ObjectFields, surroundings: Surroundings) -> dict[str, str] | None:
-    """The variables that Flux puts in after the build, those that are written out over those of ConfigMaps; None if
-    it puts in none, which is so where there is no variable, unless the strategy is Always."""
+def _variables(spec: ObjectFields, surroundings: Surroundings) -> Variables | None:
+    """The variables that Flux puts in after the build, those that are written out over those of ConfigMaps and Secrets;
+    None if it puts in none, which is so where there is no variable, unless the strategy is Always."""
     if spec.body.get("postBuild") is None:
         return None
     post_build = spec.section("postBuild")
-    variables: dict[str, str] = {}
+    found = Variables()
     for reference in post_build.sections("substituteFrom"):
-        variables |= _variables_of(reference, surroundings)
-    variables |= post_build.strings("substitute")
-    return variables if variables or post_build.text("substituteStrategy") == "Always" else None
+        found = _with(found, _variables_of(reference, surroundings))
+    found = _with(found, Variables(post_build.strings("substitute")))
+    _report_names(post_build, found)
+    if not found.values and not found.sources and post_build.text("substituteStrategy") != "Always":
+        return None
+    facts = surroundings.facts
+    return _with(Variables(facts.variables, secret=facts.secret), found)
 
 
-def _variables_of(reference: ObjectFields, surroundings: Surroundings) -> dict[str, str]:
+def _with(variables: Variables, others: Variables) -> Variables:
+    """Variables with others on top."""
+    secret = (variables.secret - others.values.keys()) | others.secret
+    sources = tuple(dict.fromkeys((*variables.sources, *others.sources)))
+    return Variables({**variables.values, **others.values}, sources, secret)
+
+
+def _report_names(post_build: ObjectFields, variables: Variables) -> None:
+    """A Problem for a name that keeps Flux from applying anything (fluxcd/pkg, varSubstitution)."""
+    wrong = next((name for name in sorted(variables.values) if not _VARIABLE.fullmatch(name)), None)
+    if wrong is not None:
+        message = f"'{wrong}' is not the name of a variable, so Flux applies nothing; use letters and digits"
+        post_build.fault(message)
+
+
+def _variables_of(reference: ObjectFields, surroundings: Surroundings) -> Variables:
+    """The variables of a ConfigMap or Secret of the repository; else the source that is not known."""
     kind, name = reference.needed("kind"), reference.needed("name")
-    found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
-    if found is not None:
-        return ObjectFields.of(found, reference.log).strings("data")
-    if kind and name:
-        message = f"the variables of {kind} '{name}' are unknown, as it is not among the manifests"
-        if reference.flag("optional"):
-            reference.note(f"{message}; they are optional, and taken as absent", "name")
-        else:
-            reference.fault(f"{message}, so what they are put into is not judged as it will be", "name")
-    return {}
+    if not kind or not name:
+        return Variables()
+    found = surroundings.find(reference, ("", kind)) if kind in ("ConfigMap", "Secret") else None
+    if found is None:
+        return Variables(sources=(f"{kind} '{name}', which is not among the manifests",))
+    if kind == "ConfigMap":
+        return Variables(ObjectFields.of(found, reference.log).strings("data"))
+    data = secret_data(found)
+    if data is None:
+        return Variables(sources=(f"Secret '{name}', which is encrypted",))
+    return Variables(data, secret=frozenset(data))

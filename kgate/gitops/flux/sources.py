@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgate.facts import Facts
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
 from kgate.gitops.fields import ObjectFields
@@ -27,6 +28,7 @@ class Surroundings:
 
     repository: Repository
     catalogue: Catalogue
+    facts: Facts = field(default_factory=Facts)
     _artifacts: dict[tuple[str, bool], Artifact] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, reference: ObjectFields, kind: tuple[str, str]) -> Resource | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kgate.gitops.embedded import read_values
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
+from kgate.gitops.flux.secrets import secret_data
 from kgate.gitops.flux.sources import Surroundings
-from kgate.model import Json, Location
+from kgate.model import Json, Location, Pointer, Resource
 from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.release import InlineValues, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
@@ -72,20 +75,64 @@ def values_from(spec: ObjectFields, surroundings: Surroundings) -> Iterator[Inli
             yield from _at_path(reference, text, place)
         else:
             try:
-                yield read_values(text, place, surroundings.repository)
+                found = read_values(text, place, surroundings.repository)
             except ValueError as error:
-                reference.fault(f"key '{key}' of {kind} '{name}': {error}", "name")
+                reason = "it holds no values" if kind == "Secret" else str(error)
+                reference.fault(f"key '{key}' of {kind} '{name}': {reason}", "name")
+            else:
+                yield found if kind == "ConfigMap" else InlineValues(found.body, partial(_at, place))
+
+
+def _at(place: Location, _: Pointer) -> Location:
+    return place
 
 
 def _referred(
     reference: ObjectFields, kind: str, key: str, surroundings: Surroundings
 ) -> tuple[str | None, Location | None]:
-    """The text below a key of a ConfigMap, and its place; None if it is not among the objects."""
-    found = surroundings.find(reference, ("", "ConfigMap")) if kind == "ConfigMap" else None
-    data = ObjectFields.of(found, reference.log).section("data") if found is not None else None
-    if data is None or key not in data.body:
+    """The text below a key of a ConfigMap or a plain Secret, and its place; None if it is not among the objects."""
+    found = _source(reference, kind, surroundings)
+    if found is None:
         return None, None
-    return data.text(key), data.place(key)
+    if kind == "Secret":
+        fields = ObjectFields.of(found, reference.log)
+        name = "stringData" if key in (found.body.get("stringData") or {}) else "data"
+        return (secret_data(found) or {}).get(key), replace(fields.section(name).place(key), snippet="")
+    data = ObjectFields.of(found, reference.log).section("data")
+    return (data.text(key), data.place(key)) if key in data.body else (None, None)
+
+
+def values_sources(spec: ObjectFields, surroundings: Surroundings) -> Iterator[Resource]:
+    """The objects of this repository that values come from; of a Secret, no report may show the texts."""
+    for reference in spec.sections("valuesFrom"):
+        found = _source(reference, reference.text("kind"), surroundings)
+        data = secret_data(found) if found is not None and found.id.kind == "Secret" else None
+        if found is not None:
+            texts = {text for value in (data or {}).values() for text in _texts(value)}
+            yield replace(found, concealed=(*found.concealed, *((text, "***") for text in sorted(texts))))
+
+
+def _texts(value: str) -> Iterator[str]:
+    """The scalars of a YAML text that are long enough to be secret, and the lines of other texts."""
+    try:
+        pending = [root.value for root in compose(value)]
+    except ManifestError:
+        pending = list(value.splitlines())
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            pending += one.values()
+        elif isinstance(one, list):
+            pending += one
+        elif len(str(one)) >= _LEAST_SECRET and not isinstance(one, bool):
+            yield str(one)
+
+
+_LEAST_SECRET = 4
+
+
+def _source(reference: ObjectFields, kind: str, surroundings: Surroundings) -> Resource | None:
+    return surroundings.find(reference, ("", kind)) if kind in ("ConfigMap", "Secret") else None
 
 
 def _report_unknown(reference: ObjectFields, kind: str, name: str, key: str) -> None:

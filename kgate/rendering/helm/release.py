@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kgate.model import AppliedValues, Json, Location, Pointer
+from kgate.model import AppliedValues, Json, Location, Pointer, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ class InlineValues:
 class Release:
     """The arguments of ``helm template``. Later values win over earlier ones, ``sets`` (``--set``) and
     ``string_sets`` (``--set-string``) over all values. ``set_places`` says where these are written,
-    if that is known."""
+    if that is known.
+
+    ``unknown`` holds the variables in the values that only the cluster knows, by name, each with its place;
+    ``concealed`` is that of a resource."""
 
     name: str
     namespace: str = "default"
@@ -47,6 +50,8 @@ class Release:
     variant: str = ""
     requested_by: str = ""
     set_places: Mapping[str, Callable[[], Location]] = field(default_factory=dict, compare=False)
+    unknown: Mapping[str, Unknown] = field(default_factory=dict, hash=False, compare=False)
+    concealed: tuple[tuple[str, str], ...] = ()
 
     @property
     def applied(self) -> tuple[AppliedValues, ...]:
@@ -58,4 +63,4 @@ class Release:
     def key(self) -> Hashable:
         """Equal for releases with the same arguments, wherever their values are written."""
         values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in self.values)
-        return replace(self, values=()), tuple(values)
+        return replace(self, values=(), unknown={}), tuple(values)

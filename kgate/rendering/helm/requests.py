@@ -61,5 +61,6 @@ class ChartRequest:
     def render(self, context: RenderContext) -> Batch:
         """Renders every release."""
         from kgate.rendering.helm.render import render
+        from kgate.rendering.helm.unknown import mark
 
-        return render(self.chart, self.releases, context)
+        return mark(render(self.chart, self.releases, context), self.releases)

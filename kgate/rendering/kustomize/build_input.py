@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.model import Json, Location, Pointer
+from kgate.rendering.kustomize.substitution import Variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +16,12 @@ class BuildInput:
 
     ``additions`` holds fields of a kustomization that a GitOps object puts into it (patches, images, namePrefix,
     namespace, …), as Argo CD and Flux edit the file; ``locate`` returns the location of a pointer into them.
-    ``substitutions`` replace ``${NAME}`` in what was built, as Flux does after the build; None if there is no such
-    step.
+    ``variables`` replace ``${NAME}`` in what was built, as Flux does after the build; None if there is no such step.
     """
 
     folder: Path
     additions: Mapping[str, Json] = field(default_factory=dict, hash=False)
     locate: Callable[[Pointer], Location] | None = field(default=None, hash=False)
-    substitutions: Mapping[str, str] | None = field(default=None, hash=False)
+    variables: Variables | None = None
     variant: str = ""
     requested_by: str = ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Location, Note, Pointer, Problem, Rendering
+from kgate.model import Batch, Location, Note, Pointer, Problem, Rendering, Resource, Unknown
+from kgate.rendering import placeholders
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize import graph, kustomization, locate, marked, obstacles, overlay, substitution
 from kgate.rendering.kustomize.build_input import BuildInput
@@ -21,6 +22,7 @@ from kgate.rendering.kustomize.kustomization import Kustomization, Kustomization
 from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
 from kgate.rendering.kustomize.parsed import Parsed
 from kgate.rendering.kustomize.run import Failure, Runner
+from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.kustomize.untouched import Untouched
 from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool
@@ -149,17 +151,19 @@ class _Building:
 
     def _read(self, documents: tuple[str, ...]) -> Batch:
         job = self._job
-        substituted = _Substituted.of(documents, job.request.substitutions)
+        substituted = _Substituted.of(documents, job.request.variables)
         build = self._located(substituted)
         contents = locate.read("\n---\n".join(substituted.documents), build, job.options.asked_kinds)
         rendering = Rendering("kustomize", job.shown(job.folder), job.request.variant, job.request.requested_by)
         problems = (job.problem(f"{fault}, so it stays as it is") for fault in substituted.faults)
         files = (file for file in self._copy.files if file not in self._copy.places and file not in self._copy.given)
+        resources = tuple(substituted.marked(replace(one, rendering=rendering)) for one in contents.resources)
+        refused = (Note(job.shown(job.title), None, text) for text in substituted.refusals)
         return replace(
             contents,
-            resources=tuple(replace(resource, rendering=rendering) for resource in contents.resources),
-            problems=tuple(sorted({*contents.problems, *problems})),
-            notes=() if build.marked is not None else (self._note,),
+            resources=resources,
+            problems=tuple(sorted(map(substituted.concealing, {*contents.problems, *problems}))),
+            notes=(*(() if build.marked is not None else (self._note,)), *refused),
             files=sum(1 for _ in files),
         )
 
@@ -171,7 +175,7 @@ class _Building:
         job = self._job
         untouched = build = None
         if marked.is_possible(marked.texts(self._copy)):
-            untouched = Untouched(self._tree, job.folder, has_variables=job.request.substitutions is not None)
+            untouched = Untouched(self._tree, job.folder, has_variables=job.request.variables is not None)
             build = MarkedBuild(lambda: self._build_marked(substituted))
         shown = job.shown(job.title)
         return locate.Build(self._tree, job.folder, shown, self._copy.source_of, untouched, build)
@@ -208,42 +212,75 @@ class _Building:
 
 @dataclass(frozen=True, slots=True)
 class _Substituted:
-    """The documents of a build with their variables replaced, as Flux does, and what could not be."""
+    """The documents of a build with their variables replaced, as Flux does, and what could not be. ``unknown`` holds
+    the variables whose expressions stay."""
 
     documents: tuple[str, ...]
     faults: tuple[str, ...] = ()
-    values: Mapping[str, str] | None = None
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    variables: Variables | None = None
     is_kept: tuple[bool, ...] = ()
 
     @classmethod
-    def of(cls, documents: tuple[str, ...], values: Mapping[str, str] | None) -> _Substituted:
-        """The documents with these values; as they are if there are none."""
-        if values is None:
+    def of(cls, documents: tuple[str, ...], variables: Variables | None) -> _Substituted:
+        """The documents with these variables; as they are if there is no such step."""
+        if variables is None:
             return cls(documents)
         is_kept = tuple(substitution.is_switched_off(document) for document in documents)
-        found, faults = _replaced(documents, is_kept, values)
-        return cls(found, tuple(faults), values, is_kept)
+        found = _replaced(documents, is_kept, variables)
+        return replace(found, variables=variables, is_kept=is_kept)
 
     def same_for(self, documents: tuple[str, ...]) -> tuple[str, ...]:
         """Other documents with the same values in the same of them."""
-        return documents if self.values is None else _replaced(documents, self.is_kept, self.values)[0]
+        return documents if self.variables is None else _replaced(documents, self.is_kept, self.variables).documents
+
+    @property
+    def refusals(self) -> Iterator[str]:
+        """Why Flux does not apply the build, whatever else is in the cluster, with one message for each reason."""
+        if self.variables is None or self.variables.sources:
+            return
+        reasons: dict[str, list[str]] = {}
+        for name, one in sorted(self.unknown.items()):
+            reasons.setdefault(one.reason.replace(name, "NAME"), []).append(f"${{{name}}}")
+        for reason, names in sorted(reasons.items()):
+            yield f"{', '.join(names)} {reason}"
+
+    def marked(self, resource: Resource) -> Resource:
+        """An object with what is unknown of it, and without what no report may show."""
+        if self.variables is None:
+            return resource
+        body = resource.body
+        is_kept = any(self.is_kept) and substitution.is_switched_off_in(body)
+        unknown = placeholders.find(body, self.unknown) if self.unknown and not is_kept else {}
+        found = replace(resource, unknown=unknown, concealed=self.variables.concealed)
+        shown = replace(found.id, name=found.shown(found.id.name), namespace=found.shown(found.id.namespace))
+        return replace(found, id=shown)
+
+    def concealing(self, problem: Problem) -> Problem:
+        """A problem without what no report may show."""
+        for value, shown in self.variables.concealed if self.variables is not None else ():
+            problem = replace(problem, message=problem.message.replace(value, shown))
+        return problem
 
 
-def _replaced(
-    documents: Sequence[str], is_kept: Sequence[bool], values: Mapping[str, str]
-) -> tuple[tuple[str, ...], list[str]]:
+def _replaced(documents: Sequence[str], is_kept: Sequence[bool], variables: Variables) -> _Substituted:
     """The documents with variables replaced except in those that are kept, and what could not be replaced."""
-    found, faults = list(documents), []
-    room = substitution.MAX_LENGTH
+    found, faults, room = list(documents), [], substitution.MAX_LENGTH
+    unknown: dict[str, Unknown] = {}
     for index, document in enumerate(documents):
         if index >= len(is_kept) or is_kept[index]:
             continue
         try:
-            found[index] = substitution.substitute(document, values, room)
-            room -= len(found[index])
+            replaced = substitution.substitute(document, variables, room)
+        except substitution.ExpressionError as error:
+            unknown |= {name: Unknown("", str(error)) for name in placeholders.names(document)}
         except substitution.SubstitutionError as error:
             faults.append(str(error))
-    return tuple(found), faults
+        else:
+            found[index] = replaced.text
+            room -= len(replaced.text)
+            unknown |= {name: Unknown("", variables.why_unknown(name)) for name in replaced.missing}
+    return _Substituted(tuple(found), tuple(faults), unknown)
 
 
 class _GeneratedText(SourceText):

@@ -28,13 +28,14 @@ class KustomizationRequest(BuildInput):
     @property
     def key(self) -> Hashable:
         """The folder, and everything that changes its build or the name of its rendering."""
-        added = json.dumps([self.additions, self.substitutions], sort_keys=True, default=str)
+        variables = [self.variables.values, self.variables.sources] if self.variables is not None else None
+        added = json.dumps([self.additions, variables], sort_keys=True, default=str)
         return self.folder, added, self.variant, self.requested_by
 
     @property
     def has_changes(self) -> bool:
         """True if a GitOps object puts something on top of it, or replaces variables."""
-        return bool(self.additions or self.substitutions)
+        return bool(self.additions) or self.variables is not None
 
     def is_plain(self, repository: Repository) -> bool:
         """True if there is no kustomization file in the folder."""

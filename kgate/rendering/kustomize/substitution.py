@@ -1,11 +1,12 @@
-"""Replaces variables in what was built, as Flux does after the build (fluxcd/pkg, envsubst, not strict)."""
+"""Replaces variables in what was built, as Flux does after the build (fluxcd/pkg, envsubst)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from kgate.model import Json
 from kgate.yamltree.nodes import ManifestError, compose
 
 _SPECIAL = re.compile(r"\$\$|\$\{")
@@ -25,19 +26,58 @@ class SubstitutionError(Exception):
     """What is not replaced as Flux would replace it."""
 
 
-def substitute(text: str, values: Mapping[str, str], most: int = MAX_LENGTH) -> str:
-    """The text of one object with ``${NAME}``, ``${NAME:=default}`` and similar expressions replaced; what
-    has no value and no default is empty. ``$$`` is a dollar sign, and line feeds of values are left out, as Flux does.
+class ExpressionError(SubstitutionError):
+    """An expression that is not evaluated; some of them make Flux give up, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What Flux puts in after a build. ``sources`` says in words where further variables come from, which are not
+    known; ``secret`` names those whose values no report may show."""
+
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sources: tuple[str, ...] = ()
+    secret: frozenset[str] = frozenset()
+
+    def why_unknown(self, name: str) -> str:
+        """Says why a variable has no value, and what to do."""
+        if self.sources:
+            where = " or ".join(self.sources)
+            message = f"is not known, as its value may come from {where}; give it in kgate.yaml, under flux.variables"
+            return f"{message}, or with --flux-variables FILE"
+        advice = f"set it in postBuild, give it a default as in ${{{name}:=value}}, or write $${{{name}}} for the text"
+        return f"is set nowhere, so Flux does not apply this kustomization (before 2.9 it puts in nothing); {advice}"
+
+    @property
+    def concealed(self) -> tuple[tuple[str, str], ...]:
+        """The secret values, each with what reports show in its place."""
+        found = ((self.values[name].replace("\n", ""), f"${{{name}}}") for name in sorted(self.secret))
+        return tuple((value, shown) for value, shown in found if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The text of an object with its variables replaced, and the names of those that have no value and no default,
+    whose expressions stay."""
+
+    text: str
+    missing: frozenset[str] = frozenset()
+
+
+def substitute(text: str, variables: Variables, most: int = MAX_LENGTH) -> Replaced:
+    """The text of one object with ``${NAME}``, ``${NAME:=default}`` and similar expressions replaced. ``$$`` is a
+    dollar sign, and line feeds of values are left out, as Flux does.
 
     Raises SubstitutionError for functions of envsubst on strings, for a text that grows longer than ``most``, and
     for one that is no longer one document, of which Flux would take the first.
     """
     if "$" not in text:
-        return text
-    found = "".join(_Reader(text, values, most).pieces())
+        return Replaced(text)
+    reader = _Reader(text, variables, most)
+    found = "".join(reader.pieces())
     if found != text and not _is_one_document(found):
         raise SubstitutionError("with its variables replaced, an object is no longer one YAML document")
-    return found
+    return Replaced(found, frozenset(reader.missing))
 
 
 def is_switched_off(text: str) -> bool:
@@ -48,10 +88,14 @@ def is_switched_off(text: str) -> bool:
         root = next(compose(text), None)
     except ManifestError:
         return False
-    body = root.value if root is not None else None
-    metadata = body.get("metadata") if isinstance(body, dict) else None
-    fields = (metadata.get(name) for name in ("labels", "annotations")) if isinstance(metadata, dict) else ()
-    return any(isinstance(field, dict) and field.get(_SWITCH) == "disabled" for field in fields)
+    return root is not None and is_switched_off_in(root.value)
+
+
+def is_switched_off_in(body: Json) -> bool:
+    """The same for the body of an object."""
+    metadata = body.get("metadata") if isinstance(body, Mapping) else None
+    fields = (metadata.get(name) for name in ("labels", "annotations")) if isinstance(metadata, Mapping) else ()
+    return any(isinstance(field, Mapping) and field.get(_SWITCH) == "disabled" for field in fields)
 
 
 def _is_one_document(text: str) -> bool:
@@ -66,9 +110,10 @@ class _Reader:
     """Reads a text once, from left to right (envsubst, parse/parse.go); ``room`` is for so many more letters."""
 
     text: str
-    values: Mapping[str, str]
+    variables: Variables
     room: int
     position: int = 0
+    missing: set[str] = field(default_factory=set)
 
     def pieces(self) -> Iterator[str]:
         """The text with its expressions replaced."""
@@ -92,6 +137,9 @@ class _Reader:
         if not self.text.startswith("}", self.position):
             raise self._error(start)
         self.position += 1
+        if sign is None and name[0] not in self.variables.values:
+            self.missing.add(name[0])
+            return self._counted(self.text[start : self.position])
         return self._counted(self._of(name[0])) or default
 
     def _default(self, start: int, depth: int) -> Iterator[str]:
@@ -106,7 +154,7 @@ class _Reader:
         raise self._error(start)
 
     def _of(self, name: str) -> str:
-        value = self.values.get(name, "").replace("\n", "")
+        value = self.variables.values.get(name, "").replace("\n", "")
         if _LINE_BREAK.search(value):
             raise SubstitutionError(f"the value of ${{{name}}} holds a line break other than a line feed")
         return value
@@ -117,6 +165,6 @@ class _Reader:
             raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
         return piece
 
-    def _error(self, start: int) -> SubstitutionError:
+    def _error(self, start: int) -> ExpressionError:
         shown = self.text[start : start + _LONGEST_SHOWN].splitlines()[0]
-        return SubstitutionError(f"{shown} is an expression that kgate does not evaluate")
+        return ExpressionError(f"{shown} is an expression that kgate does not evaluate")

@@ -12,6 +12,7 @@ from kgate.gitops.plan import GITOPS_KINDS, deploys, is_relevant, plan
 from kgate.model import Json
 from kgate.rendering.helm.release import InlineValues, ValuesFile
 from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.requests import Place
 from kgate.repository import Repository
 from tests.gitops.objects import URL, Shop, build, make_shop, release, told
@@ -146,18 +147,21 @@ def test_patches_of_old_may_be_dropped_by_the_api_server(shop: Shop, version: st
     assert told(planned) == [f"note apps.yaml:7: {field}, {message}; write it as patches"]
 
 
+ABSENT = "Secret 'x', which is not among the manifests"
 SUBSTITUTES = {
     "none": ("{}", None),
-    "none, always": ("{substituteStrategy: Always}", {}),
+    "none, always": ("{substituteStrategy: Always}", Variables()),
     "none, with variables": ("{substituteStrategy: WithVariables, substitute: {}}", None),
-    "one": ("{substitute: {a: b}}", {"a": "b"}),
+    "an empty list": ("{substituteFrom: []}", None),
+    "one": ("{substitute: {a: b}}", Variables({"a": "b"})),
+    "one that is not here": ("{substituteFrom: [{kind: Secret, name: x}]}", Variables(sources=(ABSENT,))),
 }
 
 
 @pytest.mark.parametrize(("post_build", "expected"), SUBSTITUTES.values(), ids=SUBSTITUTES)
-def test_without_variables_nothing_is_substituted(shop: Shop, post_build: str, expected: Json) -> None:
+def test_without_variables_nothing_is_substituted(shop: Shop, post_build: str, expected: Variables | None) -> None:
     planned = shop.plan(kustomization(f"path: overlay\npostBuild: {post_build}\n"), source())
-    assert build(planned).substitutions == expected
+    assert build(planned).variables == expected
 
 
 def test_substitutions(shop: Shop) -> None:
@@ -172,13 +176,32 @@ def test_substitutions(shop: Shop) -> None:
     """
     maps = config_map("first", "a: x\nb: x\nc: x\n", "flux-system") + "---\n" + config_map("second", "b: 'y y'\n", "''")
     planned = shop.plan(kustomization(spec), source(), maps)
-    assert build(planned).substitutions == {"a": "inline", "b": "y y", "c": "x"}
-    assert told(planned) == [
-        (
-            "note apps.yaml:12: the variables of Secret 'third' are unknown, as it is not among the manifests; "
-            "they are optional, and taken as absent"
-        )
-    ]
+    absent = "Secret 'third', which is not among the manifests"
+    assert build(planned).variables == Variables({"a": "inline", "b": "y y", "c": "x"}, (absent,))
+    assert told(planned) == []
+
+
+SECRETS = {
+    "data in base64": ('data: {a: "aHVudGVyMg=="}', {"a": "hunter2"}),
+    "text": ("stringData: {a: hunter2}", {"a": "hunter2"}),
+    "text over data": ('data: {a: "eA==", b: "eQ=="}\nstringData: {a: z}', {"a": "z", "b": "y"}),
+    "encrypted by SOPS": ("stringData: {a: x}\nsops: {version: 3}", None),
+    "encrypted without a mark": ("stringData: {a: 'ENC[AES256_GCM,data:x]'}", None),
+    "not base64": ("data: {a: '?'}", None),
+    "not a mapping": ("data: [a]", {}),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), SECRETS.values(), ids=SECRETS)
+def test_variables_of_a_secret_of_the_repository(shop: Shop, fields: str, expected: dict[str, str] | None) -> None:
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: third, namespace: flux-system}}\n{fields}\n"
+    text = kustomization("path: overlay\npostBuild: {substituteFrom: [{kind: Secret, name: third}]}\n")
+    planned = shop.plan(text, source(), secret)
+    assert told(planned) == []
+    if expected is None:
+        assert build(planned).variables == Variables(sources=("Secret 'third', which is encrypted",))
+    else:
+        assert build(planned).variables == (Variables(expected, secret=frozenset(expected)) if expected else None)
 
 
 PLAIN = {
@@ -212,8 +235,8 @@ def test_the_map_of_the_same_cluster_is_taken(shop: Shop) -> None:
         )
     ]
     planned = plan(resources, Repository(shop.root, shop.urls))
-    found = [one.substitutions for one in planned.requests if isinstance(one, KustomizationRequest)]
-    assert found == [{"cluster": "dev"}, {"cluster": "prod"}]
+    found = [one.variables for one in planned.requests if isinstance(one, KustomizationRequest)]
+    assert found == [Variables({"cluster": "dev"}), Variables({"cluster": "prod"})]
 
 
 HERE = "{kind: GitRepository, name: flux-system}"
@@ -253,14 +276,9 @@ TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
             "problem apps.yaml:5: spec.sourceRef.kind is missing, so what it deploys cannot be judged",
         ],
     ),
-    "unknown variables": (
-        (kustomization("path: overlay\npostBuild:\n  substituteFrom: [{kind: Secret, name: x}]\n", HERE),),
-        [
-            (
-                "problem apps.yaml:8: the variables of Secret 'x' are unknown, as it is not among the manifests, "
-                "so what they are put into is not judged as it will be"
-            )
-        ],
+    "a name that is no variable": (
+        (kustomization("path: overlay\npostBuild: {substitute: {a-b: x}}\n", HERE),),
+        ["problem apps.yaml:7: 'a-b' is not the name of a variable, so Flux applies nothing; use letters and digits"],
     ),
     "a variable that is a number": (
         (kustomization("path: overlay\npostBuild: {substitute: {a: 1}}\n", HERE),),

@@ -13,6 +13,7 @@ import pytest
 from kgate.model import Batch, Location, Position, Problem, Resource, child_pointer
 from kgate.rendering.kustomize.render import render as build_kustomization
 from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.requests import RenderOptions
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
@@ -866,7 +867,7 @@ def test_without_marks_places_are_approximate(tmp_path: Path) -> None:
 
 def test_substitutions_follow_the_build(tmp_path: Path) -> None:
     text = BASE.replace("runAsUser: 0", "runAsUser: ${USER_ID:=0}").replace("app:1.0", "app:${TAG}")
-    contents = render(tmp_path, "base", {**based(""), "base/web.yaml": text}, substitutions={"TAG": "4"})
+    contents = render(tmp_path, "base", {**based(""), "base/web.yaml": text}, variables=Variables({"TAG": "4"}))
     container = find(contents, "Deployment/web").body["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == "registry.example.org/app:4"
     assert container["securityContext"]["runAsUser"] == 0
@@ -874,8 +875,8 @@ def test_substitutions_follow_the_build(tmp_path: Path) -> None:
 
 def test_line_feeds_in_values_are_left_out_as_flux_does(tmp_path: Path) -> None:
     text = BASE.replace("containers:", "securityContext: ${CONTEXT}\n      containers:")
-    values = {"CONTEXT": "{? 'runAs\nUser' : 0}"}
-    contents = render(tmp_path, "base", {**based(""), "base/web.yaml": text}, substitutions=values)
+    values = Variables({"CONTEXT": "{? 'runAs\nUser' : 0}"})
+    contents = render(tmp_path, "base", {**based(""), "base/web.yaml": text}, variables=values)
     assert find(contents, "Deployment/web").body["spec"]["template"]["spec"]["securityContext"] == {"runAsUser": 0}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kgate.rendering.kustomize.substitution import SubstitutionError, is_switched_off, substitute
+from kgate.rendering.kustomize.substitution import SubstitutionError, Variables, is_switched_off, substitute
 
 VALUES = {
     "A": "one",
@@ -17,7 +17,7 @@ VALUES = {
 }
 # What stands on the right was printed by envsubst.Eval of fluxcd/pkg.
 REPLACED = [
-    pytest.param("v: ${A}${NONE}!", "v: one!", id="a value and none"),
+    pytest.param("v: ${A}${EMPTY}!", "v: one!", id="a value and an empty one"),
     pytest.param("v: ${NONE:=d}${NONE:-e}${EMPTY=f}${A:-g}", "v: defone", id="defaults"),
     pytest.param("v: ${NONE:-a${A}b${NONE:=c}}", "v: aonebc", id="expressions in a default"),
     pytest.param("v: ${NONE:-a\n  b}", "v: a\n  b", id="a default of several lines"),
@@ -29,7 +29,36 @@ REPLACED = [
 
 @pytest.mark.parametrize(("text", "expected"), REPLACED)
 def test_what_is_replaced(text: str, expected: str) -> None:
-    assert substitute(text, VALUES) == expected
+    found = substitute(text, Variables(VALUES))
+    assert (found.text, found.missing) == (expected, frozenset())
+
+
+MISSING = [
+    pytest.param("v: ${NONE}!", {"NONE"}, id="a variable that is set nowhere"),
+    pytest.param("v: ${NONE}${OTHER}${A:-${INNER}}", {"NONE", "OTHER", "INNER"}, id="several, one in a default"),
+    pytest.param("v: ${EMPTY}", set(), id="an empty value is a value"),
+    pytest.param("v: ${NONE:=}${NONE:-}${NONE:?}${NONE:+}${NONE=}", set(), id="an empty default is a default"),
+    pytest.param("v: $${NONE}", set(), id="an escape"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISSING)
+def test_what_has_no_value_stays_and_is_named(text: str, expected: set[str]) -> None:
+    found = substitute(text, Variables(VALUES))
+    assert found.missing == expected
+    assert all(f"${{{name}}}" in found.text for name in expected - {"INNER"})
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        pytest.param(Variables(), "is set nowhere, so Flux does not apply", id="all sources are known"),
+        pytest.param(Variables(sources=("Secret 'x', which is encrypted",)), "under flux.variables", id="one is not"),
+        pytest.param(Variables(sources=("A", "B")), "may come from A or B", id="several are not"),
+    ],
+)
+def test_why_a_variable_is_unknown(variables: Variables, words: str) -> None:
+    assert words in variables.why_unknown("NAME")
 
 
 REFUSED = [
@@ -54,7 +83,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "told"), REFUSED)
 def test_what_is_refused(text: str, told: str) -> None:
     with pytest.raises(SubstitutionError) as caught:
-        substitute(text, VALUES, most=24)
+        substitute(text, Variables(VALUES), most=24)
     assert told in str(caught.value)
 
 
