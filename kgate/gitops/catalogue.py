@@ -33,10 +33,13 @@ class Catalogue:
         fitting = [r for r in found if not namespace or r.id.namespace in ("", namespace)]
         return min(fitting, key=lambda r: _distance(r, near, namespace), default=None)
 
+    def all_of(self, kind: tuple[str, str]) -> list[Resource]:
+        """All objects of a group and kind."""
+        return [r for key, members in self._objects.items() if key[:2] == kind for r in members]
+
     def of_kind(self, kind: tuple[str, str], namespace: str, near: Resource) -> list[Resource]:
         """All objects of a group and kind in a namespace, in the order in which ``find`` prefers them."""
-        found = [r for key, members in self._objects.items() if key[:2] == kind for r in members]
-        fitting = [r for r in found if not namespace or r.id.namespace in ("", namespace)]
+        fitting = [r for r in self.all_of(kind) if not namespace or r.id.namespace in ("", namespace)]
         return sorted(fitting, key=lambda r: _distance(r, near, namespace))
 
 

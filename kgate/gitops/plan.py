@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,8 @@ class Planned:
     ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not also
     rendered with their defaults. ``covered`` holds folders of plain manifests that a request renders with changes:
     those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
-    applied as they are written, whatever else uses or ignores them (real paths), ``folders`` where objects look for
-    manifests.
+    applied as they are written, whatever else uses or ignores them (real paths), ``unseen`` those in covered folders
+    that the deployer does not see, ``folders`` where objects look for manifests.
     """
 
     requests: tuple[Request, ...] = ()
@@ -59,6 +59,7 @@ class Planned:
     claimed: frozenset[Place] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
+    unseen: frozenset[Path] = frozenset()
     folders: frozenset[Deployed] = frozenset()
 
 
@@ -100,6 +101,7 @@ def plan(
         ),
         covered=frozenset(place.path for place in plain),
         raw=frozenset(log.raw),
+        unseen=frozenset(file for request in requests for file in _unseen([request])),
         folders=frozenset(log.folders),
     )
 
@@ -118,12 +120,21 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
         if not (request.place.path in raw and request.is_plain(repository)):
             yield request
     for folder in sorted(raw):
+        unseen = _unseen(request for request in requests if request.place.path == folder)
         for member in overlay.autodetect(folder):
+            if folder / member in unseen:
+                continue
             real = Path(os.path.realpath(folder / member))
             if repository.holds(real) and real.is_dir():
                 yield KustomizationRequest(real)
             elif repository.holds(real) and real.is_file():
                 log.raw.append(real)
+
+
+def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
+    """The files that none of the deployers of these requests sees."""
+    found = [request.without for request in requests if isinstance(request, KustomizationRequest)]
+    return frozenset.intersection(*found) if found else frozenset()
 
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:

@@ -117,7 +117,7 @@ class RenderQueue:
 
     def take_late_files(self) -> list[SourceFile]:
         """The other plain manifests, but for those that are judged as a part of a rendering."""
-        covered = self._covered(self._plan.covered)
+        covered = self._covered(self._plan.covered) - self._plan.unseen
         return self._take(file for path, file in self._files.items() if path not in covered and path not in self._read)
 
     def _take(self, found: Iterable[SourceFile]) -> list[SourceFile]:
@@ -203,7 +203,7 @@ class RenderQueue:
         claimed = self._plan.claimed - self._configured
         yield from ((one.key, one.place) for one in self._own if one.key in known and one.place in claimed)
         for folder in self._plan.covered:
-            for path in self._covered([folder]) & known:
+            for path in self._covered([folder]) & known - self._plan.unseen:
                 yield path, Place("kustomization", folder)
 
     def _may_print_gitops(self, request: Request) -> bool:

@@ -49,6 +49,19 @@ def _of_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroun
         yield f"{repository.shown(file)} {message}: add it to {IGNORE_FILE}, or rename it"
 
 
+def unseen(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> frozenset[Path]:
+    """What Flux would list for a folder without a kustomization, manifests and folders, but that is hidden from it."""
+    if any(_kustomizations(folder, surroundings.repository)):
+        return frozenset()
+    members = [folder / name for name in overlay.autodetect(folder)]
+    try:
+        files = {one for one in members if one.is_file() and surroundings.hidden(reference, one)}
+        folders = {one for one in members if one.is_dir() and not _shows_any(one, reference, surroundings)}
+        return frozenset(files | folders)
+    except (SourceIgnoreError, SearchError):  # which check_build reports
+        return frozenset()
+
+
 def check_chart(template: ObjectFields, chart: Path, surroundings: Surroundings) -> None:
     """A Problem if files of a chart are hidden from Flux."""
     reference = template.section("sourceRef")

@@ -69,7 +69,7 @@ def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFie
     """The mapping that names the chart: in the release itself, or in the HelmChart that it refers to."""
     if spec.body.get("chartRef") is None:
         if spec.body.get("chart") is None:
-            spec.fault("the HelmRelease has neither spec.chart nor spec.chartRef, so it cannot be judged")
+            spec.note("the HelmRelease has neither spec.chart nor spec.chartRef, so Flux does not accept it")
             return None
         return spec.section("chart").section("spec")
     reference = spec.section("chartRef")

@@ -80,11 +80,12 @@ class _Pattern:
 class Artifact:
     """What the artifact of a source holds of this repository: no links, and nothing that is ignored."""
 
-    def __init__(self, repository: Repository, ignore: str = "", *, is_bucket: bool = False) -> None:
-        """``ignore`` is the ``spec.ignore`` of the source. Raises SourceIgnoreError."""
-        self._repository = repository
+    def __init__(self, repository: Repository, ignore: str = "", *, is_bucket: bool = False, root: str = "") -> None:
+        """``ignore`` is the ``spec.ignore`` of the source, ``root`` the folder that it is packed from. Raises
+        SourceIgnoreError."""
+        self._root = repository.root / root
         self._looks = 0
-        own = [*_patterns_of_files(repository, is_bucket=is_bucket)]
+        own = [*_patterns_of_files(repository, root, is_bucket=is_bucket)]
         own += _parse(ignore.split("\n"), "spec.ignore of its source", ())
         if len(own) > _MAX_PATTERNS:
             raise SourceIgnoreError(f"{FILE} files and spec.ignore hold more than {_MAX_PATTERNS:,} patterns")
@@ -100,23 +101,28 @@ class Artifact:
         self._looks += len(self._patterns)
         if self._looks > _MAX_LOOKS:
             raise SourceIgnoreError(f"the patterns of {FILE} files and the files are too many")
-        parts = path.relative_to(self._repository.root).parts
+        if not path.is_relative_to(self._root):
+            return "lying outside of the folder that the source is packed from"
+        parts = path.relative_to(self._root).parts
         found = next((pattern for pattern in self._patterns if pattern.matches(parts)), None)
         return found.place if found is not None and not found.brings_back else ""
 
 
-def _patterns_of_files(repository: Repository, *, is_bucket: bool) -> Iterator[_Pattern]:
-    """The patterns of all files, those of folders before those of the folders below."""
+def _patterns_of_files(repository: Repository, root: str, *, is_bucket: bool) -> Iterator[_Pattern]:
+    """The patterns of all files below a folder, those of folders before those of the folders below."""
+    prefix = f"{root}/" if root else ""
     try:
         paths = [path for path, _ in repository.walk(hidden=True, patterns=0) if path.rpartition("/")[2] == FILE]
     except SearchError as error:
         raise SourceIgnoreError(str(error)) from None
-    for path in sorted([FILE] if is_bucket and FILE in paths else paths, key=lambda one: one.count("/")):
+    own = [path for path in paths if path.startswith(prefix)]
+    top = prefix + FILE
+    for path in sorted([top] if is_bucket and top in own else own, key=lambda one: one.count("/")):
         try:
             text = repository.read_bytes(repository.root / path, _MAX_BYTES).decode("utf-8", "surrogateescape")
         except OSError as error:
             raise SourceIgnoreError(f"{path} cannot be read: {error.strerror}") from None
-        yield from _parse(text.split("\n"), path, tuple(path.split("/")[:-1]))
+        yield from _parse(text.split("\n"), path, tuple(path.removeprefix(prefix).split("/")[:-1]))
 
 
 def _parse(lines: Sequence[str], place: str, folder: tuple[str, ...]) -> Iterator[_Pattern]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kgate.gitops.additions import Additions, patch_entry
 from kgate.gitops.fields import ObjectFields
-from kgate.gitops.flux.artifact import check_build
+from kgate.gitops.flux.artifact import check_build, unseen
 from kgate.gitops.flux.secrets import secret_data
 from kgate.gitops.flux.sources import Surroundings
 from kgate.model import child_pointer
@@ -41,10 +42,13 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
         spec.fault(f"{spec.name('path')}: '{path}' is not a folder; name the folder", "path")
     elif folder is not None:
         check_build(spec, reference, folder, surroundings)
-        yield from _plan_folder(spec, folder, surroundings, requested_by)
+        without = unseen(reference, folder, surroundings)
+        yield from (replace(one, without=without) for one in _plan_folder(spec, folder, surroundings, requested_by))
 
 
-def _plan_folder(spec: ObjectFields, folder: Path, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+def _plan_folder(
+    spec: ObjectFields, folder: Path, surroundings: Surroundings, requested_by: str
+) -> Iterator[KustomizationRequest]:
     name, variables = spec.resource.id.name, _variables(spec, surroundings)
     for old in _variants(spec):
         additions = _additions(spec, folder, surroundings, old)

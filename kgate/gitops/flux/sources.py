@@ -10,16 +10,25 @@ from pathlib import Path
 from kgate.facts import Facts
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
-from kgate.gitops.fields import ObjectFields
+from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux.ignore import Artifact
 from kgate.model import Resource
-from kgate.repository import Repository
+from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
 
 GROUP = "source.toolkit.fluxcd.io"
 GENERATOR = ("source.extensions.fluxcd.io", "ArtifactGenerator")
 BOOTSTRAP_NAME = "flux-system"
 """What ``flux bootstrap`` calls the source that it makes of the repository itself."""
+
+
+_PACKED = ("OCIRepository", "Bucket")
+_USERS = (
+    (("kustomize.toolkit.fluxcd.io", "Kustomization"), ("spec",), "path"),
+    (("helm.toolkit.fluxcd.io", "HelmRelease"), ("spec", "chart", "spec"), "chart"),
+    ((GROUP, "HelmChart"), ("spec",), "chart"),
+)
+"""What takes paths from a source: group and kind, where its ``sourceRef`` is, and the field beside it with the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +38,79 @@ class Surroundings:
     repository: Repository
     catalogue: Catalogue
     facts: Facts = field(default_factory=Facts)
-    _artifacts: dict[tuple[str, bool], Artifact] = field(default_factory=dict, compare=False, repr=False)
+    _artifacts: dict[tuple[str, bool, str], Artifact] = field(default_factory=dict, compare=False, repr=False)
+    _roots: dict[tuple[str, str, str], str | None] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, reference: ObjectFields, kind: tuple[str, str]) -> Resource | None:
         """The object that a reference with ``name`` and ``namespace`` means."""
         return self.catalogue.find(kind, _namespace(reference), reference.text("name"), reference.resource)
 
     def path_here(self, reference: ObjectFields, path: str) -> str | None:
-        """The path in this repository of a path in a source. None if the source is another one; empty, and a
-        Problem, if it is put together in a way that leaves the path unclear.
+        """The path in this repository of a path in a source. None if the source is another one; empty, with a Problem
+        or a note, if the path is unclear.
 
         A source that is not among the objects is this repository if bootstrap made it, or if the path exists here.
         """
         if reference.text("kind") == "ExternalArtifact":
             return self._path_of_artifact(reference, path)
+        root = self.root_of(reference)
+        here = posixpath.join(root or ".", path.removeprefix("./").lstrip("/"))
+        here = f"./{posixpath.normpath(here)}" if root else "./" + path.removeprefix("./").lstrip("/")
         source = self.find(reference, (GROUP, reference.text("kind")))
         if source is None:
             is_bootstrap = reference.text("name") == BOOTSTRAP_NAME
-            is_here = is_bootstrap or self.repository.has("./" + path)
+            is_here = is_bootstrap or self.repository.has(here)
             if is_here and not is_bootstrap:
                 message = "is not among the manifests, and taken for this repository, as the path exists here"
                 reference.note(f"{reference.text('kind')} '{reference.text('name')}' {message}", "name")
         else:
             url = self._url(source, reference)
-            is_here = self.repository.is_meant(url, "./" + path)
+            is_here = self.repository.is_meant(url, here)
             if is_here:
                 note_flux_source(_spec(source, reference), url, reference, self.repository)
-        return "./" + path.removeprefix("./").lstrip("/") if is_here else None
+        if is_here and root is None:
+            title = f"{reference.text('kind')} '{reference.text('name')}'"
+            message = f"{title} is packed from a folder that is not clear: none holds all paths that are taken from it"
+            reference.note(f"{message}; so '{path}' is not judged as it is deployed", "name")
+            return ""
+        return here if is_here else None
+
+    def root_of(self, reference: ObjectFields) -> str | None:
+        """The folder that the content of a source lies in; empty for the root of the repository, None if unclear.
+
+        Git gives whole repositories. Artifacts and buckets are filled from some folder: the root if it holds all paths
+        that objects take from the source, else the one folder that does.
+        """
+        kind = reference.text("kind")
+        if kind not in _PACKED:
+            return ""
+        key = (kind, _namespace(reference), reference.text("name"))
+        if key not in self._roots:
+            self._roots[key] = self._packed_from(key)
+        return self._roots[key]
+
+    def _packed_from(self, key: tuple[str, str, str]) -> str | None:
+        paths = {posixpath.normpath("/" + path).strip("/") for own, path in self._users() if own == key} - {""}
+        try:
+            folders = {path for path, is_folder in self.repository.walk(hidden=True, patterns=0) if is_folder}
+        except SearchError:
+            return None
+        found = [{_above(folder, path) for folder in folders if f"/{folder}".endswith(f"/{path}")} for path in paths]
+        roots: set[str] = set.intersection(*found) if found else {""}
+        if "" in roots:
+            return ""
+        return roots.pop() if len(roots) == 1 else None
+
+    def _users(self) -> Iterator[tuple[tuple[str, str, str], str]]:
+        """Kind, namespace and name of the sources that objects of the scan take paths from, with these paths."""
+        for user, names, field_name in _USERS:
+            for one in self.catalogue.all_of(user):
+                spec = ObjectFields.of(one, Log())
+                for name in names:
+                    spec = spec.section(name)
+                reference = spec.section("sourceRef")
+                key = (reference.text("kind"), _namespace(reference), reference.text("name"))
+                yield key, spec.text(field_name)
 
     def sources(self, reference: ObjectFields) -> list[ObjectFields]:
         """The ``spec`` of the source that a reference means, or of those that its artifact is put together of."""
@@ -75,10 +130,11 @@ class Surroundings:
         return all(artifact.has_defaults for artifact in self._artifacts_of(reference))
 
     def _artifacts_of(self, reference: ObjectFields) -> list[Artifact]:
-        keys = [(one.text("ignore"), one.resource.id.kind == "Bucket") for one in self.sources(reference)]
-        for text, is_bucket in (keys := keys or [("", False)]):
-            if (text, is_bucket) not in self._artifacts:
-                self._artifacts[text, is_bucket] = Artifact(self.repository, text, is_bucket=is_bucket)
+        root = self.root_of(reference) or ""
+        keys = [(one.text("ignore"), one.resource.id.kind == "Bucket", root) for one in self.sources(reference)]
+        for key in (keys := keys or [("", False, root)]):
+            if key not in self._artifacts:
+                self._artifacts[key] = Artifact(self.repository, key[0], is_bucket=key[1], root=root)
         return [self._artifacts[key] for key in keys]
 
     def shown(self, reference: ObjectFields) -> str:
@@ -126,6 +182,11 @@ class Surroundings:
             if artifacts:
                 yield spec, artifacts
                 return
+
+
+def _above(folder: str, path: str) -> str:
+    """The folder that a path leads to another one from; empty for the root."""
+    return folder[: -len(path)].rstrip("/")
 
 
 def _spec(source: Resource, reference: ObjectFields) -> ObjectFields:

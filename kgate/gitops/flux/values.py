@@ -35,6 +35,8 @@ def chart_values(
     ]
     if template.text("valuesFile"):
         entries.append((("valuesFile",), template.text("valuesFile")))
+    root = surroundings.root_of(template.section("sourceRef")) or ""
+    entries = [(where, f"{root}/{path}" if root else path) for where, path in entries]
     is_lenient = template.flag("ignoreMissingValuesFiles")
     wanted = [(where, path) for where, path in entries if not is_lenient or repository.has("./" + path)]
     files = [found for where, path in wanted if (found := template.find(repository, "/" + path, *where))]

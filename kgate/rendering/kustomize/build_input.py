@@ -12,7 +12,8 @@ from kgate.rendering.kustomize.substitution import Variables
 
 @dataclass(frozen=True, slots=True)
 class BuildInput:
-    """A folder to build. If it has no kustomization file, one that lists all its manifests is made for it.
+    """A folder to build. If it has no kustomization file, one that lists all its manifests is made for it, but for
+    those in ``without``, which the deployer does not see.
 
     ``additions`` holds fields of a kustomization that a GitOps object puts into it (patches, images, namePrefix,
     namespace, …), as Argo CD and Flux edit the file; ``locate`` returns the location of a pointer into them.
@@ -25,3 +26,4 @@ class BuildInput:
     variables: Variables | None = None
     variant: str = ""
     requested_by: str = ""
+    without: frozenset[Path] = frozenset()

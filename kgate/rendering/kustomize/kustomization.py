@@ -54,6 +54,17 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteData:
+    """A reference to data of a ConfigMap or Secret that kustomize would fetch; ``offset`` is its place in the
+    kustomization file, and ``has_name`` is True if it names the key of the data, as files do."""
+
+    line: int
+    text: str
+    offset: int
+    has_name: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A reference that kustomize must not be shown: one that leaves the repository, or is not a path."""
 
@@ -103,6 +114,7 @@ class Kustomization:
     charts: tuple[HelmChart, ...]
     option_likes: tuple[OptionLike, ...] = ()
     faults: tuple[Fault, ...] = ()
+    remote_data: tuple[RemoteData, ...] = ()
 
     @property
     def is_component(self) -> bool:
@@ -185,6 +197,7 @@ def parse(folder: Path, path: Path, text: str, repository: Repository, own: Path
         charts=tuple(item for item in found if isinstance(item, HelmChart)),
         option_likes=tuple(option_likes),
         faults=tuple(item for item in found if isinstance(item, Fault)),
+        remote_data=tuple(item for item in found if isinstance(item, RemoteData)),
     )
 
 
@@ -223,6 +236,7 @@ class _Reference:
     node: Node = field(compare=False)
     text: str
     may_be_text: bool = False
+    is_data: bool = False
 
     @property
     def line(self) -> int:
@@ -245,7 +259,7 @@ def _references(root: Node) -> Iterator[_Reference]:
     yield from _texts("openapi", get(get(root, "openapi"), "path"))
     for generator in (*items(root, "configMapGenerator"), *items(root, "secretGenerator")):
         for key in ("files", "envs", "env"):
-            yield from _texts(key, get(generator, key))
+            yield from (replace(found, is_data=True) for found in _texts(key, get(generator, key)))
     for chart in (*items(root, "helmCharts"), *items(root, "helmChartInflationGenerator")):
         for key in ("valuesFile", "additionalValuesFiles", "values"):
             yield from _texts("valuesFile", get(chart, key))
@@ -267,7 +281,7 @@ def _paths(key: str, node: Node | None) -> Iterator[_Reference]:
                 yield _Reference(key, item, path)
 
 
-_Found: TypeAlias = Link | Remote | Fault | HelmChart
+_Found: TypeAlias = Link | Remote | RemoteData | Fault | HelmChart
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +304,7 @@ class _Place:
             is_folder, is_file = os.path.isdir(lexical), os.path.isfile(lexical)
         exists = is_folder or is_file
         if is_remote(text, may_be_folder=reference.key in _MIXED, is_file=is_file, exists=exists):
-            yield Remote(reference.line, text)
+            yield self._remote(reference)
         elif not is_path(text) and (exists or not reference.may_be_text):
             message = f"{reference.shown} is not a path, so what it builds is not judged; write it in one line"
             yield Fault(reference.line, message)
@@ -301,6 +315,13 @@ class _Place:
         elif is_file or (is_folder and reference.key in _MIXED):
             real = Path(os.path.realpath(lexical))
             yield Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
+
+    @staticmethod
+    def _remote(reference: _Reference) -> Remote | RemoteData:
+        line, text = reference.line, reference.text
+        if not reference.is_data or "=" in text:
+            return Remote(line, text)
+        return RemoteData(line, text, reference.node.start.index, has_name=reference.key == "files")
 
     def charts(self, root: Node) -> Iterator[_Found]:
         """The charts that the fields of a kustomization name."""

@@ -21,6 +21,7 @@ from kgate.rendering.kustomize.job import Job
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError
 from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
 from kgate.rendering.kustomize.parsed import Parsed
+from kgate.rendering.kustomize.remote_data import leave_out
 from kgate.rendering.kustomize.run import Failure, Runner
 from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.kustomize.untouched import Untouched
@@ -60,9 +61,9 @@ class Kustomizer:
             return _failed([Problem(job.shown(error.path), error.line, str(error))])
         problems = [*reached.problems, *obstacles.find(job, reached)]
         if problems or tool is None:
-            return _failed(problems, len(reached.files))
+            return _alone(job, reached, _failed(problems, len(reached.files)))
         try:
-            return _Building(job, tool, reached, self._late_notes).batch()
+            return _alone(job, reached, _Building(job, tool, reached, self._late_notes).batch())
         except KustomizationError as error:  # in what a GitOps object adds to it
             return _failed([job.problem(str(error))])
         except CopyError as error:
@@ -86,6 +87,26 @@ def _failed(problems: Iterable[Problem], files: int = 1) -> Batch:
     return Batch(problems=tuple(sorted(set(problems))), files=files)
 
 
+def _alone(job: Job, reached: Graph, batch: Batch) -> Batch:
+    """A batch, unless it is that of a component which nothing asks for and which does not build alone, as most do not:
+    then its resources as they are written. It is judged where it is included."""
+    node = next((node for node in reached.nodes if node.folder == job.folder), None)
+    if not batch.problems or node is None or not node.is_component or job.request.requested_by:
+        return batch
+    repository = job.workspace.repository
+    own = sorted({link.real for link in reached.links if link.key == "resources" and not link.is_folder})
+    written = [manifest.read(job.shown(file), repository.bytes_if_any(file), job.options.asked_kinds) for file in own]
+    why = batch.problems[0].message
+    note = Note(job.shown(node.path), None, f"is a component, which is judged where it is included; alone, {why}")
+    rendering = Rendering("kustomize", job.shown(job.folder))
+    return Batch(
+        resources=tuple(replace(one, rendering=rendering) for part in written for one in part.resources),
+        problems=tuple(problem for part in written for problem in part.problems),
+        notes=(note,),
+        files=batch.files,
+    )
+
+
 def _generated(job: Job) -> dict[Path, Kustomization]:
     """The kustomization that a folder without one gets, as Flux makes it. Raises KustomizationError."""
     if not os.path.isdir(job.folder):
@@ -94,7 +115,7 @@ def _generated(job: Job) -> dict[Path, Kustomization]:
         raise KustomizationError(job.folder, None, "lies outside of the repository, so it is not built")
     if kustomization.find(job.folder) is not None:
         return {}
-    members = overlay.autodetect(job.folder)
+    members = [name for name in overlay.autodetect(job.folder) if job.folder / name not in job.request.without]
     if not members:
         raise KustomizationError(job.folder, None, "holds neither a kustomization nor manifests to build")
     text = overlay.dump({"resources": members})
@@ -123,6 +144,7 @@ class _Building:
         self._reached = reached
         self._is_component = any(node.folder == job.folder and node.is_component for node in reached.nodes)
         self._copy = Copy.make(job.workspace, job.folder, reached)
+        self._left_out = () if job.options.allow_remote else tuple(leave_out(job, self._copy, reached.nodes))
         self._top = overlay.write(job.request, self._copy, job.workspace, is_component=self._is_component)
         self._runner = Runner(job, tool, self._copy)
         self._tree = SourceTree(replace(reached, nodes=(*reached.nodes, *self._top.nodes)), self._source, job.parsed)
@@ -142,9 +164,7 @@ class _Building:
         if failure.exceeded:
             return job.problem(f"the build {failure.exceeded}, so it is not judged; {failure.advice}")
         if self._is_component:
-            return job.problem(
-                f"is a component that does not build alone: {failure.text}; scan the overlay that includes it"
-            )
+            return job.problem(f"it does not build: {failure.text}")
         verb = "kubectl kustomize" if self._tool.name == "kubectl" else "kustomize build"
         message = f"{self._tool.name} cannot build it, so it is not judged: {failure.text}"
         return job.problem(f"{message}; try it with: {verb} {job.shown(job.folder)}")
@@ -163,7 +183,7 @@ class _Building:
             contents,
             resources=resources,
             problems=tuple(sorted(map(substituted.concealing, {*contents.problems, *problems}))),
-            notes=(*(() if build.marked is not None else (self._note,)), *refused),
+            notes=(*(() if build.marked is not None else (self._note,)), *self._left_out, *refused),
             files=sum(1 for _ in files),
         )
 

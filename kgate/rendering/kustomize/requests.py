@@ -30,7 +30,7 @@ class KustomizationRequest(BuildInput):
         """The folder, and everything that changes its build or the name of its rendering."""
         variables = [self.variables.values, self.variables.sources] if self.variables is not None else None
         added = json.dumps([self.additions, variables], sort_keys=True, default=str)
-        return self.folder, added, self.variant, self.requested_by
+        return self.folder, added, self.variant, self.requested_by, self.without
 
     @property
     def has_changes(self) -> bool:

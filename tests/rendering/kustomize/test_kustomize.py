@@ -520,14 +520,6 @@ TOLD_BY_THE_TOOL = {
         {"overlay/kustomization.yaml": "resources: [../base/web.yaml]\n", "base/web.yaml": BASE},
         "security; file 'base/web.yaml' is not in or below 'overlay'",
     ),
-    "a component that patches what is not there": (
-        {
-            "overlay/kustomization.yaml": "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n"
-            "patches: [{path: p.yaml}]\n",
-            "overlay/p.yaml": STRATEGIC,
-        },
-        "scan the overlay that includes it",
-    ),
     "a function that is a program": (
         {
             "overlay/kustomization.yaml": "transformers: [t.yaml]\n",
@@ -857,6 +849,59 @@ def test_additions_beside_fields_of_the_wrong_type(repository: Path) -> None:
         repository, "overlay", {**based(""), "overlay/kustomization.yaml": text}, additions=additions
     ).problems
     assert "cannot unmarshal" in problem.message
+
+
+COMPONENT = "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n"
+ALONE = {
+    "patches what is not there": ("patches: [{path: p.yaml}]\n", [], "no matches for Id"),
+    "adds a pod and patches what is not there": (
+        "resources: [web.yaml]\npatches: [{path: p.yaml, target: {kind: Job}}]\nreplicas: [{name: x, count: 2}]\n",
+        ["Deployment/web"],
+        "it does not build",
+    ),
+    "with a chart from elsewhere": (
+        "helmCharts: [{name: x, repo: 'https://a.example.org'}]\n",
+        [],
+        "chart x is not in",
+    ),
+    "with a remote base": ("resources: ['https://a.example.org/b.yaml']\n", [], "remote base https://a.example.org"),
+}
+
+
+@pytest.mark.parametrize(("text", "names", "words"), ALONE.values(), ids=ALONE)
+def test_a_component_that_nothing_includes_is_no_problem(
+    tmp_path: Path, text: str, names: list[str], words: str
+) -> None:
+    files = {"part/kustomization.yaml": COMPONENT + text, "part/p.yaml": STRATEGIC, "part/web.yaml": BASE}
+    contents = render(tmp_path, "part", files)
+    assert contents.problems == ()
+    assert [str(one.id) for one in contents.resources] == names
+    (note,) = contents.notes
+    assert note.path == "part/kustomization.yaml"
+    assert words in note.message
+
+
+REMOTE = "https://a.example.org/x/board.json"
+REMOTE_DATA = {
+    "a file": ("files", f"[{REMOTE}]"),
+    "a file with a key": ("files", f"[own.json={REMOTE}]"),
+    "a quoted file": ("files", f'["{REMOTE}"]'),
+    "variables": ("envs", "['https://a.example.org/x/some.env']"),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), REMOTE_DATA.values(), ids=REMOTE_DATA)
+@pytest.mark.parametrize("generator", ["configMapGenerator", "secretGenerator"])
+def test_remote_data_keep_no_workload_from_being_built(tmp_path: Path, generator: str, key: str, value: str) -> None:
+    own = f"{generator}:\n- name: board\n  {key}: {value}\nnamePrefix: a-\n"
+    contents = render(tmp_path, "overlay", based(own))
+    deployment = find(contents, "Deployment/a-web")
+    assert shown(deployment.locate(f"{APP}/securityContext/privileged")) == "base/web.yaml:20:13"
+    line = own.splitlines().index(f"  {key}: {value}") + 1
+    (note,) = contents.notes
+    assert note.path == "overlay/kustomization.yaml"
+    assert (note.line or 0) >= line
+    assert "is not fetched; the data that it would be are left out" in note.message
 
 
 def test_without_marks_places_are_approximate(tmp_path: Path) -> None:
