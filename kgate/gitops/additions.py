@@ -40,6 +40,9 @@ class Additions:
         return locate
 
 
+IMAGE_FIELDS = ("name", "newName", "newTag", "digest")
+"""What the API of Flux has of an image."""
+
 _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
 
 

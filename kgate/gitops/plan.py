@@ -139,13 +139,13 @@ def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
     fields, requested_by = ObjectFields.of(resource, log), resource.title
-    repository = surroundings.repository
+    repository, facts = surroundings.repository, surroundings.facts
     match resource.id.kind:
         case "Application":
-            yield from application.plan_application(fields, repository, requested_by)
+            yield from application.plan_application(fields, repository, requested_by, facts)
         case "ApplicationSet":
-            for generated in applicationset.generate(fields, repository):
-                yield from application.plan_application(generated, repository, requested_by)
+            for generated in applicationset.generate(fields, repository, facts):
+                yield from application.plan_application(generated, repository, requested_by, facts)
         case "Kustomization":
             yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
         case "HelmRelease":

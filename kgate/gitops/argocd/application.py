@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from kgate.facts import Facts
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
@@ -29,7 +30,9 @@ _SURE = {
 about, which are not all, and which the API server leaves of it."""
 
 
-def plan_application(application: ObjectFields, repository: Repository, requested_by: str) -> Iterator[Request]:
+def plan_application(
+    application: ObjectFields, repository: Repository, requested_by: str, facts: Facts
+) -> Iterator[Request]:
     """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
     spec = application.section("spec")
     sources = sources_of(spec)
@@ -42,6 +45,7 @@ def plan_application(application: ObjectFields, repository: Repository, requeste
         project=spec.text("project"),
         requested_by=requested_by,
         references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
+        plugins=facts.plugins,
     )
     for source in sources:
         yield from _plan_source(source, deployment)
@@ -83,18 +87,33 @@ def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> 
     for name in filter(partial(_overrides, deployment.name), names):
         source.fault(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
     tool = _tool(source, folder, names)
+    if tool == "plugin":
+        tool = _tool_of_plugin(source, deployment)
     if tool == "helm" and "Chart.yaml" in names:
         yield ChartRequest(folder, (helm_release(source, folder, deployment),))
     elif tool == "kustomize" and detect.kustomization_name(names):
         yield kustomization(source, folder, deployment)
     elif tool in ("helm", "kustomize"):
         wanted = {"helm": "Chart.yaml", "kustomize": "kustomization file"}[tool]
-        message = f"there is no {wanted} in '{source.text('path')}', although {source.name(tool)} is set"
-        source.fault(message, tool)
-    elif tool == "plugin":
-        source.fault("a config management plugin makes the manifests, so they cannot be judged", "plugin")
+        field = tool if source.body.get("plugin") is None else "plugin"
+        message = f"there is no {wanted} in '{source.text('path')}', although {source.name(field)} is set"
+        source.fault(message, field)
     elif tool == "directory":
         source.log.raw.extend(plan_directory(source, folder, deployment.repository))
+
+
+def _tool_of_plugin(source: ObjectFields, deployment: Deployment) -> str:
+    """The tool that does the same as a config management plugin, as the owner states; empty, and a Problem, if that is
+    not known."""
+    plugin = source.section("plugin")
+    tool = deployment.plugins.get(plugin.text("name"), "")
+    if not tool:
+        message = "a config management plugin makes the manifests, so they cannot be judged"
+        advice = "; if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
+        source.fault(message + (advice if plugin.text("name") else ""), "plugin")
+    elif plugin.body.get("env") or plugin.body.get("parameters"):
+        source.note(f"what {plugin.name()} passes on is not used: {tool} is run without it", "plugin")
+    return tool
 
 
 def _overrides(application: str, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kgate.gitops.fields import ObjectFields
 from kgate.repository import Repository
@@ -16,7 +16,7 @@ _UNKNOWN_REVISION = "0" * 40
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """An Application: its name, the namespace and project that it deploys to, and the sources that values files
-    may refer to, by ``$`` and their ``ref``."""
+    may refer to, by ``$`` and their ``ref``. ``plugins`` are those of the facts."""
 
     repository: Repository
     name: str
@@ -24,6 +24,7 @@ class Deployment:
     project: str
     requested_by: str
     references: Mapping[str, ObjectFields]
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
     def expand(self, text: str, source: ObjectFields) -> str:
         """A text with Argo CD's build environment put in; unknown variables are empty, as there."""

@@ -12,6 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from kgate.facts import Facts
+from kgate.gitops.argocd import clusters
+from kgate.gitops.argocd.names import normalise_name
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.fields import ObjectFields
@@ -56,6 +59,7 @@ class Generators:
 
     repository: Repository
     filler: Filler
+    facts: Facts = field(default_factory=Facts)
     _made: Counter[str] = field(default_factory=Counter)
 
     def resolve(self, generator: ObjectFields, outer: Parameters | None = None) -> Sequence[Parameters]:
@@ -77,12 +81,15 @@ class Generators:
             "matrix": lambda inner: self._matrix(inner, outer),
             "merge": lambda inner: self._merge(inner, outer),
         }
+        if self.facts.clusters is not None and not (section is not None and section.flag("flatList")):
+            resolvers = {**resolvers, "clusters": self._clusters}
         if section is None:
             return _UNKNOWN
         if names[0] in resolvers:
             found = resolvers[names[0]](section)
         else:
-            generator.note(f"generator '{names[0]}' cannot be resolved from the repository", names[0])
+            advice = "; list the clusters in kgate.yaml, under argocd.clusters" if names[0] == "clusters" else ""
+            generator.note(f"generator '{names[0]}' cannot be resolved from the repository{advice}", names[0])
             found = _UNKNOWN
         self._made["sets"] += len(found) + 1
         if self._made["sets"] > MAX_MADE:
@@ -140,6 +147,10 @@ class Generators:
             if not isinstance(value, str):
                 where.fault(f"{where.name()}: '{key}' must be a string, as spec.goTemplate is not true", key)
         return {key: value for key, value in flat.items() if isinstance(value, str)}
+
+    def _clusters(self, section: ObjectFields) -> Sequence[Parameters]:
+        found = clusters.parameters(section, self.facts.clusters or (), is_go=self.filler.is_go)
+        return [self._with_values(section, Parameters(one)) for one in found]
 
     # ---------------------------------------------------------------------------------------------- git
 
@@ -283,11 +294,6 @@ def flatten(value: Mapping[str, Json]) -> dict[str, str]:
         else:
             flat[name] = str(member).lower() if isinstance(member, bool) else "<nil>" if member is None else str(member)
     return flat
-
-
-def normalise_name(name: str) -> str:
-    """A name of a DNS subdomain (argo-cd, utils.SanitizeName)."""
-    return re.sub(r"[^-a-z0-9.]", "-", name.lower())[:253].strip("-.")
 
 
 def _literal_prefix(pattern: str) -> str:

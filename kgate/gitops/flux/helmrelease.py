@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from kgate.gitops.additions import IMAGE_FIELDS, Additions, patch_entry
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
 from kgate.gitops.flux.values import chart_values, values_from, values_sources
 from kgate.model import Location, Pointer, Resource, Unknown
 from kgate.rendering import placeholders
-from kgate.rendering.helm.release import InlineValues, Release
+from kgate.rendering.helm.release import InlineValues, PostRenderer, Release
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
 
 _LONGEST_NAME = 53
+_OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
 _SOURCES_WITH_FILES = ("GitRepository", "Bucket", "ExternalArtifact")
 
 
@@ -28,7 +30,6 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
     chart = _chart(template, surroundings) if template is not None else None
     if template is None or chart is None:
         return
-    _report_post_renderers(spec)
     name = release_name(fields)
     sources = [spec.resource, *values_sources(spec, surroundings)]
     release = Release(
@@ -42,6 +43,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
         with_crds=spec.section("install").text("crds") != "Skip",
         variant=f"release {name}",
         requested_by=requested_by,
+        post_renderers=tuple(_post_renderers(spec)),
         unknown={name: what for source in sources for name, what in _unknown(source)},
         concealed=tuple(dict.fromkeys(pair for source in sources for pair in source.concealed)),
     )
@@ -115,9 +117,19 @@ def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
         yield InlineValues(section.body, locate, section.pointer)
 
 
-def _report_post_renderers(spec: ObjectFields) -> None:
+def _post_renderers(spec: ObjectFields) -> Iterator[PostRenderer]:
+    """The patches and images of each post-renderer; fields that v2 does not have are Problems."""
     for renderer in spec.sections("postRenderers"):
         kustomize = renderer.section("kustomize")
-        if any(value not in (None, [], {}, "") for value in kustomize.body.values()):
-            message = f"{renderer.name('kustomize')} changes what the chart renders, which kgate does not do"
-            renderer.fault(f"{message}; so what is judged is not what is installed", "kustomize")
+        for name in _OLD_PATCHES:
+            if kustomize.body.get(name):
+                message = f"{kustomize.name(name)} is not in v2 of HelmRelease, and is not put on what is judged"
+                kustomize.fault(f"{message}; write it as patches", name)
+        additions = Additions()
+        for patch in kustomize.sections("patches"):
+            additions.append("patches", patch_entry(patch.body, ("patch", "target")), patch.pointer)
+        for image in kustomize.sections("images"):
+            entry = {name: text for name in IMAGE_FIELDS if (text := image.text(name))}
+            additions.append("images", entry, image.pointer)
+        if additions.body:
+            yield PostRenderer(additions.body, additions.locator(spec.resource))

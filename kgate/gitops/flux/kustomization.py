@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kgate.gitops.additions import Additions, patch_entry
+from kgate.gitops.additions import IMAGE_FIELDS, Additions, patch_entry
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_build, unseen
 from kgate.gitops.flux.secrets import secret_data
@@ -20,7 +20,6 @@ from kgate.rendering.requests import Request
 _OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
 """Fields that v1 does not have: a cluster that stores v1 drops them, whatever version an object is written in."""
 
-_IMAGE = ("name", "newName", "newTag", "digest")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 """What keeps an object from substitutions; not if commonMetadata sets it, which comes after them."""
@@ -78,7 +77,7 @@ def _additions(spec: ObjectFields, folder: Path, surroundings: Surroundings, old
     for name in ("namePrefix", "nameSuffix"):
         additions.put(name, spec.text(name), child_pointer(spec.pointer, name))
     for image in spec.sections("images"):
-        entry = {name: text for name in _IMAGE if (text := image.text(name))}
+        entry = {name: text for name in IMAGE_FIELDS if (text := image.text(name))}
         additions.append("images", entry, image.pointer)
     for name in old:
         additions.put(name, spec.items(name), child_pointer(spec.pointer, name))

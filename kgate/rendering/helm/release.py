@@ -31,11 +31,32 @@ class InlineValues:
 
 
 @dataclass(frozen=True, slots=True)
+class PostRenderer:
+    """Fields of a kustomization, ``patches`` and ``images``, that are put on top of what a chart renders to. ``locate``
+    returns the location of a pointer into them."""
+
+    body: Mapping[str, Json] = field(hash=False)
+    locate: Callable[[Pointer], Location] = field(hash=False)
+
+    def place(self, kind: str, name: str, field_name: str) -> Location:
+        """The place of the last entry that may have changed a field of an object: an entry that names the field, else
+        one for the object, else all."""
+        patches, images = self.body.get("patches"), self.body.get("images")
+        texts = [json.dumps(patch, default=str) for patch in patches] if isinstance(patches, list) else []
+        for words in ((field_name, name), (field_name, kind), (field_name,), (name,), (kind,)):
+            for index in reversed(range(len(texts))):
+                if all(word and word in texts[index] for word in words):
+                    return self.locate(f"/patches/{index}/patch")
+        return self.locate("/images/0" if images and (field_name == "image" or not texts) else "/patches/0")
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The arguments of ``helm template``. Later values win over earlier ones, ``sets`` (``--set``) and
     ``string_sets`` (``--set-string``) over all values. ``set_places`` says where these are written,
     if that is known.
 
+    ``post_renderers`` change what is rendered, in their order; Flux has them.
     ``unknown`` holds the variables in the values that only the cluster knows, by name, each with its place;
     ``concealed`` is that of a resource."""
 
@@ -50,6 +71,7 @@ class Release:
     variant: str = ""
     requested_by: str = ""
     set_places: Mapping[str, Callable[[], Location]] = field(default_factory=dict, compare=False)
+    post_renderers: tuple[PostRenderer, ...] = ()
     unknown: Mapping[str, Unknown] = field(default_factory=dict, hash=False, compare=False)
     concealed: tuple[tuple[str, str], ...] = ()
 
@@ -63,4 +85,5 @@ class Release:
     def key(self) -> Hashable:
         """Equal for releases with the same arguments, wherever their values are written."""
         values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in self.values)
-        return replace(self, values=(), unknown={}), tuple(values)
+        changes = tuple(json.dumps(one.body, sort_keys=True, default=str) for one in self.post_renderers)
+        return replace(self, values=(), unknown={}, post_renderers=()), tuple(values), changes

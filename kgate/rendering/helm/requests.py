@@ -60,7 +60,9 @@ class ChartRequest:
 
     def render(self, context: RenderContext) -> Batch:
         """Renders every release."""
+        from kgate.rendering.helm.post_render import post_render
         from kgate.rendering.helm.render import render
         from kgate.rendering.helm.unknown import mark
 
-        return mark(render(self.chart, self.releases, context), self.releases)
+        rendered = render(self.chart, self.releases, context)
+        return mark(post_render(rendered, self.releases, context), self.releases)

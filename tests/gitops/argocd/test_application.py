@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kgate.facts import Facts
 from kgate.model import Json
 from kgate.rendering.helm.release import InlineValues, ValuesFile
 from kgate.rendering.helm.requests import ChartRequest
@@ -317,7 +318,10 @@ TOLD = {
     ),
     "a plugin": (
         "path: plain\nplugin: {name: x}\n",
-        "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged",
+        (
+            "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged; "
+            "if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
+        ),
     ),
     "an empty plugin": (
         "path: plain\nplugin: {}\n",
@@ -469,3 +473,28 @@ def test_a_pattern_may_lead_up(shop: Shop) -> None:
         shop.plan(application("path: charts/web\nhelm: {valueFiles: ['../../common/{values,none}*.yaml']}\n"))
     )
     assert [shop.path(one.path) for one in found.values if isinstance(one, ValuesFile)] == ["common/values.yaml"]
+
+
+NOTHING = "problem apps.yaml:10: there is no {} in '{}', although spec.source.plugin is set"
+PLUGINS = {
+    "kustomize": ("kustomize", "overlay", ["overlay"], []),
+    "helm": ("helm", "charts/web", ["charts/web"], []),
+    "a folder": ("directory", "plain", [], []),
+    "kustomize without a kustomization": ("kustomize", "plain", [], [NOTHING.format("kustomization file", "plain")]),
+    "helm without a chart": ("helm", "plain", [], [NOTHING.format("Chart.yaml", "plain")]),
+}
+
+
+@pytest.mark.parametrize(("tool", "path", "made", "messages"), PLUGINS.values(), ids=PLUGINS)
+def test_a_plugin_that_the_owner_states(shop: Shop, tool: str, path: str, made: list[str], messages: list[str]) -> None:
+    facts = Facts(plugins={"own": tool})
+    planned = shop.plan(application(f"path: {path}\nplugin: {{name: own}}\n"), facts=facts)
+    assert [shop.path(request.place.path) for request in planned.requests] == made
+    assert told(planned) == messages
+    assert bool(planned.raw) == (tool == "directory")
+
+
+def test_what_a_plugin_gets_is_noted(shop: Shop) -> None:
+    text = application("path: overlay\nplugin: {name: own, env: [{name: A, value: b}]}\n")
+    (message,) = told(shop.plan(text, facts=Facts(plugins={"own": "kustomize"})))
+    assert message.startswith("note apps.yaml:10: what spec.source.plugin passes on is not used")

@@ -9,9 +9,11 @@ from types import ModuleType
 import pytest
 
 from kgate import repository
+from kgate.facts import Cluster, Facts
 from kgate.gitops.argocd import applicationset as applicationset_module
 from kgate.gitops.argocd import generators
-from kgate.gitops.argocd.generators import flatten, normalise_name
+from kgate.gitops.argocd.generators import flatten
+from kgate.gitops.argocd.names import normalise_name
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
@@ -202,7 +204,8 @@ def test_what_is_made(shop: Shop, text: str, wanted: list[str]) -> None:
 
 
 CLUSTERS = "- clusters: {}\n"
-UNKNOWN = "note apps.yaml:6: generator 'clusters' cannot be resolved from the repository"
+LIST_THEM = "; list the clusters in kgate.yaml, under argocd.clusters"
+UNKNOWN = "note apps.yaml:6: generator 'clusters' cannot be resolved from the repository" + LIST_THEM
 
 
 def unfilled(expression: str) -> str:
@@ -248,7 +251,7 @@ TOLD: dict[str, tuple[str, list[str], list[str]]] = {
     "a matrix with clusters": (
         applicationset(nested("matrix", CLUSTERS, DIRECTORIES), "{{path}}", "{{path.basename}}"),
         ["apps/one one", "apps/two two"],
-        ["note apps.yaml:8: generator 'clusters' cannot be resolved from the repository"],
+        ["note apps.yaml:8: generator 'clusters' cannot be resolved from the repository" + LIST_THEM],
     ),
     "a function": (
         applicationset(LIST, 'apps/{{ .env | replace "a" "b" }}', go=True),
@@ -442,3 +445,56 @@ MAGIC = [
 def test_what_is_not_a_pattern_is_a_problem(shop: Shop, section: str, told_by: str) -> None:
     planned = shop.plan(applicationset(GIT + f"    {section}\n", "{{path}}"))
     assert any(told_by in problem.message for problem in planned.problems), planned.problems
+
+
+GIVEN = Facts(
+    clusters=(
+        Cluster("in-cluster"),
+        Cluster("Prod_EU", "https://prod.example.org", {"env": "one", "tier": "a"}, {"path": "apps/one"}),
+        Cluster("test", "https://test.example.org", {"env": "two"}, {"path": "apps/two"}),
+    )
+)
+BY_LABEL = "- clusters: {selector: {matchLabels: {tier: a}}}\n"
+BY_EXPRESSION = "- clusters: {selector: {matchExpressions: [{key: env, operator: NotIn, values: [one]}]}}\n"
+CLUSTER_ROWS = {
+    "all": (CLUSTERS, "apps/one", "web-{{name}}", False, ["in-cluster", "Prod_EU", "test"]),
+    "all, in Go": (CLUSTERS, "apps/one", "web-{{.nameNormalized}}", True, ["in-cluster", "prod-eu", "test"]),
+    "by a label": (BY_LABEL, "apps/{{metadata.labels.env}}", "web-{{nameNormalized}}", False, ["prod-eu"]),
+    "by an expression": (BY_EXPRESSION, "apps/{{.metadata.labels.env}}", "web-{{.name}}", True, ["test"]),
+    "by an annotation": (
+        BY_LABEL,
+        "{{metadata.annotations.path}}",
+        "web-{{server}}",
+        False,
+        ["https://prod.example.org"],
+    ),
+    "with values": (
+        "- clusters: {selector: {matchLabels: {env: two}}, values: {app: '{{metadata.labels.env}}'}}\n",
+        "apps/{{values.app}}",
+        "web-{{values.app}}",
+        False,
+        ["two"],
+    ),
+    "in a matrix": (
+        f"- matrix:\n    generators: [clusters: {{}}, git: {{repoURL: {URL}, directories: [path: apps/*e]}}]\n",
+        "{{path}}",
+        "web-{{name}}",
+        False,
+        ["in-cluster", "Prod_EU", "test"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("generators", "path", "name", "go", "names"), CLUSTER_ROWS.values(), ids=CLUSTER_ROWS)
+def test_clusters_that_the_owner_states(
+    shop: Shop, generators: str, path: str, name: str, go: bool, names: list[str]
+) -> None:
+    planned = shop.plan(applicationset(generators, path, name, go=go), facts=GIVEN)
+    assert told(planned) == []
+    assert [one.rpartition(" web-")[2] for one in made(shop, planned.requests)] == names
+
+
+def test_no_cluster_is_stated(shop: Shop) -> None:
+    planned = shop.plan(applicationset(CLUSTERS, "apps/one"), facts=Facts(clusters=()))
+    assert told(planned) == []
+    assert planned.requests == ()

@@ -584,12 +584,12 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
         ),
         ["problem apps.yaml:9: key 'values.yaml' of ConfigMap 'x': values must be one mapping"],
     ),
-    "renderers after Helm": (
-        (helm_release("postRenderers:\n- kustomize: {}\n- kustomize: {images: [{name: a}]}\n"), source()),
+    "renderers after Helm in an old form": (
+        (helm_release("postRenderers:\n- kustomize: {}\n- kustomize: {patchesStrategicMerge: [{a: b}]}\n"), source()),
         [
             (
-                "problem apps.yaml:11: spec.postRenderers[1].kustomize changes what the chart renders, "
-                "which kgate does not do; so what is judged is not what is installed"
+                "problem apps.yaml:11: spec.postRenderers[1].kustomize.patchesStrategicMerge is not in v2 of "
+                "HelmRelease, and is not put on what is judged; write it as patches"
             )
         ],
     ),

@@ -148,6 +148,11 @@ def test_values_can_be_given(tmp_path: Path, files: dict[str, str], arguments: t
         pytest.param({"kgate.yaml": "flux: {variables: {a-b: x}}\n"}, (), "'a-b' is not the name of a", id="a name"),
         pytest.param({"kgate.yaml": "flux: {variables: {A: 1}}\n"}, (), "flux.variables.A must be a str", id="a type"),
         pytest.param({"kgate.yaml": "flux: {values: {}}\n"}, (), "unknown field 'values' in flux", id="a field"),
+        pytest.param(
+            {"kgate.yaml": "argocd: {clusters: [{}]}\n"}, (), "argocd.clusters[0].name is missing", id="no name"
+        ),
+        pytest.param({"kgate.yaml": "argocd: {clusters: {a: b}}\n"}, (), "clusters must be a list of", id="no list"),
+        pytest.param({"kgate.yaml": "argocd: {plugins: {a: cue}}\n"}, (), "argocd.plugins.a must be one", id="a tool"),
     ],
 )
 def test_what_is_given_wrongly(tmp_path: Path, files: dict[str, str], arguments: tuple[str, ...], words: str) -> None:
