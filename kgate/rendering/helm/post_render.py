@@ -109,6 +109,10 @@ class _Patched(Locator):
         place = self.renderer.place(str(self.body.get("kind")), _key(self.body)[3], tokens[-1])
         return replace(place, pointer=pointer, is_approximate=True)
 
+    def line(self, path: str, number: int) -> str:
+        """A line of the chart."""
+        return self.before.locator.line(path, number)
+
 
 _ABSENT = object()
 

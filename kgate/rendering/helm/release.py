@@ -82,6 +82,18 @@ class Release:
         return tuple(AppliedValues(self.requested_by, pointer) for pointer in pointers if pointer is not None)
 
     @property
+    def is_default(self) -> bool:
+        """True if it has the chart's own values alone, and nobody asks for it."""
+        return not (self.values or self.sets or self.string_sets or self.requested_by)
+
+    @property
+    def title(self) -> str:
+        """What a message calls it; empty for the chart with its own values."""
+        if not self.requested_by:
+            return self.variant
+        return f"{self.variant} of {self.requested_by}" if self.variant else self.requested_by
+
+    @property
     def key(self) -> Hashable:
         """Equal for releases with the same arguments, wherever their values are written."""
         values = (one.path if isinstance(one, ValuesFile) else json.dumps(one.body, default=str) for one in self.values)

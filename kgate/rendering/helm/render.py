@@ -19,7 +19,7 @@ from kgate.rendering.helm.values import ValuesReader
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.rendering.workspace import CopyError
-from kgate.yamltree.nodes import MAX_EXPANDED_NODES
+from kgate.yamltree.nodes import MAX_EXPANDED_NODES, ManifestError, compose
 from kgate.yamltree.text import SourceText, decode
 
 _VALUES_ADVICE = "; if it needs values, name them in kgate.yaml, under charts"
@@ -86,7 +86,7 @@ def _render(job: _Job, releases: Sequence[Release]) -> Batch:
         ignored=sum(part.ignored for part in parts),
         skipped=sum(part.skipped for part in parts),
         files=max(1, len(chart.templates)),
-        notes=notes,
+        notes=(*notes, *(note for part in parts for note in part.notes)),
         applied=tuple(values for part in parts for values in part.applied),
     )
 
@@ -126,28 +126,57 @@ class _Releases:
         self._stand_ins = StandIns(chart.copy, missing, self._switches)
         self._runner = Runner(chart, job.helm, job.context)
         self._values_left = MAX_EXPANDED_NODES
+        self._refused: tuple[Release, Failure] | None = None
+        self._rendered: list[Release] = []
 
     def render(self, releases: Sequence[Release]) -> Iterator[Batch]:
         """What each release comes to, up to so many values in all: they are held until the chart is judged."""
         for release in releases:
-            yield from self._render(release)
+            yield from self._render(release, is_alone=len(releases) == 1)
             if self._values_left < 0:
-                return
+                break
+        if self._refused is not None:
+            yield self._refusal(*self._refused)
 
-    def _render(self, release: Release) -> Iterator[Batch]:
+    def _render(self, release: Release, *, is_alone: bool) -> Iterator[Batch]:
         is_ready, problems = self._prepare(release)
         yield Batch(problems=problems)
         if not is_ready:
             return
         try:
             printed = self._runner.run(release)
+            failure = self._refused_defaults(printed, release) if release.is_default and not is_alone else None
         except CopyError as error:
             yield Batch(problems=(Problem(self._shown(error.path), None, str(error)),))
         except ArgumentError:
             text = f"release {release.name!r} holds characters that no argument of a program may hold; not judged"
             yield Batch(problems=(self._job.problem(text),))
         else:
+            if failure is not None:
+                self._refused = release, failure
+                return
+            self._rendered += [release] if isinstance(printed.dump, Dump) else []
             yield from self._read(printed, release)
+
+    def _refused_defaults(self, printed: Printed, release: Release) -> Failure | None:
+        """Why Helm would not install the chart with its own values; None if it would, or if that is not known."""
+        if isinstance(printed.dump, Failure):
+            return None if printed.dump.exceeded else printed.dump
+        if printed.dropped:
+            return printed.dropped[0]
+        is_faulty = any(not _is_yaml(text) for text in printed.dump.texts.values())
+        return self._runner.refusal(release) if is_faulty else None
+
+    def _refusal(self, release: Release, failure: Failure) -> Batch:
+        """What is said of a chart that cannot be installed with its own values: those of ``ci/`` are its releases; but
+        if it cannot be installed with these either, it is not judged."""
+        if not self._rendered:
+            return Batch(problems=(self._problem(failure, release),))
+        first, *others = (one.title for one in self._rendered)
+        more = f" and {len(others)} more" if others else ""
+        text = f"helm template failed with the chart's own values, so it is judged with {first}{more} alone"
+        place = self._place_of(failure)
+        return Batch(notes=(Note(place.path, place.line, f"{text}: {failure.reason}"),))
 
     def _prepare(self, release: Release) -> tuple[bool, tuple[Problem, ...]]:
         """Makes the copy fit for a release. Returns whether it can be rendered, and what is wrong or missing."""
@@ -166,11 +195,10 @@ class _Releases:
     # ------------------------------------------------------------------------------- what was printed
 
     def _read(self, printed: Printed, release: Release) -> Iterator[Batch]:
-        dropped = [self._problem(one, "so the template is left out, not judged") for one in printed.dropped]
+        dropped = [self._problem(one, release, "the template is left out, not judged") for one in printed.dropped]
         yield Batch(problems=tuple(dropped))
         if isinstance(printed.dump, Failure):
-            advice = "" if release.values or release.requested_by else _VALUES_ADVICE
-            yield Batch(problems=(self._problem(printed.dump, "so the chart is not judged", advice),))
+            yield Batch(problems=(self._problem(printed.dump, release),))
             return
         rendering = self._job.rendering(release)
         yield Batch(applied=release.applied)
@@ -182,14 +210,23 @@ class _Releases:
                 yield Batch(problems=(self._job.problem(text),))
                 return
 
-    def _problem(self, failure: Failure, consequence: str, advice: str = "") -> Problem:
+    def _problem(self, failure: Failure, release: Release, consequence: str = "") -> Problem:
         """The problem that a failed rendering is, at the template and line that Helm names."""
+        named = f" for {release.title}" if release.title else ""
+        advice = "" if consequence or not release.is_default else _VALUES_ADVICE
+        consequence = consequence or ("this release is not judged" if named else "the chart is not judged")
         if failure.exceeded:
-            return self._job.problem(f"helm template {failure.exceeded}, {consequence}; {failure.advice}{advice}")
-        text = f"helm template failed, {consequence}: {failure.reason}{advice}"
+            text = f"helm template{named} {failure.exceeded}, so {consequence}; {failure.advice}{advice}"
+            return self._job.problem(text)
+        return replace(
+            self._place_of(failure), message=f"helm template failed{named}, so {consequence}: {failure.reason}{advice}"
+        )
+
+    def _place_of(self, failure: Failure) -> Problem:
+        """A problem, without a message, where Helm says that it failed."""
         for template, line in failure.places:
-            return Problem(template.mount.file, None if template.mount.archive else line, text)
-        return self._job.problem(text)
+            return Problem(template.mount.file, None if template.mount.archive else line, "")
+        return self._job.problem("")
 
     def _contents(self, dump: Dump, printed: Printed, release: Release) -> Iterator[Batch]:
         foreign = tuple(node.folder for node in self._chart.nodes if node.is_foreign)
@@ -217,6 +254,13 @@ class _Releases:
                 is_plain = self._job.path / path.relative_to(self._chart.copy.folder) in self._job.context.plain
                 if path.name.casefold().endswith((".yaml", ".yml", ".json")) and not is_plain:
                     yield path, node.mount.child(path.relative_to(node.folder).as_posix())
+
+
+def _is_yaml(text: str) -> bool:
+    try:
+        return all(True for _ in compose(text))
+    except ManifestError:
+        return False
 
 
 def _place(item: tuple[str, NamedTemplate]) -> tuple[str, str, str]:

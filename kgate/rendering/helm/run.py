@@ -89,6 +89,10 @@ class Runner:
             marked = self._marked(arguments, dump) if isinstance(dump, Dump) else {}
             return Printed(dump, marked, dropped)
 
+    def refusal(self, release: Release) -> Failure | None:
+        """What Helm says if it does not render a release, as it would not install it either. Raises as ``run``."""
+        return self._helm.refusal(self._helm.arguments(release))
+
     def _dump(
         self, arguments: Sequence[str], parked: contextlib.ExitStack
     ) -> tuple[Dump | Failure, tuple[Failure, ...]]:
@@ -195,15 +199,39 @@ class _Helm:
         """What the clones print, in a rendering of both."""
         return self._run(arguments, (), f"/templates/{self.clones.folder}/")
 
+    def refusal(self, arguments: Sequence[str]) -> Failure | None:
+        """What Helm says if it refuses to render, be it that a template prints what is not YAML."""
+        hidden = [path for path in self._proofs() if path.exists()]
+        outcome = self._template(arguments, (*self.clones.files.values(), *hidden))
+        if isinstance(outcome, Failure):
+            return outcome
+        return self._failure(outcome.error_text) if outcome.code else None
+
+    def _proofs(self) -> list[Path]:
+        """Where the file goes that is not YAML, in each chart."""
+        folders = {node.folder for node in self.chart.nodes}
+        return [folder / "templates" / self.clones.folder / _PROOF for folder in folders]
+
     def _run(self, arguments: Sequence[str], without: Collection[Path], wanted: str) -> Dump | Failure:
         """What is printed by templates in the folder ``wanted``. A file that is not YAML makes Helm print what each
         template printed instead of parsing it; that this file is in the output is the proof that all templates were
         rendered. Every chart gets one, which shows whether it is switched on. No template can print text in its name,
         which none of them knows."""
-        for folder in {node.folder for node in self.chart.nodes}:
-            proof = folder / "templates" / self.clones.folder / _PROOF
+        for proof in self._proofs():
             proof.parent.mkdir(parents=True, exist_ok=True)
             proof.write_text(_NOT_YAML, encoding="utf-8")
+        outcome = self._template(arguments, without)
+        if isinstance(outcome, Failure):
+            return outcome
+        text = "\n" + outcome.stdout.decode("utf-8", "surrogateescape")
+        unknown = self._unknown_subchart(text)
+        if unknown:
+            return self._failure(f"it renders {unknown}, a sub-chart that is not found in the chart")
+        found = self._split(text, wanted)
+        return found if found is not None else self._failure(outcome.error_text)
+
+    def _template(self, arguments: Sequence[str], without: Collection[Path]) -> process.Outcome | Failure:
+        """Packs the copy without some of its files, and runs Helm on it."""
         try:
             pack(self.chart.copy.folder, self._packed, frozenset(without))
         except (ArchiveError, OSError) as error:
@@ -212,12 +240,7 @@ class _Helm:
         outcome = process.run(command, self._packed.parent, self.context.options.limits())
         if outcome.exceeded:
             return Failure(outcome.error_text, exceeded=outcome.exceeded, advice=advice(outcome.bound))
-        text = "\n" + outcome.stdout.decode("utf-8", "surrogateescape")
-        unknown = self._unknown_subchart(text)
-        if unknown:
-            return self._failure(f"it renders {unknown}, a sub-chart that is not found in the chart")
-        found = self._split(text, wanted)
-        return found if found is not None else self._failure(outcome.error_text)
+        return outcome
 
     def _failure(self, text: str) -> Failure:
         shown = self.chart.copy.mount(self.chart.copy.folder).shown

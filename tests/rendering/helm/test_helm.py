@@ -19,6 +19,7 @@ import pytest
 from kgate.model import Batch, Location, Position, Related, Resource
 from kgate.rendering.helm import render as render_module
 from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
+from kgate.rendering.helm.releases import default_releases
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import RenderContext, RenderOptions
 from kgate.rendering.tools import FoundTools, Tool
@@ -1069,3 +1070,69 @@ def test_marks_that_only_the_clone_prints_lead_nowhere(tmp_path: Path, sign: str
     write(tmp_path, {NET: f"{{{{ {forged} }}}}{long}" + pod(f'  hostPID: {{{{ printf "%strue" {forged} }}}}\n')})
     place = only(render(tmp_path)).locate("/spec/hostPID")
     assert place.path == f"charts/web/{NET}"
+
+
+CI = "ci/a-values.yaml"
+NEEDS = pod("  hostPID: {{ required `set x` .Values.x }}\n")
+
+
+@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        pytest.param({NET: NEEDS}, 6, id="a required value"),
+        pytest.param({NET: pod("  hostPID: {{ if not .Values.x }}{{ fail `set x` }}{{ end }}true\n")}, 6, id="fail"),
+        pytest.param({NET: pod("  hostPID: {{ .Values.of.x | default .Values.x }}\n")}, 6, id="a mapping of none"),
+        pytest.param(
+            {NET: pod("  hostPID: {{ .Values.x }}\n"), "values.schema.json": '{"required": ["x"]}'},
+            None,
+            id="a value that the schema requires",
+        ),
+        pytest.param({NET: pod("  hostPID: {{ .Values.x | default `]` }}\n")}, None, id="what is not YAML without it"),
+    ],
+)
+def test_values_of_ci_stand_in_for_defaults_that_cannot_be_installed(
+    tmp_path: Path, files: Files, line: int | None, version: str
+) -> None:
+    chart = write(tmp_path, {**files, CI: "x: true\nof: {}\n"})
+    found = render(tmp_path, *default_releases(chart, Repository(tmp_path)), tool=version)
+    assert only(found).body["spec"] == {"hostPID": True}
+    (note,) = found.notes
+    said = "helm template failed with the chart's own values, so it is judged with values ci/a-values.yaml alone: "
+    assert note.message.startswith(said)
+    assert line is None or (note.path, note.line) == ("charts/web/templates/pod.yaml", line)
+
+
+def test_a_chart_that_no_values_install_is_a_problem_for_each(tmp_path: Path) -> None:
+    chart = write(tmp_path, {NET: NEEDS, CI: "y: 1", "ci/b-values.yaml": "z: 1"})
+    found = render(tmp_path, *default_releases(chart, Repository(tmp_path)))
+    starts = [problem.message.partition(": ")[0] for problem in found.problems]
+    assert sorted(starts) == [
+        "helm template failed for values ci/a-values.yaml, so this release is not judged",
+        "helm template failed for values ci/b-values.yaml, so this release is not judged",
+        "helm template failed, so the chart is not judged",
+    ]
+
+
+def test_values_of_ci_that_do_not_install_are_a_problem(tmp_path: Path) -> None:
+    chart = write(tmp_path, {NET: NEEDS, CI: "x: true", "ci/b-values.yaml": "z: 1"})
+    found = render(tmp_path, *default_releases(chart, Repository(tmp_path)))
+    (problem,) = found.problems
+    assert problem.message.startswith("helm template failed for values ci/b-values.yaml, so this release is not judged")
+    assert len(found.resources) == len(found.notes) == 1
+
+
+def test_a_failed_release_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {NET: NEEDS})
+    release = Release("web", variant="release web", requested_by="kgate.yaml")
+    (problem,) = render(tmp_path, release).problems
+    start = "helm template failed for release web of kgate.yaml, so this release is not judged: "
+    assert problem.message.startswith(start)
+
+
+def test_templates_are_not_left_out_of_a_chart_that_values_of_ci_install(tmp_path: Path) -> None:
+    chart = write(tmp_path, {NET: NEEDS, CI: "x: true"})
+    releases = default_releases(chart, Repository(tmp_path))
+    found = render(tmp_path, *releases, options=RenderOptions(helm_degraded=True))
+    assert not found.problems
+    assert len(found.resources) == len(found.notes) == 1
