@@ -259,6 +259,12 @@ def _version(options: Options, file: ConfigFile) -> str | None:
     return file.kubernetes_version if options.kubernetes_version is None else options.kubernetes_version
 
 
+def _render_version(options: Options, file: ConfigFile) -> str | None:
+    """The version that charts are rendered for; None if they may choose, as nobody names one."""
+    version = _version(options, file)
+    return None if version == "latest" else version
+
+
 def _lower(limit: Limit, given: int | None, file: ConfigFile) -> int:
     """The limit that a flag or the environment sets, or its default, and less if the file says so."""
     most = limit.default if given is None else given
@@ -286,7 +292,7 @@ def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFol
         allow_remote=options.allow_remote,
         seconds=_lower(RENDER_TIMEOUT, options.render_timeout, file),
         memory=_lower(RENDER_MEMORY, options.render_memory, file) << 20,
-        kubernetes_version=_version(options, file),
+        kubernetes_version=_render_version(options, file),
     )
     facts = with_secrets(file.facts, _flux_variables(options.flux_variables, untrusted))
     return RenderSettings(render_options, programs, file.charts, facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeAlias
@@ -48,6 +48,23 @@ def list_index(token: str | int) -> int | None:
 
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def is_number(value: Json) -> bool:
+    """True if a value is a number, and not a truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def value_at(body: Json, pointer: Pointer) -> Json:
+    """The value of a field; None if it is absent."""
+    for token in pointer_tokens(pointer):
+        if isinstance(body, Mapping):
+            body = body.get(token)
+        elif isinstance(body, list) and (index := list_index(token)) is not None and index < len(body):
+            body = body[index]
+        else:
+            return None
+    return body
 
 
 def field_path(pointer: Pointer) -> str:
@@ -178,6 +195,11 @@ class Rendering:
         return ", ".join(part for part in parts if part)
 
 
+def _never(_: Pointer) -> bool:
+    """Says of no field that its value is invented."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """A part of a value, ``text``, that stands for what only the cluster knows; ``reason`` says why and what to do,
@@ -192,7 +214,12 @@ class Unknown:
 class Resource:
     """One Kubernetes object as the API server would read it; ``body`` holds plain JSON types. A plain manifest
     has no ``rendering``. ``unknown`` holds the fields of which not everything is known, by pointers that start at the
-    body; ``concealed`` the values that no report may show, each with what is shown instead."""
+    body; ``concealed`` the values that no report may show, each with what is shown instead.
+
+    ``is_invented`` says of a field whether kgate made up its value, as that of ``{{ .Release.Namespace }}`` where
+    nobody says into which namespace the chart goes: no finding stands on it. ``otherwise`` is the body of another
+    rendering, without the parts of texts that change from one to the next; None where nothing changes. A finding
+    stands only if it stands there too."""
 
     id: ResourceId
     body: Mapping[str, Json]
@@ -201,6 +228,17 @@ class Resource:
     rendering: Rendering | None = None
     unknown: Mapping[Pointer, Unknown] = field(default_factory=dict)
     concealed: tuple[tuple[str, str], ...] = ()
+    is_invented: Callable[[Pointer], bool] = field(default=_never, compare=False, repr=False)
+    otherwise: Mapping[str, Json] | None = None
+
+    @property
+    def name_as_written(self) -> str:
+        """The name of what was rendered as a template or base writes it; empty where it is not known for sure."""
+        place = self.locate("/metadata/name")
+        if place.is_approximate:
+            return ""
+        entry = place.snippet[place.start.column - 1 : place.end.column - 1] or place.snippet
+        return entry.partition(":")[2].strip(" \t'\"")
 
     def locate(self, pointer: Pointer) -> Location:
         """The place of a field of the body (``pointer`` starts at the body, not at the document)."""

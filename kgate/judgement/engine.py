@@ -23,11 +23,14 @@ from kgate.model import (
     Rule,
     Unknown,
     Workload,
+    child_pointer,
     field_path,
+    is_number,
     pointer_tokens,
+    value_at,
 )
 from kgate.rules import cel, fieldpath
-from kgate.rules.reads import Reads
+from kgate.rules.reads import Reads, reads
 from kgate.rules.variables import bound
 
 MAX_POD_VALUES = 10_000
@@ -82,6 +85,11 @@ class _Offence:
         return container.name if container is not None and self.is_in_container else None
 
     @property
+    def value(self) -> Json:
+        """The value of the field."""
+        return value_at(self.target.resource.body, self.pointer)
+
+    @property
     def anchor(self) -> str:
         """The path of the pod and, from its container or pod on, of the field, without indexes of lists."""
         prefix = self.target.pod.pointer if self.target.pod is not None else ""
@@ -111,6 +119,7 @@ class Judge:
         self._kind_panels = {
             kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds]) for kind in named
         }
+        self._named: dict[str, tuple[Pointer, ...]] = {}
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
 
     @property
@@ -134,8 +143,7 @@ class Judge:
         workload = find_workload(resource)
         offences: list[_Offence] = []
         problems = list(_gaps(workload)) if workload else []
-        ask = self._certain if resource.unknown else self._results
-        for result in ask(resource, workload, facts):
+        for result in self._standing(resource, workload, facts):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
@@ -152,6 +160,44 @@ class Judge:
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
         )
+
+    def _standing(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
+        """The results for a resource, but for those that stand on what a renderer or chance made up."""
+        results = (self._certain if resource.unknown else self._results)(resource, workload, facts)
+        if resource.otherwise is not None:
+            other = replace(resource, body=resource.otherwise, otherwise=None, unknown={})
+            results = self._in_all_renderings(results, other, facts)
+        for result in results:
+            if isinstance(result, Problem) or not (
+                resource.is_invented(result.pointer)
+                or (not result.rule.fields and self._is_about_names(result, resource))
+            ):
+                yield result
+
+    def _is_about_names(self, offence: _Offence, resource: Resource) -> bool:
+        """True if a rule that names no fields reads a name or namespace that is invented."""
+        if offence.rule.id not in self._named:
+            paths = reads([bound(offence.rule)]).paths
+            read = [child_pointer("", *path[1:]) for path in paths if path[:2] == ("resource", "metadata")]
+            self._named[offence.rule.id] = tuple(read)
+        return any(map(resource.is_invented, self._named[offence.rule.id]))
+
+    def _in_all_renderings(
+        self, results: Iterable[_Offence | Problem], other: Resource, facts: Facts
+    ) -> Iterator[_Offence | Problem]:
+        """The results that another rendering has as well. If it is a number that chance decides, nobody knows."""
+        there = [result for result in self._results(other, find_workload(other), facts) if isinstance(result, _Offence)]
+        places = {(result.rule.id, result.pointer) for result in there}
+        here = set()
+        for result in results:
+            if isinstance(result, Problem) or (result.rule.id, result.pointer) in places:
+                yield result
+            elif is_number(result.value):
+                yield _undecided(result)
+            here |= set() if isinstance(result, Problem) else {(result.rule.id, result.pointer)}
+        for result in there:
+            if (result.rule.id, result.pointer) not in here and is_number(result.value):
+                yield _undecided(result)
 
     def _certain(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
         """Yields what holds whatever the unknown values are, and a Problem for each that decides about more."""
@@ -358,6 +404,11 @@ def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Pro
     return Problem(place.path, place.start.line, message)
 
 
+def _undecided(offence: _Offence) -> Problem:
+    text = f"chance decides {field_path(offence.pointer)}, so {offence.rule.id} cannot judge it; write a fixed value"
+    return _problem(offence.target.resource, offence.pointer, text)
+
+
 def _gaps(workload: Workload) -> Iterator[Problem]:
     return (_problem(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
 
@@ -371,7 +422,7 @@ def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: R
     """The findings of a resource: offences with their places."""
     source = resource.locate("").path
     rendering = resource.rendering
-    renderings, known_as = ((), "") if rendering is None else ((rendering,), _name_in_source(resource))
+    renderings, known_as = ((), "") if rendering is None else ((rendering,), resource.name_as_written)
     for offence, included in offences:
         yield Finding(
             offence.rule,
@@ -385,15 +436,6 @@ def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: R
             renderings=renderings,
             known_as=known_as,
         )
-
-
-def _name_in_source(resource: Resource) -> str:
-    """The name of what was rendered as a template or base writes it; empty where it is not known for sure."""
-    place = resource.locate("/metadata/name")
-    if place.is_approximate:
-        return ""
-    entry = place.snippet[place.start.column - 1 : place.end.column - 1] or place.snippet
-    return entry.partition(":")[2].strip(" \t'\"")
 
 
 def _without_index(pointer: Pointer) -> str:

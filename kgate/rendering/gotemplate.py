@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -155,6 +155,45 @@ def pipeline(body: str) -> list[str]:
             parts.append(body[begin : found.start()])
             begin = found.end()
     return [*parts, body[begin:]]
+
+
+class StandIn(NamedTuple):
+    """What is called in place of a function: a text instead of its name, and a text after the arguments."""
+
+    name: str
+    after: str = ""
+
+
+_NAME = re.compile(r"((?:\S*=)?)([A-Za-z_]\w*)(\.[\w.]+)?", re.DOTALL)
+
+
+def with_stand_ins(body: str, stand_ins: Mapping[str, StandIn]) -> str:
+    """An action with other functions in place of those that are named."""
+    out: list[str] = []
+    position = 0
+    pending = [""]
+    for found in _WORD.finditer(body):
+        out.append(body[position : found.start()])
+        position, sign = found.end(), found[0]
+        if sign == "(":
+            pending.append("")
+        elif sign[0] == ")" and len(pending) > 1:
+            out.append(pending.pop())
+        elif sign == "|":
+            out.append(pending[-1])
+            pending[-1] = ""
+        elif (name := _NAME.fullmatch(sign)) and name[2] in stand_ins:
+            stand_in = stand_ins[name[2]]
+            sign = f"{name[1]}{stand_in.name}{name[3] or ''}"
+            pending[-1] += stand_in.after
+        out.append(sign)
+    return "".join((*out, pending[0], body[position:]))
+
+
+def written(token: Token) -> str:
+    """The text of an action."""
+    left, right = "-" if token.trims_left else "", "-" if token.trims_right else ""
+    return f"{{{{{left}{token.body}{right}}}}}"
 
 
 def defined_names(pieces: Iterable[Token]) -> set[str]:

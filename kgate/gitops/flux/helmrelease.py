@@ -34,7 +34,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
     sources = [spec.resource, *values_sources(spec, surroundings)]
     release = Release(
         name=name,
-        namespace=spec.argument("targetNamespace") or fields.section("metadata").argument("namespace") or "default",
+        namespace=spec.argument("targetNamespace") or fields.section("metadata").argument("namespace"),
         values=(
             *chart_values(template, chart, surroundings),
             *values_from(spec, surroundings),

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token
+from kgate.rendering.helm import chance
 from kgate.rendering.helm.chart import Template, templates_depth
 
 _DIGITS = 4096
@@ -81,8 +82,9 @@ class Cloner:
     or trimmed) call that. All other calls get what they always got, and their output counts as the caller's.
     """
 
-    def __init__(self, alphabet: Alphabet, defined: Collection[str]) -> None:
+    def __init__(self, alphabet: Alphabet, defined: Collection[str], *, settles: bool = False) -> None:
         self.marks: list[Mark] = []
+        self._settles = settles
         self._alphabet = alphabet
         self._defined = frozenset(defined)
 
@@ -100,12 +102,13 @@ class Cloner:
             elif token.is_comment:
                 out.append(text[token.start : token.end])
             else:
+                own = chance.settled(token, 0) if self._settles else token
                 word = gotemplate.keyword(token.body)
                 if word in _BLOCKS:
                     nesting.append("define" if word == "block" else word)
                 elif word == "end" and nesting:
                     nesting.pop()
-                out.append(self._action(file, text, token, word))
+                out.append(self._action(file, text[token.start : token.end] if own == token else "", own, word))
         return "".join(out)
 
     def _number(self, mark: Mark) -> str:
@@ -128,12 +131,14 @@ class Cloner:
         out.append(text[position : token.end])
 
     def _action(self, file: str, text: str, token: Token, word: str) -> str:
+        """The action with marks. ``text`` is how the template writes it; empty if it is changed."""
         body = token.body or ""
+        text = text or gotemplate.written(token)
         if word in ("define", "block"):
             return self._renamed(text, token, body)
         silent = not body.strip() or (word and word != "template") or gotemplate.is_assignment(body)
         if silent:
-            return text[token.start : token.end]
+            return text
         number = self._number(Mark(file, token.start, token.end))
         opening, closing = self._alphabet.opening + number, self._alphabet.closing
         left = f'{{{{- "{opening}" }}}}' if token.trims_left else opening
@@ -143,7 +148,7 @@ class Cloner:
     def _renamed(self, text: str, token: Token, body: str) -> str:
         found = gotemplate.named(body)
         if found is None:
-            return text[token.start : token.end]
+            return text
         left, right = "{{- " if token.trims_left else "{{", " -}}" if token.trims_right else "}}"
         return f'{left}{found.before}"{found.name}{_SUFFIX}"{found.after}{right}'
 
@@ -173,10 +178,10 @@ class Clones:
     marks: list[Mark] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
 
-    def write(self, templates: Mapping[str, Template]) -> None:
-        """Writes the clones of all templates that can be read."""
+    def write(self, templates: Mapping[str, Template], *, settles: bool) -> None:
+        """Writes the clones of all templates that can be read, with stand-ins for functions of chance if so told."""
         tokens = {key: template.tokens for key, template in templates.items() if template.tokens is not None}
-        cloner = Cloner(self.alphabet, set().union(*map(gotemplate.defined_names, tokens.values())))
+        cloner = Cloner(self.alphabet, set().union(*map(gotemplate.defined_names, tokens.values())), settles=settles)
         for key, pieces in tokens.items():
             template = templates[key]
             if cloner.has_room(template.text):

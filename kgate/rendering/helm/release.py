@@ -54,14 +54,15 @@ class PostRenderer:
 class Release:
     """The arguments of ``helm template``. Later values win over earlier ones, ``sets`` (``--set``) and
     ``string_sets`` (``--set-string``) over all values. ``set_places`` says where these are written,
-    if that is known.
+    if that is known. ``namespace`` is empty where nobody says it; ``is_named`` is False where nobody says the name,
+    which is then made of that of the chart's folder.
 
     ``post_renderers`` change what is rendered, in their order; Flux has them.
     ``unknown`` holds the variables in the values that only the cluster knows, by name, each with its place;
     ``concealed`` is that of a resource."""
 
     name: str
-    namespace: str = "default"
+    namespace: str = ""
     values: tuple[ValuesFile | InlineValues, ...] = ()
     sets: tuple[str, ...] = ()
     string_sets: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class Release:
     post_renderers: tuple[PostRenderer, ...] = ()
     unknown: Mapping[str, Unknown] = field(default_factory=dict, hash=False, compare=False)
     concealed: tuple[tuple[str, str], ...] = ()
+    is_named: bool = True
 
     @property
     def applied(self) -> tuple[AppliedValues, ...]:

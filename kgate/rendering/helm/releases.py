@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgate.rendering.helm.release import Release, ValuesFile
@@ -25,8 +25,9 @@ def default_releases(chart: Path, repository: Repository) -> tuple[Release, ...]
     """The chart with its own values, and once more with each ``ci/*-values.yaml`` (helm/chart-testing)."""
     name = release_name(chart)
     files = [file for file in repository.names(chart / "ci") if file.endswith("-values.yaml")]
-    tried = (Release(name, values=(ValuesFile(chart / "ci" / file),), variant=f"values ci/{file}") for file in files)
-    return (Release(name), *tried)
+    own = Release(name, is_named=False)
+    tried = (replace(own, values=(ValuesFile(chart / "ci" / file),), variant=f"values ci/{file}") for file in files)
+    return (own, *tried)
 
 
 def release_name(chart: Path) -> str:
@@ -108,7 +109,7 @@ def _release(fields: FileFields, base: _Base, chart: Path) -> Release:
         fields.fault(message, "kubernetes-version")
     return Release(
         name=name,
-        namespace=_argument(fields, fields.text("namespace"), "namespace") or "default",
+        namespace=_argument(fields, fields.text("namespace"), "namespace"),
         values=tuple(_values_files(fields, base, chart)),
         sets=tuple(_sets(fields, "set")),
         string_sets=tuple(_sets(fields, "set-string")),
@@ -118,6 +119,7 @@ def _release(fields: FileFields, base: _Base, chart: Path) -> Release:
         ),
         variant=", ".join((f"release {name}", *(text for _, text in fields.texts("values", "strings")))),
         requested_by="kgate.yaml",
+        is_named=bool(fields.text("name")),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Note, Problem, Rendering
-from kgate.rendering.helm import dependencies, schema
+from kgate.model import Batch, Note, Problem, Rendering, Resource, field_path
+from kgate.rendering.helm import dependencies, inventions, schema
 from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
 from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, copy_chart
 from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
@@ -238,7 +238,14 @@ class _Releases:
             if text.strip():
                 own = values[named.node.name]
                 rendered = RenderedText(named.template, text, printed.marked.get(name), places, own)
-                yield _read_text(rendered, asked_kinds)
+                contents = _read_text(rendered, asked_kinds)
+                known = tuple(inventions.identified(item, release) for item in contents.resources)
+                contents = replace(contents, resources=known)
+                other = printed.others.get(name, "") if printed.others else text
+                if other != text:
+                    again = _read_text(RenderedText(named.template, other, None, places, own), asked_kinds)
+                    contents = _compared(contents, again, rendered.path)
+                yield contents
         for path, mount in self._crds(dump) if release.with_crds else ():
             yield _read_file(path, mount, asked_kinds)
 
@@ -254,6 +261,24 @@ class _Releases:
                 is_plain = self._job.path / path.relative_to(self._chart.copy.folder) in self._job.context.plain
                 if path.name.casefold().endswith((".yaml", ".yml", ".json")) and not is_plain:
                     yield path, node.mount.child(path.relative_to(node.folder).as_posix())
+
+
+def _compared(contents: Batch, other: Batch, path: str) -> Batch:
+    """What a template prints, compared with what it prints in another rendering: what chance decides is not judged."""
+    pairs = inventions.paired(contents.resources, other.resources)
+    if pairs is None:
+        text = "prints other objects each time, since chance decides (randInt, now), so not all are judged"
+        return replace(contents, problems=(*contents.problems, Problem(path, None, text)))
+    resources: list[Resource] = []
+    problems = list(contents.problems)
+    for resource, again in pairs:
+        own, unclear = inventions.compared(resource, again)
+        resources.append(own)
+        for pointer in unclear:
+            place = resource.locate(pointer)
+            text = f"{own.id}: chance decides {field_path(pointer)}, so it cannot be judged; write a fixed value"
+            problems.append(Problem(place.path, place.start.line, text))
+    return replace(contents, resources=tuple(resources), problems=tuple(problems))
 
 
 def _is_yaml(text: str) -> bool:

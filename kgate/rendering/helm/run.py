@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.rendering import process
+from kgate.rendering.helm import chance, inventions
 from kgate.rendering.helm.archive import ArchiveError, pack
 from kgate.rendering.helm.chart import Chart, NamedTemplate, Template
 from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, Mark, MarkedText
@@ -58,11 +59,13 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Printed:
     """What a release comes to: a dump, the same with marks for the templates that can have them, and the failures of
-    the templates that were left out to get it."""
+    the templates that were left out to get it. ``others`` are the texts of another rendering, in which all that chance
+    decides comes out differently; empty if it decides nothing."""
 
     dump: Dump | Failure
     marked: Mapping[str, MarkedText] = field(default_factory=dict)
     dropped: tuple[Failure, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 class Runner:
@@ -73,7 +76,9 @@ class Runner:
         self._workspace = context.workspace
         self._may_drop = context.options.helm_degraded
         self._clones = Clones(Alphabet(ALPHABETS[0]))
-        self._clones.write(chart.templates)
+        self._chances = _Chances(chart.templates.values())
+        self._chances.write(0)
+        self._clones.write(chart.templates, settles=True)
         self._helm = _Helm(chart, helm, context, self._clones)
 
     @property
@@ -86,8 +91,23 @@ class Runner:
         arguments = self._helm.arguments(release)
         with contextlib.ExitStack() as parked:
             dump, dropped = self._dump(arguments, parked)
-            marked = self._marked(arguments, dump) if isinstance(dump, Dump) else {}
-            return Printed(dump, marked, dropped)
+            if isinstance(dump, Failure) and not dump.exceeded and self._chances.remove():
+                self._clones.remove()
+                self._clones.write(self._chart.templates, settles=False)
+                dump, dropped = self._dump(arguments, parked)
+            if isinstance(dump, Failure):
+                return Printed(dump, dropped=dropped)
+            marked = self._marked(arguments, dump)
+            return Printed(dump, marked, dropped, self._others(arguments))
+
+    def _others(self, arguments: Sequence[str]) -> Mapping[str, str]:
+        """The texts of another rendering, if chance has a part in them."""
+        if not self._chances.decide and not self._helm.values_may_call_chance(arguments):
+            return {}
+        self._chances.write(1)
+        found = self._helm.dump(arguments)
+        self._chances.write(0)
+        return found.texts if isinstance(found, Dump) else {}
 
     def refusal(self, release: Release) -> Failure | None:
         """What Helm says if it does not render a release, as it would not install it either. Raises as ``run``."""
@@ -135,7 +155,32 @@ class Runner:
         alphabet = next(free, None)
         if alphabet is not None:
             self._clones.alphabet = alphabet
-            self._clones.write(self._chart.templates)
+            self._clones.write(self._chart.templates, settles=self._chances.is_settled)
+
+
+class _Chances:
+    """The templates of a copy in which chance has a part, with stand-ins in its place."""
+
+    def __init__(self, templates: Iterable[Template]) -> None:
+        self._texts: dict[Path, tuple[str, ...]] = {}
+        for template in templates:
+            texts = [chance.settled_text(template.text, template.tokens or (), index) for index in (0, 1)]
+            if template.tokens is not None and texts[0] != template.text:
+                self._texts[template.path] = (*texts, template.text)
+        self.is_settled = True
+        self.decide = any(low != high for low, high, _ in self._texts.values())
+
+    def write(self, index: int) -> None:
+        """Writes the templates with the stand-ins of one draw, unless these were removed."""
+        for path, texts in self._texts.items():
+            if path.exists():
+                path.write_text(texts[index if self.is_settled else -1], "utf-8", "surrogateescape", newline="")
+
+    def remove(self) -> bool:
+        """Writes the templates as they were, since Helm fails with the stand-ins. True if there were any."""
+        was_settled, self.is_settled = self.is_settled and bool(self._texts), False
+        self.write(0)
+        return was_settled
 
 
 @contextlib.contextmanager
@@ -172,7 +217,7 @@ class _Helm:
     def arguments(self, release: Release) -> list[str]:
         """The arguments of ``helm template``; values files are copied. Raises CopyError and ArgumentError."""
         folder = Path(tempfile.mkdtemp(prefix="values-", dir=self._packed.parent))
-        found = ["--namespace=" + release.namespace]
+        found = ["--namespace=" + (release.namespace or inventions.NAMESPACE)]
         for index, values in enumerate(release.values):
             path = folder / f"{index}.yaml"
             if isinstance(values, ValuesFile):
@@ -183,7 +228,8 @@ class _Helm:
         found += [f"--set={text}" for text in release.sets]
         found += [f"--set-string={text}" for text in release.string_sets]
         version = release.kubernetes_version or self.context.options.kubernetes_version
-        found += [f"--kube-version={version}"] if version else []
+        wanted = str(self.chart.nodes[0].metadata().chart.value.get("kubeVersion") or "")
+        found.append(f"--kube-version={version or inventions.kubernetes_version(wanted)}")
         found += [f"--api-versions={name}" for name in release.api_versions]
         found += ["--", release.name, os.fspath(self._packed)]
         if any("\0" in text or _SURROGATE.search(text) for text in found):
@@ -198,6 +244,15 @@ class _Helm:
     def dump_clones(self, arguments: Sequence[str]) -> Dump | Failure:
         """What the clones print, in a rendering of both."""
         return self._run(arguments, (), f"/templates/{self.clones.folder}/")
+
+    def values_may_call_chance(self, arguments: Sequence[str]) -> bool:
+        """True if values hold templates that call functions of chance, which ``tpl`` may render."""
+        if not any("tpl" in template.text for template in self.chart.templates.values()):
+            return False
+        files = [Path(text.removeprefix("--values=")) for text in arguments if text.startswith("--values=")]
+        files += [path for node in self.chart.nodes if (path := node.folder / "values.yaml").is_file()]
+        texts = (path.read_text("utf-8", "replace") for path in files)
+        return any(map(chance.may_call, (*texts, *arguments)))
 
     def refusal(self, arguments: Sequence[str]) -> Failure | None:
         """What Helm says if it refuses to render, be it that a template prints what is not YAML."""

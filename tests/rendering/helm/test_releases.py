@@ -42,14 +42,18 @@ def test_names(folder: str, name: str) -> None:
 def test_defaults(shop: Shop) -> None:
     chart = shop.root / "charts/web"
     repository = Repository(shop.root)
-    assert default_releases(chart, repository) == (Release("web"),)
+    assert default_releases(chart, repository) == (Release("web", is_named=False),)
     shop.touch("charts/web/ci/b-values.yaml", "charts/web/ci/a-values.yaml", "charts/web/ci/other.yaml")
     assert default_releases(chart, repository) == (
-        Release("web"),
-        Release("web", values=(ValuesFile(chart / "ci/a-values.yaml"),), variant="values ci/a-values.yaml"),
-        Release("web", values=(ValuesFile(chart / "ci/b-values.yaml"),), variant="values ci/b-values.yaml"),
+        Release("web", is_named=False),
+        Release(
+            "web", values=(ValuesFile(chart / "ci/a-values.yaml"),), variant="values ci/a-values.yaml", is_named=False
+        ),
+        Release(
+            "web", values=(ValuesFile(chart / "ci/b-values.yaml"),), variant="values ci/b-values.yaml", is_named=False
+        ),
     )
-    assert default_releases(chart / "web-1.0.0.tgz", repository) == (Release("web-1.0.0"),)
+    assert default_releases(chart / "web-1.0.0.tgz", repository) == (Release("web-1.0.0", is_named=False),)
 
 
 def test_values_of_a_folder_outside_are_not_looked_for(shop: Shop, tmp_path: Path) -> None:
@@ -58,7 +62,7 @@ def test_values_of_a_folder_outside_are_not_looked_for(shop: Shop, tmp_path: Pat
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/a-values.yaml").touch()
     (chart / "ci").symlink_to(tmp_path / "outside")
-    assert default_releases(chart, Repository(shop.root)) == (Release("web"),)
+    assert default_releases(chart, Repository(shop.root)) == (Release("web", is_named=False),)
 
 
 def parsed(text: str, folder: Path) -> tuple[ChartRequest, ...]:
@@ -99,17 +103,17 @@ def test_all_fields(shop: Shop) -> None:
                     variant="release web, values-prod.yaml, values-eu.yaml",
                     requested_by="kgate.yaml",
                 ),
-                Release("web", variant="release web", requested_by="kgate.yaml"),
+                Release("web", variant="release web", requested_by="kgate.yaml", is_named=False),
             ),
         ),
-        ChartRequest(chart, (Release("web"),)),
+        ChartRequest(chart, (Release("web", is_named=False),)),
     )
 
 
 def test_an_archive(shop: Shop) -> None:
     shop.touch("charts/web-1.0.0.tgz")
     assert parsed("[{path: charts/web-1.0.0.tgz}]", shop.root) == (
-        ChartRequest(shop.root / "charts/web-1.0.0.tgz", (Release("web-1.0.0"),)),
+        ChartRequest(shop.root / "charts/web-1.0.0.tgz", (Release("web-1.0.0", is_named=False),)),
     )
 
 
