@@ -16,6 +16,7 @@ _CHART_FILES = (
     "values.schema.json",
     "requirements.*",
 )
+_SURELY_USED = ("values.yaml", "values.schema.json")
 _CHART_FOLDERS = ("templates", "charts")
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """In kustomize's own order of preference."""
@@ -26,6 +27,12 @@ class ChartFolder:
     """A Helm chart on disk."""
 
     folder: Path
+
+    def may_leave(self, path: Path) -> bool:
+        """True for what ``holds`` takes by its name alone, and Helm may not use: values files but the first, and
+        whatever is not a chart in ``charts/``."""
+        first, *rest = path.relative_to(self.folder).parts
+        return first in ("charts", "ci") or (not rest and first not in _SURELY_USED and first.startswith("values"))
 
     def holds(self, path: Path) -> bool:
         """True if a path is one of the chart's own files, which mean nothing until rendered."""

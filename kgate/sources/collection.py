@@ -30,7 +30,7 @@ def collect(
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
-    notes = tuple(other_deployers(listing.files.values()))
+    notes = (*listing.notes, *other_deployers(listing.files.values()))
     yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)), notes=notes)
     known = survey(listing.files.values(), lifetime)
     if known.objects or settings.charts or listing.has_sources:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from kgate.kubernetes import manifest
 from kgate.kubernetes.facts import Facts
 from kgate.lifetime import FOREVER, Lifetime
-from kgate.model import Batch, Counts, Problem
+from kgate.model import Batch, Counts, Note, Problem
 from kgate.rendering import detect, finders
 from kgate.repository import Repository, SearchError, shown_bytes
 from kgate.sources.ignores import Ignores
@@ -47,6 +47,7 @@ class Listing:
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)
     requests: dict[Place, Request] = field(default_factory=dict)
+    notes: set[Note] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
 
     @property
@@ -102,6 +103,9 @@ class _Walk:
         self._above: dict[Path, Kustomization] = {}
         self._requests_above: list[Request] = []
         self._faulty: list[Path] = []
+        self._beside: dict[Path, detect.ChartFolder] = {}
+        self._spare: dict[Path, detect.ChartFolder] = {}
+        self._parts: set[Path] = set()
 
     def start(self, path: Path) -> None:
         """Adds a path of the command line, even if an ignore file leaves it out."""
@@ -121,6 +125,7 @@ class _Walk:
             self.listing.charts.add(real if inside is None or not inside.holds(real) else inside.folder)
         elif inside is None or not inside.holds(real):
             self._take(real)
+            self._beside |= {real: inside} if inside is not None and real.is_relative_to(inside.folder) else {}
 
     def finish(self) -> Listing:
         """The listing without the files that are rendered: they mean nothing by themselves."""
@@ -139,7 +144,32 @@ class _Walk:
         for request in listing.requests.values():
             for file in self._files(request):
                 listing.files.pop(file, None)
+        if self._beside or self._spare:
+            self._decide_beside()
         return listing
+
+    def _decide_beside(self) -> None:
+        """Takes what lies in the folder of a chart that does not use it, if it is a manifest: Helm deploys only what it
+        renders, but kubectl takes a folder as it is."""
+        from kgate.sources.beside import Beside
+
+        beside, listing = Beside(self._repository), self.listing
+        used = {file for found in (self._above | listing.kustomizations).values() for file in found.files}
+        used |= {file for request in listing.requests.values() for file in self._files(request)}
+        for path, chart in self._beside.items():
+            if path not in listing.files:
+                continue
+            if beside.is_read(path, chart.folder):
+                del listing.files[path]
+                listing.charts.add(chart.folder)
+            elif path not in listing.starts and (note := beside.unused_template(path, chart.folder)):
+                del listing.files[path]
+                listing.notes.add(note)
+        for path, chart in self._spare.items():
+            note = beside.unused_workload(path, chart.folder)
+            if note is not None and path not in used:
+                self._take(path)
+                listing.notes.add(note)
 
     def _files(self, request: Request) -> tuple[Path, ...]:
         """The files of a request; none if they cannot be found, which is reported when it is to be rendered."""
@@ -196,11 +226,13 @@ class _Walk:
         self, folder: Path, names: list[str], chart: detect.ChartFolder | None
     ) -> detect.ChartFolder | None:
         """Adds what is to be rendered in a folder. Returns the chart that its members belong to."""
-        if chart is None or not chart.holds(folder):
-            own = detect.find_chart(folder, names)
-            if own is not None:
-                chart = own
-                self.listing.charts.add(folder)
+        own = detect.find_chart(folder, names)
+        if chart is not None and (chart.folder in self._parts or chart.holds(folder)):
+            self._parts |= {folder} if own is not None else set()
+            return own or chart
+        if own is not None:
+            chart = own
+            self.listing.charts.add(folder)
         found = self._kustomization(folder, names)
         if found is not None:
             self.listing.kustomizations[folder] = found
@@ -231,10 +263,11 @@ class _Walk:
         """Adds a file. Returns the path if it is a folder to walk through."""
         path = Path(entry.path)
         is_dir = path.is_dir()
-        if entry.name in _ALWAYS_SKIPPED or not (is_dir or entry.name.lower().endswith(EXTENSIONS)):
+        is_of_interest = is_dir or entry.name.lower().endswith(EXTENSIONS)
+        if entry.name in _ALWAYS_SKIPPED or not is_of_interest or self._ignores.covers(path, is_dir):
             return None
-        if (chart is not None and chart.holds(path)) or self._ignores.covers(path, is_dir):
-            return None
+        if chart is not None and (chart.folder in self._parts or chart.holds(path)):
+            return self._part(entry, path, chart, is_dir=is_dir)
         if entry.is_symlink():
             real = self._repository.resolve(path)
             if real is None or not real.exists():
@@ -248,6 +281,18 @@ class _Walk:
         if is_dir:
             return path
         self._take(path)
+        if chart is not None and path.is_relative_to(chart.folder):
+            self._beside[path] = chart
+        return None
+
+    def _part(self, entry: os.DirEntry[str], path: Path, chart: detect.ChartFolder, *, is_dir: bool) -> Path | None:
+        """Remembers a file of a chart that Helm may not use. Returns the path of a folder that may hold some."""
+        may_be_left = not chart.holds(path) or chart.may_leave(path)
+        if entry.is_symlink() or not may_be_left or entry.name == "crds":
+            return None
+        if is_dir:
+            return path
+        self._spare[path] = chart
         return None
 
     def _take(self, path: Path) -> None:

@@ -141,6 +141,9 @@ CHART = (
 )
 
 
+VALUES = dict.fromkeys(("web/values-prod.yaml", "web/ci/test-values.yaml"), "image: web\n")
+
+
 def templated(root: Path, *starts: str) -> tuple[list[str], list[str], list[str]]:
     """Shown paths of the charts, the kustomizations, and the kustomizations above that use files of the walk."""
     listing = files.list_files([root / start for start in starts or (".",)], Repository.at(root.resolve()))
@@ -150,14 +153,14 @@ def templated(root: Path, *starts: str) -> tuple[list[str], list[str], list[str]
 
 
 def test_a_chart_is_no_folder_of_manifests(tmp_path: Path) -> None:
-    tree(tmp_path, *CHART, "web/examples/pod.yaml", "a.yaml")
+    tree(tmp_path, *CHART, "web/examples/pod.yaml", "a.yaml", **VALUES)
     assert walk(tmp_path) == (["a.yaml", "web/examples/pod.yaml"], {})
     assert templated(tmp_path) == (["web"], [], [])
 
 
 @pytest.mark.parametrize("start", ["web", "web/templates", "web/templates/deploy.yaml", "web/values.yaml"])
 def test_a_part_of_a_chart_is_the_chart(tmp_path: Path, start: str) -> None:
-    tree(tmp_path, *CHART)
+    tree(tmp_path, *CHART, **VALUES)
     assert walk(tmp_path, start) == ([], {})
     assert templated(tmp_path, start) == (["web"], [], [])
 
