@@ -295,7 +295,9 @@ def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFol
         kubernetes_version=_render_version(options, file),
     )
     facts = with_secrets(file.facts, _flux_variables(options.flux_variables, untrusted))
-    return RenderSettings(render_options, programs, file.charts, facts)
+    named = tuple(chart for chart in file.charts if chart.is_named)
+    matched = tuple(chart for chart in file.charts if not chart.is_named)
+    return RenderSettings(render_options, programs, named, matched, facts)
 
 
 def _flux_variables(path: Path | None, untrusted: UntrustedFolders) -> dict[str, str]:

@@ -219,6 +219,17 @@ def test_releases_of_the_configuration(tmp_path: Path) -> None:
     assert len(found["workloads"]) == 1
 
 
+def test_a_pattern_of_the_configuration_finds_the_charts_of_the_scan(tmp_path: Path) -> None:
+    config = "charts: [{path: '**', releases: [{values: [values-prod.yaml]}]}]\n"
+    charts = {f"{name}/{path[4:]}": text for name in ("a", "b", "c") for path, text in CHART.items()}
+    prod = {"a/values-prod.yaml": "security: {hostPID: false}\n", "c/values-prod.yaml": ""}
+    tree(tmp_path, {**charts, **prod, "kgate.yaml": config, ".kgateignore": "c/\n"})
+    found = report(tmp_path)
+    assert [place(finding) for finding in findings(found, "host-pid")] == ["b/templates/deployment.yaml:10:7"]
+    assert len(found["workloads"]) == 2
+    assert len(report(tmp_path, "a")["workloads"]) == 1
+
+
 def test_without_helm_a_chart_is_a_problem_and_the_rest_is_judged(tmp_path: Path) -> None:
     tree(
         tmp_path,

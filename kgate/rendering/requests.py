@@ -111,12 +111,14 @@ class RenderContext:
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), what
-    the configuration asks to render, and the facts that it states."""
+    """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), what the
+    configuration asks to render (``charts`` in any case, ``matched`` if they are found in the scan), and the facts
+    that it states."""
 
     options: RenderOptions = field(default_factory=RenderOptions)
     programs: Mapping[str, str | None] = field(default_factory=dict)
     charts: tuple[Request, ...] = ()
+    matched: tuple[Request, ...] = ()
     facts: Facts = field(default_factory=Facts)
 
 

@@ -61,7 +61,7 @@ class RenderQueue:
         self._facts = settings.facts
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
-        self._configured = {request.place for request in settings.charts}
+        self._configured = {request.place for request in (*settings.charts, *settings.matched)}
         self._read: set[Path] = set()
         self._listed: dict[Path, set[Path]] = {}
         self._named: dict[Path, Batch] = {}
@@ -246,8 +246,9 @@ class RenderQueue:
 def _own_requests(listing: Listing, repository: Repository, settings: RenderSettings) -> Iterator[Request]:
     """What the configuration asks for, the other charts with their default releases, roots of kustomizations, and
     sources of other kinds."""
-    configured = {request.place: request for request in settings.charts}
-    named = {place for place in configured if any(place.path.is_relative_to(start) for start in listing.starts)}
+    configured = {request.place: request for request in (*settings.matched, *settings.charts)}
+    places = {request.place for request in settings.charts}
+    named = {place for place in places if any(place.path.is_relative_to(start) for start in listing.starts)}
     for place in sorted({Place("chart", chart) for chart in listing.charts} | named, key=lambda place: place.path):
         yield configured.get(place) or ChartRequest(place.path, releases.default_releases(place.path, repository))
     for folder in sorted(_roots(listing, repository)):

@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kgate.regexp import PatternError
+from kgate.rendering import goglob
+from kgate.rendering.detect import ChartFolder
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.requests import ChartRequest
-from kgate.repository import OutsideError, Repository
+from kgate.repository import OutsideError, Repository, SearchError
 from kgate.yamltree.fields import FileFields
 
 _LONGEST_NAME = 53
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VERSION = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?")
+
+_WILD = re.compile(r"[*?\[{]")
 
 _CHART_FIELDS = ("path", "releases")
 _RELEASE_FIELDS = ("name", "namespace", "values", "set", "set-string", "kubernetes-version", "api-versions")
@@ -39,11 +44,19 @@ def release_name(chart: Path) -> str:
 
 def parse_charts(fields: FileFields, folder: Path, repository: Repository) -> Iterator[ChartRequest]:
     """The requests of the field ``charts`` of a kgate.yaml in a folder; a chart that lists no releases gets the
-    default ones. Raises the error of the file, at the line of the field that is wrong or leads out of the repository.
+    default ones, and one that several entries fit is that of its own path, else of the first pattern. Raises the error
+    of the file, at the line of the field that is wrong or leads out of the repository.
     """
     base = _Base(folder, repository)
-    for chart in fields.sections("charts", "charts, each with a path"):
-        yield _chart(chart, base)
+    entries = list(fields.sections("charts", "charts, each with a path"))
+    named = [_chart(entry, base) for entry in entries if not _WILD.search(entry.text("path"))]
+    yield from named
+    taken = {request.chart for request in named}
+    for entry in entries:
+        if _WILD.search(entry.text("path")):
+            found = _matched(entry, base)
+            yield from (request for request in found if request.chart not in taken)
+            taken |= {request.chart for request in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,54 @@ def _chart(fields: FileFields, base: _Base) -> ChartRequest:
         )
     releases = tuple(_release(release, base, chart) for release in fields.sections("releases", "releases"))
     return ChartRequest(chart, releases or default_releases(chart, base.repository))
+
+
+def _matched(fields: FileFields, base: _Base) -> list[ChartRequest]:
+    """The requests of an entry whose path is a pattern, for each chart that it matches. A release whose values files
+    only some of them have is one of these alone."""
+    fields.only(_CHART_FIELDS)
+    charts = _matching_charts(fields, base)
+    if not charts:
+        text = f"{fields.name('path')}: there is no chart that matches '{fields.text('path')}'"
+        fields.fault(text, "path")
+    releases: dict[Path, list[Release]] = {chart: [] for chart in charts}
+    for release in fields.sections("releases", "releases"):
+        fitting = [chart for chart in charts if _has_values(release, base, chart)] or charts[:1]
+        for chart in fitting:  # the first one raises the error if no chart has the files
+            releases[chart].append(_release(release, base, chart))
+    return [
+        ChartRequest(chart, tuple(own) or default_releases(chart, base.repository), is_named=False)
+        for chart, own in releases.items()
+    ]
+
+
+def _matching_charts(fields: FileFields, base: _Base) -> list[Path]:
+    """The charts of the repository that a pattern matches, but for those that are a part of another one."""
+    pattern = fields.text("path").removeprefix("./").rstrip("/")
+    root = base.repository.root
+    try:
+        glob = goglob.doublestar(pattern)
+        entries = [root / path for path, is_folder in base.repository.walk() if not is_folder]
+    except (PatternError, SearchError) as error:
+        fields.fault(f"{fields.name('path')}: {error}", "path")
+    folders = {path.parent for path in entries if path.name == "Chart.yaml"}
+    parts = {one for one in folders for above in folders & {*one.parents} if ChartFolder(above).holds(one)}
+    return [
+        chart for chart in sorted(folders - parts) if glob.matches(Path(os.path.relpath(chart, base.folder)).as_posix())
+    ]
+
+
+def _has_values(fields: FileFields, base: _Base, chart: Path) -> bool:
+    """True if a chart has all values files of a release, next to kgate.yaml or in its folder."""
+    return all(
+        any(_is_file(one, path) for one in (base, _Base(chart, base.repository)))
+        for _, path in fields.texts("values", "strings")
+    )
+
+
+def _is_file(base: _Base, path: str) -> bool:
+    real = base.repository.resolve(base.folder / path) if "\0" not in path else None
+    return real is not None and real.is_file()
 
 
 def _is_chart(path: Path) -> bool:

@@ -15,10 +15,12 @@ from kgate.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
-    """A chart (a folder, or an archive whose name ends in .tgz) and the releases to render it for."""
+    """A chart (a folder, or an archive whose name ends in .tgz) and the releases to render it for. ``is_named`` is
+    False if the configuration finds it by a pattern: then it is rendered only if the walk finds it, too."""
 
     chart: Path
     releases: tuple[Release, ...]
+    is_named: bool = True
 
     @property
     def place(self) -> Place:

@@ -122,6 +122,54 @@ def test_no_charts(shop: Shop) -> None:
     assert parsed("[]", shop.root) == ()
 
 
+CHARTS = ("apps/a/Chart.yaml", "apps/b/Chart.yaml", "apps/b/charts/sub/Chart.yaml", "apps/c/d/Chart.yaml")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "charts"),
+    [
+        pytest.param("apps/*", ["a", "b"], id="in a folder"),
+        pytest.param("apps/**", ["a", "b", "c/d"], id="below a folder, without sub-charts"),
+        pytest.param("./apps/{a,c/d}/", ["a", "c/d"], id="a choice"),
+        pytest.param("apps/[bc]", ["b"], id="a class of letters"),
+        pytest.param("**/?", ["a", "b", "c/d"], id="by the last name"),
+    ],
+)
+def test_a_pattern_of_charts(shop: Shop, pattern: str, charts: list[str]) -> None:
+    shop.touch(*CHARTS, *(f"apps/{chart}/values-prod.yaml" for chart in ("a", "b", "c/d")))
+    found = parsed(f"[{{path: '{pattern}', releases: [{{values: [values-prod.yaml]}}]}}]", shop.root)
+    assert [request.chart for request in found] == [shop.root / "apps" / chart for chart in charts]
+    for request in found:
+        assert [release.values for release in request.releases] == [(ValuesFile(request.chart / "values-prod.yaml"),)]
+        assert not request.is_named
+
+
+def test_values_that_only_some_charts_have(shop: Shop) -> None:
+    shop.touch(*CHARTS, "apps/a/values-prod.yaml", "apps/a/values-eu.yaml", "apps/b/values-eu.yaml")
+    text = "[{path: 'apps/**', releases: [{values: [values-prod.yaml]}, {values: [values-eu.yaml], name: eu}]}]"
+    found = {request.chart.name: [one.title for one in request.releases] for request in parsed(text, shop.root)}
+    of = "of kgate.yaml"
+    assert found == {
+        "a": [f"release a, values-prod.yaml {of}", f"release eu, values-eu.yaml {of}"],
+        "b": [f"release eu, values-eu.yaml {of}"],
+        "d": [""],
+    }
+
+
+def test_an_entry_of_its_own_wins_over_patterns(shop: Shop) -> None:
+    shop.touch(*CHARTS)
+    text = """
+- path: apps/*
+  releases: [{namespace: one}]
+- path: "**"
+  releases: [{namespace: two}]
+- path: apps/b
+  releases: [{namespace: three}]
+"""
+    found = {shop.path(one.chart): one.releases[0].namespace for one in parsed(text, shop.root)}
+    assert found == {"apps/a": "one", "apps/b": "three", "apps/c/d": "two", "charts/web": "two"}
+
+
 RELEASE = "- path: charts/web\n  releases:\n  - namespace: shop\n    "
 WRONG = [
     pytest.param("{}", 1, "charts must be a list of charts, each with a path", id="no list"),
@@ -141,6 +189,14 @@ WRONG = [
         4,
         "charts[1].path: 'plain' is neither a folder with a Chart.yaml nor a .tgz archive",
         id="path is no chart",
+    ),
+    pytest.param("[{path: none/*}]", 2, "charts[0].path: there is no chart that matches 'none/*'", id="no match"),
+    pytest.param("[{path: 'charts/[a'}]", 2, "charts[0].path: syntax error in pattern", id="no pattern"),
+    pytest.param(
+        "- path: charts/*\n  releases:\n  - values: [none.yaml]",
+        4,
+        "charts[0].releases[0].values[0]: there is no file 'none.yaml' next to kgate.yaml or in the chart",
+        id="values that no chart has",
     ),
     pytest.param('[{path: "a\\0"}]', 2, "charts[0].path cannot hold the character NUL", id="NUL"),
     pytest.param(
