@@ -47,6 +47,13 @@ def list_index(token: str | int) -> int | None:
     return int(token) if _INDEX.fullmatch(str(token)) else None
 
 
+def json_text(value: Json) -> str:
+    """A value as a message shows it: text as it is, all else as JSON (``true``, ``[1]``)."""
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

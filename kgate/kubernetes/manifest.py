@@ -19,6 +19,7 @@ from kgate.model import (
     Resource,
     ResourceId,
     child_pointer,
+    json_text,
 )
 from kgate.yamltree import spelling, streams
 from kgate.yamltree.nodes import (
@@ -34,11 +35,13 @@ from kgate.yamltree.text import SURROGATE, SourceText, source_text
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
-SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1")}
-"""Kinds whose schema has no room for a pod: left unparsed if the text alone proves the kind (_proven_kind)."""
+SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1",)}
+"""Kinds whose schema has no room for a pod, in the versions that clusters serve: left unparsed if the text alone proves
+the kind (_proven_kind)."""
 
 _KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
-_TEMPLATE_LOOK = re.compile(r"\{\{|\{%")
+_TEMPLATE_LOOK = re.compile(r"\{\{|\{%|<%|@[A-Za-z]\w*@")
+_COMMENT_LINE = re.compile(r"^[ \t]*(//|/\*)", re.MULTILINE)
 
 
 def read(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Batch:
@@ -120,16 +123,48 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     """
     objects = unreadable = 0
     doubts: list[Problem] = []
+    templates = _Templates()
     for part in _parts(source, SKIPPABLE_KINDS.keys() - set(asked_kinds)):
         if isinstance(part, Batch):
             objects += len(part.resources) + part.skipped
             yield part
+        elif part.is_template:
+            templates.add(part)
         elif part.is_hinted:
             yield _faulty(part.problem)
         else:
             unreadable += 1
             doubts += [part.problem] if len(doubts) < _MAX_DOUBTS else ()
+    if objects or templates.are_hinted:
+        yield templates.together()
+    else:
+        unreadable += templates.count
     yield Batch(problems=tuple(doubts)) if objects else Batch(ignored=unreadable)
+
+
+@dataclass(slots=True)
+class _Templates:
+    """The documents of a file that cannot be read and look like templates: all of them are one Problem."""
+
+    first: Problem | None = None
+    count: int = 0
+    are_hinted: bool = False
+
+    def add(self, part: _Unreadable) -> None:
+        """Adds a document."""
+        self.first = self.first or part.problem
+        self.count += 1
+        self.are_hinted |= part.is_hinted
+
+    def together(self) -> Batch:
+        """Returns the Problem, which stands where the first of them does."""
+        if self.first is None:
+            return Batch()
+        more = {1: "", 2: ", as one more of this file does"}.get(
+            self.count, f", as {self.count - 1:,} more of this file do"
+        )
+        hint = f"it looks like a template{more}: scan what it renders to, or list it in .kgateignore"
+        return _faulty(replace(self.first, message=f"{self.first.message}; {hint}"))
 
 
 _MAX_DOUBTS = 100
@@ -166,11 +201,13 @@ def gathered(parts: Iterable[Batch]) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """A document that cannot be read; ``is_hinted`` says that it contains a word of Kubernetes."""
+    """A document that cannot be read; ``is_hinted`` says that it contains a word of Kubernetes, ``is_template`` that it
+    contains the marks of a template."""
 
     problem: Problem
     is_syntax: bool
     is_hinted: bool
+    is_template: bool = False
 
 
 _Part: TypeAlias = Batch | _Unreadable
@@ -239,6 +276,10 @@ def _digests(part: _Part) -> set[bytes]:
 
 
 def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part]:
+    if _begins_with_comment(text):
+        problem = source.problem(source.position(start).line, f"begins with a comment; {_NO_COMMENTS}")
+        yield _Unreadable(problem, is_syntax=True, is_hinted=spelling.may_hold(text, _KUBERNETES_WORDS))
+        return
     try:
         for root in compose(text):
             yield Batch(values=root.weight)
@@ -250,9 +291,26 @@ def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part
 def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
     before = source.position(start).line - 1
     message = error.message(source.line_name(before + error.first)) if isinstance(error, DuplicateKeyError) else error
-    hint = "; it looks like a template: scan what it renders to" if _TEMPLATE_LOOK.search(text) else ""
-    problem = source.problem(before + error.line, f"{message}{hint}")
-    return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS))
+    is_template = _TEMPLATE_LOOK.search(text) is not None
+    has_comments = not is_template and text.lstrip()[:1] == "{" and _COMMENT_LINE.search(text) is not None
+    problem = source.problem(before + error.line, f"{message}; {_NO_COMMENTS}" if has_comments else str(message))
+    return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS), is_template)
+
+
+_NO_COMMENTS = "JSON has no comments, so kubectl refuses the file: remove them"
+
+
+def _begins_with_comment(text: str) -> bool:
+    """True if a JSON value is preceded by comments of JavaScript: to YAML, text and value may be one plain scalar."""
+    offset = comments = 0
+    while True:
+        offset = _BLANK.match(text, offset).end()  # type: ignore[union-attr]
+        closing = {"//": "\n", "/*": "*/"}.get(text[offset : offset + 2])
+        end = text.find(closing, offset + 2) if closing else -1
+        if closing is None or end < 0:
+            return comments > 0 and text[offset : offset + 1] in ("{", "[")
+        offset = end + len(closing)
+        comments += 1
 
 
 # A document is left unparsed only if its text alone proves its kind: each line that starts in the
@@ -461,6 +519,10 @@ def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Js
         body = {**body, "apiVersion": api_version, "kind": kind}
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    name = metadata.get("name") or metadata.get("generateName") or ""
-    identity = ResourceId(api_version, kind, str(metadata.get("namespace") or ""), str(name))
+    name = _name(metadata.get("name")) or _name(metadata.get("generateName"))
+    identity = ResourceId(api_version, kind, _name(metadata.get("namespace")), name)
     return Resource(identity, body, pointer, document)
+
+
+def _name(value: Json) -> str:
+    return "" if value is None else json_text(value)

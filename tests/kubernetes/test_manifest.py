@@ -304,6 +304,8 @@ def test_pieces_are_the_documents_of_the_parser(documents: list[str]) -> None:
         "replicaCount: 1\nimage: {tag: x}\nkind: DaemonSet\n",
         "{broken: [yaml\n",
         '{"name": "package", "version": "1"}',
+        '// of a compiler\n{"compilerOptions":{}}',
+        "// text [1]",
     ],
 )
 def test_other_yaml_is_no_fault(text: str) -> None:
@@ -313,10 +315,29 @@ def test_other_yaml_is_no_fault(text: str) -> None:
     assert contents.ignored == 1
 
 
+TEMPLATE = "; it looks like a template: scan what it renders to, or list it in .kgateignore"
+COMMENT = "; JSON has no comments, so kubectl refuses the file: remove them"
 FAULTS = {
     "broken YAML": (POD + "spec: [1, 2\n", 5, "not valid YAML"),
     "a tab as indentation": (POD + "spec:\n\tcontainers: []\n", 5, "not valid YAML"),
-    "a template": ("apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.x }}\n", 3, "looks like a template"),
+    "a template": ("apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.x }}\n", 3, TEMPLATE),
+    "a template of Jinja": (POD + "{% if x %}\nspec: {}\n{% endif %}\n", 4, TEMPLATE),
+    "a template of sed": ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: @NAME@\n", 4, TEMPLATE),
+    "a template of Ruby": (POD + "<% if x %>\nspec: {}\n<% end %>\n", 5, TEMPLATE),
+    "two templates": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {{ .x }}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{ .y }}\n",
+        3,
+        "it looks like a template, as one more of this file does: scan",
+    ),
+    "three templates, one without a word of Kubernetes": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {{ .x }}\n---\nkind: Pod\nmetadata: {{ .y }}\n---\n{{- end }}\n",
+        3,
+        "it looks like a template, as 2 more of this file do: scan",
+    ),
+    "JSON after a comment": ('// a pod\n{"apiVersion":"v1","kind":"Pod"}\n', 1, COMMENT),
+    "JSON after a long comment": ('/* a\n * pod */\n{\n  "apiVersion": "v1", "kind": "Pod"\n}\n', 1, COMMENT),
+    "JSON after several comments": ('\n // a\n/* b *//* c */\n[{"apiVersion":"v1","kind":"Pod"}]\n', 1, COMMENT),
+    "JSON with comments": ('{\n  // a pod\n  "apiVersion": "v1", "kind": "Pod"\n}\n', 3, COMMENT),
     "duplicate keys": (POD + "spec:\n  hostPID: true\n  hostPID: false\n", 6, "'hostPID' is set here and in line 5"),
     "duplicate keys in JSON": ('{"apiVersion": "v1",\n"kind": "Pod", "kind": "Job"}', 1, "'kind' is set twice"),
     "no apiVersion": ("kind: Pod\nmetadata: {name: a}\n", 1, "no apiVersion"),
@@ -365,6 +386,16 @@ def test_objects_before_broken_json_are_judged() -> None:
     contents = read("a.json", (FLOW_POD % "a" + '\n{"a": "\\q", "kind": 1').encode())
     assert [resource.id.name for resource in contents.resources] == ["a"]
     assert contents.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("yes", "true"), ("off", "false"), ("1.10", "1.1"), ("007", "7"), ("'yes'", "yes"), ("[a]", '["a"]'), ("~", "")],
+)
+def test_names_are_shown_as_json(name: str, shown: str) -> None:
+    text = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {name}}}\n"
+    (resource,) = read("a.yaml", text.encode()).resources
+    assert (resource.id.name, resource.id.namespace) == (shown, shown)
 
 
 @pytest.mark.parametrize("key", ["! <<", '! "<<"', "!!merge <<", "<<"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kgate.model import Json
+from kgate.model import Json, json_text
 from kgate.regexp import Pattern, PatternError, compile_go
 from kgate.rendering.kustomize.nodes import get
 from kgate.yamltree.nodes import Node
@@ -22,7 +22,7 @@ def faults(target: Node) -> Iterator[tuple[int, str]]:
         try:
             _anchored(str(field.value))
         except PatternError as error:
-            text = f"target {name} '{field.value!s:.100}' is not a regular expression of Go: {error}"
+            text = f"target {name} '{json_text(field.value):.100}' is not a regular expression of Go: {error}"
             yield field.start.line + 1, f"{text}; so what it patches is not judged"
 
 
