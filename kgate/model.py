@@ -239,6 +239,11 @@ class Resource:
     otherwise: Mapping[str, Json] | None = None
 
     @property
+    def has_doubts(self) -> bool:
+        """True if not all values are those that somebody wrote."""
+        return bool(self.unknown) or self.otherwise is not None or self.is_invented is not _never
+
+    @property
     def name_as_written(self) -> str:
         """The name of what was rendered as a template or base writes it; empty where it is not known for sure."""
         place = self.locate("/metadata/name")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kgate.judgement import memo, unknown
+from kgate.judgement import memo
 from kgate.judgement.blame import Blame, Doubt, examine
+from kgate.judgement.certainty import sure_results
 from kgate.judgement.memo import Answer, Memo
+from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
 from kgate.kubernetes.embedded import expanded
 from kgate.kubernetes.facts import Facts
@@ -21,16 +23,10 @@ from kgate.model import (
     Resource,
     ResourceId,
     Rule,
-    Unknown,
     Workload,
-    child_pointer,
-    field_path,
-    is_number,
-    pointer_tokens,
-    value_at,
 )
 from kgate.rules import cel, fieldpath
-from kgate.rules.reads import Reads, reads
+from kgate.rules.reads import Reads
 from kgate.rules.variables import bound
 
 MAX_POD_VALUES = 10_000
@@ -57,45 +53,6 @@ class Judgement:
     unlisted: tuple[Rule, ...] = ()
 
 
-@dataclass(slots=True)
-class _Offence:
-    """A field of a target that offends a rule, with the pointer of the field in the resource."""
-
-    blame: Blame
-    target: Target
-    pointer: Pointer
-    is_in_container: bool
-
-    @classmethod
-    def of(cls, blame: Blame, target: Target) -> _Offence:
-        """Places a blame in the resource of its target."""
-        tokens = blame.tokens
-        is_in_container = target.container is not None and not (tokens and tokens[0] == "pod")
-        return cls(blame, target, target.pointer(tokens), is_in_container)
-
-    @property
-    def rule(self) -> Rule:
-        """The rule that is offended."""
-        return self.blame.rule
-
-    @property
-    def container(self) -> str | None:
-        """The name of the container, if the field is one of its own."""
-        container = self.target.container
-        return container.name if container is not None and self.is_in_container else None
-
-    @property
-    def value(self) -> Json:
-        """The value of the field."""
-        return value_at(self.target.resource.body, self.pointer)
-
-    @property
-    def anchor(self) -> str:
-        """The path of the pod and, from its container or pod on, of the field, without indexes of lists."""
-        prefix = self.target.pod.pointer if self.target.pod is not None else ""
-        return f"{_without_index(prefix)}#{self.blame.stable_name}"
-
-
 NO_FACTS = Facts()
 """Nothing is known of other resources."""
 
@@ -119,7 +76,6 @@ class Judge:
         self._kind_panels = {
             kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds]) for kind in named
         }
-        self._named: dict[str, tuple[Pointer, ...]] = {}
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
 
     @property
@@ -141,9 +97,9 @@ class Judge:
         """
         resource = expanded(resource)
         workload = find_workload(resource)
-        offences: list[_Offence] = []
+        offences: list[Offence] = []
         problems = list(_gaps(workload)) if workload else []
-        for result in self._standing(resource, workload, facts):
+        for result in self._sure_results(resource, workload, facts):
             if isinstance(result, Problem):
                 problems.append(result)
             else:
@@ -161,87 +117,28 @@ class Judge:
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
         )
 
-    def _standing(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
-        """The results for a resource, but for those that stand on what a renderer or chance made up."""
-        results = (self._certain if resource.unknown else self._results)(resource, workload, facts)
-        if resource.otherwise is not None:
-            other = replace(resource, body=resource.otherwise, otherwise=None, unknown={})
-            results = self._in_all_renderings(results, other, facts)
-        for result in results:
-            if isinstance(result, Problem) or not (
-                resource.is_invented(result.pointer)
-                or (not result.rule.fields and self._is_about_names(result, resource))
-            ):
-                yield result
+    def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Offence | Problem]:
+        if not resource.has_doubts:
+            return self._results(resource, workload, facts)
+        return sure_results(resource, lambda one: self._results(one, find_workload(one), facts), self.rules)
 
-    def _is_about_names(self, offence: _Offence, resource: Resource) -> bool:
-        """True if a rule that names no fields reads a name or namespace that is invented."""
-        if offence.rule.id not in self._named:
-            paths = reads([bound(offence.rule)]).paths
-            read = [child_pointer("", *path[1:]) for path in paths if path[:2] == ("resource", "metadata")]
-            self._named[offence.rule.id] = tuple(read)
-        return any(map(resource.is_invented, self._named[offence.rule.id]))
-
-    def _in_all_renderings(
-        self, results: Iterable[_Offence | Problem], other: Resource, facts: Facts
-    ) -> Iterator[_Offence | Problem]:
-        """The results that another rendering has as well. If it is a number that chance decides, nobody knows."""
-        there = [result for result in self._results(other, find_workload(other), facts) if isinstance(result, _Offence)]
-        places = {(result.rule.id, result.pointer) for result in there}
-        here = set()
-        for result in results:
-            if isinstance(result, Problem) or (result.rule.id, result.pointer) in places:
-                yield result
-            elif is_number(result.value):
-                yield _undecided(result)
-            here |= set() if isinstance(result, Problem) else {(result.rule.id, result.pointer)}
-        for result in there:
-            if (result.rule.id, result.pointer) not in here and is_number(result.value):
-                yield _undecided(result)
-
-    def _certain(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
-        """Yields what holds whatever the unknown values are, and a Problem for each that decides about more."""
-        results = list(self._results(resource, workload, facts))
-        sure = here = {_who(result) for result in results}
-        doubtful: list[Problem] = []
-        trials = unknown.Trials(self.rules)
-        for pointer, what in sorted(resource.unknown.items()):
-            outcomes = self._outcomes(trials.of(resource, pointer, what), here, facts)
-            if len(outcomes) != 1:
-                doubtful.append(_unknown_problem(resource, pointer, what))
-            sure = sure.intersection(*outcomes)
-        yield from (result for result in results if _who(result) in sure)
-        yield from doubtful
-
-    def _outcomes(
-        self, trials: Iterable[Resource], here: Collection[Hashable], facts: Facts
-    ) -> set[frozenset[Hashable]]:
-        """Returns what is found with one value or another; values that only add problems, as those of a wrong type do,
-        do not count."""
-        found: set[frozenset[Hashable]] = set()
-        for trial in trials:
-            own = frozenset(_who(result) for result in self._results(trial, find_workload(trial), facts))
-            if all(one in here for one in own if isinstance(one, Problem)):
-                found.add(own)
-        return found
-
-    def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[_Offence | Problem]:
+    def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[Offence | Problem]:
         """Asks the rules about a resource and its pods."""
         limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
             if _exceeds(resource.body, limit):
-                yield _problem(resource, "", f"the object holds more than {limit:,} values")
+                yield problem_at(resource, "", f"the object holds more than {limit:,} values")
                 break
             yield from _placed(panel, Target("resource", resource, self._variables(resource)))
         pods = workload.pods if workload else ()
         specs = [pod.spec for pod in pods]
         is_large = _exceeds(specs, min(MAX_POD_VALUES, MAX_WORKLOAD_VALUES))
         if is_large and _exceeds(specs, MAX_WORKLOAD_VALUES):
-            yield _problem(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
+            yield problem_at(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
             pods = ()
         for pod in pods:
             if is_large and isinstance(pod.spec, Mapping) and _exceeds(pod.spec, MAX_POD_VALUES):
-                yield _problem(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
+                yield problem_at(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
                 continue
             for target in self._targets(resource, pod, facts):
                 if isinstance(target, Problem):
@@ -262,24 +159,24 @@ class Judge:
     def _targets(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Target | Problem]:
         """Yields the pod and its containers; a Problem for each that is not a mapping, and if there is no container."""
         if not isinstance(pod.spec, Mapping):
-            yield _problem(resource, pod.pointer, "the pod spec must be a mapping")
+            yield problem_at(resource, pod.pointer, "the pod spec must be a mapping")
             return
         known = facts.about(resource, pod)
         variables = self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
             message = "the pod spec lists no containers; a patch belongs in a kustomization that names it"
-            yield _problem(resource, pod.pointer, message)
+            yield problem_at(resource, pod.pointer, message)
         for container in pod.containers:
             if isinstance(container.body, Mapping):
                 own = {**variables, "container": container.body}
                 yield Target("container", resource, own, pod, container)
             else:
-                yield _problem(resource, container.pointer, "a container must be a mapping")
+                yield problem_at(resource, container.pointer, "a container must be a mapping")
 
-    def _fold(self, offences: Iterable[_Offence]) -> Iterator[tuple[_Offence, tuple[Rule, ...]]]:
+    def _fold(self, offences: Iterable[Offence]) -> Iterator[tuple[Offence, tuple[Rule, ...]]]:
         """Yields one offence for each place and rule, with the offended rules that its rule includes."""
-        places: dict[tuple[str | None, Pointer], dict[str, _Offence]] = {}
+        places: dict[tuple[str | None, Pointer], dict[str, Offence]] = {}
         for offence in offences:
             places.setdefault((offence.container, offence.pointer), {}).setdefault(offence.rule.id, offence)
         for here in places.values():
@@ -374,13 +271,13 @@ class _Panel:
         return tuple(sorted(found, key=lambda one: self._order[one.rule.id]))
 
 
-def _placed(panel: _Panel, target: Target) -> Iterator[_Offence | Problem]:
+def _placed(panel: _Panel, target: Target) -> Iterator[Offence | Problem]:
     """Yields what a panel finds in a target, with the place in the resource."""
     for found in panel.ask(target):
         if isinstance(found, Blame):
-            yield _Offence.of(found, target)
+            yield Offence.of(found, target)
         else:
-            yield _problem(target.resource, target.pointer(found.tokens), found.message)
+            yield problem_at(target.resource, target.pointer(found.tokens), found.message)
 
 
 def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -393,32 +290,11 @@ def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
         yield replace(first, message=first.message + more)
 
 
-def _who(result: _Offence | Problem) -> Hashable:
-    """What is the same for an offence, or a problem, whatever the value that it is about."""
-    return result if isinstance(result, Problem) else (result.rule.id, result.target.pointer(()))
-
-
-def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Problem:
-    place = what.place or resource.locate(pointer)
-    message = f"{resource.id}: {field_path(pointer)} is not judged: {what.text} {what.reason}"
-    return Problem(place.path, place.start.line, message)
-
-
-def _undecided(offence: _Offence) -> Problem:
-    text = f"chance decides {field_path(offence.pointer)}, so {offence.rule.id} cannot judge it; write a fixed value"
-    return _problem(offence.target.resource, offence.pointer, text)
-
-
 def _gaps(workload: Workload) -> Iterator[Problem]:
-    return (_problem(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
+    return (problem_at(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
 
 
-def _problem(resource: Resource, pointer: Pointer, message: str) -> Problem:
-    location = resource.locate(pointer)
-    return Problem(location.path, location.start.line, resource.shown(f"{resource.id}: {message}"))
-
-
-def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
+def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
     """The findings of a resource: offences with their places."""
     source = resource.locate("").path
     rendering = resource.rendering
@@ -436,7 +312,3 @@ def _findings(offences: Iterable[tuple[_Offence, tuple[Rule, ...]]], resource: R
             renderings=renderings,
             known_as=known_as,
         )
-
-
-def _without_index(pointer: Pointer) -> str:
-    return "/".join(token for token in pointer_tokens(pointer) if not token.isdigit())

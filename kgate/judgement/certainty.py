@@ -1,0 +1,100 @@
+"""Keeps what holds for sure where a resource contains what only the cluster knows, what kgate made up, or chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from dataclasses import replace
+from typing import TypeAlias
+
+from kgate.judgement.offence import Offence, problem_at
+from kgate.judgement.unknown import Trials
+from kgate.model import Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
+from kgate.rules.reads import reads
+from kgate.rules.variables import bound
+
+Result: TypeAlias = Offence | Problem
+Ask: TypeAlias = Callable[[Resource], Iterable[Result]]
+"""Gives the results for a resource, whatever is known of it."""
+
+MAX_UNKNOWN = 50
+"""Fields of one resource for which values are tried."""
+
+
+def sure_results(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
+    """Yields the results for a resource that hold in any case, and Problems where nobody knows."""
+    results = _whatever_is_unknown(resource, ask, rules) if resource.unknown else ask(resource)
+    if resource.otherwise is not None:
+        other = ask(replace(resource, body=resource.otherwise, otherwise=None, unknown={}))
+        results = _whatever_chance_decides(results, other)
+    yield from (one for one in results if isinstance(one, Problem) or not _is_invented(one, resource))
+
+
+def _is_invented(offence: Offence, resource: Resource) -> bool:
+    """True if kgate itself made up the value that offends: that of the field or, for a rule that names none, of a name
+    or namespace that the rule reads."""
+    if offence.rule.fields:
+        return resource.is_invented(offence.pointer)
+    paths = reads([bound(offence.rule)]).paths
+    names = (child_pointer("", *path[1:]) for path in paths if path[:2] == ("resource", "metadata"))
+    return any(map(resource.is_invented, (offence.pointer, *names)))
+
+
+# --------------------------------------------------------------------------------------------- chance
+
+
+def _whatever_chance_decides(results: Iterable[Result], others: Iterable[Result]) -> Iterator[Result]:
+    """The results that another rendering has as well. If it is a number that chance decides, nobody knows."""
+    there = {(one.rule.id, one.pointer): one for one in others if isinstance(one, Offence)}
+    here = set()
+    for result in results:
+        if isinstance(result, Problem) or (result.rule.id, result.pointer) in there:
+            yield result
+        elif is_number(result.value):
+            yield _undecided(result)
+        here |= set() if isinstance(result, Problem) else {(result.rule.id, result.pointer)}
+    yield from (_undecided(one) for key, one in there.items() if key not in here and is_number(one.value))
+
+
+def _undecided(offence: Offence) -> Problem:
+    text = f"chance decides {field_path(offence.pointer)}, so {offence.rule.id} cannot judge it; write a fixed value"
+    return problem_at(offence.target.resource, offence.pointer, text)
+
+
+# --------------------------------------------------------------------------------------------- unknown values
+
+
+def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
+    """The results that hold whatever the unknown values are, and a Problem for each value that decides about more."""
+    results = list(ask(resource))
+    sure = here = {_identity(result) for result in results}
+    doubtful: list[Problem] = []
+    trials = Trials(rules)
+    for number, (pointer, what) in enumerate(sorted(resource.unknown.items())):
+        outcomes = _outcomes(trials.of(resource, pointer, what), ask, here) if number < MAX_UNKNOWN else set()
+        if len(outcomes) != 1:
+            doubtful.append(_unknown_problem(resource, pointer, what))
+        sure = sure.intersection(*outcomes)
+    yield from (result for result in results if _identity(result) in sure)
+    yield from doubtful
+
+
+def _outcomes(trials: Iterable[Resource], ask: Ask, here: Collection[Hashable]) -> set[frozenset[Hashable]]:
+    """Returns what is found with one value or another; values that only add problems, as those of a wrong type do, do
+    not count."""
+    found: set[frozenset[Hashable]] = set()
+    for trial in trials:
+        own = frozenset(map(_identity, ask(trial)))
+        if all(one in here for one in own if isinstance(one, Problem)):
+            found.add(own)
+    return found
+
+
+def _identity(result: Result) -> Hashable:
+    """What is the same for an offence, or a problem, whatever the value that it is about."""
+    return result if isinstance(result, Problem) else (result.rule.id, result.target.pointer(()))
+
+
+def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Problem:
+    place = what.place or resource.locate(pointer)
+    message = f"{resource.id}: {field_path(pointer)} is not judged: {what.text} {what.reason}"
+    return Problem(place.path, place.start.line, message)
