@@ -80,13 +80,14 @@ def assess(
 
 
 def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
+    found = replace(found, problems=_shown(found.problems))  # several renderings may have the same, which counts once
     return Report(
         version=__version__,
         kubernetes_version=f"1.{gate.minor}",
         rules=gate.rules,
         assessments=tuple(sorted(found.assessments, key=lambda a: (a.location.order, a.workload, a.renderings))),
         findings=tuple(sorted(found.findings, key=_finding_order)),
-        problems=_shown(found.problems),
+        problems=found.problems,
         notes=_shown([*notes, *found.unlisted.notes]),
         counts=counts,
         verdict=decide(found, resources=counts.resources, fail_on=gate.fail_on, allow_empty=gate.allow_empty),

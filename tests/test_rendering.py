@@ -219,6 +219,35 @@ def test_releases_of_the_configuration(tmp_path: Path) -> None:
     assert len(found["workloads"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("entry", "folder"),
+    [
+        pytest.param("{name: web, releaseName: web}", "charts/web", id="by its name"),
+        pytest.param("{name: web, version: 1.0.0}", "charts/web", id="by its name, with a version"),
+        pytest.param(
+            "{name: web, repo: 'https://example.org', version: 1.0.0}", "charts/web-1.0.0/web", id="by its version"
+        ),
+    ],
+)
+def test_a_chart_of_a_kustomization_is_judged_with_its_values_alone(tmp_path: Path, entry: str, folder: str) -> None:
+    charts = {f"app/{folder}/{path[4:]}": text for path, text in CHART.items()}
+    inline = entry.replace("}", ", valuesInline: {security: {hostPID: false}}}")
+    tree(tmp_path, {**charts, "app/kustomization.yaml": f"helmCharts:\n- {inline}\n"})
+    found = report(tmp_path)
+    assert not found["problems"]
+    assert [workload["rendered_by"]["tool"] for workload in found["workloads"]] == ["kustomize"]
+    assert findings(found, "host-pid") == []
+
+
+def test_a_problem_of_several_renderings_counts_once(tmp_path: Path) -> None:
+    broken = {"base/kustomization.yaml": "resources: ['https://example.org/x?ref=1']\n"}
+    overlays = {f"{name}/kustomization.yaml": "resources: [../base]\n" for name in ("one", "two", "three")}
+    found = report(tmp_path) if tree(tmp_path, {**broken, **overlays}) else {}
+    listed = {problem["message"].partition(",")[0] for problem in found["problems"]}
+    assert len(listed) == 1
+    assert found["verdict"]["reasons"][0].startswith(f"{len(found['problems'])} problem")
+
+
 def test_a_pattern_of_the_configuration_finds_the_charts_of_the_scan(tmp_path: Path) -> None:
     config = "charts: [{path: '**', releases: [{values: [values-prod.yaml]}]}]\n"
     charts = {f"{name}/{path[4:]}": text for name in ("a", "b", "c") for path, text in CHART.items()}

@@ -244,12 +244,14 @@ class RenderQueue:
 
 
 def _own_requests(listing: Listing, repository: Repository, settings: RenderSettings) -> Iterator[Request]:
-    """What the configuration asks for, the other charts with their default releases, roots of kustomizations, and
-    sources of other kinds."""
+    """What the configuration asks for, the other charts with their default releases, but for those that kustomizations
+    give values, roots of kustomizations, and sources of other kinds."""
     configured = {request.place: request for request in (*settings.matched, *settings.charts)}
     places = {request.place for request in settings.charts}
     named = {place for place in places if any(place.path.is_relative_to(start) for start in listing.starts)}
-    for place in sorted({Place("chart", chart) for chart in listing.charts} | named, key=lambda place: place.path):
+    inflated = {Place("chart", chart) for one in listing.kustomizations.values() for chart in one.chart_folders}
+    own = {Place("chart", chart) for chart in listing.charts} - (inflated - configured.keys())
+    for place in sorted(own | named, key=lambda place: place.path):
         yield configured.get(place) or ChartRequest(place.path, releases.default_releases(place.path, repository))
     for folder in sorted(_roots(listing, repository)):
         yield KustomizationRequest(folder)

@@ -241,7 +241,7 @@ def nested_problems(
 def problem(missing: Missing, metadata: Metadata) -> Problem:
     """The problem of a missing dependency, and what to run."""
     shown = metadata.mount.shown
-    verb = "update" if _is_out_of_date(metadata) else "build"
+    verb = "update" if _is_out_of_date(metadata) or _asks_for_repositories(metadata) else "build"
     message = (
         f'dependency {missing.label} is not in charts/, so the chart is not judged; run "helm dependency {verb} '
         f'{shown}" before kgate, or pass --helm-dependency-build'
@@ -257,24 +257,43 @@ def dropped_problem(missing: Missing) -> Problem:
 
 def _is_out_of_date(metadata: Metadata) -> bool:
     """True if there is a lock file that does not match what is listed."""
-    pinned = _pinned(metadata)
-    if pinned is None:
+    locked = _locked(metadata)
+    if locked is None:
         return False
+    pinned = {name: entry.version for name, entry in locked.items()}
     return any(
         not semver.satisfies(pinned.get(str(entry.get("name")), ""), str(entry.get("version") or ""))
         for entry in metadata.dependencies
     )
 
 
-def _pinned(metadata: Metadata) -> dict[str, str] | None:
-    """The versions of the lock file; None if there is none."""
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """What a lock file says of a dependency."""
+
+    version: str
+    repository: str
+
+
+def _locked(metadata: Metadata) -> dict[str, _Locked] | None:
+    """The dependencies of the lock file by name; None if there is none."""
     name = "requirements.lock" if metadata.source else "Chart.lock"
     path = metadata.folder / name
     if not path.is_file():
         return None
     entries = YamlFile.read(path, metadata.mount.child(name)).value.get("dependencies")
     entries = entries if isinstance(entries, list) else []
-    return {str(e.get("name")): str(e.get("version")) for e in entries if isinstance(e, dict)}
+    return {
+        str(e.get("name")): _Locked(str(e.get("version")), str(e.get("repository") or ""))
+        for e in entries
+        if isinstance(e, dict)
+    }
+
+
+def _asks_for_repositories(metadata: Metadata) -> bool:
+    """True if ``helm dependency build`` refuses a lock file unless the user has added its repositories with ``helm repo
+    add``; ``update`` asks for none (downloader/manager.go, ``Build``)."""
+    return any(re.match("https?:", entry.repository) for entry in (_locked(metadata) or {}).values())
 
 
 def write_without(metadata: Metadata, dropped: Sequence[Missing]) -> None:
@@ -291,14 +310,14 @@ def build(copy: ChartCopy, missing: Sequence[Missing], helm: Tool, limits: proce
     Helm gets a chart that lists only these, in the versions of the lock file, and none of ``file://``.
     """
     metadata = Metadata.of(copy)
-    pinned = {} if _is_out_of_date(metadata) else _pinned(metadata) or {}
+    locked = {} if _is_out_of_date(metadata) else _locked(metadata) or {}
     wanted = []
     for item in missing:
         if str(item.entry.get("repository") or "").startswith("file:"):
             return f"{item.entry.get('repository')} is not a chart in the repository"
         name = str(item.entry.get("name"))
         wanted.append({"name": name, "repository": item.entry.get("repository"), "version": item.entry.get("version")})
-        wanted[-1] |= {"version": pinned[name]} if name in pinned else {}
+        wanted[-1] |= {"version": locked[name].version} if name in locked else {}
     home, folder = copy.workspace.folder(), copy.workspace.folder()
     chart = {"apiVersion": "v2", "name": "dependencies", "version": "0.0.1", "dependencies": wanted}
     (folder / "Chart.yaml").write_text(json_text(chart), encoding="utf-8")

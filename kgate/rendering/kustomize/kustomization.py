@@ -14,6 +14,7 @@ from kgate.rendering.kustomize import names
 from kgate.rendering.kustomize.nodes import get, items
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.repository import OutsideError, Repository
+from kgate.urls import shown_url
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode
 
@@ -74,12 +75,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class HelmChart:
-    """An entry of ``helmCharts``; ``folder`` is the chart if it lies in the repository, ``pointer`` the entry."""
+    """An entry of ``helmCharts``. ``place`` is where kustomize looks for the chart, ``folder`` the same if it is there,
+    else None; ``pointer`` is the entry, ``pull`` the command that puts the chart there."""
 
     name: str
     line: int
     pointer: str
+    place: Path
     folder: Path | None
+    pull: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,11 @@ class Kustomization:
     def files(self) -> tuple[Path, ...]:
         """The files that it uses, resolved, itself left out."""
         return tuple(dict.fromkeys(link.real for link in self.links if not link.is_folder))
+
+    @property
+    def chart_folders(self) -> tuple[Path, ...]:
+        """The charts that it renders, resolved."""
+        return tuple(Path(os.path.realpath(chart.folder)) for chart in self.charts if chart.folder is not None)
 
     @property
     def patches(self) -> tuple[Patch, ...]:
@@ -336,17 +345,20 @@ class _Place:
                 yield self._chart(place, item, f"/helmChartInflationGenerator/{index}")
 
     def _chart(self, home: str, item: Node, pointer: str) -> HelmChart | Fault:
-        """A chart, looked for where kustomize does: below the home, or below a folder of its name and version."""
-        name = str(item.value.get("name") or item.value.get("chartName") or "")
-        version = str(item.value.get("version") or item.value.get("chartVersion") or "")
-        places = [os.path.join(home, f"{name}-{version}", name)] if version else []
-        joined = [self._join(place) for place in (*places, os.path.join(home, name))]
-        found = [place for place in joined if place is not None]
+        """A chart, looked for where kustomize does: below the home, and with a repository and a version below a folder
+        that is called by name and version (HelmChartInflationGenerator.go, ``absChartHome``)."""
+        name, repository, version = (
+            str(item.value.get(key) or item.value.get(older) or "")
+            for key, older in (("name", "chartName"), ("repo", "chartRepo"), ("version", "chartVersion"))
+        )
+        base = os.path.join(home, f"{name}-{version}") if version and repository else home
+        place = self._join(os.path.join(base, name))
         line = item.start.line + 1
-        if len(found) < len(joined):
+        if place is None:
             return Fault(line, f"chart {name} leads out of the repository, so it is not judged")
-        charts = (place for place in found if name and os.path.isfile(place / "Chart.yaml"))
-        return HelmChart(name, line, pointer, next(charts, None))
+        is_there = name and os.path.isfile(place / "Chart.yaml")
+        pull = _pull(name, repository, version, self.repository.shown(place.parent))
+        return HelmChart(name, line, pointer, place, place if is_there else None, pull)
 
     def _join(self, text: str) -> Path | None:
         """The path as kustomize joins it; None if it leaves the repository, by its letters or by links."""
@@ -354,6 +366,15 @@ class _Place:
         if self.own is not None and lexical.is_relative_to(self.own):
             return lexical
         return lexical if self.repository.reaches(lexical) else None
+
+
+def _pull(name: str, repository: str, version: str, folder: str) -> str:
+    """The command that fetches a chart into a folder; empty without a repository."""
+    if not repository:
+        return ""
+    url = shown_url(repository)
+    chart = f"{url.rstrip('/')}/{name}" if url.startswith("oci://") else f"{name} --repo {url}"
+    return f"helm pull {chart}{f' --version {version}' if version else ''} --untar --untardir {folder}"
 
 
 def is_path(text: str) -> bool:

@@ -50,7 +50,9 @@ def _option_message(option: OptionLike) -> str:
 
 def _chart_message(job: Job, chart: HelmChart) -> str:
     if chart.folder is None:
-        return f"chart {chart.name} is not in the repository and is not fetched, so it is not judged; vendor it"
+        advice = f": {chart.pull}" if chart.pull else ""
+        place = job.shown(chart.place)
+        return f"chart {chart.name} is not in {place}, and not fetched, so it is not judged; put it there{advice}"
     if not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
         return f"chart {chart.name} leads out of the repository, so it is not judged"
     if job.helm is None:

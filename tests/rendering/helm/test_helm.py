@@ -420,6 +420,26 @@ FAULTS: list[tuple[str, Files, str, str]] = [
         "charts/web/Chart.yaml:5",
         'run "helm dependency update charts/web"',
     ),
+    (
+        "a missing dependency and a lock file of a repository that Helm must know",
+        {
+            "Chart.yaml": CHART
+            + "dependencies:\n- name: common\n  version: 2.x.x\n  repository: https://example.org\n",
+            "Chart.lock": "dependencies:\n- {name: common, version: 2.4.0, repository: 'https://example.org'}\n",
+        },
+        "charts/web/Chart.yaml:5",
+        'run "helm dependency update charts/web"',
+    ),
+    (
+        "a missing dependency and a lock file of a registry",
+        {
+            "Chart.yaml": CHART
+            + "dependencies:\n- name: common\n  version: 2.x.x\n  repository: oci://example.org/a\n",
+            "Chart.lock": "dependencies:\n- {name: common, version: 2.4.0, repository: 'oci://example.org/a'}\n",
+        },
+        "charts/web/Chart.yaml:5",
+        'run "helm dependency build charts/web"',
+    ),
     ("no Chart.yaml that can be read", {"Chart.yaml": "a: ["}, "charts/web/Chart.yaml", "cannot be read"),
     ("an archive that is none", {"charts/a.tgz": b"no"}, "charts/web/charts/a.tgz", "cannot be unpacked: "),
 ]

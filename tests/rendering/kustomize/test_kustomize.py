@@ -509,7 +509,32 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[Problem]]] = {
             Problem(
                 "overlay/kustomization.yaml",
                 2,
-                "chart web is not in the repository and is not fetched, so it is not judged; vendor it",
+                "chart web is not in overlay/charts/web-1.0.0/web, and not fetched, so it is not judged; put it there: "
+                "helm pull web --repo https://example.org --version 1.0.0 --untar --untardir overlay/charts/web-1.0.0",
+            )
+        ],
+    ),
+    "a chart that is not in the folder of its version": (
+        {
+            "overlay/kustomization.yaml": "helmCharts:\n  - {name: web, repo: 'oci://example.org', version: 1.0.0}\n",
+            "overlay/charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        },
+        [
+            Problem(
+                "overlay/kustomization.yaml",
+                2,
+                "chart web is not in overlay/charts/web-1.0.0/web, and not fetched, so it is not judged; put it there: "
+                "helm pull oci://example.org/web --version 1.0.0 --untar --untardir overlay/charts/web-1.0.0",
+            )
+        ],
+    ),
+    "a chart without a version that is not there": (
+        {"overlay/kustomization.yaml": "helmGlobals: {chartHome: more}\nhelmCharts:\n  - {name: web}\n"},
+        [
+            Problem(
+                "overlay/kustomization.yaml",
+                3,
+                "chart web is not in overlay/more/web, and not fetched, so it is not judged; put it there",
             )
         ],
     ),
