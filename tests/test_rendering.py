@@ -239,6 +239,15 @@ def test_a_chart_of_a_kustomization_is_judged_with_its_values_alone(tmp_path: Pa
     assert findings(found, "host-pid") == []
 
 
+def test_a_missing_file_is_one_problem_for_all_that_include_it(tmp_path: Path) -> None:
+    base = {"base/kustomization.yaml": "resources:\n- deployment.yaml\n"}
+    overlays = {f"{name}/kustomization.yaml": "resources: [../base]\n" for name in ("one", "two", "three")}
+    found = report(tree(tmp_path, {**base, **overlays}))
+    (problem,) = found["problems"]
+    assert (problem["path"], problem["line"]) == ("base/kustomization.yaml", 2)
+    assert problem["message"].startswith("resources: there is no base/deployment.yaml, so what it builds is not judged")
+
+
 def test_a_problem_of_several_renderings_counts_once(tmp_path: Path) -> None:
     broken = {"base/kustomization.yaml": "resources: ['https://example.org/x?ref=1']\n"}
     overlays = {f"{name}/kustomization.yaml": "resources: [../base]\n" for name in ("one", "two", "three")}

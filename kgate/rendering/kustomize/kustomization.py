@@ -246,6 +246,7 @@ class _Reference:
     text: str
     may_be_text: bool = False
     is_data: bool = False
+    is_of_plugin: bool = False
 
     @property
     def line(self) -> int:
@@ -302,9 +303,8 @@ class _Place:
     own: Path | None
 
     def resolve(self, reference: _Reference) -> Iterator[_Found]:
-        """What a reference leads to; nothing for what does not exist, which kustomize itself complains about.
-
-        Only paths in the repository are checked for existence, so that no message reveals what exists outside.
+        """What a reference leads to. Only paths in the repository are checked for existence, so that no message reveals
+        what exists outside.
         """
         text = reference.text
         lexical = self._join(text)
@@ -324,6 +324,16 @@ class _Place:
         elif is_file or (is_folder and reference.key in _MIXED):
             real = Path(os.path.realpath(lexical))
             yield Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
+        elif not exists and self._must_exist(reference):
+            place = self.repository.shown(lexical)
+            message = f"{reference.key}: there is no {place}, so what it builds is not judged; add it, or remove this"
+            yield Fault(reference.line, message)
+
+    def _must_exist(self, reference: _Reference) -> bool:
+        """True if kustomize stops where a path leads nowhere: it is not text, nor the key of data with its file, nor a
+        field of a plugin, nor in a kustomization that kgate made."""
+        is_key = reference.key == "files" and "=" in reference.text
+        return not (self.own is not None or reference.may_be_text or reference.is_of_plugin or is_key)
 
     @staticmethod
     def _remote(reference: _Reference) -> Remote | RemoteData:
@@ -424,7 +434,7 @@ def _plugin_references(text: str, node: Node) -> Iterator[_Reference]:
         pending += [item for key in _PLUGIN_LISTS for item in items(current, key)]
         for key in _PLUGIN_KEYS:
             for reference in _texts(key, get(current, key)):
-                yield replace(reference, key="files", node=node)
+                yield replace(reference, key="files", node=node, is_of_plugin=True)
 
 
 def _text(path: Path, repository: Repository) -> str:

@@ -65,7 +65,7 @@ INNER = {
     "the arguments of a patch": "patchesStrategicMerge:\n- |\n  kind: A\n  args: [--config=/etc/a.yaml, /b?ref=c]",
     "a long patch": f"patchesStrategicMerge:\n- |\n  kind: A\n  b: {'c/' * 3000}",
     "the text of a patch": "patches:\n- patch: |\n    - {op: remove, path: /spec}",
-    "a folder that is not there": "resources: [../none]",
+    "the path of an unknown transformer": "transformers:\n- |\n  kind: Own\n  path: spec/template\n",
 }
 
 
@@ -74,6 +74,18 @@ def test_what_is_not_a_path_that_leaves(text: str, tmp_path: Path) -> None:
     write(tmp_path, {"a/kustomization.yaml": text})
     found = kustomization.read(tmp_path / "a", Repository(tmp_path))
     assert (found.faults, found.links, found.remotes) == ((), (), ())
+
+
+NOT_MISSED = ("transformers", "validators", "generators", "patches, of old", "patchesStrategicMerge")
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in NOT_MISSED and "transformer" not in role])
+def test_a_missing_file_is_a_fault_in_its_line(role: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a/kustomization.yaml": "# a\n" + ROLES[role].format("../b/none.yaml")})
+    (fault,) = kustomization.read(tmp_path / "a", Repository(tmp_path)).faults
+    assert fault.line == 2
+    assert fault.message.count("none.yaml") == 1
+    assert "there is no b/none.yaml, so what it builds is not judged" in fault.message
 
 
 FETCHED = [
