@@ -42,6 +42,11 @@ class Alphabet:
         """A number in two digits."""
         return chr(self._zero + number // _DIGITS) + chr(self._zero + number % _DIGITS)
 
+    @property
+    def end(self) -> str:
+        """The mark at the end of all that a clone prints; it has a number that stands for nothing."""
+        return self.closing + self.write(MAX_MARKS - 1)
+
     def read(self, digits: str) -> int:
         """The number that two digits write."""
         return (ord(digits[0]) - self._zero) * _DIGITS + ord(digits[1]) - self._zero
@@ -187,7 +192,7 @@ class Clones:
             if cloner.has_room(template.text):
                 self.files[key] = path = self._place(template)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                text = cloner.clone(key, template.text, pieces)
+                text = cloner.clone(key, template.text, pieces) + ("" if template.is_partial else self.alphabet.end)
                 path.write_bytes(text.encode("utf-8", "surrogateescape"))
         self.marks = cloner.marks
 

@@ -38,10 +38,12 @@ class ArgumentError(ValueError):
 class Dump:
     """What each template printed, or its clone, by the name that Helm has for the template. Texts are joined if a
     name came several times, since one of them is a template's own text that begins like Helm's. ``charts`` holds the
-    names of the charts that were rendered: all but libraries and those that are switched off."""
+    names of the charts that were rendered: all but libraries and those that are switched off. ``output`` is all that
+    Helm printed."""
 
     texts: Mapping[str, str]
     charts: frozenset[str]
+    output: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Runner:
             if isinstance(dump, Failure):
                 return Printed(dump, dropped=dropped)
             marked = self._marked(arguments, dump)
+            whole = {name: text.clean for name, text in marked.items() if _HEADER.search(f"\n{text.clean}")}
+            dump = (self._helm.split(dump.output, "/templates/", whole) or dump) if whole else dump
             return Printed(dump, marked, dropped, self._others(arguments))
 
     def _others(self, arguments: Sequence[str]) -> Mapping[str, str]:
@@ -282,7 +286,7 @@ class _Helm:
         unknown = self._unknown_subchart(text)
         if unknown:
             return self._failure(f"it renders {unknown}, a sub-chart that is not found in the chart")
-        found = self._split(text, wanted)
+        found = self.split(text, wanted)
         return found if found is not None else self._failure(outcome.error_text)
 
     def _template(self, arguments: Sequence[str], without: Collection[Path]) -> process.Outcome | Failure:
@@ -310,14 +314,20 @@ class _Helm:
         below = f"{self.chart.nodes[0].name}/charts/"
         return next((chart for chart in charts if chart not in known and chart.startswith(below)), "")
 
-    def _split(self, text: str, wanted: str) -> Dump | None:
+    def split(self, text: str, wanted: str, whole: Mapping[str, str] | None = None) -> Dump | None:
         """The dump by names. Only names of templates in the copy begin a text. None if the proof of the top chart is
-        missing."""
+        missing. A clone prints its own end, and ``whole`` are texts of templates as their clones print them: in these
+        no name begins another text, since a template may print the line that Helm does."""
         part = f"/templates/{self.clones.folder}/"
         proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.chart.nodes}
         folders = {wanted, "/templates/"}
         known = {name.replace("/templates/", folder, 1): name for name in self.chart.names for folder in folders}
-        heads = [head for head in _HEADER.finditer(text) if head[1] in proofs or head[1] in known]
+        heads: list[re.Match[str]] = []
+        position = 0
+        for head in _HEADER.finditer(text):
+            if head.start() >= position and (head[1] in proofs or head[1] in known):
+                heads.append(head)
+                position = self._end(text, head, (whole or {}).get(known.get(head[1], ""), ""))
         texts: dict[str, list[str]] = {}
         ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
         for head, end in zip(heads, ends, strict=True):
@@ -326,7 +336,15 @@ class _Helm:
         if self.chart.nodes[0].name not in charts:
             return None
         own = {name: parts for name, parts in texts.items() if name in known and wanted in name}
-        return Dump({known[name]: _joined(parts) for name, parts in own.items()}, charts)
+        return Dump({known[name]: _joined(parts) for name, parts in own.items()}, charts, text)
+
+    def _end(self, text: str, head: re.Match[str], whole: str) -> int:
+        """Where the text of a template certainly does not end before, if that is known."""
+        start = head.end() + 1
+        if f"/{self.clones.folder}/" in head[1] and not head[1].endswith(_PROOF):
+            return max(0, text.find(self.clones.alphabet.end, start))
+        whole = whole.rstrip()
+        return start + len(whole) if whole and text.startswith(whole, start) else 0
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

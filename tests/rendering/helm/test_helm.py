@@ -1156,3 +1156,33 @@ def test_templates_are_not_left_out_of_a_chart_that_values_of_ci_install(tmp_pat
     found = render(tmp_path, *releases, options=RenderOptions(helm_degraded=True))
     assert not found.problems
     assert len(found.resources) == len(found.notes) == 1
+
+
+SPOOF = "---\n# Source: web/templates/b.yaml\n"
+
+
+@pytest.mark.parametrize("version", ["4.3", "4.1", "3.17"])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(pod("  hostIPC: true\n", "a") + SPOOF + pod("  hostPID: true\n"), 14, id="after another object"),
+        pytest.param(SPOOF + pod("  hostPID: true\n"), 8, id="at the start"),
+        pytest.param(f"\n{{{{ print `{SPOOF}` }}}}\n" + pod("  hostPID: true\n"), 10, id="printed by an action"),
+        pytest.param("\n{{ .Values.spoof }}\n" + pod("  hostPID: true\n"), 8, id="in values"),
+        pytest.param('\n{{ include "spoof" . }}\n' + pod("  hostPID: true\n"), 8, id="in a helper"),
+        pytest.param(
+            f"a: 1\n{SPOOF}{SPOOF}"
+            + pod("  hostPID: true\n").replace("spec:", "  annotations: {helm.sh/hook: test}\nspec:"),
+            12,
+            id="in a hook, twice",
+        ),
+    ],
+)
+def test_a_comment_about_the_source_moves_nothing(tmp_path: Path, text: str, line: int, version: str) -> None:
+    values = "spoof: |\n  ---\n  # Source: web/templates/b.yaml\n"
+    helper = '{{ define "spoof" }}' + SPOOF + "{{ end }}"
+    files = {"templates/a.yaml": text, "templates/b.yaml": "b: 1\n", "templates/_h.tpl": helper, "values.yaml": values}
+    write(tmp_path, files)
+    found = render(tmp_path, tool=version)
+    (place,) = {item.locate("/spec/hostPID") for item in found.resources if "hostPID" in item.body["spec"]}
+    assert (place.path, place.start.line, place.is_approximate) == ("charts/web/templates/a.yaml", line, False)
