@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgate.environment import Environment, read_dotenv, with_secrets
+from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
-from kgate.facts import Facts, read_dotenv, with_secrets
-from kgate.facts import parse as parse_facts
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Rule, Severity
@@ -99,7 +99,7 @@ class ConfigFile:
     charts: tuple[ChartRequest, ...] = ()
     repositories: tuple[str, ...] = ()
     helm_degraded: bool = False
-    facts: Facts = field(default_factory=Facts)
+    environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
 
 
@@ -152,7 +152,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
         charts=_charts(fields, path.parent, repository),
         repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
         helm_degraded=fields.flag("helm-degraded"),
-        facts=parse_facts(fields),
+        environment=parse_environment(fields),
         limits=dict(_limits(fields)),
     )
 
@@ -294,10 +294,10 @@ def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFol
         memory=_lower(RENDER_MEMORY, options.render_memory, file) << 20,
         kubernetes_version=_render_version(options, file),
     )
-    facts = with_secrets(file.facts, _flux_variables(options.flux_variables, untrusted))
+    environment = with_secrets(file.environment, _flux_variables(options.flux_variables, untrusted))
     named = tuple(chart for chart in file.charts if chart.is_named)
     matched = tuple(chart for chart in file.charts if not chart.is_named)
-    return RenderSettings(render_options, programs, named, matched, facts)
+    return RenderSettings(render_options, programs, named, matched, environment)
 
 
 def _flux_variables(path: Path | None, untrusted: UntrustedFolders) -> dict[str, str]:

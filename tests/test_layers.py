@@ -31,7 +31,7 @@ FLOW = (
     ("yamltree.text",),
     ("yamltree.fields",),
     (
-        "facts",
+        "environment",
         "kubernetes.embedded",
         "kubernetes.facts",
         "kubernetes.podspec",

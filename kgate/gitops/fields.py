@@ -21,6 +21,8 @@ class Log:
     """Files that are applied as they are written (real paths)."""
     folders: list[Deployed] = field(default_factory=list)
     """Folders that such files are taken from."""
+    left_out: dict[Path, str] = field(default_factory=dict)
+    """Files in such folders that are not applied (real paths), each with what leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed
@@ -49,8 +49,8 @@ class Planned:
     ``claimed`` holds the charts and kustomizations that they deploy (real paths): these are not also
     rendered with their defaults. ``covered`` holds folders of plain manifests that a request renders with changes:
     those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
-    applied as they are written, whatever else uses or ignores them (real paths), ``unseen`` those in covered folders
-    that the deployer does not see, ``folders`` where objects look for manifests.
+    applied as they are written, whatever else uses or ignores them (real paths), ``left_out`` those
+    in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests.
     """
 
     requests: tuple[Request, ...] = ()
@@ -59,7 +59,7 @@ class Planned:
     claimed: frozenset[Place] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
-    unseen: frozenset[Path] = frozenset()
+    left_out: Mapping[Path, str] = field(default_factory=dict)
     folders: frozenset[Deployed] = frozenset()
 
 
@@ -77,16 +77,16 @@ def plan(
     resources: Sequence[Resource],
     repository: Repository,
     referred: Sequence[Resource] = (),
-    facts: Facts = Facts(),  # noqa: B008 - frozen
+    environment: Environment = Environment(),  # noqa: B008 - frozen
 ) -> Planned:
-    """What the objects among ``resources`` deploy from the repository, and by the facts that its owner states.
+    """What the objects among ``resources`` deploy from the repository, and by the environment that its owner states.
 
     ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
     requests is that of the places of the objects. What lies elsewhere is a note; what lies here and cannot be judged
     is a Problem.
     """
     log = Log()
-    surroundings = Surroundings(repository, Catalogue((*resources, *referred)), facts)
+    surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment)
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
     log.folders.extend(Deployed.of(request, repository) for request in requests)
@@ -101,7 +101,7 @@ def plan(
         ),
         covered=frozenset(place.path for place in plain),
         raw=frozenset(log.raw),
-        unseen=frozenset(file for request in requests for file in _unseen([request])),
+        left_out=_left_out(log, requests, repository),
         folders=frozenset(log.folders),
     )
 
@@ -131,6 +131,22 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
                 log.raw.append(real)
 
 
+def _left_out(log: Log, requests: Iterable[Request], repository: Repository) -> dict[Path, str]:
+    """The files that an object leaves out and no other one applies."""
+    if not log.left_out:
+        return {}
+    built = [one for one in requests if isinstance(one, KustomizationRequest) and one.is_plain(repository)]
+    listed = {one.folder / name for one in built for name in overlay.autodetect(one.folder)}
+    taken = {
+        path for path in listed if not all(path in one.without for one in built if path.is_relative_to(one.folder))
+    }
+    return {path: why for path, why in sorted(log.left_out.items()) if path not in taken and path not in log.raw}
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    return (folder / name for name in overlay.autodetect(folder))
+
+
 def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
     """The files that none of the deployers of these requests sees."""
     found = [request.without for request in requests if isinstance(request, KustomizationRequest)]
@@ -139,13 +155,13 @@ def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
     fields, requested_by = ObjectFields.of(resource, log), resource.title
-    repository, facts = surroundings.repository, surroundings.facts
+    repository, environment = surroundings.repository, surroundings.environment
     match resource.id.kind:
         case "Application":
-            yield from application.plan_application(fields, repository, requested_by, facts)
+            yield from application.plan_application(fields, repository, requested_by, environment)
         case "ApplicationSet":
-            for generated in applicationset.generate(fields, repository, facts):
-                yield from application.plan_application(generated, repository, requested_by, facts)
+            for generated in applicationset.generate(fields, repository, environment):
+                yield from application.plan_application(generated, repository, requested_by, environment)
         case "Kustomization":
             yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
         case "HelmRelease":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Batch, Note
@@ -112,14 +112,14 @@ class RenderContext:
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
     """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), what the
-    configuration asks to render (``charts`` in any case, ``matched`` if they are found in the scan), and the facts
-    that it states."""
+    configuration asks to render (``charts`` in any case, ``matched`` if they are found in the scan), and the
+    environment that it states."""
 
     options: RenderOptions = field(default_factory=RenderOptions)
     programs: Mapping[str, str | None] = field(default_factory=dict)
     charts: tuple[Request, ...] = ()
     matched: tuple[Request, ...] = ()
-    facts: Facts = field(default_factory=Facts)
+    environment: Environment = field(default_factory=Environment)
 
 
 def advice(bound: str) -> str:

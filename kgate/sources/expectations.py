@@ -26,6 +26,8 @@ class Expectations:
         self._places = planned.claimed
         self.covered = planned.covered
         """Folders of plain manifests that a GitOps object probably renders with changes."""
+        self.left_out = frozenset(planned.left_out)
+        """Plain manifests that one probably leaves out."""
 
     def in_turn(self, requests: Sequence[Request], own: Sequence[Request]) -> list[Request]:
         """Those of some requests whose turn it is. ``own`` are those that no GitOps object makes, which may wait.

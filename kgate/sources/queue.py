@@ -58,9 +58,10 @@ class RenderQueue:
         self._objects: dict[Hashable, tuple[Resource, ...]] = dict(objects.items())
         self._rounds = 0
         self._planned: gitops.Planned | None = None
-        self._facts = settings.facts
+        self._environment = settings.environment
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
+        self._starts = frozenset(listing.starts)
         self._configured = {request.place for request in (*settings.charts, *settings.matched)}
         self._read: set[Path] = set()
         self._listed: dict[Path, set[Path]] = {}
@@ -82,7 +83,9 @@ class RenderQueue:
         """What all objects ask for, planned when it is needed and not with each file that holds some."""
         if self._planned is None:
             found = (members for source, members in self._objects.items() if source not in self._withdrawn)
-            self._planned = gitops.plan(list(chain.from_iterable(found)), self._repository, facts=self._facts)
+            self._planned = gitops.plan(
+                list(chain.from_iterable(found)), self._repository, environment=self._environment
+            )
         return self._planned
 
     @property
@@ -93,7 +96,17 @@ class RenderQueue:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What GitOps objects deploy from elsewhere, and what none of them deploys."""
-        return (*self._plan.notes, *self._undeployed())
+        return (*self._plan.notes, *self._undeployed(), *self._left_out())
+
+    def _left_out(self) -> Iterator[Note]:
+        """A note for each reason why manifests of the scan are not deployed, and so not judged."""
+        found: dict[str, list[str]] = {}
+        for path, why in self._plan.left_out.items():
+            if path in self._files and path not in self._read:
+                found.setdefault(why, []).append(self._repository.shown(path))
+        for why, names in sorted(found.items()):
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            yield Note(".", None, f"not judged, as {why}: {', '.join(names[:_MOST_NAMED])}{more}")
 
     def _undeployed(self) -> Iterator[Note]:
         """A note that names what is judged although no GitOps object deploys it, where they deploy anything at all:
@@ -113,11 +126,14 @@ class RenderQueue:
     def take_plain_files(self) -> list[SourceFile]:
         """The plain manifests that no GitOps object, as far as is known, has rendered as a part of something."""
         covered = self._covered(self._plan.covered | self._expected.covered)
+        covered |= self._plan.left_out.keys() | self._expected.left_out
         return self._take(file for path, file in self._files.items() if path not in covered)
 
     def take_late_files(self) -> list[SourceFile]:
-        """The other plain manifests, but for those that are judged as a part of a rendering."""
-        covered = self._covered(self._plan.covered) - self._plan.unseen
+        """The other plain manifests, but for those that are judged as a part of a rendering, and those that their
+        deployers leave out, unless the user names them."""
+        covered = self._covered(self._plan.covered) | self._plan.left_out.keys()
+        covered -= self._plan.left_out.keys() & self._starts
         return self._take(file for path, file in self._files.items() if path not in covered and path not in self._read)
 
     def _take(self, found: Iterable[SourceFile]) -> list[SourceFile]:
@@ -203,7 +219,7 @@ class RenderQueue:
         claimed = self._plan.claimed - self._configured
         yield from ((one.key, one.place) for one in self._own if one.key in known and one.place in claimed)
         for folder in self._plan.covered:
-            for path in self._covered([folder]) & known - self._plan.unseen:
+            for path in self._covered([folder]) & known - self._plan.left_out.keys():
                 yield path, Place("kustomization", folder)
 
     def _may_print_gitops(self, request: Request) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.plan import Planned, plan
 from kgate.kubernetes import manifest
 from kgate.model import Resource
@@ -44,10 +44,10 @@ class Shop:
         assert contents.resources
         return contents.resources
 
-    def plan(self, *texts: str, facts: Facts = Facts()) -> Planned:  # noqa: B008 - frozen
+    def plan(self, *texts: str, environment: Environment = Environment()) -> Planned:  # noqa: B008 - frozen
         names = ("apps.yaml", *(f"more{index}.yaml" for index in range(1, len(texts))))
         found = [resource for text, name in zip(texts, names, strict=True) for resource in self.resources(text, name)]
-        return plan(found, Repository(self.root, self.urls), facts=facts)
+        return plan(found, Repository(self.root, self.urls), environment=environment)
 
     def path(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
@@ -31,7 +31,7 @@ about, which are not all, and which the API server leaves of it."""
 
 
 def plan_application(
-    application: ObjectFields, repository: Repository, requested_by: str, facts: Facts
+    application: ObjectFields, repository: Repository, requested_by: str, environment: Environment
 ) -> Iterator[Request]:
     """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
     spec = application.section("spec")
@@ -45,7 +45,7 @@ def plan_application(
         project=spec.text("project"),
         requested_by=requested_by,
         references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
-        plugins=facts.plugins,
+        plugins=environment.plugins,
     )
     for source in sources:
         yield from _plan_source(source, deployment)

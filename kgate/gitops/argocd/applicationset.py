@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.argocd.application import sources_of
 from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
@@ -23,7 +23,7 @@ MAX_LENGTH = 32 * 1024 * 1024
 """Characters that all Applications of one ApplicationSet may have, as JSON."""
 
 
-def generate(applicationset: ObjectFields, repository: Repository, facts: Facts) -> Iterator[ObjectFields]:
+def generate(applicationset: ObjectFields, repository: Repository, environment: Environment) -> Iterator[ObjectFields]:
     """The Applications, each with its fields where the template has them.
 
     What cannot be filled in is a note; and a Problem if what it would deploy is in this repository.
@@ -32,7 +32,7 @@ def generate(applicationset: ObjectFields, repository: Repository, facts: Facts)
     filler = Filler(spec.flag("goTemplate"))
     if spec.text("templatePatch"):
         spec.fault("spec.templatePatch changes the Applications, which kgate does not do", "templatePatch")
-    generators = Generators(repository, filler, facts)
+    generators = Generators(repository, filler, environment)
     seen: set[str] = set()
     length = 0
     for generator in spec.sections("generators"):

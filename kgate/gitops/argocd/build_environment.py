@@ -16,7 +16,7 @@ _UNKNOWN_REVISION = "0" * 40
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """An Application: its name, the namespace and project that it deploys to, and the sources that values files
-    may refer to, by ``$`` and their ``ref``. ``plugins`` are those of the facts."""
+    may refer to, by ``$`` and their ``ref``. ``plugins`` are those of the environment."""
 
     repository: Repository
     name: str

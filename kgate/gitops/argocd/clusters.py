@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kgate.facts import Cluster
+from kgate.environment import Cluster
 from kgate.gitops.argocd.names import normalise_name
 from kgate.gitops.fields import ObjectFields
 from kgate.kubernetes.selectors import matches

@@ -28,7 +28,10 @@ def plan_directory(source: ObjectFields, folder: Path, repository: Repository) -
     if directory.flag("disableExtensionFilter"):
         message = "takes files of any name for manifests, which kgate does not; name them .yaml"
         directory.fault(f"{directory.name('disableExtensionFilter')} {message}", "disableExtensionFilter")
-    taken = [name for name in _names_below(source, folder, repository) if _is_taken(directory, name)]
+    names = _names_below(source, folder, repository)
+    taken = [name for name in names if _is_taken(directory, name)]
+    who = f"{directory.name()} of {source.resource.id}"
+    source.log.left_out.update((folder / name, f"left out by {who}") for name in names if name not in set(taken))
     jsonnet = next((name for name in taken if name.endswith(".jsonnet")), None)
     if jsonnet is not None:
         message = f"{jsonnet} in '{source.text('path')}' is Jsonnet, which is not judged"

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.argocd import clusters
 from kgate.gitops.argocd.names import normalise_name
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
@@ -59,7 +59,7 @@ class Generators:
 
     repository: Repository
     filler: Filler
-    facts: Facts = field(default_factory=Facts)
+    environment: Environment = field(default_factory=Environment)
     _made: Counter[str] = field(default_factory=Counter)
 
     def resolve(self, generator: ObjectFields, outer: Parameters | None = None) -> Sequence[Parameters]:
@@ -81,7 +81,7 @@ class Generators:
             "matrix": lambda inner: self._matrix(inner, outer),
             "merge": lambda inner: self._merge(inner, outer),
         }
-        if self.facts.clusters is not None and not (section is not None and section.flag("flatList")):
+        if self.environment.clusters is not None and not (section is not None and section.flag("flatList")):
             resolvers = {**resolvers, "clusters": self._clusters}
         if section is None:
             return _UNKNOWN
@@ -149,7 +149,7 @@ class Generators:
         return {key: value for key, value in flat.items() if isinstance(value, str)}
 
     def _clusters(self, section: ObjectFields) -> Sequence[Parameters]:
-        found = clusters.parameters(section, self.facts.clusters or (), is_go=self.filler.is_go)
+        found = clusters.parameters(section, self.environment.clusters or (), is_go=self.filler.is_go)
         return [self._with_values(section, Parameters(one)) for one in found]
 
     # ---------------------------------------------------------------------------------------------- git

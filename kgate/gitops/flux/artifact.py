@@ -49,17 +49,18 @@ def _of_build(spec: ObjectFields, reference: ObjectFields, folder: Path, surroun
         yield f"{repository.shown(file)} {message}: add it to {IGNORE_FILE}, or rename it"
 
 
-def unseen(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> frozenset[Path]:
-    """What Flux would list for a folder without a kustomization, manifests and folders, but that is hidden from it."""
+def unseen(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> dict[Path, str]:
+    """What Flux would list for a folder without a kustomization, manifests and folders, if nothing hid it; each with
+    what does."""
     if any(_kustomizations(folder, surroundings.repository)):
-        return frozenset()
+        return {}
     members = [folder / name for name in overlay.autodetect(folder)]
     try:
-        files = {one for one in members if one.is_file() and surroundings.hidden(reference, one)}
-        folders = {one for one in members if one.is_dir() and not _shows_any(one, reference, surroundings)}
-        return frozenset(files | folders)
+        found = {one: surroundings.hidden(reference, one) for one in members if one.is_file()}
+        folders = {one: "" for one in members if one.is_dir() and not _shows_any(one, reference, surroundings)}
     except (SourceIgnoreError, SearchError):  # which check_build reports
-        return frozenset()
+        return {}
+    return {one: f"hidden from Flux by {why}" for one, why in found.items() if why} | folders
 
 
 def check_chart(template: ObjectFields, chart: Path, surroundings: Surroundings) -> None:

@@ -41,7 +41,9 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
         spec.fault(f"{spec.name('path')}: '{path}' is not a folder; name the folder", "path")
     elif folder is not None:
         check_build(spec, reference, folder, surroundings)
-        without = unseen(reference, folder, surroundings)
+        hidden = unseen(reference, folder, surroundings)
+        spec.log.left_out.update((one, why) for one, why in hidden.items() if why)
+        without = frozenset(hidden)
         yield from (replace(one, without=without) for one in _plan_folder(spec, folder, surroundings, requested_by))
 
 
@@ -127,8 +129,8 @@ def _variables(spec: ObjectFields, surroundings: Surroundings) -> Variables | No
     _report_names(post_build, found)
     if not found.values and not found.sources and post_build.text("substituteStrategy") != "Always":
         return None
-    facts = surroundings.facts
-    return _with(Variables(facts.variables, secret=facts.secret), found)
+    environment = surroundings.environment
+    return _with(Variables(environment.variables, secret=environment.secret), found)
 
 
 def _with(variables: Variables, others: Variables) -> Variables:

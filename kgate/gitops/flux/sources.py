@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
 from kgate.gitops.fields import Log, ObjectFields
@@ -37,7 +37,7 @@ class Surroundings:
 
     repository: Repository
     catalogue: Catalogue
-    facts: Facts = field(default_factory=Facts)
+    environment: Environment = field(default_factory=Environment)
     _artifacts: dict[tuple[str, bool, str], Artifact] = field(default_factory=dict, compare=False, repr=False)
     _roots: dict[tuple[str, str, str], str | None] = field(default_factory=dict, compare=False, repr=False)
 

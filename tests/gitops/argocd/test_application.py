@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.facts import Facts
+from kgate.environment import Environment
 from kgate.model import Json
 from kgate.rendering.helm.release import InlineValues, ValuesFile
 from kgate.rendering.helm.requests import ChartRequest
@@ -224,7 +224,7 @@ def test_everything_of_kustomize(shop: Shop) -> None:
     assert found.locate
     places = {"/namePrefix": 11, "/replicas/1/count": 18, "/commonLabels/app": 14, "/patches/1/patch": 22}
     assert {pointer: found.locate(pointer).start.line for pointer in places} == places
-    assert planned.claimed == {Place("kustomization", shop.root / "overlay")}
+    assert planned.claimed == {Place("kustomization", shop.root / name) for name in ("overlay", "component")}
     assert not planned.covered
 
 
@@ -487,8 +487,8 @@ PLUGINS = {
 
 @pytest.mark.parametrize(("tool", "path", "made", "messages"), PLUGINS.values(), ids=PLUGINS)
 def test_a_plugin_that_the_owner_states(shop: Shop, tool: str, path: str, made: list[str], messages: list[str]) -> None:
-    facts = Facts(plugins={"own": tool})
-    planned = shop.plan(application(f"path: {path}\nplugin: {{name: own}}\n"), facts=facts)
+    environment = Environment(plugins={"own": tool})
+    planned = shop.plan(application(f"path: {path}\nplugin: {{name: own}}\n"), environment=environment)
     assert [shop.path(request.place.path) for request in planned.requests] == made
     assert told(planned) == messages
     assert bool(planned.raw) == (tool == "directory")
@@ -496,5 +496,5 @@ def test_a_plugin_that_the_owner_states(shop: Shop, tool: str, path: str, made: 
 
 def test_what_a_plugin_gets_is_noted(shop: Shop) -> None:
     text = application("path: overlay\nplugin: {name: own, env: [{name: A, value: b}]}\n")
-    (message,) = told(shop.plan(text, facts=Facts(plugins={"own": "kustomize"})))
+    (message,) = told(shop.plan(text, environment=Environment(plugins={"own": "kustomize"})))
     assert message.startswith("note apps.yaml:10: what spec.source.plugin passes on is not used")

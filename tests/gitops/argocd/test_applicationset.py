@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from kgate import repository
-from kgate.facts import Cluster, Facts
+from kgate.environment import Cluster, Environment
 from kgate.gitops.argocd import applicationset as applicationset_module
 from kgate.gitops.argocd import generators
 from kgate.gitops.argocd.generators import flatten
@@ -447,7 +447,7 @@ def test_what_is_not_a_pattern_is_a_problem(shop: Shop, section: str, told_by: s
     assert any(told_by in problem.message for problem in planned.problems), planned.problems
 
 
-GIVEN = Facts(
+GIVEN = Environment(
     clusters=(
         Cluster("in-cluster"),
         Cluster("Prod_EU", "https://prod.example.org", {"env": "one", "tier": "a"}, {"path": "apps/one"}),
@@ -489,12 +489,12 @@ CLUSTER_ROWS = {
 def test_clusters_that_the_owner_states(
     shop: Shop, generators: str, path: str, name: str, go: bool, names: list[str]
 ) -> None:
-    planned = shop.plan(applicationset(generators, path, name, go=go), facts=GIVEN)
+    planned = shop.plan(applicationset(generators, path, name, go=go), environment=GIVEN)
     assert told(planned) == []
     assert [one.rpartition(" web-")[2] for one in made(shop, planned.requests)] == names
 
 
 def test_no_cluster_is_stated(shop: Shop) -> None:
-    planned = shop.plan(applicationset(CLUSTERS, "apps/one"), facts=Facts(clusters=()))
+    planned = shop.plan(applicationset(CLUSTERS, "apps/one"), environment=Environment(clusters=()))
     assert told(planned) == []
     assert planned.requests == ()

@@ -95,5 +95,5 @@ def test_what_a_source_ignores_is_not_built(shop: Shop, file: str, text: str, ex
     changed = kustomization("web", "./plain", "GitRepository").replace("spec: {", "spec: {targetNamespace: shop, ")
     planned = shop.plan(changed)
     both = {"plain/broken.yaml", "plain/deploy.yaml"}
-    assert {shop.path(path) for path in planned.unseen} == both - set(expected)
+    assert {shop.path(path) for path in planned.left_out} == both - set(expected)
     assert planned.covered == {shop.root / "plain"}

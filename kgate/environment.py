@@ -26,7 +26,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Environment:
     """``variables`` are those of Flux that no object of the repository gives, of which no report shows those in
     ``secret``. ``plugins`` names for each config management plugin of Argo CD the tool that makes the same.
     ``clusters`` is None if nothing is said of them."""
@@ -37,8 +37,8 @@ class Facts:
     plugins: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(fields: FileFields) -> Facts:
-    """The facts in ``flux`` and ``argocd`` of a configuration file. Raises its error."""
+def parse(fields: FileFields) -> Environment:
+    """The environment in ``flux`` and ``argocd`` of a configuration file. Raises its error."""
     flux, argocd = fields.section("flux"), fields.section("argocd")
     flux.only(("variables",))
     argocd.only(("clusters", "plugins"))
@@ -48,7 +48,7 @@ def parse(fields: FileFields) -> Facts:
             variables.fault(f"'{name}' is not the name of a variable: letters, digits and _", name)
     clusters = tuple(_clusters(argocd)) if argocd.has("clusters") else None
     tools = {name: plugins.one_of(name, _TOOLS) for name in plugins.body}
-    return Facts(flux.strings("variables"), clusters=clusters, plugins=tools)
+    return Environment(flux.strings("variables"), clusters=clusters, plugins=tools)
 
 
 def _clusters(argocd: FileFields) -> Iterator[Cluster]:
@@ -57,9 +57,9 @@ def _clusters(argocd: FileFields) -> Iterator[Cluster]:
         yield Cluster(one.needed("name"), one.text("server"), one.strings("labels"), one.strings("annotations"))
 
 
-def with_secrets(facts: Facts, variables: Mapping[str, str]) -> Facts:
-    """The facts with variables that no report shows, over the others."""
-    return replace(facts, variables={**facts.variables, **variables}, secret=frozenset(variables))
+def with_secrets(environment: Environment, variables: Mapping[str, str]) -> Environment:
+    """The environment with variables that no report shows, over the others."""
+    return replace(environment, variables={**environment.variables, **variables}, secret=frozenset(variables))
 
 
 def read_dotenv(text: str) -> dict[str, str]:
