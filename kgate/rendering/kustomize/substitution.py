@@ -13,6 +13,12 @@ _SPECIAL = re.compile(r"\$\$|\$\{")
 _IN_DEFAULT = re.compile(r"\$\{|\}")
 _NAME = re.compile(r"[A-Za-z_0-9]+")
 _DEFAULT = re.compile(r":[=?+-]|=")
+_OPERATION = re.compile(
+    r"\$\{(?:#([A-Za-z_0-9]++)|([A-Za-z_0-9]++)"
+    r"(?:(\^\^?|,,?)|:([0-9]{1,9})(?::([0-9]{1,9}))?|(//|/[#%]?)([^/\\${}]++)/([^\\${}]*+)))\}"
+)
+"""A length, letters in another case, a part, or a replacement, each without expressions in it."""
+
 _LINE_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 _MOST_NESTED = 20
@@ -20,6 +26,9 @@ _LONGEST_SHOWN = 40
 
 MAX_LENGTH = 32 * 1024 * 1024
 """Letters that all texts of a build may have after the substitution."""
+
+
+_TOO_LONG = f"with its variables replaced it is longer than {MAX_LENGTH:,} letters"
 
 
 class SubstitutionError(Exception):
@@ -68,8 +77,8 @@ def substitute(text: str, variables: Variables, most: int = MAX_LENGTH) -> Repla
     """The text of one object with ``${NAME}``, ``${NAME:=default}`` and similar expressions replaced. ``$$`` is a
     dollar sign, and line feeds of values are left out, as Flux does.
 
-    Raises SubstitutionError for functions of envsubst on strings, for a text that grows longer than ``most``, and
-    for one that is no longer one document, of which Flux would take the first.
+    Raises SubstitutionError for functions of envsubst that take patterns, for a text that grows longer than ``most``,
+    and for one that is no longer one document, of which Flux would take the first.
     """
     if "$" not in text:
         return Replaced(text)
@@ -105,6 +114,23 @@ def _is_one_document(text: str) -> bool:
         raise SubstitutionError(f"with its variables replaced, an object cannot be read: {error}") from None
 
 
+def _applied(found: re.Match[str], value: str) -> str:
+    """What a function makes of a value (envsubst, funcs.go)."""
+    _, _, case, start, length, how, old, new = found.groups()
+    if found[1]:
+        return str(len(value))
+    if case:
+        end = len(value) if len(case) == 2 else 1
+        return (value[:end].upper() if case[0] == "^" else value[:end].lower()) + value[end:]
+    if start is not None:
+        return value[int(start) :][: int(length) if length is not None else None]
+    if how == "/#":
+        return new + value.removeprefix(old) if value.startswith(old) else value
+    if how == "/%":
+        return value.removesuffix(old) + new if value.endswith(old) else value
+    return value.replace(old, new, 1 if how == "/" else -1)
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads a text once, from left to right (envsubst, parse/parse.go); ``room`` is for so many more letters."""
@@ -125,6 +151,9 @@ class _Reader:
 
     def _value(self, start: int, depth: int) -> str:
         """The value of the expression that begins at ``start`` and whose name is next."""
+        operation = _OPERATION.match(self.text, start)
+        if operation is not None:
+            return self._operated(operation)
         name = _NAME.match(self.text, self.position)
         if name is None or depth > _MOST_NESTED:
             raise self._error(start)
@@ -141,6 +170,21 @@ class _Reader:
             self.missing.add(name[0])
             return self._counted(self.text[start : self.position])
         return self._counted(self._of(name[0])) or default
+
+    def _operated(self, found: re.Match[str]) -> str:
+        """The value of an expression with a function on strings; lengths and positions are bytes to Flux."""
+        name = found[1] or found[2]
+        if name not in self.variables.values:
+            self.missing.add(name)
+            self.position = found.end()
+            return self._counted(found[0])
+        value = self._of(name)
+        if not value.isascii():
+            raise self._error(found.start())
+        self.position = found.end()
+        if found[7] and value.count(found[7]) * len(found[8]) > self.room:
+            raise SubstitutionError(_TOO_LONG)
+        return self._counted(_applied(found, value))
 
     def _default(self, start: int, depth: int) -> Iterator[str]:
         """The pieces up to the brace that closes the expression; there is no escape in a default."""
@@ -162,7 +206,7 @@ class _Reader:
     def _counted(self, piece: str) -> str:
         self.room -= len(piece)
         if self.room < 0:
-            raise SubstitutionError(f"with its variables replaced it is longer than {MAX_LENGTH:,} letters")
+            raise SubstitutionError(_TOO_LONG)
         return piece
 
     def _error(self, start: int) -> ExpressionError:
