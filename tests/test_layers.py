@@ -50,7 +50,7 @@ FLOW = (
             "rendering.gotemplate",
             "rendering.jsontext",
         ),
-        *("rendering.sandbox", "rendering.scratch"),
+        *("rendering.sandbox", "rendering.scratch", "rendering.structure"),
     ),
     ("rules.cel", "rendering.process"),
     ("rules.rulefile", "rules.reads"),

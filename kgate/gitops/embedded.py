@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from kgate.model import Location, Pointer
+from kgate.model import Location, Pointer, Position
 from kgate.rendering.helm.release import InlineValues
 from kgate.repository import Repository
 from kgate.yamltree.embedded import outward
@@ -32,13 +34,28 @@ def read_values(text: str, place: Location, repository: Repository) -> InlineVal
 def _outward(
     inner: Callable[[Pointer], Location], lines: list[str], place: Location, repository: Repository
 ) -> Callable[[Pointer], Location]:
-    """Locates a value of the text in the file: exactly if its line is found there, else at the field."""
-    around = _lines(repository, place.path)
+    """Locates a value of the text in the file: exactly if its line is found there, else at the field.
 
-    def line(number: int) -> str:
-        return around[number - 1] if number <= len(around) else ""
+    A field that a generator of kustomize has read from another file has that as a related place.
+    """
+    contents = [replace(one.location, start=_BEFORE, end=_BEFORE) for one in place.related if one.message == "content"]
+    around = {one.path: _lines(repository, one.path) for one in (place, *contents)}
 
-    return lambda pointer: outward(inner(pointer), lines, place, line)
+    def line(path: str, number: int) -> str:
+        return around[path][number - 1] if 0 < number <= len(around[path]) else ""
+
+    def locate(pointer: Pointer) -> Location:
+        for start in (*contents, place):
+            found = outward(inner(pointer), lines, start, partial(line, start.path))
+            if found is not start:
+                return replace(found, pointer=place.pointer)
+        return place
+
+    return locate
+
+
+_BEFORE = Position(0, 1)
+"""The line before the first one of a file, where what is the whole file would be a field of it."""
 
 
 def _lines(repository: Repository, path: str) -> list[str]:

@@ -15,8 +15,8 @@ from kgate.rendering.helm.chart import Template
 from kgate.rendering.helm.copy import whole_file
 from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import Mark, MarkedText, Trace
-from kgate.rendering.helm.structure import Sought
 from kgate.rendering.helm.values import Given, ReleaseValues
+from kgate.rendering.structure import Sought
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import Document, SourceText, Span, find_span

@@ -10,13 +10,14 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
-from kgate.rendering.helm import setvalues, structure
+from kgate.rendering import structure
+from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.chart import ChartNode
 from kgate.rendering.helm.copy import ChartCopy, Mount, whole_file
 from kgate.rendering.helm.gocontext import Step
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
-from kgate.rendering.helm.structure import Key, Sought
+from kgate.rendering.structure import Key, Sought
 from kgate.repository import Repository
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose

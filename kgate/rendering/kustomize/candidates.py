@@ -196,14 +196,15 @@ class SourceTree:
 
     def document_of(self, file: Path, kind: str, name: str, namespace: str) -> Fragment | None:
         """The document of that kind whose name is the longest that the built name contains; of several, the one
-        in that namespace."""
+        in that namespace. A Namespace gets another name altogether, so the only one of a file is meant."""
         named, name = self.objects(file), name[:_LONGEST_NAME]
         for length in range(len(name), -1, -1):
             owns = {name[start : start + length] for start in range(len(name) - length + 1)}
             found = sorted((one for own in owns for one in named.get((kind, own), ())), key=lambda one: one.order)
             if found:
                 return next((one.fragment for one in found if one.namespace == namespace), found[0].fragment)
-        return None
+        alike = [one for (other, _), objects in named.items() if other == kind for one in objects]
+        return alike[0].fragment if kind == "Namespace" and len(alike) == 1 else None
 
     def way_to(self, fragment: Fragment, start: int) -> Tokens | None:
         """The first way to the scalar of a fragment that begins at an offset of its file, or to the field whose key
@@ -224,7 +225,8 @@ class SourceTree:
             if node is None or link is None:
                 path = path.parent if path in self._own else None
                 continue
-            found.append(self.source(node.path).location(link.offset, link.offset + len(link.text), ""))
+            entry = self.source(node.path).location(link.offset, link.offset + len(link.text), "")
+            found += [] if entry.is_approximate else [entry]
             path = node.folder
         return tuple(reversed(found))
 

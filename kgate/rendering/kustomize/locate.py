@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 
 from kgate.kubernetes import manifest
 from kgate.model import Batch, Json, Location, Locator, Pointer, Position, Problem, Related, pointer_tokens
-from kgate.rendering.kustomize import marks, transformers
+from kgate.rendering import structure
+from kgate.rendering.kustomize import charts, marks, transformers
 from kgate.rendering.kustomize.candidates import (
     Fragment,
     SourceTree,
@@ -25,6 +26,7 @@ from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
 from kgate.rendering.kustomize.nodes import Tokens, descend, is_leaf, items, leaves
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.kustomize.untouched import Untouched
+from kgate.rendering.structure import Sought
 from kgate.yamltree.nodes import ManifestError, Node
 from kgate.yamltree.text import SourceText, Span
 
@@ -344,9 +346,40 @@ class BuiltDocument:
         if node is None:
             return None
         way = _generator_entry(node, self._origin.generator, name, tokens)
-        place = Fragment(self._build.tree.source(node.path), 0, node.root).place(way, pointer)
+        entry = Fragment(self._build.tree.source(node.path), 0, node.root)
+        place = entry.place(way, pointer)
+        if way and way[0] == "helmCharts":
+            return self._of_chart(node, tokens, pointer)
+        file = self._content(node, way)
+        if file is not None:
+            content = Related(Location(file, Position(1, 1), Position(1, 1)), "content")
+            place = replace(place, related=(*place.related, content))
         is_exact = bool(way) and not way[0].startswith("helm")
         return Claim(replace(place, is_approximate=not is_exact), "generator" if is_exact else "approximate")
+
+    def _content(self, node: Kustomization, way: Tokens) -> str | None:
+        """The path of the file that the entry of a generator names; None for any other entry."""
+        if "files" not in way[2:3]:
+            return None
+        text = str(Spot(Fragment(self._build.tree.source(node.path), 0, node.root), way).node.value)
+        name = text.partition("=")[2] or text
+        return next((self._build.tree.source(link.real).path for link in node.links if link.text == name), None)
+
+    def _of_chart(self, node: Kustomization, tokens: Tokens, pointer: Pointer) -> Claim:
+        """The key of the values for the chart that rendered the object with the same end and the same value; else the
+        entry of the chart."""
+        whole = Fragment(self._build.tree.source(node.path), 0, node.root)
+        way = ("helmCharts", str(charts.index_of(node.items("helmCharts"), self._root.value)))
+        entry = replace(whole.place(way, pointer), is_approximate=True)
+        sought = Sought.of(self._root.value, tokens, is_absent=len(tokens) < len(pointer_tokens(pointer)))
+        for fragment, above in charts.values(node, whole, way, self._build.tree):
+            found = descend(fragment.root, above)
+            key = structure.find(found.value, sought) if found is not None and tokens[:1] not in _IDENTITY else None
+            if key is not None:
+                place = fragment.place((*above, *map(str, key)), pointer)
+                related = (Related(replace(entry, pointer="", related=()), "rendered here"),)
+                return Claim(replace(place, is_approximate=True, related=related), "approximate")
+        return Claim(entry, "approximate")
 
     def _approximate(self, tokens: Tokens, pointer: Pointer) -> Claim:
         """The nearest parent in the file of the origin, or the kustomization."""
@@ -363,6 +396,9 @@ class BuiltDocument:
         """The entries that lead from the built kustomization to the file, outermost first."""
         inclusions = self._build.tree.inclusions(shown, self._build.folder)
         return tuple(Related(place, "included here", is_context=True) for place in inclusions[:_MOST_RELATED])
+
+
+_IDENTITY = ((), ("apiVersion",), ("kind",), ("metadata",))
 
 
 def _ancestors(marks: Sequence[tuple[Tokens, Spot]]) -> Iterator[Spot]:

@@ -223,7 +223,7 @@ class _Building:
         if file in self._top.texts:
             return self._top.texts[file]
         if file in self._copy.given:
-            return _GeneratedText(job.shown(file.parent), self._copy.given[file])
+            return _GeneratedText(job, file.parent, self._copy.given[file])
         text = ""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             text = decode(job.workspace.repository.read_bytes(file, manifest.MAX_FILE_BYTES))
@@ -304,8 +304,20 @@ def _replaced(documents: Sequence[str], is_kept: Sequence[bool], variables: Vari
 
 
 class _GeneratedText(SourceText):
-    """A kustomization that kgate made for a folder without one: its places are the folder."""
+    """A kustomization that kgate made for a folder without one. Its places are the object that has it built, or else
+    the first manifest of the folder, since a report shows files."""
+
+    def __init__(self, job: Job, folder: Path, text: str) -> None:
+        super().__init__(job.shown(folder), text)
+        self._job = job
+        self._folder = folder
 
     def location(self, start: int, end: int, pointer: Pointer) -> Location:  # noqa: ARG002
-        """The folder."""
-        return replace(super().location(0, 0, pointer), snippet="", is_approximate=True)
+        """The object or file."""
+        locate = self._job.request.locate
+        if locate is not None:
+            return replace(locate(""), pointer=pointer, is_approximate=True)
+        members = [self._folder / name for name in overlay.autodetect(self._folder)]
+        files = (kustomization.find(member) if member.is_dir() else member for member in members)
+        path = self._job.shown(next((file for file in files if file is not None), self._folder))
+        return replace(super().location(0, 0, pointer), path=path, snippet="", is_approximate=True)

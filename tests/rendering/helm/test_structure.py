@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgate.model import Json
-from kgate.rendering.helm.structure import Sought, find
+from kgate.rendering.structure import Sought, find
 from tests.test_rendering import findings, report, tree
 
 CONTAINERS = """\
