@@ -123,6 +123,7 @@ class Location:
 
     Of what was rendered, it is the place in the source: ``related`` names the other places that have a part in it
     (the call of a helper template, the key of a values file), ``is_approximate`` says that the line was inferred.
+    ``value`` is the text of the field's value as the source writes it beside the key; empty where it is not known.
     ``line_hash`` is GitHub's hash of the line, from which it knows an alert again; empty where it is not known.
     """
 
@@ -134,6 +135,7 @@ class Location:
     is_approximate: bool = False
     related: tuple[Related, ...] = field(default=(), compare=False)
     line_hash: str = field(default="", compare=False)
+    value: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start.line}:{self.start.column}"
@@ -150,7 +152,7 @@ class Location:
         if pointer == self.pointer:
             return self
         places = self.path, self.start, self.end
-        return Location(*places, pointer, self.snippet, self.is_approximate, self.related, self.line_hash)
+        return Location(*places, pointer, self.snippet, self.is_approximate, self.related, self.line_hash, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +249,7 @@ class Resource:
     def name_as_written(self) -> str:
         """The name of what was rendered as a template or base writes it; empty where it is not known for sure."""
         place = self.locate("/metadata/name")
-        if place.is_approximate:
-            return ""
-        entry = place.snippet[place.start.column - 1 : place.end.column - 1] or place.snippet
-        return entry.partition(":")[2].strip(" \t'\"")
+        return "" if place.is_approximate else place.value.strip(" \t'\"")
 
     def locate(self, pointer: Pointer) -> Location:
         """The place of a field of the body (``pointer`` starts at the body, not at the document)."""

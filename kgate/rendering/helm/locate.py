@@ -262,7 +262,9 @@ class RenderedText(SourceText):
         """The place of a field in the templates, with the key if both are in one line of one."""
         main, content = traces.main, traces.content
         region = self._region(main, field)
-        place = self._chart.location(self._with_key(region, traces.key), pointer)
+        whole = self._with_key(region, traces.key)
+        value = self._chart.source(region.key).text[region.start : region.end] if whole is not region else ""
+        place = replace(self._chart.location(whole, pointer), value=value)
         related = [*(one.related for one in given), *place.related]
         if field.is_block and content.frames[:1] != main.frames[:1]:
             related += self._frames(content, "filled in here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -37,7 +37,8 @@ class Fragment:
         if self.whole is not None:
             return self.source.location(*self.whole, pointer)
         span = find_span(self.root, child_pointer("", *tokens), self.offset)
-        return self.source.location(span.begin, span.end, pointer)
+        place = self.source.location(span.begin, span.end, pointer)
+        return replace(place, value=self.source.text[span.value : span.end]) if span.begin < span.value else place
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,7 +347,7 @@ class BuiltDocument:
             return None
         way = _generator_entry(node, self._origin.generator, name, tokens)
         entry = Fragment(self._build.tree.source(node.path), 0, node.root)
-        place = entry.place(way, pointer)
+        place = replace(entry.place(way, pointer), value=_entry_name(node, way))
         if way and way[0] == "helmCharts":
             return self._of_chart(node, tokens, pointer)
         file = self._content(node, way)
@@ -427,6 +427,12 @@ def _generator_entry(node: Kustomization, generator: str, name: str, tokens: Tok
             index = max(own)[1]
             return (key, str(index), *_data_entry(items[index], tokens))
     return ()
+
+
+def _entry_name(node: Kustomization, way: Tokens) -> str:
+    """The name that the entry of a generator gives, which is all that its objects have of a name in the source."""
+    entry = descend(node.root, way[:2])
+    return str(_name(entry)).strip("\0") if entry is not None and way else ""
 
 
 def _name(item: Node) -> Json:
