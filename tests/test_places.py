@@ -79,6 +79,19 @@ NAMESPACES: list[Any] = [
         id="with a label",
     ),
     pytest.param(
+        {"apps/kustomization.yaml": "commonLabels: {a: b}\nresources: [ns.yaml]\n", "apps/ns.yaml": namespace("web")},
+        ["apps/ns.yaml:4:1"],
+        id="with labels of all objects",
+    ),
+    pytest.param(
+        {
+            "apps/kustomization.yaml": "namespace: web\nlabels: [{pairs: {a: b}}]\nresources: [ns.yaml]\n",
+            "apps/ns.yaml": namespace("_"),
+        },
+        ["apps/ns.yaml:4:1"],
+        id="with labels of all objects, and another name",
+    ),
+    pytest.param(
         {
             "apps/kustomization.yaml": "namespace: web\nresources: [ns.yaml]\npatches:\n- target: {kind: Namespace}\n"
             '  patch: |\n    - op: add\n      path: /metadata/labels\n      value: {a: "b"}\n',

@@ -23,7 +23,7 @@ from kgate.rendering.kustomize.candidates import (
 )
 from kgate.rendering.kustomize.kustomization import Kustomization
 from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
-from kgate.rendering.kustomize.nodes import Tokens, descend, is_leaf, items, leaves
+from kgate.rendering.kustomize.nodes import Tokens, descend, get, is_leaf, items, leaves
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.kustomize.untouched import Untouched
 from kgate.rendering.structure import Sought
@@ -319,12 +319,20 @@ class BuiltDocument:
         if spots:
             counts = count_marks(spots, [spot for _, spot in marks])
             return self._looked_up(next((spot for n, spot in enumerate(spots) if counts[n]), spots[0]), pointer)
+        if self._base is not None and self._is_own_labels(self._base, tokens):
+            return self._looked_up(Spot(self._base, ("metadata",)), pointer)
         for below, leaf in leaves(node, 3):
             built = self._field((*tokens, *below), leaf.value)
             key = transformers.find(self._nodes, built)
             if key is not None:
                 return self._key(key, pointer)
         return self._generated(tokens, pointer) or self._approximate(tokens, pointer)
+
+    def _is_own_labels(self, base: Fragment, tokens: Tokens) -> bool:
+        """True for the labels of a Namespace, which a transformer sets for all objects: one that is missing belongs in
+        the Namespace itself."""
+        is_labels = self._root.value.get("kind") == "Namespace" and tokens == ("metadata", "labels")
+        return is_labels and get(base.root, "metadata") is not None
 
     def _marks_below(self, tokens: Tokens, node: Node) -> list[tuple[Tokens, Spot]]:
         found: list[tuple[Tokens, Spot]] = []
