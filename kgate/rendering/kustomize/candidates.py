@@ -197,15 +197,19 @@ class SourceTree:
 
     def document_of(self, file: Path, kind: str, name: str, namespace: str) -> Fragment | None:
         """The document of that kind whose name is the longest that the built name contains; of several, the one
-        in that namespace. A Namespace gets another name altogether, so the only one of a file is meant."""
+        in that namespace."""
         named, name = self.objects(file), name[:_LONGEST_NAME]
         for length in range(len(name), -1, -1):
             owns = {name[start : start + length] for start in range(len(name) - length + 1)}
             found = sorted((one for own in owns for one in named.get((kind, own), ())), key=lambda one: one.order)
             if found:
                 return next((one.fragment for one in found if one.namespace == namespace), found[0].fragment)
-        alike = [one for (other, _), objects in named.items() if other == kind for one in objects]
-        return alike[0].fragment if kind == "Namespace" and len(alike) == 1 else None
+        return None
+
+    def only(self, file: Path, kind: str) -> Fragment | None:
+        """The document of that kind, if there is one in the file and no other."""
+        alike = [one for (other, _), objects in self.objects(file).items() if other == kind for one in objects]
+        return alike[0].fragment if len(alike) == 1 else None
 
     def way_to(self, fragment: Fragment, start: int) -> Tokens | None:
         """The first way to the scalar of a fragment that begins at an offset of its file, or to the field whose key

@@ -281,12 +281,14 @@ class BuiltDocument:
         kind, name = _kind_and_name(self._root.value)
         namespace = str(_mapping(self._root.value, "metadata").get("namespace") or "")
         if self._origin.file is not None:
-            return self._build.tree.document_of(self._origin.file, kind, name, namespace)
+            found = self._build.tree.document_of(self._origin.file, kind, name, namespace)
+            is_renamed = found is None and kind == "Namespace"  # to another name altogether
+            return self._build.tree.only(self._origin.file, kind) if is_renamed else found
         if self._origin.generator or self._marked_root is not None:
             return None
         files = (link.real for link in self._build.tree.graph.links if link.key == "resources" and not link.is_folder)
-        found = (self._build.tree.document_of(file, kind, name, namespace) for file in files)
-        return max((document for document in found if document is not None), key=_name_length, default=None)
+        several = (self._build.tree.document_of(file, kind, name, namespace) for file in files)
+        return max((document for document in several if document is not None), key=_name_length, default=None)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
