@@ -83,7 +83,9 @@ def _read(key: str, value: Json) -> _Text | None:
         return None
     opening, closing = _ACTIONS.get(key, _GO_ACTIONS)
     try:
-        roots = tuple(root for root in compose(_filled(value, opening, closing)) if isinstance(root.value, Mapping))
+        roots = tuple(
+            root for root in compose(without_actions(value, opening, closing)) if isinstance(root.value, Mapping)
+        )
     except ManifestError:
         return None
     if not roots or (key in VALUES_FIELDS and len(roots) > 1):
@@ -92,7 +94,7 @@ def _read(key: str, value: Json) -> _Text | None:
     return _Text(value, roots, bodies if key == OBJECTS_FIELD else bodies[0])
 
 
-def _filled(text: str, opening: str, closing: str) -> str:
+def without_actions(text: str, opening: str = "{{", closing: str = "}}") -> str:
     """The text with letters instead of the actions of a template, and nothing in lines that hold only actions."""
     parts, end = [], 0
     while (start := text.find(opening, end)) >= 0 and (stop := text.find(closing, start)) >= 0:

@@ -132,7 +132,7 @@ def _values(helm: ObjectFields, deployment: Deployment) -> Iterator[InlineValues
         def locate(pointer: Pointer) -> Location:
             return helm.resource.locate(section.pointer + pointer)
 
-        yield InlineValues(section.body, locate, section.pointer)
+        yield InlineValues(section.body, locate, section.pointer, helm.resource.locator.line)
     elif helm.text("values"):
         try:
             values = read_values(helm.text("values"), helm.place("values"), deployment.repository)

@@ -114,7 +114,7 @@ def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
         def locate(pointer: Pointer) -> Location:
             return spec.resource.locate(section.pointer + pointer)
 
-        yield InlineValues(section.body, locate, section.pointer)
+        yield InlineValues(section.body, locate, section.pointer, spec.resource.locator.line)
 
 
 def _post_renderers(spec: ObjectFields) -> Iterator[PostRenderer]:

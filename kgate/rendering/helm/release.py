@@ -22,12 +22,13 @@ class InlineValues:
     """Values inside another object (an Argo CD Application, a Flux HelmRelease).
 
     ``locate`` returns the location of the value at a pointer into ``body``, ``pointer`` is where the object that
-    requests the release holds them; None if another object does.
+    requests the release holds them; None if another object does. ``line`` gives lines of the file (Locator).
     """
 
     body: Mapping[str, Json] = field(hash=False)
     locate: Callable[[Pointer], Location] = field(hash=False)
     pointer: Pointer | None = field(default=None, compare=False)
+    line: Callable[[str, int], str] = field(default=lambda _path, _number: "", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

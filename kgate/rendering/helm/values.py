@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from kgate.kubernetes.embedded import without_actions
 from kgate.model import Json, Location, Pointer, Related, child_pointer, field_path, list_index
 from kgate.rendering import structure
 from kgate.rendering.helm import setvalues
@@ -19,6 +20,7 @@ from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
 from kgate.rendering.structure import Key, Sought
 from kgate.repository import Repository
+from kgate.yamltree.embedded import outward
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode, find_span
@@ -30,6 +32,10 @@ class ValuesText:
     def __init__(self, source: SourceText, archive: Location | None = None) -> None:
         self._source = source
         self._archive = archive
+
+    def line(self, path: str, number: int) -> str:
+        """A line of the file."""
+        return self._source.line(path, number)
 
     def locate(self, pointer: Pointer) -> Location:
         """The place of a key; the archive for a file in an archive."""
@@ -64,12 +70,13 @@ def _with_nulls(node: Node) -> Json:
 class Layer:
     """One source of values. ``depth`` counts, for the values file of a chart, the keys that lead from the top chart
     to it, and is None for what is given to the release. ``is_foreign`` says that somebody else wrote the file (the
-    values.yaml of a chart that was fetched)."""
+    values.yaml of a chart that was fetched); ``line`` gives the lines of the file, as far as they are known."""
 
     body: Callable[[], Json]
     locate: Callable[[Pointer], Location]
     depth: int | None = None
     is_foreign: bool = False
+    line: Callable[[str, int], str] = lambda _path, _number: ""
 
     def put_on(self, below: dict[str, Json]) -> dict[str, Json]:
         """The values below with these on top, nulls among them."""
@@ -166,22 +173,35 @@ class ReleaseValues:
 
     def found(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Given]:
         """The keys that a field may have its value from, each with its place in the last file that sets it."""
-        keys = matching_keys(self.body(), refs, field_tokens, value) or self._texts(refs, field_tokens, value)
+        keys = matching_keys(self.body(), refs, field_tokens, value)
+        if not keys:
+            return self._in_texts(refs, field_tokens, value)
         is_guess = len(keys) > 1 and all(_is_same(_at(self.body(), key), value) for key in keys)
         found = (self._given(key, "perhaps value" if is_guess else "value") for key in keys)
         return [given for given in found if given is not None]
 
-    def _texts(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Key]:
-        """The keys below some references whose text (the argument of ``tpl``) holds a field as YAML."""
-        found = [(key, text) for ref in refs for key, text in _expanded(self.body(), ref) if isinstance(text, str)]
-        return [key for key, text in found if key and _holds(text, field_tokens, value)][:_MOST_PARTS]
+    def _in_texts(self, refs: Sequence[tuple[Step, ...]], field_tokens: Sequence[str], value: Json) -> list[Given]:
+        """The places in texts below some references (arguments of ``tpl``) that hold a field as YAML."""
+        texts = [(key, text) for ref in refs for key, text in _expanded(self.body(), ref) if isinstance(text, str)]
+        found: list[Given] = []
+        for key, text in texts:
+            inner = _place_in(text, field_tokens, value) if key else None
+            given = self._given(key, "value", text, inner) if inner is not None else None
+            found += [given] if given is not None else []
+        return found[:_MOST_PARTS]
 
-    def _given(self, key: Key, word: str) -> Given | None:
+    def _given(self, key: Key, word: str, text: str = "", inner: Location | None = None) -> Given | None:
+        """The key in the layer that sets it; the place in its text if ``inner`` is one."""
         for layer in self.layers:
             body = layer.body()
             for way in _ways(self.scope[layer.depth or 0 :], key):
                 if _defines(body, way):
-                    return Given(self._related(layer, way, word), layer.is_foreign)
+                    related = self._related(layer, way, word)
+                    if inner is not None and isinstance(layer, Layer):
+                        around = partial(layer.line, related.location.path)
+                        place = outward(inner, text.split("\n"), related.location, around)
+                        related = replace(related, location=place)
+                    return Given(related, layer.is_foreign)
         return None
 
     def _related(self, layer: Layer | SetLayer, way: Key, word: str) -> Related:
@@ -230,12 +250,12 @@ class ValuesReader:
         for values in reversed(release.values):
             if isinstance(values, ValuesFile):
                 file = self._file(values.path, Mount(self._repository.shown(values.path)))
-                layers.append(Layer(file.body, file.locate))
+                layers.append(Layer(file.body, file.locate, line=file.line))
             else:
-                layers.append(Layer(partial(dict, values.body), values.locate))
+                layers.append(Layer(partial(dict, values.body), values.locate, line=values.line))
         for depth, chart in enumerate(node.line):
             file = self._file(chart.folder / "values.yaml", chart.mount.child("values.yaml"))
-            layers.append(Layer(file.body, file.locate, depth, chart.is_foreign))
+            layers.append(Layer(file.body, file.locate, depth, chart.is_foreign, file.line))
         return ReleaseValues(node.scope, tuple(layers), self._chart_file)
 
     def _file(self, path: Path, mount: Mount) -> ValuesText:
@@ -303,16 +323,21 @@ def matching_keys(
     return list(parts)[:_MOST_PARTS]
 
 
-def _holds(text: str, field_tokens: Sequence[str], value: Json) -> bool:
-    """True if a text is YAML in which the last tokens of a field lead to its value."""
+def _place_in(text: str, field_tokens: Sequence[str], value: Json) -> Location | None:
+    """The place in a text that is YAML, but for actions, of the last tokens of a field with its value; None if it holds
+    no such field."""
     if ":" not in text:
-        return False
+        return None
     try:
-        roots = [root.value for root in compose(text)]
+        roots = list(compose(without_actions(text)))
     except ManifestError:
-        return False
-    ends = [field_tokens[start:] for start in range(len(field_tokens))]
-    return any(_is_same(_at(root, end), value) for root in roots for end in ends)
+        return None
+    for root in roots:
+        for start in range(len(field_tokens)):
+            end = field_tokens[start:]
+            if _is_same(_at(root.value, end), value):
+                return SourceText("", text).document(0, root).locate(child_pointer("", *end))
+    return None
 
 
 def _concrete(value: Json, key: Key, end: Sequence[str]) -> Key:
