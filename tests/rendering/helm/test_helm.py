@@ -203,7 +203,7 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
         "tpl of a block with actions",
         {
             NET: pod("  securityContext:\n    {{- tpl .Values.sc . | nindent 4 }}\n"),
-            "values.yaml": "user: 5\nsc: |\n  {{- if 1 }}\n  fsGroup: {{ .Values.user }}\n  {{- end }}\n  runAsUser: 0\n",
+            "values.yaml": "u: 5\nsc: |\n  {{- if 1 }}\n  fsGroup: {{ .Values.u }}\n  {{- end }}\n  runAsUser: 0\n",
         },
         "/spec/securityContext/runAsUser",
         ["charts/web/templates/pod.yaml:7:5", "value sc charts/web/values.yaml:6:3"],
