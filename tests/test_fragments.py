@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from tests.command import ROOT
 from tests.test_rendering import CHART, findings, place, report, scan, tree
 
 WEB = "{controllers: {main: {securityContext: {privileged: true}}}}"
+
+
+SCHEMA = json.loads((ROOT / "kgate/schemas/report-1.json").read_text(encoding="utf-8"))
 
 
 def helm_release(values: str, source: str = "{kind: HelmRepository, name: charts}") -> str:
@@ -56,6 +62,7 @@ def test_a_fragment_has_no_score_and_fails_by_its_findings(
 ) -> None:
     tree(tmp_path, {"web.yaml": helm_release(values)})
     found = report(tmp_path)
+    jsonschema.validate(found, SCHEMA)
     (workload,) = found["workloads"]
     assert (workload["score"], workload["grade"], workload["pss"]["level"]) == (None, None, None)
     assert (workload["score_at_most"], workload["passed"]) == (at_most, passed)

@@ -252,6 +252,16 @@ RELATED: list[Any] = [
         "value pod.hostNetwork apps/web.yaml:14:9",
         id="a parameter of a rendered Application",
     ),
+    pytest.param(
+        {"kgate.yaml": "charts:\n- path: charts/web\n  releases:\n  - set: [image.tag=2, pod.hostNetwork=true]\n"},
+        "value pod.hostNetwork kgate.yaml:4:24",
+        id="an entry of set in kgate.yaml",
+    ),
+    pytest.param(
+        {"kgate.yaml": "charts:\n- path: charts/web\n  releases:\n  - set-string:\n    - pod.hostNetwork=true\n"},
+        "value pod.hostNetwork kgate.yaml:5:7",
+        id="an entry of set-string in kgate.yaml",
+    ),
     pytest.param(GENERATED, "value pod.hostNetwork apps/values.yaml:3:3", id="a generator's file"),
     pytest.param(
         GENERATED

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol, Self
 
-from kgate.model import Json, Pointer, child_pointer, field_path, pointer_tokens
+from kgate.model import Json, Location, Pointer, child_pointer, field_path, pointer_tokens
 from kgate.yamltree.nodes import ManifestError, Node, compose
-from kgate.yamltree.text import decode
+from kgate.yamltree.text import SourceText, decode, find_span
 
 
 class Faults(Protocol):
@@ -186,6 +186,12 @@ class FileFields(Fields):
     def line(self, *names: str | int) -> int:
         """Returns the line of a field, from 1."""
         return self.faults.line(child_pointer(self.pointer, *names))
+
+    def place(self, *names: str | int) -> Location:
+        """Returns the place of a field or item, in the file as it was named."""
+        pointer = child_pointer(self.pointer, *names)
+        source = SourceText(self.faults.path, self.faults.text)
+        return source.place(find_span(self.faults.root, pointer), pointer)
 
     def only(self, known: Sequence[str]) -> None:
         """Reports every unknown field, null or not, and the known one that may be meant."""

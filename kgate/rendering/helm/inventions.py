@@ -49,7 +49,8 @@ def _is_invented(resource: Resource, release: Release, pointer: Pointer) -> bool
 def _is_of_action(resource: Resource, pointer: Pointer) -> bool:
     """True if an action of a template prints a field, and has it from no values file."""
     place = resource.locate(pointer)
-    text = place.snippet[place.start.column - 1 : place.end.column - 1] or place.snippet
+    template = next((one.location for one in place.related if one.message == "rendered here"), place)
+    text = template.snippet[template.start.column - 1 : template.end.column - 1] or template.snippet
     return "{{" in text and not any("value " in related.message for related in place.related)
 
 

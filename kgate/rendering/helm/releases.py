@@ -6,8 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from kgate.model import Location
 from kgate.regexp import PatternError
 from kgate.rendering import goglob
 from kgate.rendering.detect import ChartFolder
@@ -180,6 +182,7 @@ def _release(fields: FileFields, base: _Base, chart: Path) -> Release:
         ),
         variant=", ".join((f"release {name}", *(text for _, text in fields.texts("values", "strings")))),
         requested_by="kgate.yaml",
+        set_places=dict(_set_places(fields, base.repository)),
         is_named=bool(fields.text("name")),
     )
 
@@ -192,6 +195,18 @@ def _values_files(fields: FileFields, base: _Base, chart: Path) -> Iterator[Valu
             message = f"{fields.name('values', index)}: there is no file '{path}' next to kgate.yaml or in the chart"
             fields.fault(message, "values", index)
         yield ValuesFile(found)
+
+
+def _set_places(fields: FileFields, repository: Repository) -> Iterator[tuple[str, Callable[[], Location]]]:
+    """The entries of ``set`` and ``set-string`` with their places."""
+
+    def place(*names: str | int) -> Location:
+        found = fields.place(*names)
+        path = Path(found.path)
+        return replace(found, path=repository.shown(path)) if path.is_relative_to(repository.root) else found
+
+    for name in ("set", "set-string"):
+        yield from ((text, partial(place, name, index)) for index, text in fields.texts(name, "strings"))
 
 
 def _sets(fields: FileFields, name: str) -> Iterator[str]:
