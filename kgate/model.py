@@ -607,6 +607,7 @@ class Found:
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     unlisted: Unlisted = Unlisted()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

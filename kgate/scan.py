@@ -88,7 +88,7 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
         assessments=tuple(sorted(found.assessments, key=lambda a: (a.location.order, a.workload, a.renderings))),
         findings=tuple(sorted(found.findings, key=_finding_order)),
         problems=found.problems,
-        notes=_shown([*notes, *found.unlisted.notes]),
+        notes=_shown([*notes, *found.notes, *found.unlisted.notes]),
         counts=counts,
         verdict=decide(found, resources=counts.resources, fail_on=gate.fail_on, allow_empty=gate.allow_empty),
         fail_on=gate.fail_on,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kgate.judgement.target import Target
-from kgate.model import Json, Rule, field_path
+from kgate.model import Json, Rule
 from kgate.rules import cel, fieldpath
 from kgate.rules.variables import bound
 
@@ -27,31 +27,26 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A field of a target, by its tokens, that a rule cannot judge, and why."""
+    """A field of a target, by its tokens, that a rule cannot judge, and the reason as a clause."""
 
     rule: Rule
     tokens: Tokens
-    message: str
+    reason: str
 
 
 def examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator[Blame | Doubt]:
     """Asks a rule that did not answer True once more, item by item, to find the offence or the fault."""
     for item in fieldpath.items(target.kind, target.variables, rule.each):
         if isinstance(item, fieldpath.WrongType):
-            yield Doubt(rule, item.tokens, _cannot_judge(rule, target, item.tokens, f": it must be a {item.wanted}"))
+            yield Doubt(rule, item.tokens, f"it must be a {item.wanted}")
             continue
         verdict = cel.evaluate(bound(rule), {**target.variables, "item": item.value}) if rule.each else answer
         if isinstance(verdict, cel.CelError):
             tokens = (*item.tokens, *(fieldpath.tokens(rule.fields[0]) if rule.fields else ()))
-            reason = f", it or a field around it has a wrong type ({verdict})"
-            yield Doubt(rule, tokens, _cannot_judge(rule, target, tokens, reason))
+            yield Doubt(rule, tokens, f"the expression of the rule fails here ({verdict})")
         elif not verdict and (target.is_whole or rule.each or _present_fields(rule, target, item)):
             tokens = _blamed_field(rule, target, item)
             yield Blame(rule, tokens, target.stable_name(tokens))
-
-
-def _cannot_judge(rule: Rule, target: Target, tokens: Tokens, reason: str) -> str:
-    return f"{field_path(target.pointer(tokens))} cannot be judged by {rule.id}{reason}"
 
 
 def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:

@@ -6,15 +6,18 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
-from kgate.judgement.offence import Offence, problem_at
+from kgate.judgement.offence import Offence
 from kgate.judgement.unknown import Trials
-from kgate.model import Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
+from kgate.model import Gap, Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
 from kgate.rules.reads import reads
 from kgate.rules.variables import bound
 
-Result: TypeAlias = Offence | Problem
-Ask: TypeAlias = Callable[[Resource], Iterable[Result]]
-"""Gives the results for a resource, whatever is known of it."""
+Answer: TypeAlias = Offence | Gap
+Ask: TypeAlias = Callable[[Resource], Iterable[Answer]]
+"""Gives the answers of the rules for a resource, whatever is known of it."""
+
+Result: TypeAlias = Answer | Problem
+"""An answer, or a Problem with a value that only the cluster knows, which may stand elsewhere."""
 
 MAX_UNKNOWN = 50
 """Fields of one resource for which values are tried."""
@@ -22,11 +25,11 @@ MAX_UNKNOWN = 50
 
 def sure_results(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
     """Yields the results for a resource that hold in any case, and Problems where nobody knows."""
-    results = _whatever_is_unknown(resource, ask, rules) if resource.unknown else ask(resource)
+    results: Iterable[Result] = _whatever_is_unknown(resource, ask, rules) if resource.unknown else ask(resource)
     if resource.otherwise is not None:
         other = ask(replace(resource, body=resource.otherwise, otherwise=None, unknown={}))
         results = _whatever_chance_decides(results, other)
-    yield from (one for one in results if isinstance(one, Problem) or not _is_invented(one, resource))
+    yield from (one for one in results if not isinstance(one, Offence) or not _is_invented(one, resource))
 
 
 def _is_invented(offence: Offence, resource: Resource) -> bool:
@@ -42,22 +45,22 @@ def _is_invented(offence: Offence, resource: Resource) -> bool:
 # --------------------------------------------------------------------------------------------- chance
 
 
-def _whatever_chance_decides(results: Iterable[Result], others: Iterable[Result]) -> Iterator[Result]:
+def _whatever_chance_decides(results: Iterable[Result], others: Iterable[Answer]) -> Iterator[Result]:
     """The results that another rendering has as well. If it is a number that chance decides, nobody knows."""
     there = {(one.rule.id, one.pointer): one for one in others if isinstance(one, Offence)}
     here = set()
     for result in results:
-        if isinstance(result, Problem) or (result.rule.id, result.pointer) in there:
+        if not isinstance(result, Offence) or (result.rule.id, result.pointer) in there:
             yield result
         elif is_number(result.value):
             yield _undecided(result)
-        here |= set() if isinstance(result, Problem) else {(result.rule.id, result.pointer)}
+        here |= {(result.rule.id, result.pointer)} if isinstance(result, Offence) else set()
     yield from (_undecided(one) for key, one in there.items() if key not in here and is_number(one.value))
 
 
-def _undecided(offence: Offence) -> Problem:
+def _undecided(offence: Offence) -> Gap:
     text = f"chance decides {field_path(offence.pointer)}, so {offence.rule.id} cannot judge it; write a fixed value"
-    return problem_at(offence.target.resource, offence.pointer, text)
+    return Gap(offence.pointer, text)
 
 
 # --------------------------------------------------------------------------------------------- unknown values
@@ -84,14 +87,14 @@ def _outcomes(trials: Iterable[Resource], ask: Ask, here: Collection[Hashable]) 
     found: set[frozenset[Hashable]] = set()
     for trial in trials:
         own = frozenset(map(_identity, ask(trial)))
-        if all(one in here for one in own if isinstance(one, Problem)):
+        if all(one in here for one in own if isinstance(one, Gap)):
             found.add(own)
     return found
 
 
-def _identity(result: Result) -> Hashable:
-    """What is the same for an offence, or a problem, whatever the value that it is about."""
-    return result if isinstance(result, Problem) else (result.rule.id, result.target.pointer(()))
+def _identity(result: Answer) -> Hashable:
+    """What is the same for an offence, or a gap, whatever the value that it is about."""
+    return (result.rule.id, result.target.pointer(())) if isinstance(result, Offence) else result
 
 
 def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Problem:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from kgate.judgement import memo
+from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
-from kgate.judgement.certainty import sure_results
+from kgate.judgement.certainty import Result, sure_results
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
 from kgate.kubernetes.embedded import expanded
 from kgate.kubernetes.facts import Facts
+from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
     Finding,
+    Gap,
     Json,
+    Note,
     Pod,
     Pointer,
     Problem,
@@ -42,7 +45,8 @@ class Judgement:
     """The result for one resource.
 
     ``rules`` holds the selected rules that the resource offends, with those that a finding includes; ``unlisted`` the
-    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not.
+    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not; ``notes`` say
+    what Kubernetes makes nothing of.
     """
 
     workload: Workload | None
@@ -51,6 +55,7 @@ class Judgement:
     offended: frozenset[str]
     rules: tuple[Rule, ...] = ()
     unlisted: tuple[Rule, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 NO_FACTS = Facts()
@@ -68,6 +73,7 @@ class Judge:
     def __init__(self, rules: Iterable[Rule], minor: int, selected: Collection[str] | None = None) -> None:
         self.rules = tuple(rule for rule in rules if minor in rule.versions)
         self._minor = minor
+        self._schema = Schema(minor)
         self._selected = selected
         self._by_id = {rule.id: rule for rule in self.rules}
         self._closures = {rule.id: self._closure(rule) for rule in self.rules}
@@ -98,12 +104,16 @@ class Judge:
         resource = expanded(resource)
         workload = find_workload(resource)
         offences: list[Offence] = []
-        problems = list(_gaps(workload)) if workload else []
+        gaps = list(workload.gaps) if workload else []
+        problems: list[Problem] = []
         for result in self._sure_results(resource, workload, facts):
-            if isinstance(result, Problem):
+            if isinstance(result, Gap):
+                gaps.append(result)
+            elif isinstance(result, Problem):
                 problems.append(result)
             else:
                 offences.append(result)
+        messages = _one_for_each_field(gaps)
         kept = [o for o in offences if self._selected is None or o.rule.id in self._selected]
         folded = tuple(self._fold(kept))
         listed = tuple((offence, included) for offence, included in folded if lists(offence.rule))
@@ -111,40 +121,49 @@ class Judge:
         return Judgement(
             workload,
             tuple(_findings(listed, resource)) if listed else (),
-            tuple(_first_of_each_place(problems)),
+            (*(problem_at(resource, pointer, message) for pointer, message in messages.items()), *problems),
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
+            tuple(oddities.notes(resource, self._schema, messages)),
         )
 
-    def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Offence | Problem]:
+    def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
             return self._results(resource, workload, facts)
         return sure_results(resource, lambda one: self._results(one, find_workload(one), facts), self.rules)
 
-    def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[Offence | Problem]:
+    def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[Offence | Gap]:
         """Asks the rules about a resource and its pods."""
         limit = MAX_WORKLOAD_VALUES if workload else MAX_POD_VALUES
         for panel in self._panels_about(resource.id):
             if _exceeds(resource.body, limit):
-                yield problem_at(resource, "", f"the object holds more than {limit:,} values")
+                yield Gap("", f"the object holds more than {limit:,} values")
                 break
-            yield from _placed(panel, Target("resource", resource, self._variables(resource)))
+            yield from self._ask(panel, Target("resource", resource, self._variables(resource)))
         pods = workload.pods if workload else ()
         specs = [pod.spec for pod in pods]
         is_large = _exceeds(specs, min(MAX_POD_VALUES, MAX_WORKLOAD_VALUES))
         if is_large and _exceeds(specs, MAX_WORKLOAD_VALUES):
-            yield problem_at(resource, "", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
+            yield Gap("", f"its pods hold more than {MAX_WORKLOAD_VALUES:,} values")
             pods = ()
         for pod in pods:
             if is_large and isinstance(pod.spec, Mapping) and _exceeds(pod.spec, MAX_POD_VALUES):
-                yield problem_at(resource, pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
+                yield Gap(pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
                 continue
             for target in self._targets(resource, pod, facts):
-                if isinstance(target, Problem):
+                if isinstance(target, Gap):
                     yield target
                 else:
-                    yield from _placed(self._panels[target.kind], target)
+                    yield from self._ask(self._panels[target.kind], target)
+
+    def _ask(self, panel: _Panel, target: Target) -> Iterator[Offence | Gap]:
+        """Yields what a panel finds in a target, with the place in the resource."""
+        found = panel.ask(target)
+        yield from (Offence.of(blame, target) for blame in found if isinstance(blame, Blame))
+        in_doubt = [doubt for doubt in found if isinstance(doubt, Doubt)]
+        if in_doubt:
+            yield from doubts.gaps(in_doubt, target, self._schema)
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """Yields the rules about a kind in any group, then those about the kind in this group."""
@@ -156,23 +175,22 @@ class Judge:
     def _variables(self, resource: Resource) -> dict[str, Json]:
         return {"resource": resource.body, "pod": {}, "metadata": {}, "minor": self._minor, "facts": {}}
 
-    def _targets(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Target | Problem]:
-        """Yields the pod and its containers; a Problem for each that is not a mapping, and if there is no container."""
+    def _targets(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Target | Gap]:
+        """Yields the pod and its containers; a gap for each that is not a mapping, and if there is no container."""
         if not isinstance(pod.spec, Mapping):
-            yield problem_at(resource, pod.pointer, "the pod spec must be a mapping")
+            yield Gap(pod.pointer, "the pod spec must be a mapping")
             return
         known = facts.about(resource, pod)
         variables = self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
-            message = "the pod spec lists no containers; a patch belongs in a kustomization that names it"
-            yield problem_at(resource, pod.pointer, message)
+            yield oddities.no_containers(pod)
         for container in pod.containers:
             if isinstance(container.body, Mapping):
                 own = {**variables, "container": container.body}
                 yield Target("container", resource, own, pod, container)
             else:
-                yield problem_at(resource, container.pointer, "a container must be a mapping")
+                yield Gap(container.pointer, "a container must be a mapping")
 
     def _fold(self, offences: Iterable[Offence]) -> Iterator[tuple[Offence, tuple[Rule, ...]]]:
         """Yields one offence for each place and rule, with the offended rules that its rule includes."""
@@ -271,27 +289,12 @@ class _Panel:
         return tuple(sorted(found, key=lambda one: self._order[one.rule.id]))
 
 
-def _placed(panel: _Panel, target: Target) -> Iterator[Offence | Problem]:
-    """Yields what a panel finds in a target, with the place in the resource."""
-    for found in panel.ask(target):
-        if isinstance(found, Blame):
-            yield Offence.of(found, target)
-        else:
-            yield problem_at(target.resource, target.pointer(found.tokens), found.message)
-
-
-def _first_of_each_place(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """One problem a line, which says how many more there are: a wrong type stops many rules."""
-    by_line: dict[int | None, list[Problem]] = {}
-    for problem in problems:
-        by_line.setdefault(problem.line, []).append(problem)
-    for first, *others in by_line.values():
-        more = f"; {len(others)} more of this line" if others else ""
-        yield replace(first, message=first.message + more)
-
-
-def _gaps(workload: Workload) -> Iterator[Problem]:
-    return (problem_at(workload.resource, gap.pointer, gap.message) for gap in workload.gaps)
+def _one_for_each_field(gaps: Iterable[Gap]) -> dict[Pointer, str]:
+    """Returns the first message about each field: a wrong type stops many rules."""
+    messages: dict[Pointer, str] = {}
+    for gap in gaps:
+        messages.setdefault(gap.pointer, gap.message)
+    return messages
 
 
 def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:

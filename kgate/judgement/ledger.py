@@ -78,9 +78,10 @@ class _Quota:
     rules: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[_Outcome] = field(default_factory=Counter)
     problems: int = 0
+    notes: int = 0
 
     def lists(self, what: Hashable) -> bool:
-        """Counts one more of a rule (by its id), an outcome or the problems; True if it is to be listed."""
+        """Counts one more of a rule (by its id), an outcome, the problems or the notes; True if it is to be listed."""
         self.listed[what] += 1
         return self.listed[what] <= MAX_LISTED
 
@@ -91,6 +92,7 @@ class _Quota:
         workloads = sum(self.outcomes.values())
         parts += [f"{workloads:,} workloads that came to the same as listed ones"] if workloads else []
         parts += [f"{self.problems:,} problems"] if self.problems else []
+        parts += [f"{self.notes:,} notes"] if self.notes else []
         if not parts:
             return None
         bound = f"a report lists {MAX_LISTED} of a kind for each file, and counts all"
@@ -104,6 +106,7 @@ class Page:
     findings: tuple[Finding, ...]
     assessments: tuple[Assessment, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[Note, ...]
     quotas: Mapping[str, _Quota]
     counts: Counts
     partial: tuple[PartialWorkload, ...] = ()
@@ -119,6 +122,7 @@ class Ledger:
         self._findings: list[Finding] = []
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
+        self._notes: dict[Note, None] = {}
         self._rendered = _Rendered()
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
@@ -148,6 +152,7 @@ class Ledger:
             else:
                 quota.outcomes[outcome] += 1
         self.add_problems(judgement.problems)
+        self._add_notes(judgement.notes)
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
@@ -161,14 +166,15 @@ class Ledger:
                 own.add_problems(batch.problems)
                 for resource in batch.resources:
                     own.judge(resource, path, facts)
-        found = tuple(own._findings), tuple(own._assessments), tuple(own._problems)
-        return Page(*found, own._quotas, counts, tuple(own._partial))
+        listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
+        return Page(*listed, own._quotas, counts, tuple(own._partial))
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
         self._findings += page.findings
         self._assessments += page.assessments
         self._problems += page.problems
+        self._notes |= dict.fromkeys(page.notes)
         self._quotas.update(page.quotas)
         self._partial += page.partial
 
@@ -185,6 +191,7 @@ class Ledger:
             return
         self._rendered.add(judgement.findings, rendering, assessment)
         self.add_problems(judgement.problems)
+        self._add_notes(judgement.notes)
 
     def _add_partial(self) -> None:
         """Adds the results for parts of pods, but for those that something was rendered from."""
@@ -212,6 +219,16 @@ class Ledger:
             else:
                 quota.problems += 1
 
+    def _add_notes(self, notes: Iterable[Note]) -> None:
+        """Adds notes; what several renderings share is one."""
+        for note in notes:
+            if note not in self._notes:
+                quota = self._quota(note.path)
+                if quota.lists(Note):
+                    self._notes[note] = None
+                else:
+                    quota.notes += 1
+
     def _quota(self, path: str) -> _Quota:
         return self._quotas.setdefault(path, _Quota())
 
@@ -229,7 +246,8 @@ class Ledger:
                 assessments.append(assessment)
             else:
                 quota.outcomes[outcome] += 1
-        return Found(tuple(assessments), tuple(findings), tuple(self._problems), self._unlisted())
+        listed = tuple(assessments), tuple(findings), tuple(self._problems)
+        return Found(*listed, self._unlisted(), tuple(self._notes))
 
     def _unlisted(self) -> Unlisted:
         severities = {rule.id: rule.severity for rule in self._judge.rules}

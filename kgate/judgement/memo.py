@@ -45,8 +45,7 @@ class Memo:
         if key in self._answers:
             return self._answers[key]
         answer = ask(target)
-        if all(isinstance(part, Blame) for part in answer):  # the message of a Doubt names places of one resource
-            self._keep(key, answer)
+        self._keep(key, answer)
         return answer
 
     def _key(self, target: Target) -> bytes:

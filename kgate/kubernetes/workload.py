@@ -26,6 +26,9 @@ _TEMPLATE_PATHS: dict[str, tuple[str, ...]] = {
 
 _KUBERNETES_GROUPS = ("", "apps", "batch", "extensions")
 
+_TEMPLATES_OF_OTHERS = {"argoproj.io": "Rollout", "apps.openshift.io": "DeploymentConfig"}
+"""Groups with a kind whose ``spec.template`` is the PodTemplateSpec of Kubernetes."""
+
 _NOT_SEARCHED = ("metadata", "status")
 
 _WHOLE_GROUPS = frozenset(
@@ -69,6 +72,14 @@ def find_workload(resource: Resource) -> Workload | None:
     pods = tuple(part for part in parts if isinstance(part, Pod))
     gaps = tuple(part for part in parts if isinstance(part, Gap))
     return Workload(resource, pods, gaps) if parts else None
+
+
+def template_path(api_version: str, kind: str) -> tuple[str, ...]:
+    """Returns the way to the PodTemplateSpec of an object; empty for a kind that has none, and for a Pod."""
+    group = api_version.rpartition("/")[0]
+    if _TEMPLATES_OF_OTHERS.get(group) == kind:
+        return ("spec", "template")
+    return _TEMPLATE_PATHS.get(kind, ()) if group in _KUBERNETES_GROUPS else ()
 
 
 def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer) -> Iterator[Pod | Gap]:
