@@ -29,26 +29,21 @@ def unfollowed(resources: Iterable[Resource]) -> tuple[Note, ...]:
     return tuple(Note(place.path, place.start.line, f"{who} {message}") for place, who in found)
 
 
-_DEPLOYERS = {
-    "helmfile template": (
-        re.compile(r"(.*/)?helmfile(\.d/[^/]+)?\.ya?ml"),
-        re.compile(r"^(releases|helmfiles):", re.MULTILINE),
-    ),
-    "helm template": (
-        re.compile(r"(.*/)?fleet\.ya?ml"),
-        re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE),
-    ),
-}
-"""How to render what files of other deployers (Helmfile, Fleet) ask for: their paths, and a field that they have."""
+_HELMFILE = re.compile(r"^(releases|helmfiles):", re.MULTILINE)
+_FLEET = re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE)
 
 
 def other_deployers(files: Iterable[SourceFile]) -> Iterator[Note]:
-    """A note for each file of a deployer that is not followed."""
+    """A note for each file of a deployer that is not followed (Helmfile, Fleet), with how to render it."""
     for file in files:
-        for command, (path, field) in _DEPLOYERS.items():
-            if path.fullmatch(file.shown) and field.search(peek(file.path)):
-                message = "names charts and values that are not followed, so what they deploy is not judged"
-                yield Note(file.shown, None, f"{message}; render it ({command}), and scan the output")
+        folder, _, name = file.shown.rpartition("/")
+        is_helmfile = name in ("helmfile.yaml", "helmfile.yml") or folder.rpartition("/")[2] == "helmfile.d"
+        if not is_helmfile and name not in ("fleet.yaml", "fleet.yml"):
+            continue
+        field, command = (_HELMFILE, "helmfile template") if is_helmfile else (_FLEET, "helm template")
+        if field.search(peek(file.path)):
+            message = "names charts and values that are not followed, so what they deploy is not judged"
+            yield Note(file.shown, None, f"{message}; render it ({command}), and scan the output")
 
 
 def _is_gitops_group(api_version: str) -> bool:
