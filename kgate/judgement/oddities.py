@@ -45,7 +45,7 @@ def _faults(resource: Resource, schema: Schema) -> tuple[Fault, ...]:
 
 def _note(resource: Resource, pointer: Pointer, message: str) -> Note:
     location = resource.locate(pointer)
-    return Note(location.path, location.start.line, message)
+    return Note(location.path, location.start.line, resource.shown(message))
 
 
 def no_containers(pod: Pod) -> Gap:

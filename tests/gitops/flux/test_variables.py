@@ -170,6 +170,8 @@ HIDDEN = {
     "the name of a container": POD + PLAIN.replace("app", "${A}"),
     "an image": POD + PLAIN.replace("image: web", "image: '${A}'"),
     "a wrong type": POD + PLAIN + "  securityContext: {runAsUser: x${A}}\n",
+    "a number of a wrong type": POD + PLAIN + "  priority: ${A}\n",
+    "an unknown field": POD + PLAIN + "  ${A}s: true\n",
     "what is no longer YAML": POD + PLAIN + "  subdomain: ${A} {\n",
     "a key twice": POD + PLAIN + "  nodeSelector: {${A}: a, hunter-hunter: b}\n",
 }
