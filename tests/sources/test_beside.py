@@ -41,6 +41,7 @@ def walk(root: Path, tree: Mapping[str, str], *starts: str) -> tuple[list[str], 
         pytest.param('{{ $path := "files/pod.yaml" }}{{ .Files.Get $path }}', id="by a variable"),
         pytest.param("{{ .Files.Get .Values.path }}", id="by a value"),
         pytest.param("{{ range $path, $_ := .Files }}{{ $path }}{{ end }}", id="all of them"),
+        pytest.param("{{ (.Files.AsConfig) | indent 2 }}", id="all of them, as data"),
         pytest.param('{{ include "lib.files" . }}', id="by a library"),
     ],
 )
@@ -67,6 +68,7 @@ def test_files_that_templates_read_are_no_manifests(tmp_path: Path, template: st
         pytest.param('{{/* .Files.Get "files/pod.yaml" */}}', id="a comment"),
         pytest.param('{{ (.Files.Glob "files/*.json").AsConfig }}', id="a glob of others"),
         pytest.param("{{ .Values.Files }}", id="a value of that name"),
+        pytest.param('{{ $own := dict "Files" $.Files "Chart" .Chart }}', id="handed on"),
     ],
 )
 def test_manifests_that_no_template_reads_are_judged(tmp_path: Path, template: str) -> None:

@@ -42,7 +42,7 @@ def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
 _LITERAL = re.compile(r"\"([^\"\\\n]{1,300})\"|`([^`\n]{1,300})`")
 _VERB = re.compile(r"%[-+# 0-9.]*[a-zA-Z]")
 _WILD = re.compile(r"[*?\[{]")
-_ALL_FILES = re.compile(r"(?<!Values\.)\bFiles\b(?!\s*\.\s*(?:Get|GetBytes|Glob|Lines)\b)")
+_ALL_FILES = re.compile(r"\.Files\.As(?:Config|Secrets)\b|\.Files ?\||^range [^\n|(]*\.Files$", re.MULTILINE)
 _AROUND = " \t\r\n\"'`:,()[]"
 _MOST_PATTERNS = 200
 
@@ -91,9 +91,10 @@ class FilesRead:
 
 
 def _actions(text: str) -> str:
-    """The actions of a template, without its comments; all of a text that is not a template."""
+    """The actions of a template, a line each, without its comments; all of a text that is not a template."""
     try:
-        return "\n".join(token.body for token in gotemplate.tokens(text) if token.body and not token.is_comment)
+        bodies = [token.body for token in gotemplate.tokens(text) if token.body and not token.is_comment]
+        return "\n".join(" ".join(body.split()) for body in bodies)
     except gotemplate.TemplateError:
         return text
 
