@@ -26,7 +26,7 @@ def notes(resource: Resource, schema: Schema, reported: Collection[Pointer]) -> 
 def _about(resource: Resource, fault: Fault, schema: Schema) -> Iterator[Note]:
     if isinstance(fault, UnknownField):
         yield _note(resource, fault.pointer, faults.unknown_field(fault, schema))
-    elif not faults.is_placeholder(fault):
+    elif not (faults.is_placeholder(fault) or fault.pointer in resource.unknown or resource.is_invented(fault.pointer)):
         message = faults.mismatch(fault, resource.locate(fault.pointer))
         yield _note(resource, fault.pointer, f"{message}, or the API server refuses the object")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import MAX_LISTED, Ledger
 from kgate.kubernetes import pss
 from kgate.kubernetes.manifest import read
+from kgate.model import Unknown
 from kgate.rules import load
 
 JUDGE = Judge(load.load(), pss.NEWEST_MINOR)
@@ -67,6 +70,15 @@ def test_a_type_that_no_rule_stumbles_over(text: str, wanted: list[str]) -> None
 )
 def test_what_is_no_note(text: str) -> None:
     assert notes(f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n{text}\n") == []
+
+
+def test_a_value_that_is_not_the_authors_is_no_note() -> None:
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a}], priority: PRIORITY}\n"
+    (resource,) = read("a.yaml", text.encode()).resources
+    assert len(JUDGE.judge(resource).notes) == 1
+    unknown = {"/spec/priority": Unknown("PRIORITY", "is set in the cluster")}
+    assert JUDGE.judge(replace(resource, unknown=unknown)).notes == ()
+    assert JUDGE.judge(replace(resource, is_invented="/spec/priority".__eq__)).notes == ()
 
 
 def test_notes_are_listed_up_to_a_limit_for_each_file() -> None:
