@@ -11,10 +11,13 @@ from kgate.rendering.kustomize import overlay, selectors
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.job import Job
 from kgate.rendering.kustomize.kustomization import HelmChart, Kustomization, OptionLike
+from kgate.rendering.kustomize.nodes import get
 from kgate.rendering.tools import INSTALL_HELM, INSTALL_KUSTOMIZE
 from kgate.urls import shown_url
 
 _LONGEST_OPTION = 60
+_COPYING = ("replacements", "vars")
+"""Fields that copy data of one object into another one."""
 
 
 def find(job: Job, reached: Graph) -> Iterator[Problem]:
@@ -26,9 +29,12 @@ def find(job: Job, reached: Graph) -> Iterator[Problem]:
 
 
 def _obstacles(job: Job, reached: Graph) -> Iterator[Problem]:
+    has_copies = any(get(node.root, field) is not None for node in reached.nodes for field in _COPYING)
     for node in reached.nodes:
         for remote in () if job.options.allow_remote else node.remotes:
             yield Problem(job.shown(node.path), remote.line, _remote_message(remote.text, job.shown(job.folder)))
+        for data in node.remote_data if has_copies and not job.options.allow_remote else ():
+            yield Problem(job.shown(node.path), data.line, _data_message(data.text, job.shown(job.folder)))
         for option in node.option_likes:
             yield Problem(job.shown(node.path), option.line, _option_message(option))
         for chart in node.charts if not node.option_likes else ():
@@ -41,6 +47,11 @@ def _obstacles(job: Job, reached: Graph) -> Iterator[Problem]:
 
 def _remote_message(text: str, shown: str) -> str:
     return f"remote base {shown_url(text)} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
+
+
+def _data_message(text: str, shown: str) -> str:
+    what = f"{shown_url(text)} is not fetched, and replacements may copy it into a workload, so {shown} is not judged"
+    return f"{what}; pass --allow-remote, or vendor it"
 
 
 def _option_message(option: OptionLike) -> str:

@@ -929,6 +929,27 @@ def test_remote_data_keep_no_workload_from_being_built(tmp_path: Path, generator
     assert "is not fetched; the data that it would be are left out" in note.message
 
 
+@pytest.mark.parametrize(
+    "copying",
+    [
+        pytest.param(
+            "replacements:\n- source: {kind: ConfigMap, name: board, fieldPath: data.a}\n"
+            "  targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.image]}]\n",
+            id="replacements",
+        ),
+        pytest.param("replacements: [{path: ../base/copies.yaml}]\n", id="replacements in a file"),
+        pytest.param(
+            "vars: [{name: A, objref: {apiVersion: v1, kind: Secret, name: board}, fieldref: {fieldpath: data.a}}]\n",
+            id="variables",
+        ),
+    ],
+)
+def test_remote_data_that_may_be_copied_into_a_workload(tmp_path: Path, copying: str) -> None:
+    own = f"configMapGenerator:\n- {{name: board, files: [a=https://example.org/a]}}\n{copying}"
+    (problem,) = render(tmp_path, "overlay", based(own) | {"base/copies.yaml": "[]\n"}).problems
+    assert "https://example.org/a is not fetched, and replacements may copy it into a workload" in problem.message
+
+
 def test_without_marks_places_are_approximate(tmp_path: Path) -> None:
     contents = render(tmp_path, "overlay", {**based(""), "base/web.yaml": BASE + "# \ua000\n"})
     assert shown(find(contents, "Deployment/web").locate(f"{APP}/securityContext/privileged")) == "base/web.yaml:20:13?"
