@@ -12,6 +12,7 @@ import yaml
 
 from kgate.judgement.engine import Judge
 from kgate.kubernetes import pss
+from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.manifest import read
 from kgate.model import Finding, Rule, pointer_tokens
 from kgate.rules import load
@@ -69,8 +70,9 @@ def test_the_field_stands_there(rule: Rule) -> None:
         judge = EXAMPLES.judge_for(rule, example)
         for case in list(placements(rule, example))[::5]:
             for text in layouts(case.body):
-                (resource,) = read("a.yaml", text.encode()).resources
-                for finding in judge.judge(resource).findings:
+                resources = read("a.yaml", text.encode()).resources
+                facts = Facts.of(resources)
+                for finding in (one for resource in resources for one in judge.judge(resource, facts).findings):
                     seen += 1
                     assert reads_back(text, case.body, finding), (case.label, finding.location, text_at(text, finding))
                     start, end = finding.location.start, finding.location.end

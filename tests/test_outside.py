@@ -390,7 +390,7 @@ URLS = {
     },
     "a chart of a kustomization": {
         "k/kustomization.yaml": "helmCharts: [{name: a, version: 1.0.0, "
-        f"repo: 'https://x:{SECRET}@charts.example.org/{SECRET}?{SECRET}'}}]"
+        f"repo: 'https://x:{SECRET}@charts.example.org/charts?{SECRET}'}}]"
     },
     "a path of Argo CD": {
         "app.yaml": application("{}").replace("charts/web", f"https:x:{SECRET}@git.example.org/nowhere")

@@ -197,7 +197,7 @@ DATA = {
     "k/Kustomization": "resources: [pod.yaml]\n",
 }
 UNSEEN: dict[str, tuple[str, str, str]] = {
-    "data that a template reads": ("web/data.yaml", "true", "Passed"),
+    "data that a template reads": ("web/data.yaml", "true", "Failed"),
     "a helper": ("web/templates/_helpers.tpl", '{{ define "tpl" }}true{{ end }}', "Skipped"),
     "a Kustomization": ("k/Kustomization", "resources: [pod.yaml]\nhelmCharts: [{name: none}]\n", "Skipped"),
 }

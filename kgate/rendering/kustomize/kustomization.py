@@ -331,9 +331,10 @@ class _Place:
 
     def _must_exist(self, reference: _Reference) -> bool:
         """True if kustomize stops where a path leads nowhere: it is not text, nor the key of data with its file, nor a
-        field of a plugin, nor in a kustomization that kgate made."""
+        field of a plugin, nor in a kustomization that kgate made. What helm takes for an option is another fault."""
         is_key = reference.key == "files" and "=" in reference.text
-        return not (self.own is not None or reference.may_be_text or reference.is_of_plugin or is_key)
+        is_option = reference.key == "valuesFile" and reference.text.startswith("-")
+        return not (self.own is not None or reference.may_be_text or reference.is_of_plugin or is_key or is_option)
 
     @staticmethod
     def _remote(reference: _Reference) -> Remote | RemoteData:
