@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 from types import TracebackType
 
+from kgate.gitops.plan import is_relevant
 from kgate.kubernetes import manifest
 from kgate.model import Batch, Note
 from kgate.processes import processors
@@ -143,7 +144,14 @@ class _Pool:
         if pointer is not None:
             return Batch(problems=(pointer,))
         encoded = self._encodings.problems(request.files(repository))
-        return Batch(problems=encoded) if encoded else request.render(self._context)
+        return Batch(problems=encoded) if encoded else _located(request.render(self._context))
+
+
+def _located(batch: Batch) -> Batch:
+    """A batch in which the places of GitOps objects are known: plans need them, and finding one may take a build."""
+    for resource in filter(is_relevant, batch.resources):
+        resource.locate("")
+    return batch
 
 
 def _refused(tools: Toolbox, repository: Repository) -> Iterator[Note]:
