@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from kgate.model import Assessment, Finding, Rendering
 
+_MOST_RELATED = 20
+"""Related places of one finding: each release may have a value of its own."""
+
 
 def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Merges findings: one for each offence at one place of the sources, whatever it is rendered for.
@@ -51,7 +54,9 @@ def _one(findings: Sequence[Finding]) -> Finding:
     first = ranked[0]
     also = sorted({finding.resource for finding in ranked} - {first.resource})
     renderings = sorted({rendering for finding in ranked for rendering in finding.renderings})
-    return replace(first, renderings=tuple(renderings), also=tuple(also))
+    related = tuple(dict.fromkeys(one for finding in ranked for one in finding.location.related))[:_MOST_RELATED]
+    location = replace(first.location, related=related)
+    return replace(first, location=location, renderings=tuple(renderings), also=tuple(also))
 
 
 def merged_assessments(assessments: Iterable[Assessment]) -> list[Assessment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kgate.judgement.merge import merged_assessments, merged_findings
-from kgate.model import Assessment, Finding, Rendering, ResourceId, Waiver
+from kgate.model import Assessment, Finding, Related, Rendering, ResourceId, Waiver
 from tests.reports.samples import WEB, assessment, finding
 
 STAGING, PRODUCTION = (Rendering("kustomize", f"overlays/{name}") for name in ("staging", "production"))
@@ -21,6 +21,22 @@ def test_one_place_in_two_overlays_is_one_finding() -> None:
     (one,) = merged_findings([by(STAGING), by(PRODUCTION)])
     assert one.renderings == (PRODUCTION, STAGING)
     assert one.resources == (WEB,)
+
+
+def test_the_value_of_each_release_is_related() -> None:
+    """Each place once, the common ones first."""
+    template, mine, theirs = (
+        Related(replace(finding().location, path=path), "value privileged")
+        for path in ("a.tpl", "mine.yaml", "theirs.yaml")
+    )
+    own, other = by(DEFAULTS), by(CI)
+    found = merged_findings(
+        [
+            replace(own, location=replace(own.location, related=(template, mine))),
+            replace(other, location=replace(other.location, related=(template, theirs))),
+        ]
+    )
+    assert [one.location.related for one in found] == [(template, mine, theirs)]
 
 
 def test_a_name_that_an_overlay_changes_is_told() -> None:
