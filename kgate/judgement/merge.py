@@ -54,7 +54,8 @@ def _one(findings: Sequence[Finding]) -> Finding:
     first = ranked[0]
     also = sorted({finding.resource for finding in ranked} - {first.resource})
     renderings = sorted({rendering for finding in ranked for rendering in finding.renderings})
-    related = tuple(dict.fromkeys(one for finding in ranked for one in finding.location.related))[:_MOST_RELATED]
+    own = (one for finding in ranked for one in finding.location.related if not one.is_context)
+    related = tuple(dict.fromkeys((*first.location.related, *own)))[:_MOST_RELATED]
     location = replace(first.location, related=related)
     return replace(first, location=location, renderings=tuple(renderings), also=tuple(also))
 
