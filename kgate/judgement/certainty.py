@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from kgate.judgement.offence import Offence
 from kgate.judgement.unknown import Trials
-from kgate.model import Gap, Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
+from kgate.model import Gap, Json, Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
 from kgate.rules.reads import reads
 from kgate.rules.variables import bound
 
@@ -21,6 +21,9 @@ Result: TypeAlias = Answer | Problem
 
 MAX_UNKNOWN = 50
 """Fields of one resource for which values are tried."""
+
+MAX_TRIED = 50_000
+"""Values of one resource that are judged in all trials together: a large one is tried less often."""
 
 
 def sure_results(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
@@ -72,13 +75,23 @@ def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) ->
     sure = here = {_identity(result) for result in results}
     doubtful: list[Problem] = []
     trials = Trials(rules)
+    turns = iter(range(MAX_TRIED // _size(resource.body)))
     for number, (pointer, what) in enumerate(sorted(resource.unknown.items())):
-        outcomes = _outcomes(trials.of(resource, pointer, what), ask, here) if number < MAX_UNKNOWN else set()
+        tried = zip(trials.of(resource, pointer, what), turns, strict=False)
+        outcomes = _outcomes((trial for trial, _ in tried), ask, here) if number < MAX_UNKNOWN else set()
+        if next(turns, None) is None:
+            outcomes = set()
         if len(outcomes) != 1:
             doubtful.append(_unknown_problem(resource, pointer, what))
         sure = sure.intersection(*outcomes)
     yield from (result for result in results if _identity(result) in sure)
     yield from doubtful
+
+
+def _size(body: Json) -> int:
+    """How many values a body holds, at least one."""
+    members = body.values() if isinstance(body, Mapping) else body if isinstance(body, list) else ()
+    return 1 + sum(map(_size, members))
 
 
 def _outcomes(trials: Iterable[Resource], ask: Ask, here: Collection[Hashable]) -> set[frozenset[Hashable]]:
