@@ -58,6 +58,14 @@ def kustomize_tool() -> Tool:
     return tool
 
 
+def tools_env(helm: str = "4.3") -> dict[str, str]:
+    """Variables that name these programs to a scan, which else finds what the machine happens to have, or nothing."""
+    return {
+        "KGATE_SCAN_HELM_BIN": os.fspath(helm_tool(helm).path),
+        "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path),
+    }
+
+
 def tools_folder() -> Path:
     """Where fetched programs stay between runs: KGATE_TEST_TOOLS, else .cache/tools of the repository."""
     return Path(os.environ.get("KGATE_TEST_TOOLS") or ROOT / ".cache/tools").absolute()

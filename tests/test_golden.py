@@ -11,7 +11,7 @@ import pytest
 
 from kgate import reports
 from tests.command import ROOT, kgate
-from tests.real_tools import helm_tool, kustomize_tool
+from tests.real_tools import tools_env
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = bool(os.environ.get("KGATE_UPDATE_GOLDEN"))
@@ -44,9 +44,8 @@ def test_an_explanation() -> None:
 def test_a_chart_and_its_overlays(tmp_path: Path) -> None:
     repository = shutil.copytree(ROOT / "tests/data/deploy", tmp_path / "deploy")
     (repository / ".git").mkdir()
-    tools = {"KGATE_SCAN_HELM_BIN": str(helm_tool().path), "KGATE_SCAN_KUBECTL_BIN": str(kustomize_tool().path)}
     rules = "privileged-container,host-pid,host-network"
-    result = kgate("scan", ".", "--select", rules, cwd=repository, env=tools)
+    result = kgate("scan", ".", "--select", rules, cwd=repository, env=tools_env())
     assert (result.code, result.err) == (1, "")
     compare("deploy.text", result.out)
 

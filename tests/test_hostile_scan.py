@@ -12,14 +12,14 @@ from kgate.rendering import sandbox
 from tests.command import kgate
 from tests.hostile import CASES, ENVIRONMENT_NAME, OUTSIDE, SECRET, TARGET, WITNESS, is_chart
 from tests.loopback import loopback
-from tests.real_tools import helm_tool, kustomize_tool
+from tests.real_tools import tools_env
 from tests.test_hostile import ENDLESS, EXPECTED
 
 HARMLESS = {name for name, how in EXPECTED.items() if how == "harmless"}
 HARMLESS |= {"chart: output without end", "kustomization: generator over http"}
 """The last two print 15 MB of comments, which kgate's own bound allows, and name data that kgate leaves out."""
 
-TOOLS = {"KGATE_SCAN_HELM_BIN": os.fspath(helm_tool().path), "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path)}
+TOOLS = tools_env()
 
 
 @pytest.mark.parametrize("name", CASES)

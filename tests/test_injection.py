@@ -14,7 +14,7 @@ from tests.command import Result, kgate
 from tests.hostile import ENVIRONMENT_NAME, SECRET, executable, witness_script, write
 from tests.lesser_kernel import LACKS
 from tests.loopback import loopback
-from tests.real_tools import helm_tool, kustomize_tool
+from tests.real_tools import kustomize_tool, tools_env
 
 CHART = {
     "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
@@ -49,11 +49,7 @@ def attack(repository: Path, files: Mapping[str, str], url: str) -> None:
 def scan(folder: Path, files: Mapping[str, str], version: str = "4.3", lacks: str = "nothing") -> Result:
     """Scans such a repository, and asserts that it did no harm."""
     repository = folder / "repository"
-    env = {
-        "KGATE_SCAN_HELM_BIN": os.fspath(helm_tool(version).path),
-        "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path),
-        ENVIRONMENT_NAME: SECRET,
-    }
+    env = {**tools_env(version), ENVIRONMENT_NAME: SECRET}
     with loopback() as server:
         attack(repository, files, server.url)
         before = sorted(os.listdir(folder))

@@ -16,7 +16,7 @@ from kgate.repository import Repository
 from kgate.sources.collection import collect
 from kgate.sources.files import batches_of
 from tests.command import Result, kgate
-from tests.real_tools import helm_tool, kustomize_tool
+from tests.real_tools import helm_tool, kustomize_tool, tools_env
 
 CONTAINER = """\
         - name: app
@@ -77,11 +77,7 @@ def tree(root: Path, files: Mapping[str, str]) -> Path:
 
 
 def scan(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
-    tools = {
-        "KGATE_SCAN_HELM_BIN": os.fspath(helm_tool().path),
-        "KGATE_SCAN_KUBECTL_BIN": os.fspath(kustomize_tool().path),
-    }
-    return kgate("scan", *(arguments or (".",)), cwd=root, env={**tools, **(env or {})})
+    return kgate("scan", *(arguments or (".",)), cwd=root, env={**tools_env(), **(env or {})})
 
 
 def report(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -203,7 +199,7 @@ def test_a_weakness_of_values_names_the_template_and_the_key(tmp_path: Path) -> 
 @pytest.mark.parametrize("version", ["3.17", "4.1", "4.3"])
 def test_every_supported_helm(tmp_path: Path, version: str) -> None:
     tree(tmp_path, {**CHART, "web/ci/safe-values.yaml": "security: {hostPID: false}\n"})
-    found = report(tmp_path, env={"KGATE_SCAN_HELM_BIN": os.fspath(helm_tool(version).path)})
+    found = report(tmp_path, env=tools_env(version))
     (finding,) = findings(found, "host-pid")
     assert place(finding) == "web/templates/deployment.yaml:10:7"
     assert finding["rendered_by"][0]["variants"] == [{"name": None, "requested_by": None}]

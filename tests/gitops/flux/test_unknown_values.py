@@ -9,6 +9,7 @@ import pytest
 
 from tests.command import kgate
 from tests.hostile import write
+from tests.real_tools import tools_env
 
 POD = """\
 apiVersion: v1
@@ -56,7 +57,7 @@ def scan(root: Path, release: str, **files: str) -> tuple[list[str], set[str], s
         "app/release.yaml": RELEASE + release,
     }
     write(root, {**base, **{name.replace("_", ".", 1): text for name, text in files.items()}})
-    result = kgate("scan", ".", "-f", "json", "--min-score", "0", cwd=root)
+    result = kgate("scan", ".", "-f", "json", "--min-score", "0", cwd=root, env=tools_env())
     report = json.loads(result.out)
     problems = [f"{one['path']}:{one['line']} {one['message']}" for one in report["problems"]]
     return problems, {one["rule"] for one in report["findings"]}, result.out
