@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
 
 DEFAULT_MIN_SCORE = 60
+UNJUDGED = ("incomplete", "note")
+"""What becomes of a scan that did not judge everything that would reach a cluster; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
 
-    ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one for each
-    processor); ``notes`` say what the configuration asks for and does not get.
+    ``unjudged_passes`` says that a scan is not incomplete for what was not judged. ``timeout`` is the wall time of the
+    whole run in seconds, ``jobs`` how many processes judge (None: one for each processor); ``notes`` say what the
+    configuration asks for and does not get.
     """
 
     repository: Repository
@@ -44,6 +47,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
+    unjudged_passes: bool = False
     timeout: float = TIMEOUT.default
     jobs: int | None = None
     notes: tuple[Note, ...] = ()
@@ -63,6 +67,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     allow_empty: bool | None = None
+    unjudged: str | None = None
     helm_bin: str | None = None
     kubectl_bin: str | None = None
     kustomize_bin: str | None = None
@@ -96,6 +101,7 @@ class ConfigFile:
     ignore: tuple[str, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
+    unjudged: str | None = None
     charts: tuple[ChartRequest, ...] = ()
     repositories: tuple[str, ...] = ()
     helm_degraded: bool = False
@@ -149,6 +155,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
         ignore=_texts(fields, "ignore", "rule ids"),
         rule_folders=tuple(_rule_folders(fields, path.parent, owner, repository)),
         allow_empty=fields.flag("allow-empty"),
+        unjudged=fields.one_of("unjudged", UNJUDGED) or None,
         charts=_charts(fields, path.parent, repository),
         repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
         helm_degraded=fields.flag("helm-degraded"),
@@ -166,6 +173,7 @@ _KNOWN = (
     "ignore",
     "rules",
     "allow-empty",
+    "unjudged",
     "charts",
     "repositories",
     "helm-degraded",
@@ -244,6 +252,7 @@ def settle(
         ignore=options.ignore or file.ignore,
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
+        unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=tuple(_notes(options, file)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeAlias
@@ -462,9 +462,14 @@ class Remark:
     line: int | None
     message: str
 
+    @property
+    def text(self) -> str:
+        """All that it says, without its place."""
+        return self.message
+
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{place}: {self.message}"
+        return f"{place}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -474,19 +479,50 @@ class Problem(Remark):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note(Remark):
-    """Something that a reader should know and does not have to fix, such as a chart in another repository."""
+    """Something that a reader should know and does not have to fix, such as a revision that is taken for this one."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unjudged(Remark):
+    """What would reach a cluster and was not judged: ``what`` names it, ``message`` says why, and ``command`` what to
+    run to have it judged; empty where nothing is known to help."""
+
+    what: str = ""
+    command: str = ""
+
+    @property
+    def text(self) -> str:
+        """All that it says, without its place."""
+        advice = f"; run: {self.command}" if self.command else ""
+        return f"{self.what} is not judged: {self.message}{advice}"
+
+
+def problems_of(remarks: Iterable[Remark]) -> tuple[Problem, ...]:
+    """The Problems among remarks, sorted, each once."""
+    return tuple(sorted({remark for remark in remarks if isinstance(remark, Problem)}))
+
+
+def unjudged_of(remarks: Iterable[Remark]) -> tuple[Unjudged, ...]:
+    """What is not judged among remarks, each once."""
+    return tuple(dict.fromkeys(remark for remark in remarks if isinstance(remark, Unjudged)))
+
+
+PULL = "kgate pull"
+"""The command that fetches charts and bases from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """0 to 100, the grade from A to F, and what the workload had to reach.
 
-    ``is_bound`` says that the score itself is not known and at most ``value``: of a part of a pod.
+    ``is_bound`` says that the score itself is not known and at most ``value``: of a part of a pod, and of a workload
+    of which something could not be judged. For this one ``is_judged`` is False, and it reaches no threshold.
     """
 
     value: int
     threshold: int
     is_bound: bool = False
+    is_judged: bool = True
 
     @property
     def known(self) -> int | None:
@@ -503,8 +539,13 @@ class Score:
 
     @property
     def passed(self) -> bool:
-        """True if the threshold is reached, or may be as far as is known."""
-        return self.value >= self.threshold
+        """True if the threshold is reached; of a part of a pod, if the rest of it may still reach it."""
+        return self.is_judged and self.value >= self.threshold
+
+    @property
+    def order(self) -> tuple[bool, int, bool]:
+        """A key that sorts scores worst first; nothing is worse than what is not known."""
+        return (self.is_judged, self.value, self.is_bound)
 
 
 UNKNOWN = "–"
@@ -513,21 +554,20 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What was found out about one workload; ``is_judged`` is False where a Problem left a gap: such a
-    workload passes nothing, and its level is privileged. The level of a part of a pod is UNKNOWN. ``renderings`` of
-    one chart or kustomization that came to the same are one assessment."""
+    """What was found out about one workload. The level is privileged if something of it could not be judged, and
+    UNKNOWN for a part of a pod. ``renderings`` of one chart or kustomization that came to the same are one
+    assessment."""
 
     workload: ResourceId
     location: Location
     score: Score
     pss_level: str
-    is_judged: bool = True
     renderings: tuple[Rendering, ...] = ()
 
     @property
     def passed(self) -> bool:
         """True if everything was judged and the threshold is reached."""
-        return self.is_judged and self.score.passed
+        return self.score.passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,6 +621,7 @@ class Batch:
     path: str = ""
     values: int = 0
     applied: tuple[AppliedValues, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -591,11 +632,12 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Unlisted:
     """What was found and is only counted, because one file holds so much of it: findings by severity, workloads by
-    score, and problems. The notes, which the report also has among its own, name the files."""
+    score, problems, and what was not judged. The notes, which the report also has among its own, name the files."""
 
     findings: Mapping[Severity, int] = field(default_factory=dict)
     scores: Mapping[Score, int] = field(default_factory=dict)
     problems: int = 0
+    unjudged: int = 0
     notes: tuple[Note, ...] = ()
 
 
@@ -608,6 +650,7 @@ class Found:
     problems: tuple[Problem, ...]
     unlisted: Unlisted = Unlisted()
     notes: tuple[Note, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -625,6 +668,7 @@ class Report:
     fail_on: Severity | None = None
     notes: tuple[Note, ...] = ()
     unlisted: Unlisted = Unlisted()
+    unjudged: tuple[Unjudged, ...] = ()
 
     @property
     def severities(self) -> Mapping[Severity, int]:

@@ -16,7 +16,7 @@ from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Report, Rule, Severity
+from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
 from kgate.rules import load
 from kgate.urls import shown_text
 
@@ -37,13 +37,20 @@ class Gate:
     minor: int = pss.NEWEST_MINOR
     fail_on: Severity | None = None
     allow_empty: bool = False
+    unjudged_passes: bool = False
 
 
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
     from kgate.config import selected_ids
 
-    gate = Gate(load.load(settings.rule_folders), settings.minor, settings.fail_on, settings.allow_empty)
+    gate = Gate(
+        load.load(settings.rule_folders),
+        settings.minor,
+        settings.fail_on,
+        settings.allow_empty,
+        settings.unjudged_passes,
+    )
     judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings))
     ledger = Ledger(judge, settings.min_score)
     lifetime = Lifetime(settings.timeout)
@@ -70,6 +77,7 @@ def assess(
             remarks += part.notes
             ledger.add_applied(part.applied)
             ledger.add_problems(part.problems)
+            ledger.add_unjudged(part.unjudged)
             facts = Facts.of(part.resources)
             for resource in part.resources:
                 lifetime.check()
@@ -80,7 +88,7 @@ def assess(
 
 
 def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
-    found = replace(found, problems=_shown(found.problems))  # several renderings may have the same, which counts once
+    found = replace(found, problems=_shown(found.problems), unjudged=_shown(found.unjudged))  # each counts once
     return Report(
         version=__version__,
         kubernetes_version=f"1.{gate.minor}",
@@ -90,9 +98,16 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
         problems=found.problems,
         notes=_shown([*notes, *found.notes, *found.unlisted.notes]),
         counts=counts,
-        verdict=decide(found, resources=counts.resources, fail_on=gate.fail_on, allow_empty=gate.allow_empty),
+        verdict=decide(
+            found,
+            resources=counts.resources,
+            fail_on=gate.fail_on,
+            allow_empty=gate.allow_empty,
+            unjudged_passes=gate.unjudged_passes,
+        ),
         fail_on=gate.fail_on,
         unlisted=found.unlisted,
+        unjudged=found.unjudged,
     )
 
 
@@ -100,13 +115,13 @@ def _finding_order(finding: Finding) -> tuple[object, ...]:
     return finding.location.order, finding.rule.id, finding.resource, finding.container or ""
 
 
-_Remark = TypeVar("_Remark", Problem, Note)
+_Remark = TypeVar("_Remark", bound=Remark)
 
 
 def _shown(remarks: Iterable[_Remark]) -> tuple[_Remark, ...]:
     """Returns remarks sorted, each once, without credentials of the URLs that they quote."""
     shown = {replace(remark, message=shown_text(remark.message)) for remark in remarks}
-    return tuple(sorted(shown, key=lambda remark: (remark.path, remark.line or 0, remark.message)))
+    return tuple(sorted(shown, key=lambda remark: (remark.path, remark.line or 0, remark.text)))
 
 
 def _overdue(lifetime: Lifetime) -> Problem:
@@ -130,7 +145,7 @@ def _read(
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
         parts = manifest.stream(settings.stdin_filename, data, kinds)
         for batch in [manifest.gathered(parts)] if may_matter(data.decode("utf-8", "replace")) else parts:
-            yield replace(batch, notes=unfollowed(batch.resources))
+            yield replace(batch, unjudged=unfollowed(batch.resources))
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
         plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())

@@ -15,7 +15,7 @@ from tests.test_rendering import CHART, findings, place, report, scan, tree
 WEB = "{controllers: {main: {securityContext: {privileged: true}}}}"
 
 
-SCHEMA = json.loads((ROOT / "kgate/schemas/report-1.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "kgate/schemas/report-2.json").read_text(encoding="utf-8"))
 
 
 def helm_release(values: str, source: str = "{kind: HelmRepository, name: charts}") -> str:
@@ -66,7 +66,10 @@ def test_a_fragment_has_no_score_and_fails_by_its_findings(
     (workload,) = found["workloads"]
     assert (workload["score"], workload["grade"], workload["pss"]["level"]) == (None, None, None)
     assert (workload["score_at_most"], workload["passed"]) == (at_most, passed)
-    assert (found["summary"]["lowest_score"], found["verdict"]["passed"]) == (None, passed)
+    assert found["summary"]["lowest_score"] is None
+    assert [one["what"] for one in found["unjudged"]] == ["HelmRelease/shop/web"]
+    accepted = report(tmp_path, ".", "--unjudged", "note")
+    assert accepted["verdict"]["passed"] == passed
 
 
 def test_what_reports_show_of_a_fragment(tmp_path: Path) -> None:
@@ -77,7 +80,8 @@ def test_what_reports_show_of_a_fragment(tmp_path: Path) -> None:
     assert "| – | ░░░░░░░░░░ | – |" in scan(tmp_path, "-f", "markdown", ".").out
     assert ",–,–,60,no,–" in scan(tmp_path, "-f", "csv", ".").out
     assert "Score at most 29 is under the threshold 60" in scan(tmp_path, "-f", "junit", ".").out
-    assert "kgate: failed" in scan(tmp_path, "-f", "badge", ".").out
+    assert "kgate: failed" in scan(tmp_path, "-f", "badge", "--unjudged", "note", ".").out
+    assert "kgate: incomplete" in scan(tmp_path, "-f", "badge", ".").out
 
 
 TEMPLATE = "{spec: {containers: [{name: app, image: 'x:1', env: [{name: A, value: b}]}]}}"

@@ -117,7 +117,7 @@ Exit codes:
   0  everything was judged and the gate passed
   1  judged, and the gate failed
   2  usage, configuration or a rule file is wrong, or a report could not be written
-  3  incomplete: something could not be read, rendered or judged
+  3  incomplete: something was not read, rendered or judged
   4  a bug in kgate
 """
 )
@@ -187,6 +187,11 @@ Exit codes:
 @click.option("--stdin-filename", metavar="PATH", help="Path to show for standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1; other codes stay the same.")
 @click.option("--allow-empty", is_flag=True, default=None, help="Do not fail if no Kubernetes object is found.")
+@click.option(
+    "--unjudged",
+    type=click.Choice(["incomplete", "note"]),
+    help="What it makes of a scan if something that is deployed was not judged.  [default: incomplete]",
+)
 @click.option(
     "--max-chars",
     type=click.IntRange(4096),
@@ -284,6 +289,7 @@ def _settings(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings
         ignore=flags["ignore"],
         rules=flags["rule_folders"],
         allow_empty=flags["allow_empty"],
+        unjudged=flags["unjudged"],
         **{name: flags[name] for name in _RENDER_FLAGS},
     )
     for path in paths:

@@ -12,4 +12,4 @@ def schema() -> None:
     """Print the JSON Schema of the JSON report."""
     from importlib.resources import files
 
-    console.print_pieces([(files("kgate") / "schemas" / "report-1.json").read_text(encoding="utf-8")])
+    console.print_pieces([(files("kgate") / "schemas" / "report-2.json").read_text(encoding="utf-8")])

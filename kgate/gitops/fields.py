@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.gitops.deployed import Deployed
-from kgate.model import Location, Note, Pointer, Problem, Resource, child_pointer
+from kgate.model import PULL, Location, Note, Pointer, Problem, Resource, Unjudged, child_pointer
 from kgate.repository import OutsideError, Repository
 from kgate.yamltree.fields import Fields
 
@@ -17,6 +17,7 @@ class Log:
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     """Files that are applied as they are written (real paths)."""
     folders: list[Deployed] = field(default_factory=list)
@@ -72,6 +73,11 @@ class ObjectFields(Fields):
         """Records what the reader should know, at a field."""
         place = self.place(*names)
         self.log.notes.append(Note(place.path, place.start.line, message))
+
+    def unjudged(self, why: str, *names: str | int, command: str = PULL) -> None:
+        """Records, at a field, that what the object deploys is not judged, or not all of it."""
+        place = self.place(*names)
+        self.log.unjudged.append(Unjudged(place.path, place.start.line, why, str(self.resource.id), command))
 
     def needed(self, name: str, hint: str = ", so what it deploys cannot be judged") -> str:
         """A string that must be there."""

@@ -16,7 +16,7 @@ from kgate.gitops.flux import helmrelease, kustomization
 from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
 from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
 from kgate.gitops.flux.sources import Surroundings
-from kgate.model import Note, Problem, Resource
+from kgate.model import Note, Problem, Resource, Unjudged
 from kgate.rendering.kustomize import overlay
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Place, Request
@@ -56,6 +56,7 @@ class Planned:
     requests: tuple[Request, ...] = ()
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
     claimed: frozenset[Place] = frozenset()
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
@@ -82,7 +83,7 @@ def plan(
     """What the objects among ``resources`` deploy from the repository, and by the environment that its owner states.
 
     ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
-    requests is that of the places of the objects. What lies elsewhere is a note; what lies here and cannot be judged
+    requests is that of the places of the objects. What lies elsewhere is unjudged; what lies here and cannot be judged
     is a Problem.
     """
     log = Log()
@@ -96,6 +97,7 @@ def plan(
         requests=tuple(requests),
         notes=tuple(sorted(set(log.notes), key=lambda n: (n.path, n.line or 0, n.message))),
         problems=tuple(sorted(set(log.problems), key=lambda p: (p.path, p.line or 0, p.message))),
+        unjudged=tuple(dict.fromkeys(log.unjudged)),
         claimed=(frozenset(request.place for request in requests) - plain).union(
             *(request.parts(repository) for request in requests)
         ),

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from kgate.judgement.offence import Offence
 from kgate.judgement.unknown import Trials
-from kgate.model import Gap, Json, Pointer, Problem, Resource, Rule, Unknown, child_pointer, field_path, is_number
+from kgate.model import Gap, Json, Pointer, Resource, Rule, Unjudged, Unknown, child_pointer, field_path, is_number
 from kgate.rules.reads import reads
 from kgate.rules.variables import bound
 
@@ -16,8 +16,8 @@ Answer: TypeAlias = Offence | Gap
 Ask: TypeAlias = Callable[[Resource], Iterable[Answer]]
 """Gives the answers of the rules for a resource, whatever is known of it."""
 
-Result: TypeAlias = Answer | Problem
-"""An answer, or a Problem with a value that only the cluster knows, which may stand elsewhere."""
+Result: TypeAlias = Answer | Unjudged
+"""An answer, or a field whose value only the cluster knows."""
 
 MAX_UNKNOWN = 50
 """Fields of one resource for which values are tried."""
@@ -27,7 +27,7 @@ MAX_TRIED = 50_000
 
 
 def sure_results(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
-    """Yields the results for a resource that hold in any case, and Problems where nobody knows."""
+    """Yields the results for a resource that hold in any case, and the fields of which nobody knows."""
     results: Iterable[Result] = _whatever_is_unknown(resource, ask, rules) if resource.unknown else ask(resource)
     if resource.otherwise is not None:
         other = ask(replace(resource, body=resource.otherwise, otherwise=None, unknown={}))
@@ -70,10 +70,10 @@ def _undecided(offence: Offence) -> Gap:
 
 
 def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
-    """The results that hold whatever the unknown values are, and a Problem for each value that decides about more."""
+    """The results that hold whatever the unknown values are, and the fields whose values decide about more."""
     results = list(ask(resource))
     sure = here = {_identity(result) for result in results}
-    doubtful: list[Problem] = []
+    doubtful: list[Unjudged] = []
     trials = Trials(rules)
     turns = iter(range(MAX_TRIED // _size(resource.body)))
     for number, (pointer, what) in enumerate(sorted(resource.unknown.items())):
@@ -82,7 +82,7 @@ def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) ->
         if next(turns, None) is None:
             outcomes = set()
         if len(outcomes) != 1:
-            doubtful.append(_unknown_problem(resource, pointer, what))
+            doubtful.append(_unjudged(resource, pointer, what))
         sure = sure.intersection(*outcomes)
     yield from (result for result in results if _identity(result) in sure)
     yield from doubtful
@@ -110,7 +110,7 @@ def _identity(result: Answer) -> Hashable:
     return (result.rule.id, result.target.pointer(())) if isinstance(result, Offence) else result
 
 
-def _unknown_problem(resource: Resource, pointer: Pointer, what: Unknown) -> Problem:
-    place = what.place or resource.locate(pointer)
-    message = f"{resource.id}: {field_path(pointer)} is not judged: {what.text} {what.reason}"
-    return Problem(place.path, place.start.line, message)
+def _unjudged(resource: Resource, pointer: Pointer, unknown: Unknown) -> Unjudged:
+    place = unknown.place or resource.locate(pointer)
+    subject = f"{resource.id}: {field_path(pointer)}"
+    return Unjudged(place.path, place.start.line, f"{unknown.text} {unknown.reason}", subject)

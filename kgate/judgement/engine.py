@@ -26,6 +26,7 @@ from kgate.model import (
     Resource,
     ResourceId,
     Rule,
+    Unjudged,
     Workload,
 )
 from kgate.rules import cel, fieldpath
@@ -45,8 +46,8 @@ class Judgement:
     """The result for one resource.
 
     ``rules`` holds the selected rules that the resource offends, with those that a finding includes; ``unlisted`` the
-    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not; ``notes`` say
-    what Kubernetes makes nothing of.
+    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not; ``unjudged``
+    names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of.
     """
 
     workload: Workload | None
@@ -56,6 +57,7 @@ class Judgement:
     rules: tuple[Rule, ...] = ()
     unlisted: tuple[Rule, ...] = ()
     notes: tuple[Note, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 NO_FACTS = Facts()
@@ -105,12 +107,12 @@ class Judge:
         workload = find_workload(resource)
         offences: list[Offence] = []
         gaps = list(workload.gaps) if workload else []
-        problems: list[Problem] = []
+        unjudged: list[Unjudged] = []
         for result in self._sure_results(resource, workload, facts):
             if isinstance(result, Gap):
                 gaps.append(result)
-            elif isinstance(result, Problem):
-                problems.append(result)
+            elif isinstance(result, Unjudged):
+                unjudged.append(result)
             else:
                 offences.append(result)
         messages = _one_for_each_field(gaps)
@@ -121,11 +123,12 @@ class Judge:
         return Judgement(
             workload,
             tuple(_findings(listed, resource)) if listed else (),
-            (*(problem_at(resource, pointer, message) for pointer, message in messages.items()), *problems),
+            tuple(problem_at(resource, pointer, message) for pointer, message in messages.items()),
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
             tuple(oddities.notes(resource, self._schema, messages)),
+            tuple(unjudged),
         )
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:

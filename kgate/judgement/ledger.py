@@ -29,6 +29,7 @@ from kgate.model import (
     Rule,
     Score,
     Severity,
+    Unjudged,
     Unlisted,
 )
 
@@ -42,7 +43,6 @@ class _Outcome:
 
     score: Score
     level: str
-    is_judged: bool
 
 
 def assess(
@@ -57,17 +57,17 @@ def assess(
 def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | None:
     if judgement.workload is None:
         return None
-    is_judged = not judgement.problems
-    if not judgement.workload.is_whole:
-        return _Outcome(Score(score(judgement.rules), threshold, is_bound=True), UNKNOWN, is_judged)
-    level = pss.level(judge.rules, judgement.offended) if is_judged else "privileged"
-    return _Outcome(Score(score(judgement.rules), threshold), level, is_judged)
+    is_judged, is_whole = not (judgement.problems or judgement.unjudged), judgement.workload.is_whole
+    found = Score(score(judgement.rules), threshold, is_bound=not (is_judged and is_whole), is_judged=is_judged)
+    if not is_whole:
+        return _Outcome(found, UNKNOWN)
+    return _Outcome(found, pss.level(judge.rules, judgement.offended) if is_judged else "privileged")
 
 
 def _assessment(resource: Resource, outcome: _Outcome) -> Assessment:
     renderings = () if resource.rendering is None else (resource.rendering,)
     place = resource.locate("")
-    return Assessment(resource.id, place, outcome.score, outcome.level, outcome.is_judged, renderings)
+    return Assessment(resource.id, place, outcome.score, outcome.level, renderings)
 
 
 @dataclass(slots=True)
@@ -79,9 +79,10 @@ class _Quota:
     outcomes: Counter[_Outcome] = field(default_factory=Counter)
     problems: int = 0
     notes: int = 0
+    unjudged: int = 0
 
     def lists(self, what: Hashable) -> bool:
-        """Counts one more of a rule (by its id), an outcome, the problems or the notes; True if it is to be listed."""
+        """Counts one more of a rule (by its id), an outcome, or a class of remarks; True if it is to be listed."""
         self.listed[what] += 1
         return self.listed[what] <= MAX_LISTED
 
@@ -92,6 +93,7 @@ class _Quota:
         workloads = sum(self.outcomes.values())
         parts += [f"{workloads:,} workloads that came to the same as listed ones"] if workloads else []
         parts += [f"{self.problems:,} problems"] if self.problems else []
+        parts += [f"{self.unjudged:,} that are not judged"] if self.unjudged else []
         parts += [f"{self.notes:,} notes"] if self.notes else []
         if not parts:
             return None
@@ -110,6 +112,7 @@ class Page:
     quotas: Mapping[str, _Quota]
     counts: Counts
     partial: tuple[PartialWorkload, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 class Ledger:
@@ -123,6 +126,7 @@ class Ledger:
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
         self._notes: dict[Note, None] = {}
+        self._unjudged: dict[Unjudged, None] = {}
         self._rendered = _Rendered()
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
@@ -152,6 +156,7 @@ class Ledger:
             else:
                 quota.outcomes[outcome] += 1
         self.add_problems(judgement.problems)
+        self.add_unjudged(judgement.unjudged)
         self._add_notes(judgement.notes)
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
@@ -164,10 +169,11 @@ class Ledger:
             for batch in batches:
                 counts += batch.counts
                 own.add_problems(batch.problems)
+                own.add_unjudged(batch.unjudged)
                 for resource in batch.resources:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
-        return Page(*listed, own._quotas, counts, tuple(own._partial))
+        return Page(*listed, own._quotas, counts, tuple(own._partial), tuple(own._unjudged))
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
@@ -175,6 +181,7 @@ class Ledger:
         self._assessments += page.assessments
         self._problems += page.problems
         self._notes |= dict.fromkeys(page.notes)
+        self._unjudged |= dict.fromkeys(page.unjudged)
         self._quotas.update(page.quotas)
         self._partial += page.partial
 
@@ -191,6 +198,7 @@ class Ledger:
             return
         self._rendered.add(judgement.findings, rendering, assessment)
         self.add_problems(judgement.problems)
+        self.add_unjudged(judgement.unjudged)
         self._add_notes(judgement.notes)
 
     def _add_partial(self) -> None:
@@ -200,11 +208,12 @@ class Ledger:
             if left is None:
                 continue
             self.add_problems(left.problems)
+            self.add_unjudged(left.unjudged)
             if left.renderings:
                 self._rendered.add(left.findings, left.renderings[0], left.assessment)
                 continue
             self._findings += left.findings
-            outcome = _Outcome(left.assessment.score, left.assessment.pss_level, left.assessment.is_judged)
+            outcome = _Outcome(left.assessment.score, left.assessment.pss_level)
             if self._quota(left.path).lists(outcome) or left.findings:
                 self._assessments.append(left.assessment)
             else:
@@ -218,6 +227,16 @@ class Ledger:
                 self._problems.append(problem)
             else:
                 quota.problems += 1
+
+    def add_unjudged(self, unjudged: Iterable[Unjudged]) -> None:
+        """Adds what is not judged; what several renderings share is one."""
+        for one in unjudged:
+            if one not in self._unjudged:
+                quota = self._quota(one.path)
+                if quota.lists(Unjudged):
+                    self._unjudged[one] = None
+                else:
+                    quota.unjudged += 1
 
     def _add_notes(self, notes: Iterable[Note]) -> None:
         """Adds notes; what several renderings share is one."""
@@ -241,13 +260,13 @@ class Ledger:
         for assessment in self._rendered.assessments():
             path = assessment.location.path
             quota = self._quota(path)
-            outcome = _Outcome(assessment.score, assessment.pss_level, assessment.is_judged)
+            outcome = _Outcome(assessment.score, assessment.pss_level)
             if quota.lists(outcome) or (path, assessment.workload) in with_findings:
                 assessments.append(assessment)
             else:
                 quota.outcomes[outcome] += 1
         listed = tuple(assessments), tuple(findings), tuple(self._problems)
-        return Found(*listed, self._unlisted(), tuple(self._notes))
+        return Found(*listed, self._unlisted(), tuple(self._notes), tuple(self._unjudged))
 
     def _unlisted(self) -> Unlisted:
         severities = {rule.id: rule.severity for rule in self._judge.rules}
@@ -260,7 +279,8 @@ class Ledger:
                 scores[outcome.score] += count
         notes = (quota.note(path) for path, quota in sorted(self._quotas.items()))
         problems = sum(quota.problems for quota in self._quotas.values())
-        return Unlisted(findings, scores, problems, tuple(note for note in notes if note is not None))
+        unjudged = sum(quota.unjudged for quota in self._quotas.values())
+        return Unlisted(findings, scores, problems, unjudged, tuple(note for note in notes if note is not None))
 
 
 class _Rendered:

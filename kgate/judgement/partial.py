@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kgate.judgement.engine import Judgement
 from kgate.judgement.score import score
-from kgate.model import AppliedValues, Assessment, Finding, Pointer, Problem, Rendering
+from kgate.model import AppliedValues, Assessment, Finding, Pointer, Problem, Rendering, Unjudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class PartialWorkload:
     pods: tuple[Pointer, ...]
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
+    unjudged: tuple[Unjudged, ...]
     assessment: Assessment
     path: str
 
@@ -32,7 +33,7 @@ class PartialWorkload:
         assert judgement.workload is not None
         resource = judgement.workload.resource
         pods = tuple(pod.pointer for pod in judgement.workload.pods)
-        found = judgement.findings, judgement.problems
+        found = judgement.findings, judgement.problems, judgement.unjudged
         return cls(resource.title, resource.pointer, pods, *found, assessment, path)
 
     @property

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from kgate.model import Found, Rule, Severity, Verdict
+from kgate.model import Found, Rule, Score, Severity, Verdict
 
 BANDS = {
     Severity.CRITICAL: (0, 29),
@@ -31,26 +31,53 @@ def score(rules: Iterable[Rule]) -> int:
     return max(floor, ceiling - sum(rule.points for rule in ranked[1:]))
 
 
-def decide(found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool) -> Verdict:
-    """The verdict of the gate, from what was found alone, listed or not."""
+def decide(
+    found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool, unjudged_passes: bool = False
+) -> Verdict:
+    """The verdict of the gate, from what was found alone, listed or not. With ``unjudged_passes`` what was not judged
+    only counts where it leaves a workload without a score."""
     unlisted, problems = found.unlisted, len(found.problems) + found.unlisted.problems
     below = Counter(a.score for a in found.assessments if not a.score.passed)
     below += Counter({score: count for score, count in unlisted.scores.items() if not score.passed})
     open_findings = Counter(f.rule.severity for f in found.findings if f.waiver is None) + Counter(unlisted.findings)
     severe = sum(n for severity, n in open_findings.items() if fail_on is not None and severity >= fail_on)
     empty = resources == 0 and not allow_empty
-    reasons = []
+    reasons: list[str] = []
     if below:
-        lowest = min(below, key=lambda score: (score.value, score.is_bound))
-        value = f"at most {lowest.value}" if lowest.is_bound else str(lowest.value)
-        reasons.append(f"{_count(below.total(), 'workload')} under the threshold, the lowest with score {value}")
+        reasons += _below(below)
     if severe and fail_on is not None:
         reasons.append(f"{_count(severe, 'finding')} of severity {fail_on.label} or above")
     if problems:
         reasons.append(f"{_count(problems, 'problem')}: not everything could be judged")
+    unjudged = len(found.unjudged) + unlisted.unjudged
+    if unjudged:
+        reasons.append(_unjudged(unjudged, {one.command for one in found.unjudged if one.command}, unjudged_passes))
     if empty:
         reasons.append("no Kubernetes object was found; name other paths, or pass --allow-empty if that is right")
-    return Verdict(not below and not severe, bool(problems) or empty, tuple(reasons))
+    incomplete = bool(problems) or empty or (unjudged > 0 and not unjudged_passes)
+    return Verdict(not below and not severe, incomplete, tuple(reasons))
+
+
+def _below(below: Counter[Score]) -> Iterator[str]:
+    """The reasons that scores which do not pass are, with how often each occurs."""
+    without = sum(count for score, count in below.items() if not score.is_judged)
+    known = [score for score in below if score.is_judged]
+    if known:
+        lowest = min(known, key=lambda score: score.order)
+        value = f"at most {lowest.value}" if lowest.is_bound else str(lowest.value)
+        under = below.total() - without
+        yield f"{_count(under, 'workload')} under the threshold, the lowest with score {value}"
+    if without:
+        yield f"{_count(without, 'workload')} without a score, as not all of it could be judged"
+
+
+def _unjudged(number: int, commands: Collection[str], passes: bool) -> str:
+    """The reason that what was not judged is, with what to do."""
+    what = f"{_count(number, 'part')} of what is deployed {'was' if number == 1 else 'were'} not judged"
+    if passes:
+        return f"{what}, which --unjudged note accepts"
+    help_ = f"run {' or '.join(sorted(commands))}, or " if commands else ""
+    return f"{what}; {help_}accept that with --unjudged note"
 
 
 def _count(number: int, noun: str) -> str:

@@ -63,7 +63,9 @@ def shown_score(score: Score) -> str:
 
 
 def at_most(score: Score) -> str:
-    """Returns what is known of the score of a part of a pod; empty for a known score."""
+    """Returns what is known of a score that is not known itself; empty for a known score."""
+    if not score.is_judged:
+        return "not all of it could be judged"
     return f"part of a pod, at most {score.value}" if score.is_bound else ""
 
 
@@ -73,8 +75,8 @@ def acceptance(waiver: Waiver) -> str:
 
 
 def remark_sentence(remark: Remark) -> str:
-    """Returns the message of a problem or note as a sentence."""
-    return remark.message if remark.message.endswith(".") else f"{remark.message}."
+    """Returns what a problem, a note or an entry of what is not judged says as a sentence."""
+    return remark.text if remark.text.endswith(".") else f"{remark.text}."
 
 
 def origin(renderings: Iterable[Rendering]) -> str:

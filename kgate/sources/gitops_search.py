@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Note, Resource
+from kgate.model import Note, Resource, Unjudged
 from kgate.sources.files import SourceFile
 from kgate.textfile import read_bytes
 from kgate.yamltree import spelling
@@ -17,16 +17,16 @@ _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
 
 
-def unfollowed(resources: Iterable[Resource]) -> tuple[Note, ...]:
-    """A note for each object of standard input that deploys something: there is no repository to follow it into."""
+def unfollowed(resources: Iterable[Resource]) -> tuple[Unjudged, ...]:
+    """The objects of standard input that deploy something: there is no repository to follow them into."""
     groups = [resource for resource in resources if _is_gitops_group(resource.id.api_version)]
     if not groups:
         return ()
     from kgate.gitops.plan import deploys
 
-    message = "is not followed from standard input; scan its repository to judge what it deploys"
+    why = "what it deploys is not known from standard input; scan its repository"
     found = [(resource.locate(""), resource.id) for resource in groups if deploys(resource)]
-    return tuple(Note(place.path, place.start.line, f"{who} {message}") for place, who in found)
+    return tuple(Unjudged(place.path, place.start.line, why, str(who)) for place, who in found)
 
 
 _HELMFILE = re.compile(r"^(releases|helmfiles):", re.MULTILINE)

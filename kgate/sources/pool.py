@@ -51,7 +51,7 @@ def collect_rendered(
         yield from rendered
     if late := files.in_order(queue.take_late_files()):
         yield from intake.read_counted(late, known.facts, count)
-    yield Batch(problems=queue.problems, notes=queue.notes)
+    yield Batch(problems=queue.problems, notes=queue.notes, unjudged=queue.unjudged)
     yield submodules(repository, listing.starts, queue.deployed())
 
 

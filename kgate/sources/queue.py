@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kgate.gitops import plan as gitops
 from kgate.gitops.deployed import Deployed
-from kgate.model import Batch, Note, Problem, Resource
+from kgate.model import Batch, Note, Problem, Resource, Unjudged
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.kustomize import overlay
@@ -95,8 +95,13 @@ class RenderQueue:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What GitOps objects deploy from elsewhere, and what none of them deploys."""
+        """What is taken for granted of GitOps objects, and what none of them deploys."""
         return (*self._plan.notes, *self._undeployed(), *self._left_out())
+
+    @property
+    def unjudged(self) -> tuple[Unjudged, ...]:
+        """What GitOps objects deploy from elsewhere."""
+        return self._plan.unjudged
 
     def _left_out(self) -> Iterator[Note]:
         """A note for each reason why manifests of the scan are not deployed, and so not judged."""

@@ -400,7 +400,7 @@ def test_help_has_examples() -> None:
 
 
 def test_schema_is_printed() -> None:
-    assert json.loads(kgate("schema").out)["properties"]["schema"] == {"const": "kgate-report/1"}
+    assert json.loads(kgate("schema").out)["properties"]["schema"] == {"const": "kgate-report/2"}
 
 
 # --------------------------------------------------------------------------------- colour and terminal

@@ -211,7 +211,7 @@ DEVICES = {
 
 @pytest.mark.parametrize("command", DEVICES.values(), ids=DEVICES.keys())
 def test_devices_and_pipes_are_written_to(shop: Path, command: str) -> None:
-    assert '"schema": "kgate-report/1"' in shell(command, shop).out
+    assert '"schema": "kgate-report/2"' in shell(command, shop).out
 
 
 # ------------------------------------------------------------------------------------- what cannot be written

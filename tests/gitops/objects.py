@@ -71,8 +71,9 @@ def build(planned: Planned) -> KustomizationRequest:
 
 
 def told(planned: Planned) -> list[str]:
-    """All problems and notes as a reader sees them."""
-    return [f"problem {one}" for one in planned.problems] + [f"note {one}" for one in planned.notes]
+    """All problems, what is not judged, and notes, as a reader sees them."""
+    kinds = (("problem", planned.problems), ("unjudged", planned.unjudged), ("note", planned.notes))
+    return [f"{kind} {one}" for kind, remarks in kinds for one in remarks]
 
 
 def make_shop(folder: Path) -> Shop:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from kgate.model import (
+    PULL,
     Assessment,
     Counts,
     Finding,
@@ -23,6 +24,7 @@ from kgate.model import (
     Rule,
     Score,
     Severity,
+    Unjudged,
     Unlisted,
     Verdict,
     Waiver,
@@ -205,6 +207,25 @@ def with_problems() -> Report:
     return report((finding(),), (assessment(),), problems)
 
 
+def with_unjudged() -> Report:
+    """What was not judged, with and without a line and a command, and a workload without a score beside another."""
+    unjudged = (
+        Unjudged(
+            "apps/redis.yaml", 9, "chart redis of oci://charts is not in this repository", "HelmRelease/a/b", PULL
+        ),
+        Unjudged("fleet.yaml", None, "it is rendered by Fleet.", "fleet.yaml"),
+    )
+    part = replace(assessment(LOG, "k8s/log.yaml"), score=Score(100, 60, is_bound=True, is_judged=False))
+    reasons = (
+        "1 workload without a score, as not all of it could be judged",
+        "2 parts of what is deployed were not judged",
+    )
+    return replace(
+        report((), (assessment(TIDY, "k8s/tidy.yaml", 97, "restricted"), part), verdict=Verdict(False, True, reasons)),
+        unjudged=unjudged,
+    )
+
+
 def waived() -> Report:
     """A waived finding, one that is not, and a workload whose only finding is waived."""
     accepted = replace(finding(HOST_PATH, LOG, None, 8), waiver=WAIVER)
@@ -250,9 +271,11 @@ def hostile() -> Report:
     problems = tuple(Problem(text, 5, text) for text in HOSTILE_TEXTS)
     reasons = ("17 workloads under the threshold, the lowest with score 10",)
     notes = tuple(Note(text, 5, text) for text in HOSTILE_TEXTS)
+    unjudged = tuple(Unjudged(text, 5, text, text, text) for text in HOSTILE_TEXTS)
     return replace(
         report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)),
         notes=notes,
+        unjudged=unjudged,
     )
 
 
@@ -286,7 +309,7 @@ def _long_finding(rule: Rule, resource: ResourceId, index: int) -> Finding:
 def bounded() -> Report:
     """One finding and one workload of very many in one file."""
     note = Note("k8s/web.yaml", None, "not listed are findings of privileged-container (1,199)")
-    unlisted = Unlisted({PRIVILEGED.severity: 1_199}, {Score(19, 60): 2_399}, 0, (note,))
+    unlisted = Unlisted({PRIVILEGED.severity: 1_199}, {Score(19, 60): 2_399}, notes=(note,))
     return replace(with_findings(), notes=(note,), unlisted=unlisted)
 
 
@@ -296,6 +319,7 @@ SAMPLES = {
     "without findings": without_findings(),
     "empty": empty(),
     "with problems": with_problems(),
+    "with unjudged parts": with_unjudged(),
     "waived": waived(),
     "rendered": rendered(),
     "hostile": hostile(),

@@ -50,7 +50,7 @@ def read(text: str) -> list[Annotation]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 9
+    assert len(RENDERED) == 10
     assert len(read(RENDERED["with findings"])) == 5
 
 
@@ -65,7 +65,9 @@ def test_at_most_ten_of_a_level(name: str) -> None:
 def test_every_command_is_ours_and_names_a_place(name: str) -> None:
     report = samples.SAMPLES[name]
     paths = {finding.location.path for finding in report.findings}
-    paths |= {problem.path for problem in report.problems} | {note.path for note in report.notes}
+    paths |= {problem.path for problem in report.problems} | {
+        remark.path for remark in (*report.unjudged, *report.notes)
+    }
     known = {shown(path, 1_000) for path in paths}
     for annotation in read(RENDERED[name]):
         assert set(annotation.properties) <= {"file", "line", "endLine", "col", "endColumn", "title"}

@@ -38,7 +38,7 @@ def data_of(text: str) -> Any:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 9
+    assert len(RENDERED) == 10
     assert len(data_of(RENDERED["with findings"])["findings"]) == 5
 
 
@@ -48,9 +48,11 @@ def test_all_that_was_found_is_in_the_page(name: str) -> None:
     assert len(data["workloads"]) == len(report.assessments)
     assert len(data["findings"]) == len(report.findings)
     root = root_of(RENDERED[name])
-    assert len(root.xpath("//ul[@class='remarks']/li")) == len(report.problems) + len(report.notes)
+    assert len(root.xpath("//ul[@class='remarks']/li")) == len(report.problems) + len(report.unjudged) + len(
+        report.notes
+    )
     drawn = [int(text.text or 0) for text in root.xpath("//*[local-name()='g'][starts-with(@class,'bar')]/text[1]")]
-    assert sum(drawn) == report.workloads
+    assert sum(drawn) == sum(report.scores.values())
 
 
 @every_sample

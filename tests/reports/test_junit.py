@@ -33,7 +33,7 @@ def cases_of(text: str) -> dict[str, Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 9
+    assert len(RENDERED) == 10
     assert all(cases_of(text) for text in RENDERED.values())
 
 
@@ -56,7 +56,7 @@ def expected_counts(report: Report) -> dict[str, int]:
         group.append(finding.waiver is not None)
     return {
         "failures": len(failed) + sum(not all(waived) and who in failed for (_, _, who), waived in groups.items()),
-        "errors": len(report.problems) or int(report.verdict.incomplete),
+        "errors": len(report.problems) + len(report.unjudged) or int(report.verdict.incomplete),
         "skipped": sum(all(waived) for waived in groups.values()),
     }
 
@@ -92,7 +92,7 @@ def test_a_suite_for_each_file(name: str) -> None:
     report = samples.SAMPLES[name]
     paths = {finding.location.path for finding in report.findings}
     paths |= {assessment.location.path for assessment in report.assessments}
-    paths |= {problem.path for problem in report.problems}
+    paths |= {remark.path for remark in (*report.problems, *report.unjudged)}
     suites = list(tree_of(RENDERED[name]))
     assert len(suites) == (len(paths) or 1)
     assert all(case.get("classname") == suite.get("file") for suite in suites for case in suite)

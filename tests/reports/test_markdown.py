@@ -79,7 +79,7 @@ def page_of(name: str) -> Page:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 9
+    assert len(RENDERED) == 10
     assert sum(page_of(name).elements["details"] for name in RENDERED) > 30
 
 

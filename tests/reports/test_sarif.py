@@ -42,8 +42,12 @@ def results_of(text: str) -> list[Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 9
-    assert {name for name, text in RENDERED.items() if not results_of(text)} == {"without findings", "empty"}
+    assert len(RENDERED) == 10
+    assert {name for name, text in RENDERED.items() if not results_of(text)} == {
+        "without findings",
+        "empty",
+        "with unjudged parts",
+    }
 
 
 # ------------------------------------------------------------------------------------ validators
@@ -218,7 +222,9 @@ def test_one_run_with_one_invocation_that_fails_where_something_was_not_judged(n
     assert list(run["originalUriBaseIds"]["%SRCROOT%"]) == ["description"]
     assert invocation["executionSuccessful"] is not report.verdict.incomplete
     errors = [n for n in invocation["toolExecutionNotifications"] if n["level"] == "error"]
-    assert len(errors) == (len(report.problems) or int(report.verdict.incomplete))
+    assert len(errors) == (len(report.problems) or int(report.verdict.incomplete and not report.unjudged))
+    warnings = [n["message"]["text"] for n in invocation["toolExecutionNotifications"] if n["level"] == "warning"]
+    assert len([text for text in warnings if not text.startswith("Only the ")]) == len(report.unjudged)
 
 
 @every_sample

@@ -22,7 +22,7 @@ from tests.command import ROOT
 from tests.command import kgate as run
 from tests.reports import samples
 
-SCHEMA: Any = json.loads((Path(kgate.__file__).parent / "schemas/report-1.json").read_text(encoding="utf-8"))
+SCHEMA: Any = json.loads((Path(kgate.__file__).parent / "schemas/report-2.json").read_text(encoding="utf-8"))
 every_sample = pytest.mark.parametrize("name", sorted(samples.SAMPLES))
 
 
@@ -44,7 +44,17 @@ def test_the_schema_rejects_another_severity() -> None:
 
 def test_json_has_every_field_of_the_design() -> None:
     report = json.loads(samples.written(json_report, samples.SAMPLES["with findings"]))
-    assert list(report) == ["schema", "version", "workloads", "findings", "problems", "notes", "summary", "verdict"]
+    assert list(report) == [
+        "schema",
+        "version",
+        "workloads",
+        "findings",
+        "problems",
+        "unjudged",
+        "notes",
+        "summary",
+        "verdict",
+    ]
     assert {"apiVersion", "kind", "namespace", "name", "source", "rendered_by", "score", "grade"} <= set(
         report["workloads"][0]
     )

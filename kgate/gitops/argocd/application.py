@@ -67,11 +67,11 @@ def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Reque
     if not url or (not path and not chart and source.text("ref")):
         return
     if chart:
-        source.note(f"chart {chart} of {shown_url(url)} is not in this repository, so it is not judged", "chart")
+        source.unjudged(f"chart {chart} of {shown_url(url)} is not in this repository", "chart")
     elif not source.needed("path"):
         return
     elif not deployment.repository.is_meant(url, path):
-        source.note(f"{path} of {shown_url(url)} is not in this repository, so it is not judged", "path")
+        source.unjudged(f"{path} of {shown_url(url)} is not in this repository", "path")
     else:
         note_repository(source, "repoURL", deployment.repository)
         note_revision(source, "targetRevision")

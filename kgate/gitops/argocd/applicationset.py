@@ -92,7 +92,7 @@ def _judged(name: str, value: Json) -> Json:
 
 
 def _report(spec: ObjectFields, expression: str, repository: Repository) -> None:
-    """Reports an expression that is not filled in: a Problem if a source may be in this repository, else a note."""
+    """Reports an expression that is not filled in: a Problem if a source may be in this repository."""
     quiet = spec.logging_to(Log())
     inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
     message = f"{expression} cannot be resolved from the repository"
@@ -100,7 +100,7 @@ def _report(spec: ObjectFields, expression: str, repository: Repository) -> None
         place = inside[0].pointer.removeprefix(child_pointer(spec.pointer)).strip("/").split("/")
         spec.fault(f"{message}, so the Applications of this template are not judged", *place)
     else:
-        spec.note(f"{message}; its sources are not in this repository", "source")
+        spec.unjudged(f"{message}, and its sources are not in this repository", "source", command="")
 
 
 def _may_be_here(source: ObjectFields, repository: Repository) -> bool:

@@ -82,13 +82,12 @@ def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFie
     if kind == "ExternalArtifact" and name:
         return replace(spec, body={"chart": ".", "sourceRef": reference.body})
     if kind and name:
-        message = f"the chart of {surroundings.shown(reference)} is not in this repository, so it is not judged"
-        spec.note(message, "chartRef")
+        spec.unjudged(f"the chart of {surroundings.shown(reference)} is not in this repository", "chartRef")
     return None
 
 
 def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | None:
-    """The folder or archive of the chart, or None if it lies elsewhere (a note) or is missing (a Problem)."""
+    """The folder or archive of the chart, or None if it lies elsewhere (unjudged) or is missing (a Problem)."""
     reference, chart = template.section("sourceRef"), template.needed("chart")
     kind = reference.needed("kind")
     if not chart or not kind or not reference.needed("name"):
@@ -96,7 +95,7 @@ def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | None:
     here = surroundings.path_here(reference, chart) if kind in _SOURCES_WITH_FILES else None
     if here is None:
         shown = surroundings.shown(reference)
-        template.note(f"chart {chart} of {shown} is not in this repository, so it is not judged", "chart")
+        template.unjudged(f"chart {chart} of {shown} is not in this repository", "chart")
         return None
     found = template.find(surroundings.repository, here, "chart") if here else None
     if found is not None and found.is_dir() and not (found / "Chart.yaml").is_file():

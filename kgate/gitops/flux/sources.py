@@ -47,7 +47,7 @@ class Surroundings:
 
     def path_here(self, reference: ObjectFields, path: str) -> str | None:
         """The path in this repository of a path in a source. None if the source is another one; empty, with a Problem
-        or a note, if the path is unclear.
+        or an entry of what is not judged, if the path is unclear.
 
         A source that is not among the objects is this repository if bootstrap made it, or if the path exists here.
         """
@@ -71,7 +71,7 @@ class Surroundings:
         if is_here and root is None:
             title = f"{reference.text('kind')} '{reference.text('name')}'"
             message = f"{title} is packed from a folder that is not clear: none holds all paths that are taken from it"
-            reference.note(f"{message}; so '{path}' is not judged as it is deployed", "name")
+            reference.unjudged(f"{message}, '{path}' among them", "name", command="")
             return ""
         return here if is_here else None
 

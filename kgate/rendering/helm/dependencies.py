@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgate.model import Json, Location, Note, Problem, child_pointer
+from kgate.model import PULL, Json, Location, Note, Problem, Unjudged, child_pointer
 from kgate.rendering import process
 from kgate.rendering.helm import semver
 from kgate.rendering.helm.chart import ChartNode, Metadata, YamlFile
@@ -211,9 +211,9 @@ class StandIns:
         self._metadata = Metadata.of(copy)
         self._written: list[Path] = []
 
-    def write(self, release: Release, *, without_others: bool) -> tuple[Problem, ...]:
-        """Prepares the copy for a release. The others, which it does not switch off, are Problems; the list of the
-        copy no longer names them if the chart is to be rendered without them."""
+    def write(self, release: Release, *, without_others: bool) -> tuple[Unjudged, ...]:
+        """Prepares the copy for a release. Returns the others, which it does not switch off; the list of the copy no
+        longer names them if the chart is to be rendered without them."""
         if not self._missing:
             return ()
         for folder in self._written:
@@ -222,37 +222,32 @@ class StandIns:
         self._written = [path for item in off if (path := stand_in(self._top.folder, item))]
         others = [item for item in self._missing if item not in off]
         if not without_others:
-            return tuple(problem(item, self._metadata) for item in others)
+            return tuple(unjudged_chart(item, self._metadata) for item in others)
         write_without(self._metadata, others)
-        return tuple(dropped_problem(item) for item in others)
+        return tuple(unjudged_dependency(item) for item in others)
 
 
-def nested_problems(
-    copy: ChartCopy, nodes: Iterable[ChartNode], release: Release, switches: Switches
-) -> Iterator[Problem]:
+def nested(copy: ChartCopy, nodes: Iterable[ChartNode], release: Release, switches: Switches) -> Iterator[Unjudged]:
     """What sub-charts lack that were taken from the repository; Helm renders without asking for it."""
     for node in nodes if copy.incomplete else ():
         if node.folder in copy.incomplete and switches.is_on(node, release):
             for item in find_missing(node.metadata()):
                 if not switches.is_off(node, release, [item.entry]):
-                    yield dropped_problem(item)
+                    yield unjudged_dependency(item)
 
 
-def problem(missing: Missing, metadata: Metadata) -> Problem:
-    """The problem of a missing dependency, and what to run."""
+def unjudged_chart(missing: Missing, metadata: Metadata) -> Unjudged:
+    """A chart that is not judged, as a dependency is missing, and what to run."""
     shown = metadata.mount.shown
     verb = "update" if _is_out_of_date(metadata) or _asks_for_repositories(metadata) else "build"
-    message = (
-        f'dependency {missing.label} is not in charts/, so the chart is not judged; run "helm dependency {verb} '
-        f'{shown}" before kgate, or pass --helm-dependency-build'
-    )
-    return Problem(missing.location.path, missing.location.start.line, message)
+    why = f'its dependency {missing.label} is not in charts/, where "helm dependency {verb} {shown}" puts it'
+    return Unjudged(missing.location.path, missing.location.start.line, why, f"chart {shown}", PULL)
 
 
-def dropped_problem(missing: Missing) -> Problem:
-    """The problem of a dependency that --helm-degraded left out."""
-    message = f"dependency {missing.label} is not in charts/ and is left out: nothing of it is judged"
-    return Problem(missing.location.path, missing.location.start.line, message)
+def unjudged_dependency(missing: Missing) -> Unjudged:
+    """A dependency that --helm-degraded left out."""
+    place, what = missing.location, f"dependency {missing.label}"
+    return Unjudged(place.path, place.start.line, "it is not in charts/, and is left out", what, PULL)
 
 
 def _is_out_of_date(metadata: Metadata) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Note, Problem, Rendering, Resource, field_path
+from kgate.model import Batch, Note, Problem, Remark, Rendering, Resource, field_path, problems_of, unjudged_of
 from kgate.rendering.helm import dependencies, inventions, schema
 from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
 from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, copy_chart
@@ -87,6 +87,7 @@ def _render(job: _Job, releases: Sequence[Release]) -> Batch:
         skipped=sum(part.skipped for part in parts),
         files=max(1, len(chart.templates)),
         notes=(*notes, *(note for part in parts for note in part.notes)),
+        unjudged=unjudged_of(one for part in parts for one in part.unjudged),
         applied=tuple(values for part in parts for values in part.applied),
     )
 
@@ -139,8 +140,8 @@ class _Releases:
             yield self._refusal(*self._refused)
 
     def _render(self, release: Release, *, is_alone: bool) -> Iterator[Batch]:
-        is_ready, problems = self._prepare(release)
-        yield Batch(problems=problems)
+        is_ready, remarks = self._prepare(release)
+        yield Batch(problems=problems_of(remarks), unjudged=unjudged_of(remarks))
         if not is_ready:
             return
         try:
@@ -178,14 +179,14 @@ class _Releases:
         place = self._place_of(failure)
         return Batch(notes=(Note(place.path, place.line, f"{text}: {failure.reason}"),))
 
-    def _prepare(self, release: Release) -> tuple[bool, tuple[Problem, ...]]:
+    def _prepare(self, release: Release) -> tuple[bool, tuple[Remark, ...]]:
         """Makes the copy fit for a release. Returns whether it can be rendered, and what is wrong or missing."""
         for values in release.values:
             if isinstance(values, ValuesFile) and not values.path.is_file():
                 text = f"no such values file, so the chart {self._job.shown} is not judged with it"
                 return False, (Problem(self._shown(values.path), None, text),)
         chart, is_degraded = self._chart, self._job.context.options.helm_degraded
-        nested = tuple(dependencies.nested_problems(chart.copy, chart.nodes, release, self._switches))
+        nested = tuple(dependencies.nested(chart.copy, chart.nodes, release, self._switches))
         missing = self._stand_ins.write(release, without_others=is_degraded)
         return is_degraded or not missing, (*nested, *missing)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgate.model import Problem
+from kgate.model import PULL, Problem, Remark, Unjudged
 from kgate.rendering.kustomize import overlay, selectors
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.job import Job
@@ -20,38 +20,37 @@ _COPYING = ("replacements", "vars")
 """Fields that copy data of one object into another one."""
 
 
-def find(job: Job, reached: Graph) -> Iterator[Problem]:
-    """A Problem for each remote base, each option that helm would take, each missing chart, and a missing tool."""
+def find(job: Job, reached: Graph) -> Iterator[Remark]:
+    """What is not judged for each remote base and each missing chart; a Problem for each option that helm would take,
+    and a missing tool."""
     found = list(_obstacles(job, reached))
     yield from found
     if job.tool is None and not found and not reached.problems:
         yield job.problem(f"is not built, as there is neither kustomize nor kubectl; {INSTALL_KUSTOMIZE}")
 
 
-def _obstacles(job: Job, reached: Graph) -> Iterator[Problem]:
+def _obstacles(job: Job, reached: Graph) -> Iterator[Remark]:
     has_copies = any(get(node.root, field) is not None for node in reached.nodes for field in _COPYING)
     for node in reached.nodes:
         for remote in () if job.options.allow_remote else node.remotes:
-            yield Problem(job.shown(node.path), remote.line, _remote_message(remote.text, job.shown(job.folder)))
+            yield _remote(job, remote.text, job.shown(node.path), remote.line)
         for data in node.remote_data if has_copies and not job.options.allow_remote else ():
-            yield Problem(job.shown(node.path), data.line, _data_message(data.text, job.shown(job.folder)))
+            why = f"{shown_url(data.text)} is not fetched, and replacements may copy it into a workload"
+            yield Unjudged(job.shown(node.path), data.line, f"{why}; {_WAY_OUT}", job.shown(job.folder))
         for option in node.option_likes:
             yield Problem(job.shown(node.path), option.line, _option_message(option))
         for chart in node.charts if not node.option_likes else ():
-            message = _chart_message(job, chart)
-            if message:
-                yield Problem(job.shown(node.path), chart.line, message)
+            yield from _chart(job, chart, job.shown(node.path))
     for text in overlay.remote_components(job.request) if not job.options.allow_remote else ():
-        yield job.problem(_remote_message(text, job.shown(job.folder)))
+        yield _remote(job, text, job.shown(job.title), None)
 
 
-def _remote_message(text: str, shown: str) -> str:
-    return f"remote base {shown_url(text)} is not fetched, so {shown} is not judged; pass --allow-remote, or vendor it"
+_WAY_OUT = "--allow-remote fetches it"
 
 
-def _data_message(text: str, shown: str) -> str:
-    what = f"{shown_url(text)} is not fetched, and replacements may copy it into a workload, so {shown} is not judged"
-    return f"{what}; pass --allow-remote, or vendor it"
+def _remote(job: Job, text: str, path: str, line: int | None) -> Unjudged:
+    why = f"remote base {shown_url(text)} is not fetched; {_WAY_OUT}"
+    return Unjudged(path, line, why, job.shown(job.folder), PULL)
 
 
 def _option_message(option: OptionLike) -> str:
@@ -59,16 +58,15 @@ def _option_message(option: OptionLike) -> str:
     return f"{option.field}: '{text}' starts with '-', which helm takes for an option, so what it builds is not judged"
 
 
-def _chart_message(job: Job, chart: HelmChart) -> str:
+def _chart(job: Job, chart: HelmChart, path: str) -> Iterator[Remark]:
     if chart.folder is None:
-        advice = f": {chart.pull}" if chart.pull else ""
-        place = job.shown(chart.place)
-        return f"chart {chart.name} is not in {place}, and not fetched, so it is not judged; put it there{advice}"
-    if not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
-        return f"chart {chart.name} leads out of the repository, so it is not judged"
-    if job.helm is None:
-        return f"chart {chart.name} is not rendered, as there is no helm; {INSTALL_HELM}"
-    return ""
+        advice = f", where this puts it: {chart.pull}" if chart.pull else ""
+        why = f"chart {chart.name} is not in {job.shown(chart.place)}{advice}"
+        yield Unjudged(path, chart.line, why, job.shown(job.folder), PULL)
+    elif not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
+        yield Problem(path, chart.line, f"chart {chart.name} leads out of the repository, so it is not judged")
+    elif job.helm is None:
+        yield Problem(path, chart.line, f"chart {chart.name} is not rendered, as there is no helm; {INSTALL_HELM}")
 
 
 def selector_faults(job: Job, nodes: tuple[Kustomization, ...], own: tuple[Kustomization, ...]) -> Iterator[Problem]:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Location, Note, Pointer, Problem, Rendering, Resource, Unknown
+from kgate.model import (
+    Batch,
+    Location,
+    Note,
+    Pointer,
+    Problem,
+    Remark,
+    Rendering,
+    Resource,
+    Unknown,
+    problems_of,
+    unjudged_of,
+)
 from kgate.rendering import placeholders
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize import graph, kustomization, locate, marked, obstacles, overlay, substitution
@@ -59,9 +71,9 @@ class Kustomizer:
             reached = graph.follow(starts, self._workspace.repository, given)
         except KustomizationError as error:
             return _failed([Problem(job.shown(error.path), error.line, str(error))])
-        problems = [*reached.problems, *obstacles.find(job, reached)]
-        if problems or tool is None:
-            return _alone(job, reached, _failed(problems, len(reached.files)))
+        remarks = [*reached.problems, *obstacles.find(job, reached)]
+        if remarks or tool is None:
+            return _alone(job, reached, _failed(remarks, len(reached.files)))
         try:
             return _alone(job, reached, _Building(job, tool, reached, self._late_notes).batch())
         except KustomizationError as error:  # in what a GitOps object adds to it
@@ -83,20 +95,20 @@ def render(
     return Kustomizer(workspace, options, set()).render(request, tool, helm)
 
 
-def _failed(problems: Iterable[Problem], files: int = 1) -> Batch:
-    return Batch(problems=tuple(sorted(set(problems))), files=files)
+def _failed(remarks: Sequence[Remark], files: int = 1) -> Batch:
+    return Batch(problems=problems_of(remarks), unjudged=unjudged_of(remarks), files=files)
 
 
 def _alone(job: Job, reached: Graph, batch: Batch) -> Batch:
     """A batch, unless it is that of a component which nothing asks for and which does not build alone, as most do not:
     then its resources as they are written. It is judged where it is included."""
     node = next((node for node in reached.nodes if node.folder == job.folder), None)
-    if not batch.problems or node is None or not node.is_component or job.request.requested_by:
+    why = next((remark.message for remark in (*batch.problems, *batch.unjudged)), None)
+    if why is None or node is None or not node.is_component or job.request.requested_by:
         return batch
     repository = job.workspace.repository
     own = sorted({link.real for link in reached.links if link.key == "resources" and not link.is_folder})
     written = [manifest.read(job.shown(file), repository.bytes_if_any(file), job.options.asked_kinds) for file in own]
-    why = batch.problems[0].message
     note = Note(job.shown(node.path), None, f"is a component, which is judged where it is included; alone, {why}")
     rendering = Rendering("kustomize", job.shown(job.folder))
     return Batch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kgate.model import Report, Score
+from kgate.model import Report
 from kgate.reports.presentation import Presentation
 
 _LABEL = "kgate"
@@ -59,13 +59,9 @@ def _answer(report: Report) -> tuple[str, str]:
     known = [assessment.score for assessment in report.assessments if not assessment.score.is_bound]
     if not known:
         return ("no score", _UNKNOWN) if report.verdict.passed else ("failed", _FAILED)
-    lowest = min(known, key=_value)
+    lowest = min(known, key=lambda score: score.order)
     text = f"{lowest.grade} {lowest.value}"
     return (text, _COLOURS[lowest.grade]) if report.verdict.passed else (f"failed, {text}", _FAILED)
-
-
-def _value(score: Score) -> int:
-    return score.value
 
 
 def _length(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The CSV report: a row for each workload, finding, problem and note, for a spreadsheet."""
+"""The CSV report: a row for each workload, finding, problem, part that is not judged, and note, for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, field_path
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, fingerprints, first_sentence, origin, related_places, shown, shown_score
+from kgate.reports.wording import (
+    acceptance,
+    at_most,
+    fingerprints,
+    first_sentence,
+    origin,
+    related_places,
+    shown,
+    shown_score,
+)
 
 COLUMNS = (
     *("type", "severity", "rule", "title", "apiVersion", "kind", "namespace", "name", "also", "container", "field"),
@@ -48,6 +57,7 @@ def _rows(report: Report) -> Iterator[Row]:
     yield from (_workload(assessment) for assessment in report.assessments)
     yield from map(_finding, report.findings, fingerprints(report.findings))
     yield from (_remark("problem", problem) for problem in report.problems)
+    yield from (_remark("unjudged", one) for one in report.unjudged)
     yield from (_remark("note", note) for note in report.notes)
 
 
@@ -71,7 +81,7 @@ def _workload(assessment: Assessment) -> Row:
         **_identity(assessment.workload),
         **_place(assessment.location),
         "rendered_by": origin(assessment.renderings),
-        "message": "" if assessment.is_judged else "not all of it could be judged",
+        "message": at_most(score),
         "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,
@@ -103,7 +113,7 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
 
 
 def _remark(kind: str, remark: Remark) -> Row:
-    return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.message}
+    return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.text}
 
 
 def _word(value: bool) -> str:

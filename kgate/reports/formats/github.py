@@ -48,8 +48,12 @@ def _commands(report: Report) -> Iterator[Command]:
     yield from _of_remarks("error", "Problem", report.problems[:_MOST_PROBLEMS])
     yield from _of_findings("error", ranked)
     yield from _of_remarks("error", "Problem", report.problems[_MOST_PROBLEMS:])
+    doubts, accepted = (report.unjudged, ()) if report.verdict.incomplete else ((), report.unjudged)
+    yield from _of_remarks("warning", "Not judged", doubts[:_MOST_PROBLEMS])
     yield from _of_findings("warning", ranked)
+    yield from _of_remarks("warning", "Not judged", doubts[_MOST_PROBLEMS:])
     yield from _of_findings("notice", ranked)
+    yield from _of_remarks("notice", "Not judged", accepted)
     yield from _of_remarks("notice", "Note", report.notes)
 
 
@@ -86,7 +90,7 @@ def _place(location: Location) -> dict[str, str]:
 
 def _of_remark(level: str, title: str, remark: Remark) -> str:
     place = {"file": remark.path} | ({"line": str(remark.line)} if remark.line else {})
-    return _command(level, place, f"kgate: {title}", [remark.message])
+    return _command(level, place, f"kgate: {title}", [remark.text])
 
 
 def _command(level: str, place: dict[str, str], title: str, lines: list[str]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from kgate.model import Finding, Note, Problem, Remark, Report, Severity
+from kgate.model import Finding, Note, Problem, Remark, Report, Severity, Unjudged, Verdict
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, fingerprints, first_sentence, remark_sentence, shown, summary
@@ -25,6 +26,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     """Yields a JSON array in ASCII, Problems first, then findings; GitLab stops reading at the first invalid entry."""
     entries = chain(
         map(_of_problem, report.problems),
+        map(partial(_of_unjudged, report.verdict), report.unjudged),
         map(_of_note, report.unlisted.notes),
         map(_of_finding, report.findings, fingerprints(report.findings)),
     )
@@ -55,6 +57,12 @@ def _of_finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
 def _of_problem(problem: Problem) -> dict[str, Any]:
     """Returns the entry of what could not be judged, with the highest severity: it may hide anything."""
     return _of_remark(problem, f"Not judged: {remark_sentence(problem)}", "problem", "blocker")
+
+
+def _of_unjudged(verdict: Verdict, unjudged: Unjudged) -> dict[str, Any]:
+    """Returns the entry of what was not judged, which weighs little where the user accepts that."""
+    severity = "critical" if verdict.incomplete else "info"
+    return _of_remark(unjudged, remark_sentence(unjudged), "unjudged", severity)
 
 
 def _of_note(note: Note) -> dict[str, Any]:

@@ -60,8 +60,11 @@ def _scan(report: Report) -> dict[str, Any]:
 def _messages(report: Report) -> Iterator[dict[str, str]]:
     for problem in report.problems:
         yield {"level": "fatal", "value": shown(f"{problem.path}: {remark_sentence(problem)}", _LIMIT)}
-    if report.verdict.incomplete and not report.problems:
+    if report.verdict.incomplete and not (report.problems or report.unjudged):
         yield from ({"level": "fatal", "value": shown(reason, _LIMIT)} for reason in report.verdict.reasons)
+    level = "warn" if report.verdict.incomplete else "info"
+    for unjudged in report.unjudged:
+        yield {"level": level, "value": shown(f"{unjudged.path}: {remark_sentence(unjudged)}", _LIMIT)}
     for note in report.notes:
         yield {"level": "info", "value": shown(f"{note.path}: {remark_sentence(note)}", _LIMIT)}
 

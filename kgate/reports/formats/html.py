@@ -154,7 +154,6 @@ def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
         "grade": score.grade,
         "threshold": score.threshold,
         "passed": assessment.passed,
-        "judged": assessment.is_judged,
         "pss": assessment.pss_level,
         "source": shown(location.path, _LIMIT),
         "renderedBy": shown(origin(assessment.renderings), _LIMIT),

@@ -1,4 +1,4 @@
-"""The JSON report, version 1; its schema is kgate/schemas/report-1.json."""
+"""The JSON report, version 2; its schema is kgate/schemas/report-2.json."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kgate.model import (
     Rendering,
     Report,
     ResourceId,
+    Unjudged,
     field_path,
 )
 from kgate.reports.jsontext import json_pieces
@@ -25,11 +26,12 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     """Yields one JSON object in ASCII, with a line end."""
     verdict = report.verdict
     document = {
-        "schema": "kgate-report/1",
+        "schema": "kgate-report/2",
         "version": report.version,
         "workloads": (_workload(assessment, report) for assessment in report.assessments),
         "findings": map(_finding, report.findings),
         "problems": map(_remark, report.problems),
+        "unjudged": map(_unjudged, report.unjudged),
         "notes": map(_remark, report.notes),
         "summary": _summary(report),
         "verdict": {
@@ -115,6 +117,16 @@ def _remark(remark: Remark) -> dict[str, Any]:
     return {"path": remark.path, "line": remark.line, "message": remark.message}
 
 
+def _unjudged(unjudged: Unjudged) -> dict[str, Any]:
+    return {
+        "path": unjudged.path,
+        "line": unjudged.line,
+        "what": unjudged.what,
+        "why": unjudged.message,
+        "command": unjudged.command or None,
+    }
+
+
 def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
     """Returns an entry for each chart or kustomization, with its releases and the GitOps objects that request them."""
     found: dict[tuple[str, str], list[Rendering]] = {}
@@ -138,5 +150,6 @@ def _summary(report: Report) -> dict[str, Any]:
         "workloads": report.workloads,
         "findings": {severity.label: count for severity, count in report.severities.items()},
         "waived": report.waived,
+        "unjudged": len(report.unjudged) + report.unlisted.unjudged,
         "lowest_score": min(report.scores, default=None),
     }

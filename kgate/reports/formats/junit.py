@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
-from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId
+from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId, Unjudged, Verdict
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, shown_score, summary
 
@@ -130,8 +130,10 @@ def _files(report: Report) -> Mapping[str, _File]:
     files: defaultdict[str, _File] = defaultdict(_File)
     for problem in report.problems:
         files[problem.path].remarks.append(_problem_case(problem))
-    if report.verdict.incomplete and not report.problems:
+    if report.verdict.incomplete and not (report.problems or report.unjudged):
         files["."].remarks.append(_incomplete_case(report.verdict.reasons))
+    for unjudged in report.unjudged:
+        files[unjudged.path].remarks.append(_unjudged_case(unjudged, report.verdict))
     for note in report.unlisted.notes:
         files[note.path].remarks.append(_note_case(note))
     for assessment in report.assessments:
@@ -167,6 +169,15 @@ def _problem_case(problem: Problem) -> _Case:
     )
 
 
+def _unjudged_case(unjudged: Unjudged, verdict: Verdict) -> _Case:
+    """Returns a case for what was not judged: an error, or a skipped one where the user accepts that."""
+
+    def details() -> _Details:
+        return _Details([str(unjudged)], _line(unjudged.text), "unjudged")
+
+    return _Case(f"not judged: {unjudged.what}", unjudged.path, "error" if verdict.incomplete else "skipped", details)
+
+
 def _incomplete_case(reasons: Sequence[str]) -> _Case:
     return _Case("incomplete", ".", "error", lambda: _Details(reasons, _line("; ".join(reasons)), "incomplete"))
 
@@ -177,11 +188,11 @@ def _note_case(note: Note) -> _Case:
 
 
 def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:
-    """Yields the case of a workload's score, or none if it was not judged whole: its problem is a case."""
+    """Yields the case of a workload's score."""
     path, subject = assessment.location.path, _subject(assessment)
     if not assessment.score.passed:
         yield _Case(f"score: {subject}", path, "failure", partial(_score_details, assessment))
-    elif assessment.is_judged:
+    else:
         yield _Case(f"{subject}: score {shown_score(assessment.score)}", path)
 
 
@@ -195,6 +206,8 @@ def _score_details(assessment: Assessment) -> _Details:
     score = assessment.score
     value = f"at most {score.value}" if score.is_bound else str(score.value)
     message = f"Score {value} is under the threshold {score.threshold} ({assessment.workload})."
+    if not score.is_judged:
+        message = f"No score, as not all of it could be judged ({assessment.workload})."
     level = f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}"
     return _Details([str(assessment.location), level], _line(message), "score")
 

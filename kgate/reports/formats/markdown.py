@@ -31,6 +31,7 @@ MARKER = "<!-- kgate-report -->"
 
 _WORKLOADS_SHARE = 0.25
 _PROBLEMS_SHARE = 0.15
+_UNJUDGED_SHARE = 0.1
 _NOTES_SHARE = 0.05
 _BLOCK_SHARE = 0.2
 _SENTENCES = 600
@@ -55,10 +56,11 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     workloads = _fit(_lowest_first(report.assessments), macros.workload, room * _WORKLOADS_SHARE)
     workloads = workloads[0], report.workloads - len(workloads[0])
     problems = _fit(report.problems, macros.problem, room * _PROBLEMS_SHARE)
+    unjudged = _fit(report.unjudged, macros.problem, room * _UNJUDGED_SHARE)
     notes = _fit(report.notes, macros.problem, room * _NOTES_SHARE)
-    rest = room - sum(len(row.encode()) for rows, _ in (workloads, problems, notes) for row in rows)
+    rest = room - sum(len(row.encode()) for rows, _ in (workloads, problems, unjudged, notes) for row in rows)
     details = _fit(_groups(report), lambda group: _block(group, macros, rest * _BLOCK_SHARE), rest)
-    yield f"{MARKER}\n{page((workloads, problems, notes, details)).strip()}\n"
+    yield f"{MARKER}\n{page((workloads, problems, unjudged, notes, details)).strip()}\n"
 
 
 def inert(text: str) -> str:
@@ -139,7 +141,7 @@ def _bar(score: Score) -> str:
 
 
 def _lowest_first(assessments: Iterable[Assessment]) -> list[Assessment]:
-    return sorted(assessments, key=lambda a: (a.score.value, a.location, a.workload))
+    return sorted(assessments, key=lambda a: (a.score.order, a.location, a.workload))
 
 
 def _severities(report: Report) -> list[tuple[str, int, int]]:
@@ -185,7 +187,7 @@ def _block(group: _Group, macros: Any, budget: float) -> Any:
     return macros.details(group, len(ranked), _fit(ranked, macros.finding, budget))
 
 
-_NO_PARTS: tuple[tuple[list[Any], int], ...] = (([], 0),) * 4
+_NO_PARTS: tuple[tuple[list[Any], int], ...] = (([], 0),) * 5
 
 
 def _fit(items: Sequence[Any], write: Callable[[Any], Any], budget: float) -> tuple[list[Any], int]:

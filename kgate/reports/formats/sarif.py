@@ -133,11 +133,14 @@ def _invocation(report: Report) -> Any:
 def _notifications(report: Report) -> Iterator[Any]:
     """Yields what could not be judged, and how much is not listed here."""
     yield from (_notification(problem, "error") for problem in report.problems[:_MOST_RESULTS])
-    if report.verdict.incomplete and not report.problems:
+    if report.verdict.incomplete and not (report.problems or report.unjudged):
         yield from (_new("Notification", level="error", message=_message(reason)) for reason in report.verdict.reasons)
+    level = "warning" if report.verdict.incomplete else "note"
+    yield from (_notification(one, level) for one in report.unjudged[:_MOST_RESULTS])
     yield from (_notification(note, "note") for note in report.notes[:_MOST_RESULTS])
     yield from _cut_notification("findings", "worst", len(report.findings))
     yield from _cut_notification("problems", "first", len(report.problems))
+    yield from _cut_notification("unjudged parts", "first", len(report.unjudged))
 
 
 def _notification(remark: Remark, level: str) -> Any:

@@ -22,6 +22,7 @@ from kgate.model import (
     ResourceId,
     Rule,
     Severity,
+    Unjudged,
 )
 from kgate.reports.links import rule_page
 from kgate.reports.presentation import Detail, Presentation
@@ -68,6 +69,7 @@ def _lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     if presentation.detail is not Detail.QUIET:
         yield from _details(report, presentation)
     yield from _problems(report.problems, presentation)
+    yield from _unjudged(report.unjudged, presentation)
     yield from _notes(report.notes, presentation)
     yield from _summary(report, presentation)
 
@@ -83,7 +85,7 @@ def _details(report: Report, presentation: Presentation) -> Iterator[Line]:
     shown = sorted(report.findings, key=lambda f: (f.source, f.resource))
     for (source, resource), group in groupby(shown, key=lambda f: (f.source, f.resource)):
         findings = tuple(group)
-        graded = sorted(assessments.get((source, resource), ()), key=lambda a: a.score.value)
+        graded = sorted(assessments.get((source, resource), ()), key=lambda a: a.score.order)
         yield _headline(resource, source, graded[0] if graded else None)
         yield from _renderings(findings)
         yield _line("")
@@ -138,9 +140,8 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None) ->
         f"  {one_line(str(assessment.location))}  ",
         (f"score {UNKNOWN}" if score.is_bound else f"score {score.value} {score.grade}", _GRADE_STYLES[score.grade]),
         f"  PSS {assessment.pss_level}",
-        f"  {at_most(score)}" if score.is_bound else "",
+        (f"  {at_most(score)}", "" if score.is_judged else "bold magenta") if score.is_bound else "",
         "" if score.passed else f"  (needs {score.threshold})",
-        "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta"),
     )
 
 
@@ -219,6 +220,12 @@ def _problems(problems: Sequence[Problem], presentation: Presentation) -> Iterat
         yield from _remarks(problems, ("!", "bold magenta"), "problems", presentation)
 
 
+def _unjudged(unjudged: Sequence[Unjudged], presentation: Presentation) -> Iterator[Line]:
+    if unjudged:
+        yield _line(("Not judged", "bold"), " (what would reach a cluster besides)")
+        yield from _remarks(unjudged, ("?", "bold magenta"), "parts that are not judged", presentation)
+
+
 def _notes(notes: Sequence[Note], presentation: Presentation) -> Iterator[Line]:
     if notes and presentation.detail is not Detail.QUIET:
         yield _line(("Notes", "bold"))
@@ -240,7 +247,7 @@ def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, presen
 
 def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
     yield _line(("Summary", "bold"), f" (Kubernetes {report.kubernetes_version})")
-    ranked = sorted(report.assessments, key=lambda a: (a.score.value, a.location))
+    ranked = sorted(report.assessments, key=lambda a: (a.score.order, a.location))
     limit = len(ranked) if presentation.detail is Detail.VERBOSE else 5 * _FEW
     width = min(max((len(one_line(str(a.workload))) for a in ranked[:limit]), default=0), _NAME_WIDTH)
     for assessment in ranked[:limit]:
@@ -263,11 +270,10 @@ def _score_line(assessment: Assessment, width: int) -> Line:
     name = one_line(str(assessment.workload))
     place = one_line(f"{assessment.location.path}:{assessment.location.start.line}")
     graded = (f"{score.grade} {bar}", _GRADE_STYLES[score.grade])
-    gap = "" if assessment.is_judged else ("  not all of it could be judged", "bold magenta")
-    bound = f"  {at_most(score)}" if score.is_bound else ""
+    bound = (f"  {at_most(score)}", "" if score.is_judged else "bold magenta") if score.is_bound else ""
     source = (f"  {one_line(short_origin(assessment.renderings))}", "dim") if assessment.renderings else ""
     judged = f" {assessment.pss_level:<10}  {name:<{width}}  "
-    return _line(f"  {shown_score(score):>3} ", graded, judged, (place, "dim"), source, bound, gap)
+    return _line(f"  {shown_score(score):>3} ", graded, judged, (place, "dim"), source, bound)
 
 
 def _totals(report: Report) -> str:

@@ -77,7 +77,7 @@
     button.type = "button";
     button.addEventListener("click", () => choose(workload));
     const place = anchor(workload.path + ":" + workload.line, workload.link);
-    const level = workload.judged ? workload.atMost || workload.pss : "not all of it could be judged";
+    const level = workload.atMost || workload.pss;
     const cells = [
       [make("span", "score", String(workload.score ?? "–")), make("span", "meter", fill)],
       [make("span", "grade", workload.grade)],

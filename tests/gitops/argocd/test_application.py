@@ -132,6 +132,9 @@ def test_values_that_are_filled_in_stand_at_their_field(shop: Shop) -> None:
     assert values.locate("/a").start.line == 11
 
 
+NOT_JUDGED, ELSEWHERE = "is not judged:", "is not in this repository; run: kgate pull"
+
+
 def test_values_files_of_another_source(shop: Shop) -> None:
     text = f"""\
 apiVersion: argoproj.io/v1alpha1
@@ -153,7 +156,7 @@ spec:
     assert release(planned).values == (ValuesFile(shop.root / "common/values.yaml"),)
     assert release(planned).namespace == "default"
     assert told(planned) == [
-        "note apps.yaml:12: chart redis of https://charts.example.org is not in this repository, so it is not judged"
+        f"unjudged apps.yaml:12: Application/web {NOT_JUDGED} chart redis of https://charts.example.org {ELSEWHERE}"
     ]
 
 
@@ -287,7 +290,7 @@ def test_plain_manifests_are_judged_as_they_are(shop: Shop) -> None:
 TOLD = {
     "a chart of a repository of charts": (
         "chart: redis\n",
-        f"note apps.yaml:9: chart redis of {URL} is not in this repository, so it is not judged",
+        f"unjudged apps.yaml:9: Application/argocd/web {NOT_JUDGED} chart redis of {URL} {ELSEWHERE}",
     ),
     "nothing": ("", "problem apps.yaml:7: spec.source.path is missing, so what it deploys cannot be judged"),
     "missing path": (

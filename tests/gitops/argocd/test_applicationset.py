@@ -214,8 +214,8 @@ def unfilled(expression: str) -> str:
 
 
 def unfilled_elsewhere(expression: str, line: int = 12) -> str:
-    message = f"{expression} cannot be resolved from the repository"
-    return f"note apps.yaml:{line}: {message}; its sources are not in this repository"
+    message = f"{expression} cannot be resolved from the repository, and its sources are not in this repository"
+    return f"unjudged apps.yaml:{line}: ApplicationSet/argocd/all is not judged: {message}"
 
 
 TOLD: dict[str, tuple[str, list[str], list[str]]] = {
@@ -236,16 +236,16 @@ TOLD: dict[str, tuple[str, list[str], list[str]]] = {
         applicationset(CLUSTERS, "apps/{{name}}", url=NOT_HERE),
         [],
         [
-            UNKNOWN,
             unfilled_elsewhere("{{name}}"),
+            UNKNOWN,
         ],
     ),
     "folders of another repository": (
         applicationset(GIT.replace(URL, NOT_HERE) + "    directories: [{path: '*'}]\n", "{{path}}", url=NOT_HERE),
         [],
         [
-            f"note apps.yaml:7: directories of {NOT_HERE} cannot be resolved: it is not this repository",
             unfilled_elsewhere("{{path}}", 14),
+            f"note apps.yaml:7: directories of {NOT_HERE} cannot be resolved: it is not this repository",
         ],
     ),
     "a matrix with clusters": (

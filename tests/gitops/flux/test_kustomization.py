@@ -17,6 +17,9 @@ from kgate.rendering.requests import Place
 from kgate.repository import Repository
 from tests.gitops.objects import URL, Shop, build, make_shop, release, told
 
+ELSEWHERE = "is not in this repository; run: kgate pull"
+UNJUDGED_FOLDER = "unjudged apps.yaml:5: Kustomization/flux-system/web is not judged:"
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
@@ -243,15 +246,15 @@ HERE = "{kind: GitRepository, name: flux-system}"
 TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "another repository": (
         (kustomization("path: overlay\n"), source("https://user:word@git.example.org/a/other")),
-        ["note apps.yaml:5: overlay of https://git.example.org/a/other is not in this repository, so it is not judged"],
+        [f"{UNJUDGED_FOLDER} overlay of https://git.example.org/a/other {ELSEWHERE}"],
     ),
     "no such source, path is not here": (
         (kustomization("path: gone\n"),),
-        ["note apps.yaml:5: gone of GitRepository/deploy is not in this repository, so it is not judged"],
+        [f"{UNJUDGED_FOLDER} gone of GitRepository/deploy {ELSEWHERE}"],
     ),
     "no such source, no path": (
         (kustomization("prune: true\n"),),
-        ["note apps.yaml:5: ./ of GitRepository/deploy is not in this repository, so it is not judged"],
+        [f"{UNJUDGED_FOLDER} ./ of GitRepository/deploy {ELSEWHERE}"],
     ),
     "bootstrap's source, path is not here": (
         (kustomization("path: gone\n", HERE),),
@@ -378,7 +381,7 @@ ARTIFACTS = {
         "other",
         "overlay",
         [],
-        ["note apps.yaml:5: overlay of ExternalArtifact/other is not in this repository, so it is not judged"],
+        [f"{UNJUDGED_FOLDER} overlay of ExternalArtifact/other {ELSEWHERE}"],
     ),
 }
 
@@ -518,26 +521,26 @@ def chart_of(kind: str, chart: str = "redis") -> str:
     )
 
 
-ELSEWHERE = "is not in this repository, so it is not judged"
+UNJUDGED = "HelmRelease/shop/web is not judged:"
 HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "a repository of charts": (
         (helm_release(chart=chart_of("HelmRepository")), source("https://charts.example.org", "HelmRepository")),
-        [f"note apps.yaml:7: chart redis of https://charts.example.org {ELSEWHERE}"],
+        [f"unjudged apps.yaml:7: {UNJUDGED} chart redis of https://charts.example.org {ELSEWHERE}"],
     ),
     "a repository of charts that is not there": (
         (helm_release(chart=chart_of("HelmRepository")),),
-        [f"note apps.yaml:7: chart redis of HelmRepository/deploy {ELSEWHERE}"],
+        [f"unjudged apps.yaml:7: {UNJUDGED} chart redis of HelmRepository/deploy {ELSEWHERE}"],
     ),
     "another git repository": (
         (helm_release(), source("https://git.example.org/a/other")),
-        [f"note apps.yaml:7: chart ./charts/web of https://git.example.org/a/other {ELSEWHERE}"],
+        [f"unjudged apps.yaml:7: {UNJUDGED} chart ./charts/web of https://git.example.org/a/other {ELSEWHERE}"],
     ),
     "an OCI chart": (
         (
             helm_release(chart="chartRef: {kind: OCIRepository, name: deploy, namespace: flux-system}\n"),
             source("oci://registry.example.org/web", "OCIRepository"),
         ),
-        [f"note apps.yaml:5: the chart of oci://registry.example.org/web {ELSEWHERE}"],
+        [f"unjudged apps.yaml:5: {UNJUDGED} the chart of oci://registry.example.org/web {ELSEWHERE}"],
     ),
     "no chart": (
         (helm_release(chart="interval: 1m\n"),),

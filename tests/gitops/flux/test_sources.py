@@ -34,26 +34,26 @@ PACKED = {
     "at the root": (["apps", "k8s/apps"], ["./apps"], ["apps"], []),
     "where all of them are": (["one/apps", "two/apps", "two/infra"], ["apps", "infra"], ["two/apps", "two/infra"], []),
     "the root of the artifact": (["k8s/apps"], ["apps", "./"], ["k8s/apps", "k8s"], []),
-    "in two folders": (["one/apps", "two/apps"], ["./apps"], [], ["so './apps' is not judged as it is deployed"]),
-    "in no folder": (["k8s/apps"], ["./apps", "./gone"], [], ["so './apps' is not", "so './gone' is not"]),
-    "nowhere": (["k8s/apps"], ["./gone"], [], ["so './gone' is not judged"]),
+    "in two folders": (["one/apps", "two/apps"], ["./apps"], [], ["'./apps' among them"]),
+    "in no folder": (["k8s/apps"], ["./apps", "./gone"], [], ["'./apps' among", "'./gone' among"]),
+    "nowhere": (["k8s/apps"], ["./gone"], [], ["'./gone' among them"]),
 }
 
 
 @pytest.mark.parametrize("kind", ["OCIRepository", "Bucket"])
-@pytest.mark.parametrize(("folders", "paths", "expected", "notes"), PACKED.values(), ids=PACKED)
+@pytest.mark.parametrize(("folders", "paths", "expected", "unjudged"), PACKED.values(), ids=PACKED)
 def test_the_folder_that_an_artifact_is_packed_from(
-    shop: Shop, folders: list[str], paths: list[str], expected: list[str], notes: list[str], kind: str
+    shop: Shop, folders: list[str], paths: list[str], expected: list[str], unjudged: list[str], kind: str
 ) -> None:
     write(shop, *folders, "k8s")
     text = "".join(kustomization(f"k{index}", path, kind) for index, path in enumerate(paths))
     planned = shop.plan(text)
     assert planned.problems == ()
     assert sorted(shop.path(request.place.path) for request in planned.requests) == sorted(expected)
-    assert len(planned.notes) == len(notes)
-    for note, words in zip(planned.notes, notes, strict=True):
-        assert UNCLEAR in note.message
-        assert words in note.message
+    assert len(planned.unjudged) == len(unjudged)
+    for one, words in zip(planned.unjudged, unjudged, strict=True):
+        assert UNCLEAR in one.message
+        assert words in one.message
 
 
 def test_git_gives_the_whole_repository(shop: Shop) -> None:

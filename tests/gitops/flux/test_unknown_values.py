@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import kgate
+from tests.gitops.flux.test_variables import remarks
 from tests.hostile import write
 from tests.real_tools import tools_env
 
@@ -59,8 +60,7 @@ def scan(root: Path, release: str, **files: str) -> tuple[list[str], set[str], s
     write(root, {**base, **{name.replace("_", ".", 1): text for name, text in files.items()}})
     result = kgate("scan", ".", "-f", "json", "--min-score", "0", cwd=root, env=tools_env())
     report = json.loads(result.out)
-    problems = [f"{one['path']}:{one['line']} {one['message']}" for one in report["problems"]]
-    return problems, {one["rule"] for one in report["findings"]}, result.out
+    return remarks(report), {one["rule"] for one in report["findings"]}, result.out
 
 
 UNKNOWN = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,19 @@ PLAIN = "  containers: [{name: app, image: web}]\n"
 
 
 def scan(root: Path, post_build: str, files: dict[str, str], *arguments: str) -> tuple[int | None, list[str], str]:
-    """Exit code, problems as ``path:line message``, and the whole report."""
+    """Exit code, what could not be judged, and the whole report."""
     base = {".git/config": "", "flux/web.yaml": KUSTOMIZATION + post_build}
     write(root, {**base, "app/kustomization.yaml": "resources: [web.yaml]\n", **files})
     result = kgate("scan", ".", "-f", "json", "--min-score", "0", *arguments, cwd=root)
     report = json.loads(result.out)
-    return result.code, [f"{one['path']}:{one['line']} {one['message']}" for one in report["problems"]], result.out
+    return result.code, remarks(report), result.out
+
+
+def remarks(report: dict[str, Any]) -> list[str]:
+    """What could not be judged, as ``path:line message``."""
+    found = [(one, f"{one['what']} is not judged: {one['why']}") for one in report["unjudged"]]
+    found += [(one, one["message"]) for one in report["problems"]]
+    return [f"{one['path']}:{one['line']} {message}" for one, message in found]
 
 
 HARMLESS = {
@@ -94,7 +102,7 @@ DECIDING = {
         pytest.param("    substitute: {B: c}\n", "is set nowhere, so Flux does not apply", id="set nowhere"),
     ],
 )
-def test_a_variable_that_decides_is_a_problem_where_it_stands(
+def test_a_variable_that_decides_is_named_where_it_stands(
     tmp_path: Path, post_build: str, why: str, spec: str, line: int, field: str
 ) -> None:
     code, (problem,), out = scan(tmp_path, post_build, {"app/web.yaml": POD + spec})

@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 
-from kgate.model import Batch, Location, Position, Related, Resource
+from kgate.model import Batch, Location, Position, Related, Remark, Resource
 from kgate.rendering.helm import render as render_module
 from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
 from kgate.rendering.helm.releases import default_releases
@@ -417,7 +417,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
         "a missing dependency",
         {"Chart.yaml": CHART + "dependencies:\n- name: common\n  version: 2.x.x\n  repository: https://example.org\n"},
         "charts/web/Chart.yaml:5",
-        'is not in charts/, so the chart is not judged; run "helm dependency build charts/web" before kgate, or pass',
+        'common 2.x.x is not in charts/, where "helm dependency build charts/web" puts it; run: kgate pull',
     ),
     (
         "a missing dependency and a lock file of another time",
@@ -427,7 +427,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
             "Chart.lock": "dependencies:\n- name: common\n  version: 1.4.0\n",
         },
         "charts/web/Chart.yaml:5",
-        'run "helm dependency update charts/web"',
+        '"helm dependency update charts/web" puts it',
     ),
     (
         "a missing dependency and a lock file of a repository that Helm must know",
@@ -437,7 +437,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
             "Chart.lock": "dependencies:\n- {name: common, version: 2.4.0, repository: 'https://example.org'}\n",
         },
         "charts/web/Chart.yaml:5",
-        'run "helm dependency update charts/web"',
+        '"helm dependency update charts/web" puts it',
     ),
     (
         "a missing dependency and a lock file of a registry",
@@ -447,7 +447,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
             "Chart.lock": "dependencies:\n- {name: common, version: 2.4.0, repository: 'oci://example.org/a'}\n",
         },
         "charts/web/Chart.yaml:5",
-        'run "helm dependency build charts/web"',
+        '"helm dependency build charts/web" puts it',
     ),
     ("no Chart.yaml that can be read", {"Chart.yaml": "a: ["}, "charts/web/Chart.yaml", "cannot be read"),
     ("an archive that is none", {"charts/a.tgz": b"no"}, "charts/web/charts/a.tgz", "cannot be unpacked: "),
@@ -456,13 +456,15 @@ FAULTS: list[tuple[str, Files, str, str]] = [
 
 @pytest.mark.parametrize("version", ["4.3", "3.17"])
 @pytest.mark.parametrize(("files", "place", "text"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
-def test_faults_are_problems(tmp_path: Path, files: Files, place: str, text: str, version: str) -> None:
+def test_faults_are_told(tmp_path: Path, files: Files, place: str, text: str, version: str) -> None:
     write(tmp_path, files)
-    (problem,) = render(tmp_path, tool=version).problems
-    assert str(problem).startswith(place)
-    assert text in problem.message
-    assert "kgate-" not in problem.message
-    assert "zz-" not in problem.message
+    contents = render(tmp_path, tool=version)
+    remarks: list[Remark] = [*contents.problems, *contents.unjudged]
+    (remark,) = remarks
+    assert str(remark).startswith(place)
+    assert text in remark.text
+    assert "kgate-" not in remark.text
+    assert "zz-" not in remark.text
 
 
 def test_without_helm_nothing_is_judged(tmp_path: Path) -> None:
@@ -485,7 +487,8 @@ def test_a_missing_dependency_that_is_switched_off(tmp_path: Path) -> None:
     on = Release("rel", sets=("db.enabled=true",))
     contents = render(tmp_path, Release("rel"), on, Release("rel"))
     assert len(contents.resources) == 2
-    assert ["db 1.x is not in charts/" in problem.message for problem in contents.problems] == [True]
+    assert ["db 1.x is not in charts/" in unjudged.message for unjudged in contents.unjudged] == [True]
+    assert contents.problems == ()
 
 
 def test_a_template_that_reads_the_list_of_dependencies(tmp_path: Path) -> None:
@@ -506,11 +509,14 @@ UNSURE: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("entry", "values"), [row[1:] for row in UNSURE], ids=[row[0] for row in UNSURE])
-def test_a_missing_dependency_that_is_perhaps_on_is_a_problem(tmp_path: Path, entry: str, values: str) -> None:
+def test_a_missing_dependency_that_is_perhaps_on_is_unjudged(tmp_path: Path, entry: str, values: str) -> None:
     dependency = f"dependencies:\n- {{name: db, version: 1.x, repository: 'https://example.org', {entry}}}\n"
     write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": values, NET: pod("  hostPID: true")})
-    (problem,) = render(tmp_path).problems
-    assert "db 1.x is not in charts/" in problem.message
+    (unjudged,) = render(tmp_path).unjudged
+    assert "db 1.x is not in charts/" in unjudged.message
+
+
+LEFT_OUT = "dependency db 1.x is not judged: it is not in charts/, and is left out; run: kgate pull"
 
 
 def test_a_degraded_rendering_names_what_it_leaves_out(tmp_path: Path) -> None:
@@ -523,11 +529,10 @@ def test_a_degraded_rendering_names_what_it_leaves_out(tmp_path: Path) -> None:
     write(tmp_path, files)
     contents = render(tmp_path, options=RenderOptions(helm_degraded=True))
     assert said(only(replace(contents, problems=())).locate("/spec/hostPID")) == [f"charts/web/{NET}:6:3"]
-    assert [str(problem).partition(" ")[0] for problem in contents.problems] == [
-        "charts/web/Chart.yaml:5:",
-        "charts/web/templates/x.yaml:1:",
-    ]
-    assert "so the template is left out, not judged: " in contents.problems[1].message
+    (unjudged,), (problem,) = contents.unjudged, contents.problems
+    assert str(unjudged) == (f"charts/web/Chart.yaml:5: {LEFT_OUT}")
+    assert str(problem).startswith("charts/web/templates/x.yaml:1: ")
+    assert "so the template is left out, not judged: " in problem.message
 
 
 DEPENDENCIES = [
@@ -550,7 +555,8 @@ def test_dependencies_in_the_repository(
     write(tmp_path, {"Chart.yaml": CHART + dependency, **files})
     contents = render(tmp_path)
     assert len(contents.resources) == is_found
-    assert len(contents.problems) == (not is_found)
+    assert len(contents.unjudged) == (not is_found)
+    assert not contents.problems
     for resource in contents.resources:
         assert said(resource.locate("/spec/hostPID")) == [f"{folder}/{NET}:6:3"]
     note = f"dependency sub {version} from {repository} is not in charts/; {folder} is judged in its place"
@@ -561,8 +567,9 @@ def test_dependencies_in_the_repository(
 def test_a_dependency_at_no_path_is_missing(tmp_path: Path) -> None:
     """YAML can write a character that no path may hold."""
     write(tmp_path, {"Chart.yaml": CHART + 'dependencies: [{name: sub, version: 1.x, repository: "file://a\\0b"}]\n'})
-    (problem,) = render(tmp_path).problems
-    assert str(problem).startswith("charts/web/Chart.yaml:4: dependency sub 1.x is not in charts/")
+    (unjudged,) = render(tmp_path).unjudged
+    start = "charts/web/Chart.yaml:4: chart charts/web is not judged: its dependency sub 1.x is not in charts/"
+    assert str(unjudged).startswith(start)
 
 
 def test_a_library_chart_is_a_note(tmp_path: Path) -> None:
@@ -960,9 +967,8 @@ def test_a_sub_chart_from_the_repository_that_lacks_something_is_named(tmp_path:
     write(tmp_path, {"Chart.yaml": CHART + dependency, **files})
     contents = render(tmp_path)
     assert len(contents.resources) == 1
-    assert [str(problem) for problem in contents.problems] == [
-        "charts/sub/Chart.yaml:5: dependency db 1.x is not in charts/ and is left out: nothing of it is judged"
-    ]
+    assert not contents.problems
+    assert [str(unjudged) for unjudged in contents.unjudged] == [f"charts/sub/Chart.yaml:5: {LEFT_OUT}"]
 
 
 @pytest.fixture
@@ -1003,9 +1009,10 @@ def test_a_failed_fetch_is_a_problem(tmp_path: Path, registry: str) -> None:
     write(tmp_path, {"Chart.yaml": CHART + dependency})
     contents = render(tmp_path, options=RenderOptions(helm_dependency_build=True))
     assert not contents.resources
-    assert [str(problem).partition(":5: ")[0] for problem in contents.problems] == ["charts/web/Chart.yaml"] * 2
-    assert "helm dependency build failed: " in contents.problems[0].message
-    assert "kgate-" not in contents.problems[0].message
+    (problem,), (unjudged,) = contents.problems, contents.unjudged
+    assert str(problem).startswith("charts/web/Chart.yaml:5: helm dependency build failed: ")
+    assert str(unjudged).startswith("charts/web/Chart.yaml:5: chart charts/web is not judged: its dependency absent")
+    assert "kgate-" not in problem.message
 
 
 def test_a_release_that_no_program_can_be_given(tmp_path: Path) -> None:

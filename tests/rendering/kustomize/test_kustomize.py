@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kgate.model import Batch, Location, Position, Problem, Resource, child_pointer
+from kgate.model import PULL, Batch, Location, Position, Problem, Remark, Resource, Unjudged, child_pointer
 from kgate.rendering.kustomize.render import render as build_kustomization
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.kustomize.substitution import Variables
@@ -447,18 +447,22 @@ def test_a_place_tells_its_snippet_and_who_includes_it(tmp_path: Path) -> None:
 
 # -------------------------------------------------------------------------------- what cannot be built
 
-REMOTE = "is not fetched, so overlay is not judged; pass --allow-remote, or vendor it"
-PROBLEMS: dict[str, tuple[dict[str, str], list[Problem]]] = {
+
+def remote(path: str, line: int, url: str) -> Unjudged:
+    return Unjudged(path, line, f"remote base {url} is not fetched; --allow-remote fetches it", "overlay", PULL)
+
+
+REMARKS: dict[str, tuple[dict[str, str], list[Remark]]] = {
     "a remote base": (
         based("components:\n  - github.com/example/repo//part?ref=v1\n"),
-        [Problem("overlay/kustomization.yaml", 3, f"remote base github.com/example/repo//part?ref=v1 {REMOTE}")],
+        [remote("overlay/kustomization.yaml", 3, "github.com/example/repo//part?ref=v1")],
     ),
     "a remote patch in a base": (
         {
             **based(""),
             "base/kustomization.yaml": "resources: [web.yaml]\ncrds: [https://example.org/p.yaml]\n",
         },
-        [Problem("base/kustomization.yaml", 2, f"remote base https://example.org/p.yaml {REMOTE}")],
+        [remote("base/kustomization.yaml", 2, "https://example.org/p.yaml")],
     ),
     "a folder outside of the repository": (
         {"overlay/kustomization.yaml": "resources:\n  - ../../outside\n"},
@@ -506,11 +510,13 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[Problem]]] = {
     "a chart that is not there": (
         {"overlay/kustomization.yaml": "helmCharts:\n  - {name: web, repo: https://example.org, version: 1.0.0}\n"},
         [
-            Problem(
+            Unjudged(
                 "overlay/kustomization.yaml",
                 2,
-                "chart web is not in overlay/charts/web-1.0.0/web, and not fetched, so it is not judged; put it there: "
+                "chart web is not in overlay/charts/web-1.0.0/web, where this puts it: "
                 "helm pull web --repo https://example.org --version 1.0.0 --untar --untardir overlay/charts/web-1.0.0",
+                "overlay",
+                PULL,
             )
         ],
     ),
@@ -520,23 +526,19 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[Problem]]] = {
             "overlay/charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
         },
         [
-            Problem(
+            Unjudged(
                 "overlay/kustomization.yaml",
                 2,
-                "chart web is not in overlay/charts/web-1.0.0/web, and not fetched, so it is not judged; put it there: "
+                "chart web is not in overlay/charts/web-1.0.0/web, where this puts it: "
                 "helm pull oci://example.org/web --version 1.0.0 --untar --untardir overlay/charts/web-1.0.0",
+                "overlay",
+                PULL,
             )
         ],
     ),
     "a chart without a version that is not there": (
         {"overlay/kustomization.yaml": "helmGlobals: {chartHome: more}\nhelmCharts:\n  - {name: web}\n"},
-        [
-            Problem(
-                "overlay/kustomization.yaml",
-                3,
-                "chart web is not in overlay/more/web, and not fetched, so it is not judged; put it there",
-            )
-        ],
+        [Unjudged("overlay/kustomization.yaml", 3, "chart web is not in overlay/more/web", "overlay", PULL)],
     ),
 }
 TOLD_BY_THE_TOOL = {
@@ -566,11 +568,11 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("files", "problems"), PROBLEMS.values(), ids=PROBLEMS)
-def test_what_is_not_built_is_a_problem(files: dict[str, str], problems: list[Problem], repository: Path) -> None:
+@pytest.mark.parametrize(("files", "remarks"), REMARKS.values(), ids=REMARKS)
+def test_what_is_not_built_is_told(files: dict[str, str], remarks: list[Remark], repository: Path) -> None:
     (repository / "overlay" / "escape.yaml").symlink_to(repository.parent / "outside" / "secret.yaml")
     contents = render(repository, "overlay", files)
-    assert list(contents.problems) == problems
+    assert [*contents.problems, *contents.unjudged] == remarks
     assert not contents.resources
 
 
@@ -858,9 +860,10 @@ UNBUILDABLE = {
 @pytest.mark.parametrize(("additions", "told"), UNBUILDABLE.values(), ids=UNBUILDABLE)
 def test_additions_that_are_not_built(additions: dict[str, Any], told: str, repository: Path) -> None:
     contents = render(repository, "overlay", based(""), additions=additions)
-    (problem,) = contents.problems
-    assert problem.path == "overlay/kustomization.yaml"
-    assert told in problem.message
+    remarks: list[Remark] = [*contents.problems, *contents.unjudged]
+    (remark,) = remarks
+    assert remark.path == "overlay/kustomization.yaml"
+    assert told in remark.text
 
 
 def test_additions_beside_fields_of_the_wrong_type(repository: Path) -> None:
@@ -946,8 +949,8 @@ def test_remote_data_keep_no_workload_from_being_built(tmp_path: Path, generator
 )
 def test_remote_data_that_may_be_copied_into_a_workload(tmp_path: Path, copying: str) -> None:
     own = f"configMapGenerator:\n- {{name: board, files: [a=https://example.org/a]}}\n{copying}"
-    (problem,) = render(tmp_path, "overlay", based(own) | {"base/copies.yaml": "[]\n"}).problems
-    assert "https://example.org/a is not fetched, and replacements may copy it into a workload" in problem.message
+    (unjudged,) = render(tmp_path, "overlay", based(own) | {"base/copies.yaml": "[]\n"}).unjudged
+    assert "https://example.org/a is not fetched, and replacements may copy it into a workload" in unjudged.message
 
 
 def test_without_marks_places_are_approximate(tmp_path: Path) -> None:
