@@ -74,10 +74,10 @@ class ObjectFields(Fields):
         place = self.place(*names)
         self.log.notes.append(Note(place.path, place.start.line, message))
 
-    def unjudged(self, why: str, *names: str | int, command: str = PULL) -> None:
-        """Records, at a field, that what the object deploys is not judged, or not all of it."""
-        place = self.place(*names)
-        self.log.unjudged.append(Unjudged(place.path, place.start.line, why, str(self.resource.id), command))
+    def unjudged(self, why: str, *names: str | int, part: str = "", command: str = PULL) -> None:
+        """Records, at a field, that what the object deploys is not judged, or a part of it."""
+        place, what = self.place(*names), f"{self.resource.id} {part}".rstrip()
+        self.log.unjudged.append(Unjudged(place.path, place.start.line, why, what, command))
 
     def needed(self, name: str, hint: str = ", so what it deploys cannot be judged") -> str:
         """A string that must be there."""

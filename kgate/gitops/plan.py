@@ -13,6 +13,7 @@ from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux import helmrelease, kustomization
+from kgate.gitops.flux.secrets import EXTERNAL, SEALED
 from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
 from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
 from kgate.gitops.flux.sources import Surroundings
@@ -36,6 +37,8 @@ _REFERRED = frozenset(
         FLUX_GENERATOR,
         ("", "ConfigMap"),
         ("", "Secret"),
+        SEALED,
+        EXTERNAL,
     }
 )
 GITOPS_KINDS = _DEPLOYING | _REFERRED

@@ -17,7 +17,7 @@ from kgate.sources.files import EXTENSIONS, Listing, SourceFile
 from kgate.sources.gitops_search import FLUX, holds_deployment, peek
 from kgate.yamltree import spelling
 
-_VALUES = re.compile(r"\b(?:ConfigMap|Secret)\b")
+_VALUES = re.compile(r"\b(?:ConfigMap|(?:Sealed|External)?Secret)\b")
 
 FileObjects: TypeAlias = dict[Path, tuple[Resource, ...]]
 """Objects by the file that holds them."""

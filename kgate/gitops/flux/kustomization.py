@@ -154,11 +154,9 @@ def _variables_of(reference: ObjectFields, surroundings: Surroundings) -> Variab
     if not kind or not name:
         return Variables()
     found = surroundings.find(reference, ("", kind)) if kind in ("ConfigMap", "Secret") else None
-    if found is None:
-        return Variables(sources=(f"{kind} '{name}', which is not among the manifests",))
-    if kind == "ConfigMap":
+    if found is not None and kind == "ConfigMap":
         return Variables(ObjectFields.of(found, reference.log).strings("data"))
-    data = secret_data(found)
+    data = secret_data(found) if found is not None else None
     if data is None:
-        return Variables(sources=(f"Secret '{name}', which is encrypted",))
+        return Variables(sources=(f"{kind} '{name}', {surroundings.whereabouts(reference, kind)}",))
     return Variables(data, secret=frozenset(data))

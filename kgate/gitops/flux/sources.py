@@ -12,6 +12,7 @@ from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux.ignore import Artifact
+from kgate.gitops.flux.secrets import EXTERNAL, SEALED, whereabouts
 from kgate.model import Resource
 from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
@@ -44,6 +45,12 @@ class Surroundings:
     def find(self, reference: ObjectFields, kind: tuple[str, str]) -> Resource | None:
         """The object that a reference with ``name`` and ``namespace`` means."""
         return self.catalogue.find(kind, _namespace(reference), reference.text("name"), reference.resource)
+
+    def whereabouts(self, reference: ObjectFields, kind: str) -> str:
+        """Where the data of the ConfigMap or Secret that a reference names come from, if they are not known."""
+        found = self.find(reference, ("", kind)) if kind in ("ConfigMap", "Secret") else None
+        makers = (self.find(reference, maker) for maker in (SEALED, EXTERNAL))
+        return whereabouts(kind, found, (one for one in makers if one is not None))
 
     def path_here(self, reference: ObjectFields, path: str) -> str | None:
         """The path in this repository of a path in a source. None if the source is another one; empty, with a Problem

@@ -64,7 +64,7 @@ def _nulls(value: Json) -> Json:
 
 
 def values_from(spec: ObjectFields, surroundings: Surroundings) -> Iterator[InlineValues]:
-    """The values that references give, in their order; what cannot be known is a Problem, or a note if optional."""
+    """The values that references give, in their order; what cannot be known is unjudged, or a note if optional."""
     for reference in spec.sections("valuesFrom"):
         kind, name = reference.needed("kind"), reference.needed("name")
         if not kind or not name:
@@ -72,7 +72,7 @@ def values_from(spec: ObjectFields, surroundings: Surroundings) -> Iterator[Inli
         key = reference.text("valuesKey") or "values.yaml"
         text, place = _referred(reference, kind, key, surroundings)
         if text is None or place is None:
-            _report_unknown(reference, kind, name, key)
+            _report_unknown(reference, f"key '{key}' of {kind} '{name}'", surroundings.whereabouts(reference, kind))
         elif reference.text("targetPath"):
             yield from _at_path(reference, text, place)
         else:
@@ -137,12 +137,13 @@ def _source(reference: ObjectFields, kind: str, surroundings: Surroundings) -> R
     return surroundings.find(reference, ("", kind)) if kind in ("ConfigMap", "Secret") else None
 
 
-def _report_unknown(reference: ObjectFields, kind: str, name: str, key: str) -> None:
-    message = f"the values in key '{key}' of {kind} '{name}' are unknown, as they are not among the manifests"
+def _report_unknown(reference: ObjectFields, source: str, where: str) -> None:
     if reference.flag("optional"):
-        reference.note(f"{message}; they are optional, and taken as absent", "name")
+        message = f"the values in {source}, {where}, are not known; they are optional, and taken as absent"
+        reference.note(message, "name")
     else:
-        reference.fault(f"{message}, so the release is not judged with all its values", "name")
+        why = f"those in {source}, {where}, are not known"
+        reference.unjudged(why, "name", part="with all its values", command="")
 
 
 _PATH = re.compile(r"(?:[^.,\[\]={}\\]|\\.)+(?:\.(?:[^.,\[\]={}\\]|\\.)+)*")

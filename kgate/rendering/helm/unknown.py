@@ -6,21 +6,22 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kgate.model import Batch, Json, Problem, Resource
+from kgate.model import Batch, Json, Problem, Resource, Unjudged
 from kgate.rendering import placeholders
 from kgate.rendering.helm.release import InlineValues, Release
 
 
 def mark(batch: Batch, releases: Sequence[Release]) -> Batch:
-    """What releases rendered to, with what is unknown of each object; a Problem for each unknown value that no object
-    shows, as it may have decided what is rendered."""
+    """What releases rendered to, with what is unknown of each object, and each unknown value that no object shows,
+    as it may have decided what is rendered."""
     special = {(one.variant, one.requested_by): one for one in releases if one.unknown or one.concealed}
     if not special:
         return batch
     resources = tuple(_marked(one, special) for one in batch.resources)
-    problems = (*batch.problems, *(one for release in special.values() for one in _switches(release, resources)))
+    switches = tuple(one for release in special.values() for one in _switches(release, resources))
     concealed = [pair for release in special.values() for pair in release.concealed]
-    return replace(batch, resources=resources, problems=tuple(_concealing(one, concealed) for one in problems))
+    problems = tuple(_concealing(one, concealed) for one in batch.problems)
+    return replace(batch, resources=resources, problems=problems, unjudged=(*batch.unjudged, *switches))
 
 
 def _marked(resource: Resource, releases: Mapping[tuple[str, str], Release]) -> Resource:
@@ -39,8 +40,8 @@ def _release(resource: Resource, releases: Mapping[tuple[str, str], Release]) ->
     return releases.get((made.variant, made.requested_by)) if made is not None else None
 
 
-def _switches(release: Release, resources: Sequence[Resource]) -> Iterator[Problem]:
-    """A Problem for each value that is unknown as a whole and that nothing shows."""
+def _switches(release: Release, resources: Sequence[Resource]) -> Iterator[Unjudged]:
+    """The values that are unknown as a whole and that nothing shows."""
     own = {(release.variant, release.requested_by): release}
     texts = [text for one in resources if _release(one, own) is not None for text in _texts(one.body)]
     for values in release.values:
@@ -50,8 +51,8 @@ def _switches(release: Release, resources: Sequence[Resource]) -> Iterator[Probl
             encoded = base64.b64encode(what.text.encode()).decode()
             if what.text in _texts(values.body) and not any(what.text in text or encoded in text for text in texts):
                 place = values.locate(pointer)
-                message = f"{what.text} {what.reason}; no object shows it, so it may decide what the chart renders"
-                yield Problem(place.path, place.start.line, message)
+                why = f"{what.text} {what.reason}; no object shows it, so it may decide what the chart renders"
+                yield Unjudged(place.path, place.start.line, why, f"all of {release.requested_by or release.title}")
 
 
 def _texts(value: Json) -> Iterator[str]:

@@ -202,7 +202,8 @@ def test_variables_of_a_secret_of_the_repository(shop: Shop, fields: str, expect
     planned = shop.plan(text, source(), secret)
     assert told(planned) == []
     if expected is None:
-        assert build(planned).variables == Variables(sources=("Secret 'third', which is encrypted",))
+        why = "which cannot be read" if "'?'" in fields else "which SOPS encrypts"
+        assert build(planned).variables == Variables(sources=(f"Secret 'third', {why}",))
     else:
         assert build(planned).variables == (Variables(expected, secret=frozenset(expected)) if expected else None)
 
@@ -465,8 +466,8 @@ def test_values_of_maps_come_first(shop: Shop) -> None:
     ]
     assert told(planned) == [
         (
-            "note apps.yaml:15: the values in key 'values.yaml' of Secret 'two' are unknown, as they are not among the "
-            "manifests; they are optional, and taken as absent"
+            "note apps.yaml:15: the values in key 'values.yaml' of Secret 'two', which is not among the manifests, "
+            "are not known; they are optional, and taken as absent"
         )
     ]
 
@@ -522,6 +523,19 @@ def chart_of(kind: str, chart: str = "redis") -> str:
 
 
 UNJUDGED = "HelmRelease/shop/web is not judged:"
+UNKNOWN_VALUES = (
+    "unjudged apps.yaml:9: HelmRelease/shop/web with all its values is not judged: "
+    "those in key 'values.yaml' of Secret 'x', which is"
+)
+
+
+FROM_SECRET = "valuesFrom: [{kind: Secret, name: x}]\n"
+
+
+def made_by(api_version: str, kind: str) -> str:
+    return f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: x, namespace: shop}}\n"
+
+
 HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "a repository of charts": (
         (helm_release(chart=chart_of("HelmRepository")), source("https://charts.example.org", "HelmRepository")),
@@ -556,12 +570,23 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "a secret": (
         (helm_release("valuesFrom: [{kind: Secret, name: x}]\n"), source()),
-        [
-            (
-                "problem apps.yaml:9: the values in key 'values.yaml' of Secret 'x' are unknown, as they are not among "
-                "the manifests, so the release is not judged with all its values"
-            )
-        ],
+        [f"{UNKNOWN_VALUES} not among the manifests, are not known"],
+    ),
+    "a sealed secret": (
+        (
+            helm_release("valuesFrom: [{kind: Secret, name: x}]\n"),
+            source(),
+            made_by("bitnami.com/v1alpha1", "SealedSecret"),
+        ),
+        [f"{UNKNOWN_VALUES} sealed (SealedSecret/shop/x more2.yaml:1), are not known"],
+    ),
+    "an external secret": (
+        (
+            helm_release(FROM_SECRET),
+            source(),
+            made_by("external-secrets.io/v1", "ExternalSecret"),
+        ),
+        [f"{UNKNOWN_VALUES} fetched in the cluster (ExternalSecret/shop/x more2.yaml:1), are not known"],
     ),
     "an index as path": (
         (
