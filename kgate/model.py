@@ -325,12 +325,10 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class PssCheck:
-    """A Pod Security Standards check that a rule implements; ``replaces`` names the baseline
-    check that no longer runs at the restricted level."""
+    """A Pod Security Standards check that a rule implements."""
 
     level: str
     check: str
-    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

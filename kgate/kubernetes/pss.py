@@ -29,15 +29,13 @@ def parse_version(text: str) -> int:
 
 
 def level(rules: Iterable[Rule], offended: Collection[str]) -> str:
-    """Returns the strictest level whose checks all pass: restricted, baseline or privileged.
+    """Returns the highest level that a workload passes together with every level below it.
 
-    ``rules`` are the active ones, ``offended`` the ids of those that the workload violates. Each level
-    is checked independently: restricted drops the baseline checks that a restricted check replaces, so a
-    Windows pod can pass it and fail baseline (policy/registry.go, overrides).
+    ``rules`` are the active ones, ``offended`` the ids of those that the workload violates. Upstream evaluates one
+    level at a time and skips the baseline checks that a restricted check replaces, so that a pod that claims to run
+    on Windows can pass restricted and fail baseline (policy/registry.go, overrides). Such a pod is privileged.
     """
-    implemented = [(rule.id in offended, check) for rule in rules for check in rule.pss]
-    failed = {(check.level, check.check) for is_offended, check in implemented if is_offended}
-    replaced = {("baseline", check.replaces) for _, check in implemented if check.replaces}
-    if not failed - replaced:
-        return "restricted"
-    return "privileged" if any(failed_level == "baseline" for failed_level, _ in failed) else "baseline"
+    failed = {check.level for rule in rules if rule.id in offended for check in rule.pss}
+    if "baseline" in failed:
+        return "privileged"
+    return "baseline" if "restricted" in failed else "restricted"

@@ -138,10 +138,10 @@ def _pss(fields: FileFields) -> Iterator[PssCheck]:
     """The checks of ``pss``: a mapping or a list of them."""
     is_list = isinstance(fields.body.get("pss"), list)
     for check in fields.sections("pss") if is_list else [fields.section("pss")] if fields.has("pss") else []:
-        check.only(("level", "check", "replaces"))
+        check.only(("level", "check"))
         check.needed("level")
         level = check.one_of("level", PSS_LEVELS)
-        yield PssCheck(level, check.needed("check"), check.text("replaces") or None)
+        yield PssCheck(level, check.needed("check"))
 
 
 def _versions(fields: FileFields) -> Versions:

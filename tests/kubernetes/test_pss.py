@@ -191,7 +191,7 @@ POD_ROWS: list[tuple[str, int, Body, str | None]] = [
     ("volume without source is an emptyDir", 37, spec(volumes=[{"name": "v"}]), R),
     ("volume with a null source", 37, spec(volumes=[{"name": "v", "hostPath": None}]), R),
     ("volume with a safe and an unsafe source", 37, spec(volumes=[{"name": "v", "emptyDir": {}, "nfs": {}}]), R),
-    ("volume with hostPath beside a safe source", 37, spec(volumes=[{"name": "v", "emptyDir": {}, "hostPath": {}}]), R),
+    ("volume with hostPath beside a safe source", 37, spec(volumes=[{"name": "v", "emptyDir": {}, "hostPath": {}}]), P),
     # runAsNonRoot, pod and containers
     ("pod says non-root, container nothing", 37, spec(context={"runAsNonRoot": None}, securityContext={"runAsNonRoot": True}), R),
     ("pod false, containers true", 37, spec(securityContext={"runAsNonRoot": False}), B),
@@ -222,8 +222,14 @@ POD_ROWS: list[tuple[str, int, Body, str | None]] = [
     ("Windows: runAsUser still holds", 37, spec(context={"runAsUser": 0}, os={"name": "windows"}), B),
     ("Windows: volumes still hold", 37, spec(volumes=[{"name": "v", "nfs": {}}], os={"name": "windows"}), B),
     ("Windows: privileged still holds", 37, spec(context={"privileged": True}, os={"name": "windows"}), P),
-    ("Windows with NET_RAW passes restricted and fails baseline", 37, spec(context={"capabilities": {"add": ["NET_RAW"]}}, os={"name": "windows"}), R),
-    ("Windows with Unconfined seccomp likewise", 37, spec(context={"seccompProfile": {"type": "Unconfined"}}, os={"name": "windows"}), R),
+    # which pass restricted and fail baseline, so they are privileged
+    ("Windows in name only: SYS_ADMIN", 37, spec(context={"capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]}}, os={"name": "windows"}), P),
+    ("Windows in name only: NET_RAW at 1.25", 25, spec(context={"capabilities": {"add": ["NET_RAW"]}}, os={"name": "windows"}), P),
+    ("Windows in name only: NET_RAW at 1.24", 24, spec(context={"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}}, os={"name": "windows"}), P),
+    ("Windows in name only: SYS_ADMIN in an init container", 37, spec("initContainers", {"capabilities": {"add": ["SYS_ADMIN"]}}, os={"name": "windows"}), P),
+    ("Windows in name only: Unconfined seccomp", 37, spec(context={"seccompProfile": {"type": "Unconfined"}}, os={"name": "windows"}), P),
+    ("Windows in name only: Unconfined seccomp of the pod", 37, spec(securityContext={"seccompProfile": {"type": "Unconfined"}}, os={"name": "windows"}), P),
+    ("Windows with a capability that baseline allows", 37, spec(context={"capabilities": {"add": ["CHOWN"]}}, os={"name": "windows"}), R),
     # user namespaces
     *[
         row

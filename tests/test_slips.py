@@ -1,0 +1,51 @@
+"""Small trees that once slipped past the gate: each behaves as its ``expect.json`` says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import kgate
+from tests.real_tools import tools_env
+
+SLIPS = Path(__file__).parent / "data" / "slips"
+NAMES = sorted(path.name for path in SLIPS.iterdir())
+
+
+def pss_level(report: Any, expect: Mapping[str, Any]) -> str:
+    kind, _, name = expect["workload"].partition("/")
+    (workload,) = (one for one in report["workloads"] if (one["kind"], one["name"]) == (kind, name))
+    level: str = workload["pss"]["level"]
+    return level
+
+
+ANSWERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "pss_level": pss_level,
+}
+"""What a report says about a field of ``expect.json``; it must equal what stands there."""
+
+OF_THE_COMMAND = ("passed", "exit", "workload", "why")
+"""The fields that are about the exit code, or name what the others are about."""
+
+
+def test_there_are_slips() -> None:
+    assert NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_slips_by(tmp_path: Path, name: str) -> None:
+    repository = shutil.copytree(SLIPS / name, tmp_path / name)
+    (repository / ".git").mkdir()
+    expect = json.loads((repository / "expect.json").read_text(encoding="utf-8"))
+    (repository / "expect.json").unlink()
+    result = kgate("scan", ".", "-f", "json", cwd=repository, env=tools_env())
+    assert (result.code == 0) is expect["passed"]
+    assert result.code == expect.get("exit", result.code)
+    report = json.loads(result.out)
+    asked = expect.keys() - set(OF_THE_COMMAND)
+    assert {key: ANSWERS[key](report, expect) for key in asked} == {key: expect[key] for key in asked}
