@@ -41,7 +41,8 @@ FLOW = (
         "kubernetes.selectors",
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton"),
-    ("kubernetes.manifest", "kubernetes.workload"),
+    ("kubernetes.workload",),
+    ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),
         *(

@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
+from kgate.kubernetes.workload import POD_KINDS
 from kgate.model import (
     Batch,
     Json,
@@ -39,7 +41,6 @@ SKIPPABLE_KINDS = {"CustomResourceDefinition": ("apiextensions.k8s.io/v1",)}
 """Kinds whose schema has no room for a pod, in the versions that clusters serve: left unparsed if the text alone proves
 the kind (_proven_kind)."""
 
-_KUBERNETES_WORDS = re.compile(r"apiVersion|\bkind\b")
 _TEMPLATE_LOOK = re.compile(r"\{\{|\{%|<%|@[A-Za-z]\w*@")
 _COMMENT_LINE = re.compile(r"^[ \t]*(//|/\*)", re.MULTILINE)
 
@@ -118,15 +119,15 @@ TOO_MANY_IN_ALL = f"holds more than {MAX_EXPANDED_NODES:,} values in all"
 def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterator[Batch]:
     """Reads a text one object at a time, without counting a file.
 
-    Documents that cannot be parsed and contain no word of Kubernetes are decided at the end: they count as other
-    YAML and are ignored, unless the text also holds objects, since kubectl refuses such a file, too.
+    Documents that cannot be read as an object and contain no word of Kubernetes are decided at the end: they count as
+    other YAML and are ignored, unless the text also holds objects, since kubectl refuses such a file, too.
     """
     objects = unreadable = 0
     doubts: list[Problem] = []
     templates = _Templates()
-    for part in _parts(source, SKIPPABLE_KINDS.keys() - set(asked_kinds)):
+    for part in _parts(source, _Kinds.of(asked_kinds)):
         if isinstance(part, Batch):
-            objects += len(part.resources) + part.skipped
+            objects += len(part.resources) + part.skipped + len(part.problems)
             yield part
         elif part.is_template:
             templates.add(part)
@@ -140,6 +141,26 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     else:
         unreadable += templates.count
     yield Batch(problems=tuple(doubts)) if objects else Batch(ignored=unreadable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """What kinds decide while a text is read: ``skippable`` ones are left unparsed; ``words`` finds the words of
+    Kubernetes, which are the fields that every object has and the kinds that are judged."""
+
+    skippable: frozenset[str]
+    words: re.Pattern[str]
+
+    @classmethod
+    def of(cls, asked: Collection[str]) -> _Kinds:
+        """What holds if rules target these kinds."""
+        return cls(frozenset(SKIPPABLE_KINDS.keys() - set(asked)), _words(frozenset(asked)))
+
+
+@cache
+def _words(asked: frozenset[str]) -> re.Pattern[str]:
+    kinds = "|".join(map(re.escape, sorted(POD_KINDS | asked)))
+    return re.compile(rf"apiVersion|\b(?:kind|{kinds})\b")
 
 
 @dataclass(slots=True)
@@ -180,8 +201,12 @@ def _faulty(problem: Problem) -> Batch:
 
 
 def _failed_at(document: Locator, pointer: Pointer, message: str) -> Batch:
+    return _faulty(_problem_at(document, pointer, message))
+
+
+def _problem_at(document: Locator, pointer: Pointer, message: str) -> Problem:
     place = document.locate(pointer)
-    return _failed(place.path, place.start.line, message)
+    return Problem(place.path, place.start.line, message)
 
 
 def gathered(parts: Iterable[Batch]) -> Batch:
@@ -201,91 +226,90 @@ def gathered(parts: Iterable[Batch]) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """A document that cannot be read; ``is_hinted`` says that it contains a word of Kubernetes, ``is_template`` that it
-    contains the marks of a template."""
+    """A document that cannot be read as an object; ``is_hinted`` says that it contains a word of Kubernetes,
+    ``is_template`` that it contains the marks of a template."""
 
     problem: Problem
-    is_syntax: bool
-    is_hinted: bool
+    is_syntax: bool = False
+    is_hinted: bool = False
     is_template: bool = False
 
 
 _Part: TypeAlias = Batch | _Unreadable
 
 
-def _parts(source: SourceText, skippable: Collection[str]) -> Iterator[_Part]:
+def _parts(source: SourceText, kinds: _Kinds) -> Iterator[_Part]:
     """Yields every object of a text, and every document that cannot be read."""
     pieces = source.pieces()
     if pieces is not None:
-        yield from _read_pieces(source, pieces, skippable)
+        yield from _read_pieces(source, pieces, kinds)
         return
     rest = 0
     if source.text.lstrip()[:1] == "{":
-        rest = yield from _read_json(source)
+        rest = yield from _read_json(source, kinds.words)
     if rest == len(source.text):
         return
     if streams.is_ambiguous(source.text, rest):
-        yield from _read_both_ways(source, rest)
+        yield from _read_both_ways(source, rest, kinds)
     else:
-        yield from _read_pieces(source, streams.pieces(source.text, rest), skippable)
+        yield from _read_pieces(source, streams.pieces(source.text, rest), kinds)
 
 
-def _read_pieces(
-    source: SourceText, pieces: Iterable[tuple[int, int]], skippable: Collection[str] = ()
-) -> Iterator[_Part]:
+def _read_pieces(source: SourceText, pieces: Iterable[tuple[int, int]], kinds: _Kinds) -> Iterator[_Part]:
     """Reads the documents of these regions, each ended by a line break. A fault in one does not hide the next."""
     for begin, end in pieces:
         text = source.text[begin:end]
-        if _proven_kind(text) in skippable:
+        if _proven_kind(text) in kinds.skippable:
             yield Batch(skipped=1)
         else:
-            yield from _read_documents(source, begin, text if text.endswith("\n") else f"{text}\n")
+            yield from _read_documents(source, begin, text if text.endswith("\n") else f"{text}\n", kinds.words)
 
 
-def _read_both_ways(source: SourceText, start: int) -> Iterator[_Part]:
+def _read_both_ways(source: SourceText, start: int, kinds: _Kinds) -> Iterator[_Part]:
     """Yields the objects that a parser of plain YAML sees, and those that only kubectl sees.
 
     A text that either of them can read has no syntax error, even if the other one rejects it.
     """
-    known: set[bytes] = set()
+    known: set[bytes | _Unreadable] = set()
     fault: _Unreadable | None = None
-    for part in _read_documents(source, start, source.text[start:]):
+    for part in _read_documents(source, start, source.text[start:], kinds.words):
         if isinstance(part, _Unreadable) and part.is_syntax:
             fault = part
         else:
             known |= _digests(part)
             yield part
     is_faulty = False
-    for part in _read_pieces(source, streams.pieces(source.text, start)):
+    for part in _read_pieces(source, streams.pieces(source.text, start), replace(kinds, skippable=frozenset())):
         if isinstance(part, _Unreadable) and part.is_syntax:
             is_faulty = True
             if fault is None:
                 continue
-        if isinstance(part, Batch) and (part.ignored or _digests(part) & known):
+        if _digests(part) & known or (isinstance(part, Batch) and part.ignored):
             continue
         yield part
     if fault is not None and is_faulty:
         yield fault
 
 
-def _digests(part: _Part) -> set[bytes]:
-    """Returns digests that identify the objects of a part by their content."""
-    bodies = [resource.body for resource in part.resources] if isinstance(part, Batch) else []
-    texts = (json.dumps(body, sort_keys=True).encode() for body in bodies)
+def _digests(part: _Part) -> set[bytes | _Unreadable]:
+    """Returns what identifies a part: digests of its objects by their content, or the part itself if it has none."""
+    if isinstance(part, _Unreadable):
+        return {part}
+    texts = (json.dumps(resource.body, sort_keys=True).encode() for resource in part.resources)
     return {hashlib.blake2b(text, digest_size=16).digest() for text in texts}
 
 
-def _read_documents(source: SourceText, start: int, text: str) -> Iterator[_Part]:
+def _read_documents(source: SourceText, start: int, text: str, words: re.Pattern[str]) -> Iterator[_Part]:
     if _begins_with_comment(text):
         problem = source.problem(source.position(start).line, f"begins with a comment; {_NO_COMMENTS}")
-        yield _Unreadable(problem, is_syntax=True, is_hinted=spelling.may_hold(text, _KUBERNETES_WORDS))
+        yield _Unreadable(problem, is_syntax=True, is_hinted=spelling.may_hold(text, words))
         return
     try:
         for root in compose(text):
             yield Batch(values=root.weight)
-            yield from _read_document(source.document(start, root), root.value)
+            yield from _read_document(source.document(start, root), root.value, words)
     except ManifestError as error:
-        yield _unreadable(source, start, text, error)
+        yield replace(_unreadable(source, start, text, error), is_hinted=spelling.may_hold(text, words))
 
 
 def _unreadable(source: SourceText, start: int, text: str, error: ManifestError) -> _Unreadable:
@@ -294,7 +318,7 @@ def _unreadable(source: SourceText, start: int, text: str, error: ManifestError)
     is_template = _TEMPLATE_LOOK.search(text) is not None
     has_comments = not is_template and text.lstrip()[:1] == "{" and _COMMENT_LINE.search(text) is not None
     problem = source.problem(before + error.line, f"{message}; {_NO_COMMENTS}" if has_comments else str(message))
-    return _Unreadable(problem, error.is_syntax, spelling.may_hold(text, _KUBERNETES_WORDS), is_template)
+    return _Unreadable(problem, error.is_syntax, is_template=is_template)
 
 
 _NO_COMMENTS = "JSON has no comments, so kubectl refuses the file: remove them"
@@ -348,7 +372,7 @@ def _proven_kind(text: str) -> str | None:
 # -------------------------------------------------------------------------------------------- JSON
 
 
-def _read_json(source: SourceText) -> Generator[Batch, None, int]:
+def _read_json(source: SourceText, words: re.Pattern[str]) -> Generator[_Part, None, int]:
     """Yields the objects of a JSON text, one or several in a row; returns the offset of text that is not JSON."""
     decoder = json.JSONDecoder(object_pairs_hook=_json_object, parse_constant=_no_constant)
     text = _ESCAPED.sub(_replaced_if_lone, source.text) if SURROGATE.search(source.text) else source.text
@@ -370,7 +394,7 @@ def _read_json(source: SourceText) -> Generator[Batch, None, int]:
         except ManifestError as error:
             yield _faulty(source.problem(line, str(error)))
         else:
-            yield from _read_document(source.document(offset, None, end - offset), value)
+            yield from _read_document(source.document(offset, None, end - offset), value, words)
         offset = _BLANK.match(text, end).end()  # type: ignore[union-attr]
     return offset
 
@@ -414,13 +438,20 @@ def _count(value: Json) -> int:
 # --------------------------------------------------------------------------------------- resources
 
 
-def _read_document(document: Locator, value: Json) -> Iterator[Batch]:
-    if isinstance(value, list) and any(_is_identified(item) for item in value):
-        yield _failed_at(document, "", "a list of objects; Kubernetes reads only objects: separate them by '---'")
-    elif isinstance(value, dict):
+def _read_document(document: Locator, value: Json, words: re.Pattern[str]) -> Iterator[_Part]:
+    if isinstance(value, dict):
         yield from _expand(document, value, "", ("", ""))
+    elif isinstance(value, list):
+        are_objects = any(_is_identified(item) for item in value)
+        what = "a list of objects; Kubernetes reads only objects: separate them by '---'"
+        problem = _problem_at(document, "", what if are_objects else f"a list{_NO_OBJECT}")
+        yield _Unreadable(problem, is_hinted=are_objects)
     elif value is not None:
-        yield Batch(ignored=1)
+        is_hinted = isinstance(value, str) and words.search(value) is not None
+        yield _Unreadable(_problem_at(document, "", f"a single value{_NO_OBJECT}"), is_hinted=is_hinted)
+
+
+_NO_OBJECT = ", not an object, so kubectl refuses the file: remove it, or write an object"
 
 
 def _is_identified(value: Json) -> bool:

@@ -31,6 +31,9 @@ _TEMPLATES_OF_OTHERS = {"argoproj.io": "Rollout", "apps.openshift.io": "Deployme
 
 _NOT_SEARCHED = ("metadata", "status")
 
+POD_KINDS = frozenset({*_TEMPLATE_PATHS, *_TEMPLATES_OF_OTHERS.values(), *argo.SPECS})
+"""Kinds that run pods by their schema, in whatever group."""
+
 _WHOLE_GROUPS = frozenset(
     {
         *("argoproj.io", "tekton.dev", "triggers.tekton.dev", "serving.knative.dev", "sources.knative.dev"),

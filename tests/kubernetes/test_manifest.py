@@ -207,6 +207,13 @@ def test_documents_of_kubectl_and_of_plain_yaml_are_judged(
         pytest.param(pod("a") + "---\na: 1\na: 2\n", id="a key twice after an object"),
         pytest.param(FLOW_POD % "a" + "{", id="half a document after JSON"),
         pytest.param(CRD_SHORT + "---\n{broken: [yaml\n", id="beside a definition that is left unparsed"),
+        pytest.param(pod("a") + "---\na: [1, 2\nb: }\n", id="brackets that do not match"),
+        pytest.param(pod("a") + "---\n- hostPID: true\n", id="a list after an object"),
+        pytest.param("- hostPID\n---\n" + pod("a"), id="a list before an object"),
+        pytest.param(pod("a") + "---\nmetadata:{name:b}\nspec:{}\n", id="text, since no blank follows the colons"),
+        pytest.param("42\n---\n" + pod("a"), id="a number before an object"),
+        pytest.param(FLOW_POD % "a" + "[]", id="a list after JSON"),
+        pytest.param("%YAML 1.1\n---\n- x\n...\n---\n" + pod("a"), id="a list, and a directive"),
     ],
 )
 def test_what_cannot_be_read_beside_objects_is_a_problem(text: str) -> None:
@@ -234,6 +241,24 @@ def test_what_cannot_be_read_beside_objects_is_a_problem(text: str) -> None:
 @pytest.mark.parametrize("fault", ["spec: [", "a: 1\na: 2", "spec: {{ .x }}"])
 def test_an_unreadable_document_with_any_spelling_of_a_kind_is_a_problem(key: str, other: str, fault: str) -> None:
     contents = read("a.yaml", f"{key}: v1\n{other}: Pod\n{fault}\n".encode())
+    assert contents.problems
+    assert not contents.ignored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("knd: Pod\nspec: [\n", id="a misspelt field"),
+        pytest.param("Kind=StatefulSet\nspec: {{\n", id="another syntax"),
+        pytest.param('knd: "\\x44eployment"\na: 1\na: 2\n', id="an escape"),
+        pytest.param("{{ if .Values.web }}\nknd: CronJob\n", id="a template"),
+        pytest.param("knd:Rollout\napiVersio:argoproj.io/v1alpha1\n", id="text"),
+        pytest.param("- [Namespace\n", id="a kind that only rules name"),
+        pytest.param('// a job\n{"knd": "Job"}', id="JSON after a comment"),
+    ],
+)
+def test_an_unreadable_document_that_names_a_judged_kind_is_a_problem(text: str) -> None:
+    contents = read("a.yaml", text.encode(), ["Namespace"])
     assert contents.problems
     assert not contents.ignored
 
