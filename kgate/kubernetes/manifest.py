@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
-from kgate.kubernetes.workload import POD_KINDS
+from kgate.kubernetes.nearest import nearest
+from kgate.kubernetes.workload import POD_KINDS, would_run_pods
 from kgate.model import (
     Batch,
     Json,
@@ -465,10 +466,7 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
     """
     api_version, kind = body.get("apiVersion") or default[0], body.get("kind") or default[1]
     if not api_version or not kind:
-        if _is_unidentified_list(body, pointer):
-            yield from _members(document, body, pointer, ("items",))
-        else:
-            yield _unidentified(document, body, pointer)
+        yield from _unidentified(document, body, pointer)
         return
     if not isinstance(api_version, str) or not isinstance(kind, str):
         field = "apiVersion" if not isinstance(api_version, str) else "kind"
@@ -518,31 +516,51 @@ def _member_fields(api_version: str, kind: str, body: dict[str, Json]) -> tuple[
     return (*fields, "objects") if is_template else fields
 
 
-def _is_unidentified_list(body: dict[str, Json], pointer: Pointer) -> bool:
-    """True if a mapping without apiVersion or kind is a list of objects.
+def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Iterator[Batch]:
+    """Yields the members of a list that lacks its apiVersion or kind, and a Problem for the list, unless a member lacks
+    one, too; or a Problem for an object that does. Ignores a mapping that is neither, as not Kubernetes."""
+    has_fault = False
+    if _lists_objects(body):
+        for part in _members(document, body, pointer, ("items",)):
+            has_fault |= bool(part.problems)
+            yield part
+    elif pointer == "" and not (_has_either(body) and "metadata" in body) and not would_run_pods(body):
+        yield Batch(ignored=1)
+        return
+    if not has_fault:
+        yield _failed_at(document, pointer, _lack(body))
 
-    kubectl and kustomize require only a kind of a list, and of a list inside a list not even that.
-    """
-    return (
-        isinstance(body.get("items"), list) if pointer else isinstance(body.get("kind"), str) and _lists_objects(body)
-    )
+
+def _has_either(body: dict[str, Json]) -> bool:
+    """True if a mapping has an apiVersion or a kind."""
+    return bool(body.get("apiVersion") or body.get("kind"))
 
 
 def _lists_objects(body: dict[str, Json]) -> bool:
+    """True if a mapping without apiVersion or kind is a list of objects.
+
+    Of a list that has its kind, kubectl (with ``--validate=false``) and kustomize require no apiVersion, and of one
+    inside a list not even a kind. To its members they hand on what it has. Kinds such as ``drive#fileList`` are those
+    of other APIs.
+    """
     items = body.get("items")
     members = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    return any(_is_identified(member) or _lists_objects(member) for member in members)
+    is_kubernetes = _has_either(body) and "#" not in str(body.get("kind"))
+    is_object = _is_member if is_kubernetes else _is_identified
+    return any(is_object(member) or _lists_objects(member) for member in members)
 
 
-def _unidentified(document: Locator, body: dict[str, Json], pointer: Pointer) -> Batch:
-    """Ignores a mapping without apiVersion or kind as not Kubernetes, or reports it as an object that lacks one: if it
-    has the other one, and metadata or objects, or if it is a member of a list."""
-    has = [name for name in ("apiVersion", "kind") if body.get(name)]
-    if pointer == "" and not (has and ("metadata" in body or _lists_objects(body))):
-        return Batch(ignored=1)
-    missing = "apiVersion" if "apiVersion" not in has else "kind"
-    message = f"the object has no {missing}; add it, or the API server refuses the object"
-    return _failed_at(document, pointer, message)
+def _is_member(value: dict[str, Json]) -> bool:
+    """True if a member of a list that has a kind is an object, with an apiVersion and kind of its own or without."""
+    return _is_identified(value) or isinstance(value.get("metadata"), dict) or would_run_pods(value)
+
+
+def _lack(body: dict[str, Json]) -> str:
+    """Says which field an object lacks, and whether that is there under a misspelt name."""
+    missing = "kind" if body.get("apiVersion") else "apiVersion"
+    misspelt = nearest(missing, body.keys() - {missing})
+    advice = f"correct `{misspelt}`" if misspelt else "add it"
+    return f"the object has no {missing}, so it cannot be identified; {advice}"
 
 
 def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Json], pointer: Pointer) -> Resource:

@@ -77,6 +77,28 @@ def find_workload(resource: Resource) -> Workload | None:
     return Workload(resource, pods, gaps) if parts else None
 
 
+def would_run_pods(body: Mapping[str, Json]) -> bool:
+    """True if an object that lacks its apiVersion, or also its kind, would run pods if it had them.
+
+    It is of a kind that does, or it lists containers: where an object of Kubernetes lists them or, if it has a kind,
+    anywhere in its spec.
+    """
+    kind = body.get("kind")
+    if isinstance(kind, str):
+        own = {key: body[key] for key in ("spec", "template") if isinstance(body.get(key), Mapping)}
+        parts = _search(own, "", Holder({}, ""), _Owner(None, is_whole=False))
+        specs = [part.spec for part in parts if isinstance(part, Pod)]
+        return bool(own and kind in POD_KINDS) or any(map(_lists_containers, map(mapping, specs)))
+    return any(_lists_containers(_inside(body, (*path, "spec"))) for path in _TEMPLATE_PATHS.values())
+
+
+def _inside(body: Mapping[str, Json], path: Iterable[str]) -> Mapping[str, Json]:
+    """Returns the mapping at the end of a path; an empty one if there is none."""
+    for token in path:
+        body = mapping(body.get(token))
+    return body
+
+
 def template_path(api_version: str, kind: str) -> tuple[str, ...]:
     """Returns the way to the PodTemplateSpec of an object; empty for a kind that has none, and for a Pod."""
     group = api_version.rpartition("/")[0]
@@ -126,11 +148,8 @@ def _is_podless(group: str, kind: str) -> bool:
 
 
 def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
-    template: Json = body
+    template = _inside(body, _TEMPLATE_PATHS[kind])
     pointer = child_pointer(base, *_TEMPLATE_PATHS[kind])
-    for token in _TEMPLATE_PATHS[kind]:
-        template = mapping(template).get(token)
-    template = mapping(template)
     return read_pod(template.get("spec", {}), pointer + "/spec", template.get("metadata"), pointer + "/metadata")
 
 

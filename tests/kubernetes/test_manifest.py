@@ -448,16 +448,13 @@ LISTS = [
         "Pod/a",
         id="empty",
     ),
-    pytest.param("kind: List\nitems:\n" + ITEM, "Pod/a", id="no apiVersion"),
-    pytest.param("kind: Pod\nspec: {}\nitems:\n" + ITEM, "Pod/a", id="no apiVersion and another kind"),
-    pytest.param("kind: List\nitems:\n- kind: List\n  items:\n  " + ITEM, "Pod/a", id="the same in the same"),
-    pytest.param("kind: List\nitems:\n- items:\n  " + ITEM, "Pod/a", id="no kind in a list"),
     pytest.param("apiVersion: v1\nkind: Template\nobjects:\n" + ITEM + "items:\n" + ITEM, "Pod/a Pod/a", id="Template"),
     pytest.param("apiVersion: v1\nkind: Pod\nItems:\n" + BARE, "Pod/", id="Items is no list"),
     pytest.param("apiVersion: v1\nkind: Pod\nitems: [a, b]\n", "Pod/", id="items of something else"),
     pytest.param("apiVersion: v1\nkind: Pod\nitems: {a: b}\n", "Pod/", id="items that are a mapping"),
     pytest.param("kind: menu\nitems:\n- {kind: dish}\n- {name: a, items: [{}]}\n", "", id="not of Kubernetes"),
-    pytest.param("items:\n" + ITEM, "", id="values with objects, which no tool applies"),
+    pytest.param("kind: d#fileList\nitems:\n- {metadata: {a: b}}\n", "", id="of another API"),
+    pytest.param("items:\n- {metadata: {name: a}, spec: {}}\n", "", id="items of anything"),
 ]
 
 
@@ -469,6 +466,75 @@ def test_any_object_with_items_is_a_list_to_kubectl(text: str, wanted: str) -> N
     assert [resource.body["kind"] for resource in contents.resources] == [r.id.kind for r in contents.resources]
     places = [resource.locate("/metadata/name").start for resource in contents.resources if resource.id.name == "a"]
     assert [text.split("\n")[place.line - 1][place.column - 1 :][:7] for place in places] == ["name: a"] * len(places)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        pytest.param("kind: List\nitems:\n" + ITEM, 1, "no apiVersion", id="kubectl applies it without validation"),
+        pytest.param(
+            "kind: List\napiVersioa: v1\nitems:\n" + ITEM, 1, "correct `apiVersioa`", id="a misspelt apiVersion"
+        ),
+        pytest.param("kind: Pod\nspec: {}\nitems:\n" + ITEM, 1, "no apiVersion", id="another kind"),
+        pytest.param("kind: List\nitems:\n- kind: List\n  items:\n  " + ITEM, 3, "no apiVersion", id="in the same"),
+        pytest.param("kind: List\nitems:\n- items:\n  " + ITEM, 3, "no apiVersion", id="no kind in a list"),
+        pytest.param("items:\n" + ITEM, 1, "no apiVersion", id="no kind either"),
+        pytest.param('{"api-version": "v1", "items": [' + JSON_POD + "]}", 1, "correct `api-version`", id="JSON"),
+    ],
+)
+def test_a_list_without_apiversion_is_a_problem_and_its_members_are_judged(text: str, line: int, message: str) -> None:
+    contents = read("a.yaml", text.encode())
+    (problem,) = contents.problems
+    assert (problem.line, [resource.id.kind for resource in contents.resources]) == (line, ["Pod"])
+    assert message in problem.message
+
+
+CONTAINERS = "containers: [{name: c, image: x}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(f"kind: Pod\nspec: {{{CONTAINERS}}}\n", "add it", id="a pod"),
+        pytest.param(f"apiVersioa: v1\nkind: Pod\nspec: {{{CONTAINERS}}}\n", "correct `apiVersioa`", id="misspelt"),
+        pytest.param("apiversion: apps/v1\nkind: Deployment\nspec: {}\n", "correct `apiversion`", id="in lower case"),
+        pytest.param("apiVersion: null\nkind: CronWorkflow\nspec: {}\n", "add it", id="null"),
+        pytest.param("apiVersion: ''\nkind: PodTemplate\ntemplate: {}\n", "add it", id="empty"),
+        pytest.param(f"kind: Web\nspec: {{parts: [{{pod: {{{CONTAINERS}}}}}]}}\n", "add it", id="any kind, by shape"),
+        pytest.param(f"kin: Pod\nspec: {{{CONTAINERS}}}\n", "add it", id="by shape alone"),
+        pytest.param(f"spec: {{template: {{spec: {{{CONTAINERS}}}}}}}\n", "add it", id="a template by shape alone"),
+        pytest.param(f"template: {{spec: {{{CONTAINERS}}}}}\n", "add it", id="a PodTemplate by shape alone"),
+        pytest.param("kind: PodList\nitems:\n" + BARE, "add it", id="a typed list"),
+        pytest.param("kind: RoleList\nitems:\n" + BARE, "add it", id="a list that runs no pods"),
+        pytest.param(f"kind: PodList\nitems: [{{spec: {{{CONTAINERS}}}}}]\n", "add it", id="members without names"),
+        pytest.param(f"apiVersion: v1\nspec: {{{CONTAINERS}}}\n", "no kind", id="no kind"),
+    ],
+)
+def test_what_would_run_pods_and_cannot_be_identified_is_a_problem(text: str, message: str) -> None:
+    contents = read("a.yaml", text.encode())
+    (problem,) = contents.problems
+    assert message in problem.message
+    assert (contents.resources, contents.ignored) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("kind: Deployment\nreplicas: 1\n" + CONTAINERS, id="values of a chart"),
+        pytest.param(f"spec: {{values: {{{CONTAINERS}}}}}\n", id="values in a fragment of a custom resource"),
+        pytest.param(f"controllers: {{web: {{{CONTAINERS}}}}}\n", id="values of a library chart"),
+        pytest.param("patches: [{path: a.yaml}]\nresources: [b.yaml]\nimages: [{name: x}]\n", id="a kustomization"),
+        pytest.param("services: {web: {image: x, privileged: true}}\n", id="a compose file"),
+        pytest.param("on: push\njobs: {a: {container: {image: x}, steps: [{run: y}]}}\n", id="a workflow"),
+        pytest.param("properties: {spec: {type: object, items: {type: string}}}\nkind: x\n", id="a schema"),
+        pytest.param("openapi: 3.0.0\npaths: {/a: {get: {}}}\ncomponents: {}\n", id="an OpenAPI document"),
+        pytest.param('{"total": 1, "items": [{"id": 1, "spec": {"containers": 3}}]}', id="data with items"),
+        pytest.param('{"kind": "Listing", "items": [{"kind": "t3", "data": {}}]}', id="data with kinds"),
+    ],
+)
+def test_what_is_not_of_kubernetes_is_ignored(text: str) -> None:
+    contents = read("a.yaml", text.encode())
+    assert (contents.problems, contents.resources, contents.ignored) == ((), (), 1)
 
 
 @pytest.mark.parametrize(

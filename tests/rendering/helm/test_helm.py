@@ -336,13 +336,14 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
         ["charts/web/charts/sub/templates/pod.yaml:6:3", "value other.p charts/web/values.yaml:1:9"],
     ),
     (
-        "a list without an apiVersion",
+        "a list",
         {
-            NET: "kind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  spec:\n    hostPID: {{ .Values.p }}\n",
+            NET: "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n"
+            "  spec:\n    hostPID: {{ .Values.p }}\n",
             "values.yaml": "p: true\n",
         },
         "/spec/hostPID",
-        ["charts/web/templates/pod.yaml:6:5", "value p charts/web/values.yaml:1:1"],
+        ["charts/web/templates/pod.yaml:7:5", "value p charts/web/values.yaml:1:1"],
     ),
     (
         "a packed sub-chart",
