@@ -24,9 +24,23 @@ def pss_level(report: Any, expect: Mapping[str, Any]) -> str:
     return level
 
 
+def same_findings_and_score_for(report: Any, expect: Mapping[str, Any]) -> Any:
+    """The names of all objects if they have the same findings and score."""
+    outcomes = {
+        (
+            one["score"],
+            *sorted((f["rule"], f["field"]) for f in report["findings"] if f["resource"]["name"] == one["name"]),
+        )
+        for one in report["workloads"]
+    }
+    assert len(outcomes) == 1
+    return sorted(one["name"] for one in report["workloads"])
+
+
 ANSWERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "problems_at_least": lambda report, expect: min(len(report["problems"]), expect["problems_at_least"]),
     "pss_level": pss_level,
+    "same_findings_and_score_for": same_findings_and_score_for,
 }
 """What a report says about a field of ``expect.json``; it must equal what stands there."""
 
