@@ -196,7 +196,7 @@ class RenderedText(SourceText):
     @cached_property
     def is_proven(self) -> bool:
         """True if the clone printed the same text."""
-        return self._marked is not None and self._marked.clean.rstrip() == self.text.rstrip()
+        return self._marked is not None and self._marked.proves(self.text)
 
     @cached_property
     def has_same_shape(self) -> bool:

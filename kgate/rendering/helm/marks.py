@@ -237,6 +237,10 @@ class MarkedText:
         self._marked = marked
         self._alphabet = alphabet
 
+    def proves(self, text: str) -> bool:
+        """True if the clone printed the same text."""
+        return self.clean.rstrip() == text.rstrip()
+
     def trace(self, offset: int) -> Trace | None:
         """What printed the character at an offset of the clean text; None before the first mark."""
         offsets, frames, texts = self._changes

@@ -19,6 +19,7 @@ from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, Mark, Marked
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.requests import RenderContext, advice
+from kgate.rendering.sandbox import NOTHING, Reach
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
 from kgate.yamltree import streams
@@ -100,9 +101,17 @@ class Runner:
             if isinstance(dump, Failure):
                 return Printed(dump, dropped=dropped)
             marked = self._marked(arguments, dump)
-            whole = {name: text.clean for name, text in marked.items() if _HEADER.search(f"\n{text.clean}")}
-            dump = (self._helm.split(dump.output, "/templates/", whole) or dump) if whole else dump
-            return Printed(dump, marked, dropped, self._others(arguments))
+            return Printed(self._attributed(dump, marked, arguments), marked, dropped, self._others(arguments))
+
+    def _attributed(self, dump: Dump, marked: Mapping[str, MarkedText], arguments: Sequence[str]) -> Dump:
+        """The dump, in which no line that a template prints begins the text of another one: the texts of the clones
+        show where a text ends and, if they do not prove each text, the files that Helm writes."""
+        whole = {name: text.clean for name, text in marked.items() if _HEADER.search(f"\n{text.clean}")}
+        dump = (self._helm.split(dump.output, "/templates/", whole) or dump) if whole else dump
+        if all(name in marked and marked[name].proves(text) for name, text in dump.texts.items()):
+            return dump
+        written = self._helm.written(arguments)
+        return (self._helm.split(dump.output, "/templates/", whole, written) or dump) if written else dump
 
     def _others(self, arguments: Sequence[str]) -> Mapping[str, str]:
         """The texts of another rendering, if chance has a part in them."""
@@ -289,14 +298,27 @@ class _Helm:
         found = self.split(text, wanted)
         return found if found is not None else self._failure(outcome.error_text)
 
-    def _template(self, arguments: Sequence[str], without: Collection[Path]) -> process.Outcome | Failure:
+    def written(self, arguments: Sequence[str]) -> Mapping[str, Collection[str]]:
+        """The documents of each template, by its name, in the files that Helm writes: no text of a template can pass
+        for the name of a file. Empty if Helm does not render the release."""
+        folder = Path(tempfile.mkdtemp(prefix="written-", dir=self._packed.parent))
+        without = (*self.clones.files.values(), *(path for path in self._proofs() if path.exists()))
+        outcome = self._template([f"--output-dir={folder}", *arguments], without, Reach(writes=(folder,)))
+        if isinstance(outcome, Failure) or outcome.code:
+            return {}
+        files = {name: folder / name for name in self.chart.names}
+        return {name: _documents(path) for name, path in files.items() if path.is_file()}
+
+    def _template(
+        self, arguments: Sequence[str], without: Collection[Path], reach: Reach = NOTHING
+    ) -> process.Outcome | Failure:
         """Packs the copy without some of its files, and runs Helm on it."""
         try:
             pack(self.chart.copy.folder, self._packed, frozenset(without))
         except (ArchiveError, OSError) as error:
             return self._failure(f"it cannot be packed: {error}")
         command = [os.fspath(self.tool.path), "template", "--debug", *arguments]
-        outcome = process.run(command, self._packed.parent, self.context.options.limits())
+        outcome = process.run(command, self._packed.parent, self.context.options.limits(), reach)
         if outcome.exceeded:
             return Failure(outcome.error_text, exceeded=outcome.exceeded, advice=advice(outcome.bound))
         return outcome
@@ -314,10 +336,17 @@ class _Helm:
         below = f"{self.chart.nodes[0].name}/charts/"
         return next((chart for chart in charts if chart not in known and chart.startswith(below)), "")
 
-    def split(self, text: str, wanted: str, whole: Mapping[str, str] | None = None) -> Dump | None:
+    def split(
+        self,
+        text: str,
+        wanted: str,
+        whole: Mapping[str, str] | None = None,
+        written: Mapping[str, Collection[str]] | None = None,
+    ) -> Dump | None:
         """The dump by names. Only names of templates in the copy begin a text. None if the proof of the top chart is
         missing. A clone prints its own end, and ``whole`` are texts of templates as their clones print them: in these
-        no name begins another text, since a template may print the line that Helm does."""
+        no name begins another text, since a template may print the line that Helm does. ``written`` are the documents
+        that show of the other texts where they belong."""
         part = f"/templates/{self.clones.folder}/"
         proofs = {f"{node.name}{part}{_PROOF}": node.name for node in self.chart.nodes}
         folders = {wanted, "/templates/"}
@@ -328,9 +357,10 @@ class _Helm:
             if head.start() >= position and (head[1] in proofs or head[1] in known):
                 heads.append(head)
                 position = self._end(text, head, (whole or {}).get(known.get(head[1], ""), ""))
+        if written:
+            heads = _without_forged(text, heads, {head[1]: written.get(known.get(head[1], ""), ()) for head in heads})
         texts: dict[str, list[str]] = {}
-        ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
-        for head, end in zip(heads, ends, strict=True):
+        for head, end in _regions(text, heads):
             texts.setdefault(head[1], []).append(text[head.end() + 1 : end + 1])
         charts = frozenset(proofs[name] for name in texts if name in proofs)
         if self.chart.nodes[0].name not in charts:
@@ -350,6 +380,45 @@ class _Helm:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def _regions(text: str, heads: Sequence[re.Match[str]]) -> Iterator[tuple[re.Match[str], int]]:
+    """Yields each head of an output, and where its text ends."""
+    ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
+    yield from zip(heads, ends, strict=True)
+
+
+def _without_forged(
+    text: str, heads: Sequence[re.Match[str]], written: Mapping[str, Collection[str]]
+) -> list[re.Match[str]]:
+    """The heads without those that stand inside the text of another template: not all documents that follow are of the
+    template that the head names, and one is of that before, or of one whose text begins with such a head."""
+    kept: list[re.Match[str]] = []
+    empty = 0  # how many of the last ones no document follows
+    for head, end in _regions(text, heads):
+        own = _pieces(text[head.end() : end])
+        printed = _pieces(text[head.start() + len("\n---\n") : end])
+        if not all(one in written[head[1]] for one in own):
+            places = range(len(kept) - 1, max(-1, len(kept) - 2 - empty), -1)
+            place = next((n for n in places if any(one in written[kept[n][1]] for one in printed)), None)
+            if place is not None:
+                del kept[place + 1 :]
+                empty = 0
+                continue
+        kept.append(head)
+        empty = 0 if own else empty + 1
+    return kept
+
+
+def _documents(file: Path) -> frozenset[str]:
+    """The documents in a file that Helm wrote, without the line before each that names the template."""
+    pieces = _pieces(file.read_bytes().decode("utf-8", "surrogateescape"))
+    return frozenset(piece.partition("\n")[2].strip(streams.GO_SPACES) for piece in pieces)
+
+
+def _pieces(text: str) -> list[str]:
+    """The documents of a text as Helm splits them."""
+    return [text[start:end] for start, end in streams.helm_pieces(text)]
+
+
 def _joined(parts: Sequence[str]) -> str:
     """All that came under one name. Helm prints the hooks that it has already parsed a second time: a text adds nothing
     if all its documents are there already."""
@@ -358,7 +427,7 @@ def _joined(parts: Sequence[str]) -> str:
     kept: list[str] = []
     documents: set[str] = set()
     for part in sorted(parts, key=lambda text: (-len(text), text)):
-        own = {part[start:end] for start, end in streams.helm_pieces(part)}
+        own = set(_pieces(part))
         if not kept or not own <= documents:
             kept.append(part)
             documents |= own

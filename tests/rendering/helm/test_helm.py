@@ -1193,6 +1193,11 @@ SPOOF = "---\n# Source: web/templates/b.yaml\n"
             12,
             id="in a hook, twice",
         ),
+        pytest.param((pod("  a: 1\n", "a") + SPOOF + pod("  hostPID: true\n")).replace("\n", "\r\n"), 14, id="CRLF"),
+        pytest.param(pod("  hostPID: true\n").replace("spec:", f"{SPOOF[4:]}spec:"), 7, id="inside an object"),
+        pytest.param(
+            pod("  a: 1\n", "a") + SPOOF.replace("b", "c") + pod("  hostPID: true\n"), 14, id="of no template"
+        ),
     ],
 )
 def test_a_comment_about_the_source_moves_nothing(tmp_path: Path, text: str, line: int, version: str) -> None:
@@ -1203,3 +1208,41 @@ def test_a_comment_about_the_source_moves_nothing(tmp_path: Path, text: str, lin
     found = render(tmp_path, tool=version)
     (place,) = {item.locate("/spec/hostPID") for item in found.resources if "hostPID" in item.body["spec"]}
     assert (place.path, place.start.line, place.is_approximate) == ("charts/web/templates/a.yaml", line, False)
+
+
+HIDDEN = '{{ if not (contains "zz-" .Template.Name) }}'
+
+
+@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        pytest.param(f"{pod('  a: 1', 'a')}{HIDDEN}\n{SPOOF}{ONCE}{{{{ end }}}}", "b: 1\n", id="behind an object"),
+        pytest.param(f"{HIDDEN}\n{SPOOF}{ONCE}{{{{ end }}}}", pod("  a: 1", "b"), id="at the start"),
+        pytest.param(f"a: 1\n{HIDDEN}\n{SPOOF}{SPOOF}{ONCE}{{{{ end }}}}", "b: 1\n", id="twice"),
+        pytest.param(f"a: 1\n{HIDDEN}\n{SPOOF}{ONCE}{{{{ end }}}}", "", id="of a template that prints nothing"),
+        pytest.param(f"a: 1\n{HIDDEN}\n{SPOOF}b: 1\n---\n{ONCE}{{{{ end }}}}", "b: 1\n", id="behind a copy of it"),
+        pytest.param(
+            f"a: 1\n{HIDDEN}{{{{ else }}}}{{{{ fail `x` }}}}{{{{ end }}}}\n{SPOOF}{ONCE}", "b: 1", id="no clone"
+        ),
+        pytest.param(f"a: 1\n{HIDDEN}\n{SPOOF}{ONCE}{{{{ end }}}}".replace("\n", "\r\n"), "b: 1\n", id="CRLF"),
+    ],
+)
+def test_nor_does_one_that_the_clone_does_not_print(tmp_path: Path, text: str, other: str, version: str) -> None:
+    write(tmp_path, {"templates/a.yaml": text, "templates/b.yaml": other})
+    found = render(tmp_path, tool=version)
+    assert not found.problems
+    (pod,) = (item for item in found.resources if item.body["spec"].get("hostPID"))
+    assert pod.locate("/spec/hostPID").path == "charts/web/templates/a.yaml"
+
+
+@pytest.mark.parametrize("hidden", [pytest.param("", id="as it is"), pytest.param(HIDDEN, id="but not the clone")])
+def test_nor_does_one_about_a_sub_chart(tmp_path: Path, hidden: str) -> None:
+    """A name of another chart's template: of one above, and of one below."""
+    end = "{{ end }}" if hidden else ""
+    up = f"a: 1\n{hidden}\n---\n# Source: web/templates/b.yaml\n{ONCE}{end}"
+    down = f"a: 1\n{hidden}\n---\n# Source: web/charts/sub/templates/c.yaml\n{pod('  hostPID: true', 'own')}{end}"
+    files = {"charts/sub/Chart.yaml": SUB, "charts/sub/templates/c.yaml": up, "templates/b.yaml": down}
+    write(tmp_path, files)
+    places = {one.id.name: one.locate("/spec").path for one in render(tmp_path).resources}
+    assert places == {"web": "charts/web/charts/sub/templates/c.yaml", "own": "charts/web/templates/b.yaml"}
