@@ -250,27 +250,39 @@ OTHERS: list[Any] = [
     pytest.param(
         "helmfile.yaml",
         "releases:\n- {name: a, chart: b/a, values: [{hostNetwork: true}]}\n",
-        "helmfile template",
+        "helmfile template | kgate scan -",
         id="Helmfile",
     ),
     pytest.param(
-        "helmfile.d/10-a.yaml", "releases:\n- {name: a, chart: b/a}\n", "helmfile template", id="a folder of Helmfile"
+        "helmfile.d/10-a.yaml",
+        "releases:\n- {name: a, chart: b/a}\n",
+        "helmfile template | kgate scan -",
+        id="a folder of Helmfile",
+    ),
+    pytest.param(
+        "apps/helmfile.yaml.gotmpl",
+        "releases:\n{{ range .Values.apps }}\n- {name: {{ . }}}\n{{ end }}\n",
+        "helmfile template | kgate scan -",
+        id="a template of Helmfile",
+    ),
+    pytest.param(
+        "helmfile.d/a.yaml.gotmpl", "helmfiles: [a]\n", "helmfile template | kgate scan -", id="one in its folder"
     ),
     pytest.param(
         "apps/a/fleet.yaml",
         "defaultNamespace: a\nhelm: {chart: a, values: {hostNetwork: true}}\n",
-        "helm template",
+        None,
         id="Fleet",
     ),
 ]
 
 
 @pytest.mark.parametrize(("name", "text", "command"), OTHERS)
-def test_files_of_other_deployers_are_noted(tmp_path: Path, name: str, text: str, command: str) -> None:
-    (note,) = report(tree(tmp_path, {name: text, "b.yaml": "a: b\n"}), "--allow-empty", ".")["notes"]
-    assert note["path"] == name
-    assert f"render it ({command})" in note["message"]
+def test_files_of_other_deployers_are_not_judged(tmp_path: Path, name: str, text: str, command: str | None) -> None:
+    (one,) = report(tree(tmp_path, {name: text, "b.yaml": "a: b\n"}), "--allow-empty", ".")["unjudged"]
+    assert (one["path"], one["command"] or None) == (name, command)
 
 
-def test_a_file_that_only_has_such_a_name_is_not_noted(tmp_path: Path) -> None:
-    assert report(tree(tmp_path, {"fleet.yaml": "cars: 3\n"}), "--allow-empty", ".")["notes"] == []
+def test_a_file_that_only_has_such_a_name_deploys_nothing(tmp_path: Path) -> None:
+    files = {"fleet.yaml": "cars: 3\n", "a.gotmpl": "releases:\n", "helmfile.yaml.gotmpl": "a: b\n"}
+    assert report(tree(tmp_path, files), "--allow-empty", ".")["unjudged"] == []

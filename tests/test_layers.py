@@ -32,6 +32,7 @@ FLOW = (
     ("yamltree.fields",),
     (
         "environment",
+        "kubernetes.deployers",
         "kubernetes.embedded",
         "kubernetes.facts",
         "kubernetes.nearest",

@@ -40,6 +40,7 @@ def same_findings_and_score_for(report: Any, expect: Mapping[str, Any]) -> Any:
 ANSWERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "problems_at_least": lambda report, expect: min(len(report["problems"]), expect["problems_at_least"]),
     "pss_level": pss_level,
+    "unjudged_at_least": lambda report, expect: min(len(report["unjudged"]), expect["unjudged_at_least"]),
     "same_findings_and_score_for": same_findings_and_score_for,
 }
 """What a report says about a field of ``expect.json``; it must equal what stands there."""

@@ -11,6 +11,7 @@ from kgate.judgement.certainty import Result, sure_results
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
+from kgate.kubernetes import deployers
 from kgate.kubernetes.embedded import expanded
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.schema import Schema
@@ -47,7 +48,8 @@ class Judgement:
 
     ``rules`` holds the selected rules that the resource offends, with those that a finding includes; ``unlisted`` the
     rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not; ``unjudged``
-    names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of.
+    names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of;
+    ``unfollowed`` is what the resource deploys that is no part of its workload.
     """
 
     workload: Workload | None
@@ -58,6 +60,7 @@ class Judgement:
     unlisted: tuple[Rule, ...] = ()
     notes: tuple[Note, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    unfollowed: tuple[Unjudged, ...] = ()
 
 
 NO_FACTS = Facts()
@@ -129,6 +132,7 @@ class Judge:
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
             tuple(oddities.notes(resource, self._schema, messages)),
             tuple(unjudged),
+            tuple(deployers.unfollowed(resource)),
         )
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:

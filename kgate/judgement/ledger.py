@@ -145,6 +145,7 @@ class Ledger:
         quota = self._quota(path)
         judgement = self._judge.judge(resource, facts, lambda rule: quota.lists(rule.id))
         quota.rules.update(rule.id for rule in judgement.unlisted)
+        self.add_unjudged(judgement.unfollowed)
         outcome = _outcome(self._judge, judgement, self._threshold)
         if judgement.workload is not None and outcome is not None and not judgement.workload.is_whole:
             self._partial.append(PartialWorkload.of(judgement, _assessment(resource, outcome), path))
@@ -191,6 +192,7 @@ class Ledger:
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement = self._judge.judge(resource, facts)
+        self.add_unjudged(judgement.unfollowed)
         outcome = _outcome(self._judge, judgement, self._threshold)
         assessment = _assessment(resource, outcome) if outcome else None
         if judgement.workload is not None and assessment is not None and not judgement.workload.is_whole:

@@ -46,7 +46,7 @@ def _expanded(value: Json, pointer: Pointer, texts: dict[Pointer, _Text], depth:
     changed = {}
     for key, member in members:
         place = child_pointer(pointer, key)
-        found = _read(str(key), member) if depth else None
+        found = _read(str(key), member, value) if depth else None
         if found is not None:
             texts[place] = found
             changed[key] = _expanded(found.body, place, texts, depth - 1)
@@ -77,9 +77,10 @@ class _Text:
         return SourceText("", self.text).document(0, self.roots[index]).locate(pointer)
 
 
-def _read(key: str, value: Json) -> _Text | None:
+def _read(key: str, value: Json, holder: Json) -> _Text | None:
     """The text of a field if it holds a mapping, or a list of objects where the field is for those; else None."""
-    if not isinstance(value, str) or not (key in VALUES_FIELDS or key == OBJECTS_FIELD):
+    are_objects = key == OBJECTS_FIELD or _is_file(key, holder)
+    if not isinstance(value, str) or not (key in VALUES_FIELDS or are_objects):
         return None
     opening, closing = _ACTIONS.get(key, _GO_ACTIONS)
     try:
@@ -91,7 +92,17 @@ def _read(key: str, value: Json) -> _Text | None:
     if not roots or (key in VALUES_FIELDS and len(roots) > 1):
         return None
     bodies = [_known(root.value) for root in roots]
-    return _Text(value, roots, bodies if key == OBJECTS_FIELD else bodies[0])
+    if key not in (*VALUES_FIELDS, OBJECTS_FIELD) and not all(
+        "apiVersion" in body and "kind" in body for body in bodies
+    ):
+        return None
+    return _Text(value, roots, bodies if are_objects else bodies[0])
+
+
+def _is_file(key: str, holder: Json) -> bool:
+    """True if a field is the content of a manifest: its key is the name of the file, or its holder has it."""
+    name = holder.get("name") if key == "content" and isinstance(holder, Mapping) else key
+    return isinstance(name, str) and name.endswith((".yaml", ".yml"))
 
 
 def without_actions(text: str, opening: str = "{{", closing: str = "}}") -> str:

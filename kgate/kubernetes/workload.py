@@ -59,6 +59,9 @@ _PODLESS_KINDS = {
     "kustomize.config.k8s.io": ("Kustomization", "Component"),
     "kyverno.io": ("ClusterPolicy", "Policy", "ClusterCleanupPolicy", "CleanupPolicy", "PolicyException"),
 }
+_POLICIES = (("kyverno.io", "ClusterPolicy"), ("kyverno.io", "Policy"))
+"""Kinds among them whose rules may also make objects, or patch those of others."""
+
 _PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
 """Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches and run no pods."""
 
@@ -114,7 +117,7 @@ def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer)
         pod = _builtin_pod(body, kind, base)
         yield from with_gaps(replace(pod, is_whole=not base or bool(pod.containers)))
     elif not base and _is_podless(group, kind):
-        return
+        yield from _made_by_policy(body) if (group, kind) in _POLICIES else ()
     elif group == "argoproj.io" and kind in argo.SPECS:
         yield from argo.parts(body, kind, base)
     else:
@@ -124,6 +127,23 @@ def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer)
             if base or key not in _NOT_SEARCHED:
                 parts = _search(member, child_pointer(base, key), Holder(body, base), owner)
                 yield from map(_as_patch, parts) if group in _PATCHING_GROUPS else parts
+
+
+def _made_by_policy(body: Mapping[str, Json]) -> Iterator[Pod | Gap]:
+    """Yields the pods of the objects that rules of a policy of Kyverno make, and those in their patches."""
+    for index, rule in enumerate(list_of(mapping(body.get("spec")).get("rules"))):
+        base = child_pointer("", "spec", "rules", index)
+        made = Holder(mapping(mapping(rule).get("generate")), child_pointer(base, "generate"))
+        each = enumerate(list_of(made.body.get("foreach")))
+        several = [Holder(mapping(one), child_pointer(made.pointer, "foreach", place)) for place, one in each]
+        for one in (made, *several):
+            data, kind = mapping(one.body.get("data")), one.body.get("kind")
+            api_version = one.body.get("apiVersion", "v1")
+            if data and isinstance(kind, str) and isinstance(api_version, str):
+                yield from _parts(data, api_version, kind, child_pointer(one.pointer, "data"))
+        patches = Holder(mapping(mapping(rule).get("mutate")), child_pointer(base, "mutate"))
+        found = _search(patches.body, patches.pointer, Holder({}, base), _Owner(None, is_whole=False))
+        yield from map(_as_patch, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,9 @@ def collect(
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
-    notes = (*listing.notes, *other_deployers(listing.files.values()))
-    yield Batch(problems=(*listing.problems, *Encodings(repository).problems(listing.files)), notes=notes)
+    problems = (*listing.problems, *Encodings(repository).problems(listing.files))
+    others = other_deployers((*listing.files.values(), *listing.helmfiles))
+    yield Batch(problems=problems, notes=tuple(listing.notes), unjudged=tuple(others))
     known = survey(listing.files.values(), lifetime)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest

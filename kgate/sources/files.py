@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 EXTENSIONS = (".yaml", ".yml", ".json")
 """The files that are read in a folder. A file on the command line is read whatever its name is."""
 
+HELMFILES = tuple(f"helmfile.{ending}" for ending in ("yaml", "yml", "yaml.gotmpl", "yml.gotmpl"))
+"""The names of a file of Helmfile; in a folder ``helmfile.d`` any name will do."""
+
 _ALWAYS_SKIPPED = (".git",)
 
 
@@ -38,8 +41,8 @@ class SourceFile:
 @dataclass(slots=True)
 class Listing:
     """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, requests for
-    sources of other kinds, and problems. ``starts`` are the real paths that it started at, ``touched`` holds folders
-    of kustomizations above them that use files of the walk."""
+    sources of other kinds, templates of files of Helmfile, and problems. ``starts`` are the real paths that it started
+    at, ``touched`` holds folders of kustomizations above them that use files of the walk."""
 
     starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Listing:
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     touched: set[Path] = field(default_factory=set)
     requests: dict[Place, Request] = field(default_factory=dict)
+    helmfiles: set[SourceFile] = field(default_factory=set)
     notes: set[Note] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
 
@@ -263,6 +267,8 @@ class _Walk:
         """Adds a file. Returns the path if it is a folder to walk through."""
         path = Path(entry.path)
         is_dir = path.is_dir()
+        if entry.name.endswith(".gotmpl"):
+            self._helmfile(entry, path)
         is_of_interest = is_dir or entry.name.lower().endswith(EXTENSIONS)
         if entry.name in _ALWAYS_SKIPPED or not is_of_interest or self._ignores.covers(path, is_dir):
             return None
@@ -284,6 +290,12 @@ class _Walk:
         if chart is not None and path.is_relative_to(chart.folder):
             self._beside[path] = chart
         return None
+
+    def _helmfile(self, entry: os.DirEntry[str], path: Path) -> None:
+        """Adds a template of a file of Helmfile."""
+        is_one = entry.name in HELMFILES or path.parent.name == "helmfile.d"
+        if is_one and entry.is_file(follow_symlinks=False) and not self._ignores.covers(path, is_dir=False):
+            self.listing.helmfiles.add(SourceFile(path, self._repository.shown(path)))
 
     def _part(self, entry: os.DirEntry[str], path: Path, chart: detect.ChartFolder, *, is_dir: bool) -> Path | None:
         """Remembers a file of a chart that Helm may not use. Returns the path of a folder that may hold some."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Note, Resource, Unjudged
-from kgate.sources.files import SourceFile
+from kgate.model import Resource, Unjudged
+from kgate.sources.files import HELMFILES, SourceFile
 from kgate.textfile import read_bytes
 from kgate.yamltree import spelling
 from kgate.yamltree.text import decode
@@ -33,17 +33,17 @@ _HELMFILE = re.compile(r"^(releases|helmfiles):", re.MULTILINE)
 _FLEET = re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE)
 
 
-def other_deployers(files: Iterable[SourceFile]) -> Iterator[Note]:
-    """A note for each file of a deployer that is not followed (Helmfile, Fleet), with how to render it."""
+def other_deployers(files: Iterable[SourceFile]) -> Iterator[Unjudged]:
+    """The files of deployers that are not followed (Helmfile, Fleet), with the command that renders them."""
     for file in files:
         folder, _, name = file.shown.rpartition("/")
-        is_helmfile = name in ("helmfile.yaml", "helmfile.yml") or folder.rpartition("/")[2] == "helmfile.d"
+        is_helmfile = name in HELMFILES or folder.rpartition("/")[2] == "helmfile.d"
         if not is_helmfile and name not in ("fleet.yaml", "fleet.yml"):
             continue
-        field, command = (_HELMFILE, "helmfile template") if is_helmfile else (_FLEET, "helm template")
+        field, command = (_HELMFILE, "helmfile template | kgate scan -") if is_helmfile else (_FLEET, "")
         if field.search(peek(file.path)):
-            message = "names charts and values that are not followed, so what they deploy is not judged"
-            yield Note(file.shown, None, f"{message}; render it ({command}), and scan the output")
+            why = "it names charts and values that are not followed" + ("" if command else "; scan what they render to")
+            yield Unjudged(file.shown, None, why, "Helmfile" if is_helmfile else "Fleet bundle", command)
 
 
 def _is_gitops_group(api_version: str) -> bool:
