@@ -140,6 +140,11 @@ DEPLOYERS: Mapping[tuple[str, str], tuple[Deployer, ...]] = {
         Deployer(("/spec/pipeline",), _COMPOSED),
         Deployer(("/spec/resources/*/patches", "/spec/patchSets"), "changes what is composed when it is used"),
     ),
+    **_of(
+        "ops.crossplane.io",
+        "Operation CronOperation WatchOperation",
+        Deployer(("/spec/pipeline", "/spec/operationTemplate"), _COMPOSED),
+    ),
     **_of("pkg.crossplane.io", "Provider Function Configuration", Deployer(("/spec/package",), _INSTALLED)),
     **_of(
         "helm.crossplane.io helm.m.crossplane.io",

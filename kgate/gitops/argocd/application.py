@@ -103,14 +103,14 @@ def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> 
 
 
 def _tool_of_plugin(source: ObjectFields, deployment: Deployment) -> str:
-    """The tool that does the same as a config management plugin, as the owner states; empty, and a Problem, if that is
-    not known."""
+    """The tool that does the same as a config management plugin, as the owner states; empty if that is not known, and
+    so not judged what the plugin makes."""
     plugin = source.section("plugin")
     tool = deployment.plugins.get(plugin.text("name"), "")
     if not tool:
-        message = "a config management plugin makes the manifests, so they cannot be judged"
+        message = "a config management plugin makes the manifests"
         advice = "; if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
-        source.fault(message + (advice if plugin.text("name") else ""), "plugin")
+        source.unjudged(message + (advice if plugin.text("name") else ""), "plugin", command="")
     elif plugin.body.get("env") or plugin.body.get("parameters"):
         source.note(f"what {plugin.name()} passes on is not used: {tool} is run without it", "plugin")
     return tool

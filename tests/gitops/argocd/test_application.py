@@ -322,13 +322,13 @@ TOLD = {
     "a plugin": (
         "path: plain\nplugin: {name: x}\n",
         (
-            "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged; "
-            "if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
+            "unjudged apps.yaml:10: Application/argocd/web is not judged: a config management plugin makes the "
+            "manifests; if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
         ),
     ),
     "an empty plugin": (
         "path: plain\nplugin: {}\n",
-        "problem apps.yaml:10: a config management plugin makes the manifests, so they cannot be judged",
+        "unjudged apps.yaml:10: Application/argocd/web is not judged: a config management plugin makes the manifests",
     ),
     "a tool that Argo CD may not see": (
         "path: both\nhelm: {releasename: x}\n",
