@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ TWINS = ({"rendering/helm", "rendering/kustomize"},)
 """Folders that take the same steps, and so use the same words."""
 
 
+@cache
 def classes() -> dict[str, list[str]]:
     """The modules of each public class, by its name."""
     found: defaultdict[str, list[str]] = defaultdict(list)
