@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kgate.errors import RuleError
@@ -45,7 +46,7 @@ def load(folders: Iterable[RuleFolder] = (), *, builtin: bool = True) -> tuple[R
     Raises RuleError with file and line for the first thing wrong.
     """
     rules: dict[str, Rule] = {}
-    found = [*(_own() if builtin else ()), *(rule for folder in folders for rule in _of_user(folder))]
+    found = [*(_own(tuple(own_files())) if builtin else ()), *(rule for folder in folders for rule in _of_user(folder))]
     for rule in found:
         if rule.id in rules:
             raise RuleError(f"{rule.path}: the id '{rule.id}' is taken by {rules[rule.id].path}; rename this rule")
@@ -55,17 +56,15 @@ def load(folders: Iterable[RuleFolder] = (), *, builtin: bool = True) -> tuple[R
     return tuple(rules[name] for name in sorted(rules))
 
 
-def _own() -> Iterator[Rule]:
-    """kgate's own rules, as they were packaged, else from their files."""
-    files = own_files()
+@lru_cache(maxsize=1)
+def _own(files: tuple[tuple[str, bytes], ...]) -> tuple[Rule, ...]:
+    """kgate's own rules, as they were packaged, else parsed from their files, once for all scans of a process."""
     packaged = package().rules_from(files)
     if packaged is not None:
-        yield from packaged
-        return
+        return packaged
     from kgate.rules import rulefile
 
-    for name, data in files:
-        yield rulefile.read_trusted(data, name.removesuffix(".yaml"), f"rules/{name}")
+    return tuple(rulefile.read_trusted(data, name.removesuffix(".yaml"), f"rules/{name}") for name, data in files)
 
 
 def own_files() -> list[tuple[str, bytes]]:
