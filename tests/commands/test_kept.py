@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kgate import reports
-from tests.command import ROOT
+from tests.command import installed
 from tests.hostile import write
 from tests.real_tools import helm_tool, kustomize_tool
 
@@ -55,7 +55,7 @@ class Scan:
         tools = ("--helm-bin", os.fspath(helm_tool().path), "--kubectl-bin", os.fspath(kustomize_tool().path))
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.fspath(ROOT),
+            "PYTHONPATH": os.fspath(installed()),
             "XDG_CACHE_HOME": os.fspath(caches or self.caches),
             "HOME": os.fspath(self.repository.parent),
         }

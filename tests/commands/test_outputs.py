@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, Result, kgate
+from tests.command import Result, installed, kgate
 
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
 MARKERS = {"no repository": "", "a repository": ".git/HEAD", "a configuration": "kgate.yaml"}
@@ -196,7 +196,7 @@ def test_a_report_is_written(shop: Path, make: Callable[[Path], str]) -> None:
 
 
 def shell(command: str, cwd: Path) -> Result:
-    command = command.replace("kgate ", f"PYTHONPATH='{ROOT}' '{sys.executable}' -m kgate ", 1)
+    command = command.replace("kgate ", f"PYTHONPATH='{installed()}' '{sys.executable}' -m kgate ", 1)
     run = subprocess.run(("bash", "-c", command), cwd=cwd, capture_output=True, timeout=60, check=False)
     return Result(run.returncode, run.stdout.decode(), run.stderr.decode())
 
@@ -262,7 +262,7 @@ def test_reports_are_written_where_nobody_reads_standard_output(shop: Path) -> N
         cwd=shop,
         stdout=writer,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(installed())},
         timeout=60,
         check=False,
     )
