@@ -18,6 +18,7 @@ import pytest
 
 from tests.command import ROOT
 from tests.composite import Done, Runner, UnknownExpressionError, evaluate, parse_outputs
+from tests.installable import packages_for
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
@@ -31,17 +32,8 @@ passed=true"""
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RUNNER_TEMP of a job in which the action ran before, so that only its first use installs; for all workers one."""
-    import fcntl
-
-    folder = tmp_path_factory.getbasetemp()
-    temp = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "runner"
-    temp.mkdir(exist_ok=True)
-    with open(temp / "lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = Runner(workspace(temp / "checkout", {"a.yaml": GOOD}), temp).use(cache="false")
-    assert done.code == 0, done.log
-    return temp
+    """RUNNER_TEMP of a job in which the action ran before, so that only its first use installs."""
+    return packages_for(tmp_path_factory).runner
 
 
 @pytest.fixture
