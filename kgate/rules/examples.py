@@ -66,7 +66,7 @@ class Examples:
         """For each object that can hold an example what is unexpected there; empty if nothing is."""
         judge = self.judge_for(rule, example)
         for placement in placements(rule, example):
-            batch = manifest.read("example.yaml", json.dumps(placement.body, indent=2).encode())
+            batch = manifest.read("example.yaml", json.dumps(placement.body).encode())
             problems = [problem.message for problem in batch.problems]
             facts = Facts.of(batch.resources)
             judgements = [judge.judge(resource, facts) for resource in batch.resources]
