@@ -245,12 +245,21 @@ def test_a_missing_file_is_one_problem_for_all_that_include_it(tmp_path: Path) -
 
 
 def test_a_problem_of_several_renderings_counts_once(tmp_path: Path) -> None:
-    broken = {"base/kustomization.yaml": "resources: ['https://example.org/x?ref=1']\n"}
+    broken = {"base/kustomization.yaml": "resources: [none.yaml]\n"}
     overlays = {f"{name}/kustomization.yaml": "resources: [../base]\n" for name in ("one", "two", "three")}
     found = report(tmp_path) if tree(tmp_path, {**broken, **overlays}) else {}
-    listed = {problem["message"].partition(",")[0] for problem in found["problems"]}
-    assert len(listed) == 1
-    assert found["verdict"]["reasons"][0].startswith(f"{len(found['problems'])} problem")
+    assert len(found["problems"]) == 1
+    assert found["verdict"]["reasons"][0].startswith("1 problem")
+
+
+def test_each_overlay_of_a_remote_base_is_named(tmp_path: Path) -> None:
+    remote = {"base/kustomization.yaml": "resources: ['https://example.org/x?ref=1']\n"}
+    overlays = {f"{name}/kustomization.yaml": "resources: [../base]\n" for name in ("one", "two", "three")}
+    found = report(tree(tmp_path, {**remote, **overlays}))
+    assert sorted((one["path"], one["line"], one["what"]) for one in found["unjudged"]) == [
+        ("base/kustomization.yaml", 1, name) for name in ("one", "three", "two")
+    ]
+    assert found["verdict"]["reasons"][0].startswith("3 parts of what is deployed were not judged; run kgate pull")
 
 
 def test_a_pattern_of_the_configuration_finds_the_charts_of_the_scan(tmp_path: Path) -> None:
@@ -323,13 +332,16 @@ def test_an_application_brings_its_values(tmp_path: Path) -> None:
     assert "Application/argocd/shop" in workload["rendered_by"]["variants"][0]["requested_by"]
 
 
-def test_an_application_of_another_repository_is_a_note(tmp_path: Path) -> None:
+def test_an_application_of_another_repository_is_not_judged(tmp_path: Path) -> None:
     elsewhere = APPLICATION.replace("path: web", "path: no-such-folder")
     tree(tmp_path, {"app.yaml": elsewhere, "kgate.yaml": "repositories: [https://git.example.com/us/other]\n"})
     found = report(tmp_path)
     assert found["problems"] == []
-    (note,) = found["notes"]
-    assert "is not in this repository" in note["message"]
+    (unjudged,) = found["unjudged"]
+    assert "is not in this repository" in unjudged["why"]
+    assert scan(tmp_path).code == 3
+    assert scan(tmp_path, ".", "--unjudged", "note").code == 0
+    (tmp_path / "kgate.yaml").write_text("repositories: [https://git.example.com/us/other]\nunjudged: note\n")
     assert scan(tmp_path).code == 0
 
 
@@ -342,11 +354,11 @@ def test_an_application_brings_its_plain_folder_into_the_scan(tmp_path: Path, st
     assert place(finding) == "manifests/web.yaml:10:7"
 
 
-def test_an_application_on_standard_input_is_a_note(tmp_path: Path) -> None:
+def test_an_application_on_standard_input_is_not_judged(tmp_path: Path) -> None:
     result = kgate("scan", "-f", "json", "-", cwd=tmp_path, stdin=APPLICATION.encode())
-    (note,) = json.loads(result.out)["notes"]
-    assert (note["path"], note["line"]) == ("<stdin>", 1)
-    assert "Application/argocd/shop is not followed from standard input" in note["message"]
+    (unjudged,) = json.loads(result.out)["unjudged"]
+    assert (unjudged["path"], unjudged["line"], unjudged["what"]) == ("<stdin>", 1, "Application/argocd/shop")
+    assert result.code == 3
 
 
 def test_a_flux_kustomization_claims_what_it_deploys(tmp_path: Path) -> None:
