@@ -15,6 +15,7 @@ from kgate import __version__
 from kgate.config import Settings
 from kgate.errors import ConfigError
 from kgate.rules.load import builtin_folder
+from kgate.sources.tracked import Tracked
 
 MAX_ENTRIES = 50_000
 """The most files and folders that are read for a digest; beyond that a cache is not worth it."""
@@ -31,7 +32,8 @@ class _UnknownError(Exception):
 
 def digest(settings: Settings) -> bytes | None:
     """Returns 32 bytes that change with anything that a scan with these settings could read: the repository (names,
-    contents, links), rule folders, settings, programs that render, kgate itself and the installed libraries.
+    contents, links, what git tracks), rule folders, settings, programs that render, kgate itself and the installed
+    libraries.
 
     Returns None if the scan reads standard input or the network, or if something cannot be read.
     """
@@ -50,6 +52,7 @@ def digest(settings: Settings) -> bytes | None:
         for folder in settings.rule_folders:
             state.add_tree(folder.path)
         state.add_tree(settings.repository.root)
+        state.add(*map(os.fspath, Tracked(settings.repository).paths()))
     except (OSError, ConfigError, _UnknownError):  # a scan that needs a program says what is wrong with it
         return None
     return state.digest()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from kgate import gitconfig, textfile
 from kgate.urls import normalise_url
@@ -45,15 +45,42 @@ class OutsideError(OSError):
         return f"'{self.filename}' {self.strerror}"
 
 
+class TrustedTree(Protocol):
+    """The files of a revision that the scanned change cannot have altered, by their paths in the checkout.
+
+    A path is taken as it is written: only the links of the revision itself are followed, and none out of it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The revision as the user calls it."""
+        ...
+
+    def find(self, path: Path) -> Path | None:
+        """The path of what lies at a path, through the links of the revision; None if nothing does."""
+        ...
+
+    def read_bytes(self, path: Path) -> bytes:
+        """The bytes of a file. Raises OSError."""
+        ...
+
+    def names(self, folder: Path) -> list[str]:
+        """The members of a folder, sorted; none if there is no such folder."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """The scanned repository: its real root folder, and the URLs that it is known by.
 
-    What git keeps in ``.git`` is not part of it, as the credentials of the checkout are there.
+    What git keeps in ``.git`` is not part of it, as the credentials of the checkout are there. What steers the gate
+    (configuration, ignore files, rule folders, the lock) is read with ``policy_bytes`` and ``policy_names``: from
+    ``trusted`` if there is one, so that the change that is judged decides nothing about its own gate.
     """
 
     root: Path
     urls: tuple[str, ...] = ()
+    trusted: TrustedTree | None = None
     _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
     _shared: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
@@ -65,6 +92,10 @@ class Repository:
 
     def reopened(self) -> Repository:
         """The same repository for a new scan: nothing is remembered of searches, and none is counted."""
+        return Repository(self.root, self.urls, self.trusted)
+
+    def as_changed(self) -> Repository:
+        """The same repository without a trusted revision: what steers the gate is as the checkout has it."""
         return Repository(self.root, self.urls)
 
     def shared(self, kind: type[T], make: Callable[[], T]) -> T:
@@ -100,6 +131,24 @@ class Repository:
             lexical = Path(os.path.abspath(path))
             raise OutsideError(self.shown(lexical) if lexical.is_relative_to(self.root) else lexical.name)
         return textfile.read_bytes(real, most)
+
+    def policy_bytes(self, path: Path) -> bytes:
+        """The bytes of a file that steers the gate. Raises OSError."""
+        return self.read_bytes(path) if self.trusted is None else self.trusted.read_bytes(path)
+
+    def policy_names(self, folder: Path) -> list[str]:
+        """The members of a folder that steers the gate, sorted; none if there is no such folder."""
+        return self.names(folder) if self.trusted is None else self.trusted.names(folder)
+
+    def policy_place(self, path: str, base: Path) -> Path | None:
+        """The real path of something that steers the gate, as ``find``: None if nothing lies there. Raises
+        OutsideError."""
+        if self.trusted is None:
+            return self.find(path, base)
+        plain = Path(os.path.normpath((self.root if path.startswith("/") else base) / path.lstrip("/")))
+        if not plain.is_relative_to(self.root):
+            raise OutsideError(path)
+        return self.trusted.find(plain)
 
     def bytes_if_any(self, path: Path) -> bytes:
         """The bytes of a regular file of the repository; none if it cannot be read."""
@@ -218,29 +267,45 @@ def shown_bytes(path: str) -> str:
 def open_repository(root: Path, extra_urls: tuple[str, ...] = ()) -> Repository:
     """The repository at a root folder: the remotes of its git configuration, then the extra URLs."""
     real = Path(os.path.realpath(root))
-    config = _config_file(real / ".git")
-    text = _text(config) if config else ""
+    folders = git_folders(real)
+    text = _text(folders.common / "config") if folders else ""
     return Repository(real, tuple(dict.fromkeys((*_remotes(text), *extra_urls))))
 
 
-def _config_file(git: Path) -> Path | None:
-    """The configuration file of a checkout, a worktree or a submodule (git, gitrepository-layout).
+@dataclass(frozen=True, slots=True)
+class GitFolders:
+    """Where git keeps what belongs to a checkout: ``own`` has its index, ``common`` what worktrees share, such as
+    objects and configuration."""
 
-    That of a worktree or submodule lies outside of it. An archive may name any folder as its own, so the folder must
-    name the checkout in turn, as git ensures. Only URLs are taken from it, to compare with, and none is shown.
+    own: Path
+    common: Path
+
+
+def git_folders(top: Path) -> GitFolders | None:
+    """The folders of git for the checkout, worktree or submodule at a real path (git, gitrepository-layout); None if it
+    is none.
+
+    Those of a worktree or submodule lie outside of it. An archive may name any folder as its own, so the folder must
+    name the checkout in turn, as git ensures.
     """
+    git = top / _GIT
     if git.is_dir():
-        config = Path(os.path.realpath(git / "config"))
-        return config if config.is_relative_to(git) else None
+        is_own = Path(os.path.realpath(git / "config")).is_relative_to(git)
+        return GitFolders(git, git) if is_own else None
     link = re.match(r"gitdir:[ \t]*([^\0\n]+)", _text(git))
     if link is None:
         return None
     folder = git.parent / link[1].strip()
     if _leads_to(folder, _text(folder / "gitdir"), git):
-        return folder / (_text(folder / "commondir").strip().replace("\0", "") or ".") / "config"
-    entries = _entries(_text(folder / "config"))
+        return GitFolders(folder, folder / (_text(folder / "commondir").strip().replace("\0", "") or "."))
+    entries = git_entries(folder)
     worktrees = [entry.value for entry in entries if (entry.section, entry.name, entry.key) == ("core", "", "worktree")]
-    return folder / "config" if worktrees and _leads_to(folder, worktrees[-1], git.parent) else None
+    return GitFolders(folder, folder) if worktrees and _leads_to(folder, worktrees[-1], git.parent) else None
+
+
+def git_entries(common: Path) -> Iterator[gitconfig.Entry]:
+    """The entries of the configuration in a folder of git, as far as it can be read. No value of it may be shown."""
+    return _entries(_text(common / "config"))
 
 
 def _leads_to(folder: Path, text: str, place: Path) -> bool:

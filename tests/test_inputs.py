@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,11 @@ def relink(base: Path) -> None:
     (base / "repository/apps/link.yaml").symlink_to("empty")
 
 
+def track(base: Path) -> None:
+    for arguments in (("init", "-q"), ("add", "apps/web.yaml")):
+        subprocess.run(("git", *arguments), cwd=base / "repository", check=True)
+
+
 def move_the_target(base: Path) -> None:
     """The link leads through a folder outside, whose link changes."""
     (base / "outside").unlink()
@@ -71,6 +77,7 @@ CHANGES = [
     pytest.param(lambda base: (base / "repository/apps/web.yaml").rename(base / "repository/apps/b.yaml"), id="a name"),
     pytest.param(lambda base: (base / "repository/apps/empty").rmdir(), id="an empty folder"),
     pytest.param(relink, id="where a link leads"),
+    pytest.param(track, id="what git tracks"),
     pytest.param(rewrite("rules/own.yaml", "id: owl\n"), id="a rule"),
     pytest.param(rewrite("bin/helm", "#!/bin/bash\n"), id="a program"),
 ]

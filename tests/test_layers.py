@@ -16,7 +16,7 @@ KINDS = tuple(f"rendering.{path.parent.name}" for path in sorted(PACKAGE.glob("r
 """The kinds of source, each a room of its own."""
 
 FLOW = (
-    ("errors", "gitconfig", "lifetime", "limits", "model", "regexp", "textfile", "urls", "wholefile"),
+    ("errors", "gitconfig", "gitindex", "lifetime", "limits", "model", "regexp", "textfile", "urls", "wholefile"),
     (
         "cache",
         "processes",

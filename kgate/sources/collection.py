@@ -13,6 +13,7 @@ from kgate.sources import files
 from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.files import Intake, Read
 from kgate.sources.gitops_search import other_deployers
+from kgate.sources.hidden import HiddenFiles
 from kgate.sources.progress import Count
 from kgate.sources.survey import survey
 
@@ -32,7 +33,8 @@ def collect(
     listing = files.list_files(paths, repository, lifetime)
     problems = (*listing.problems, *Encodings(repository).problems(listing.files))
     others = other_deployers((*listing.files.values(), *listing.helmfiles))
-    yield Batch(problems=problems, notes=tuple(listing.notes), unjudged=tuple(others))
+    notes = (*listing.notes, *HiddenFiles(repository, lifetime).notes(listing))
+    yield Batch(problems=problems, notes=notes, unjudged=tuple(others))
     known = survey(listing.files.values(), lifetime)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest

@@ -14,7 +14,7 @@ from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Batch, Counts, Note, Problem
 from kgate.rendering import detect, finders
 from kgate.repository import Repository, SearchError, shown_bytes
-from kgate.sources.ignores import Ignores
+from kgate.sources.ignores import KGATEIGNORE, IgnoreLine, Ignores
 from kgate.sources.progress import Count, Progress
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class SourceFile:
 class Listing:
     """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, requests for
     sources of other kinds, templates of files of Helmfile, and problems. ``starts`` are the real paths that it started
-    at, ``touched`` holds folders of kustomizations above them that use files of the walk."""
+    at, ``touched`` holds folders of kustomizations above them that use files of the walk, ``left_out`` the files and
+    folders that a line of a ``.kgateignore`` leaves out."""
 
     starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Listing:
     helmfiles: set[SourceFile] = field(default_factory=set)
     notes: set[Note] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
+    left_out: dict[IgnoreLine, list[Path]] = field(default_factory=dict)
 
     @property
     def has_sources(self) -> bool:
@@ -134,8 +136,7 @@ class _Walk:
     def finish(self) -> Listing:
         """The listing without the files that are rendered: they mean nothing by themselves."""
         listing = self.listing
-        for path, message in self._ignores.faults.items():
-            self._problem(self._repository.shown(path), f"{message}, so it leaves nothing out; shorten it")
+        self._tell_faults_of_ignores()
         for path in self._faulty:
             listing.files.pop(path, None)
         for request in self._requests_above:
@@ -151,6 +152,13 @@ class _Walk:
         if self._beside or self._spare:
             self._decide_beside()
         return listing
+
+    def _tell_faults_of_ignores(self) -> None:
+        for path, message in self._ignores.faults.items():
+            self._problem(self._repository.shown(path), f"{message}, so it leaves nothing out; shorten it")
+        for path, message in self._ignores.tracked.faults.items():
+            shown = self._repository.shown(path)
+            self.listing.notes.add(Note(shown, None, f"{message}, so a .gitignore also leaves out what git tracks"))
 
     def _decide_beside(self) -> None:
         """Takes what lies in the folder of a chart that does not use it, if it is a manifest: Helm deploys only what it
@@ -270,7 +278,7 @@ class _Walk:
         if entry.name.endswith(".gotmpl"):
             self._helmfile(entry, path)
         is_of_interest = is_dir or entry.name.lower().endswith(EXTENSIONS)
-        if entry.name in _ALWAYS_SKIPPED or not is_of_interest or self._ignores.covers(path, is_dir):
+        if entry.name in _ALWAYS_SKIPPED or not is_of_interest or self._is_left_out(path, is_dir):
             return None
         if chart is not None and (chart.folder in self._parts or chart.holds(path)):
             return self._part(entry, path, chart, is_dir=is_dir)
@@ -294,8 +302,14 @@ class _Walk:
     def _helmfile(self, entry: os.DirEntry[str], path: Path) -> None:
         """Adds a template of a file of Helmfile."""
         is_one = entry.name in HELMFILES or path.parent.name == "helmfile.d"
-        if is_one and entry.is_file(follow_symlinks=False) and not self._ignores.covers(path, is_dir=False):
+        if is_one and entry.is_file(follow_symlinks=False) and not self._is_left_out(path, is_dir=False):
             self.listing.helmfiles.add(SourceFile(path, self._repository.shown(path)))
+
+    def _is_left_out(self, path: Path, is_dir: bool) -> bool:
+        line = self._ignores.line(path, is_dir)
+        if line is not None and line.file.name == KGATEIGNORE:
+            self.listing.left_out.setdefault(line, []).append(path)
+        return line is not None
 
     def _part(self, entry: os.DirEntry[str], path: Path, chart: detect.ChartFolder, *, is_dir: bool) -> Path | None:
         """Remembers a file of a chart that Helm may not use. Returns the path of a folder that may hold some."""
