@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kgate.exports import coverage, documentation
 from kgate.rules import load
+from kgate.rules.gate import GATE_WEAKENED
 from kgate.yamltree.nodes import compose
 
 
@@ -15,7 +16,7 @@ def documents(root: Path) -> dict[Path, str]:
     known = load.load()
     catalogue = next(compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
     return {
-        root / "docs" / "rules.md": documentation.handbook(known),
+        root / "docs" / "rules.md": documentation.handbook((*known, GATE_WEAKENED)),
         root / "docs" / "coverage.md": coverage.table(coverage.parse_peers(catalogue), known),
     }
 

@@ -83,7 +83,7 @@ def check(case: Case, ground: Ground) -> None:
 
 def _settled(root: Path) -> str:
     try:
-        file = find_config((str(root),), root)
+        file = find_config((str(root),), Repository(root))
         config_file = read_config(file, Repository(root)) if file else None
         settings = settle(Options(), config_file, Repository(root), UntrustedFolders((root,)))
     except KgateError as error:

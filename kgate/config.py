@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
-from kgate.model import Note, Rule, Severity
+from kgate.model import Note, Problem, Provenance, Rule, Severity
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
@@ -34,7 +34,8 @@ class Settings:
 
     ``unjudged_passes`` says that a scan is not incomplete for what was not judged. ``timeout`` is the wall time of the
     whole run in seconds, ``jobs`` how many processes judge (None: one for each processor); ``notes`` say what the
-    configuration asks for and does not get.
+    configuration asks for and does not get. ``origin`` says where the configuration comes from, ``change`` what the
+    scanned change makes of one that a trusted revision has.
     """
 
     repository: Repository
@@ -52,6 +53,8 @@ class Settings:
     jobs: int | None = None
     notes: tuple[Note, ...] = ()
     rendering: RenderSettings = field(default_factory=RenderSettings)
+    origin: Provenance = field(default_factory=Provenance)
+    change: ConfigChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ class AskedLimit:
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The fields of a kgate.yaml, checked, each as Options has it; ``shown`` is its name in reports."""
+    """What a kgate.yaml says, checked, each field as Options has it; ``shown`` is its name in reports, and ``fields``
+    gives the places of its fields. One that is not there has no fields."""
 
     shown: str = ""
+    fields: FileFields | None = field(default=None, compare=False, repr=False)
     min_score: int | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
@@ -109,14 +114,28 @@ class ConfigFile:
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
 
 
-def find_config(paths: Sequence[str], root: Path) -> Path | None:
-    """The configuration nearest to the first path: in its folder or one above, up to the root."""
-    first = Path(os.path.realpath(paths[0] if paths and paths[0] != "-" else "."))
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """The configuration of a trusted revision, which decides, and ``own``, that of the checkout, which does not. The
+    latter is None if it cannot be read, which ``problem`` tells."""
+
+    trusted: ConfigFile
+    own: ConfigFile | None
+    problem: Problem | None = None
+
+
+def find_config(paths: Sequence[str], repository: Repository) -> Path | None:
+    """The configuration nearest to the first path: in its folder or one above, up to the root.
+
+    In a trusted revision the path is taken as it is written, as the change may have made a link of it.
+    """
+    given = Path(paths[0] if paths and paths[0] != "-" else ".")
+    first = repository.as_written(given) if repository.trusted else Path(os.path.realpath(given))
     for folder in (first, *first.parents):
         for name in CONFIG_NAMES:
-            if (folder / name).is_file() or (folder / name).is_symlink():
+            if repository.policy_has(folder / name):
                 return folder / name
-        if folder == root:
+        if folder == repository.root:
             return None
     return None
 
@@ -127,6 +146,34 @@ def named_config(path: Path, untrusted: UntrustedFolders) -> Path:
         return untrusted.resolve(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def read_trusted(
+    paths: Sequence[str], named: Path | None, repository: Repository
+) -> tuple[ConfigFile | None, ConfigChange | None]:
+    """The configuration that decides, if there is one: the file that the user names, else the nearest one. If a trusted
+    revision has it, also what the checkout makes of it. Raises ConfigError."""
+    path = named or find_config(paths, repository)
+    if repository.trusted is None or (named is not None and not named.is_relative_to(repository.root)):
+        return (read_config(path, repository) if path else None), None
+    try:
+        trusted = read_config(path, repository) if path else None
+    except ConfigError as error:
+        raise ConfigError(f"as of {repository.trusted.name}: {error}") from None
+    changed = repository.as_changed()
+    own = named or find_config(paths, changed)
+    if named is not None and not changed.policy_has(named):
+        own = None
+    decides = trusted or ConfigFile()
+    try:
+        return trusted, ConfigChange(decides, read_config(own, changed) if own else ConfigFile())
+    except ConfigError as error:
+        assert own is not None
+        line, _, message = str(error).removeprefix(f"{own}:").strip().partition(": ")
+        told = message if line.isdecimal() else str(error).removeprefix(f"{own}:").strip()
+        text = f"this change breaks the configuration, so what it weakens is not known: {told}"
+        problem = Problem(repository.shown(own), int(line) if line.isdecimal() else None, text)
+        return trusted, ConfigChange(decides, None, problem)
 
 
 def read_config(path: Path, repository: Repository) -> ConfigFile:
@@ -140,7 +187,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     is_inside = path.is_relative_to(repository.root)
     owner = repository if is_inside else Repository(Path(path.anchor))
     try:
-        data = owner.read_bytes(path)
+        data = owner.policy_bytes(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     fields = UserFile.parse(data, str(path), ConfigError).fields()
@@ -148,6 +195,7 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     fields.only(_KNOWN)
     return ConfigFile(
         shown=repository.shown(path) if is_inside else path.as_posix(),
+        fields=fields,
         min_score=fields.number("min-score", 0, 100),
         fail_on=fields.one_of("fail-on", [severity.label for severity in reversed(Severity)]) or None,
         kubernetes_version=_kubernetes_version(fields),
@@ -208,7 +256,7 @@ def _rule_folders(fields: FileFields, base: Path, owner: Repository, scanned: Re
     """The folders of ``rules``, none of which may leave the repository of the configuration."""
     for index, name in fields.texts("rules", "folders with rule files"):
         try:
-            place = owner.find(name, base) or base / name.replace("\0", "")
+            place = owner.policy_place(name, base) or base / name.replace("\0", "")
         except OutsideError as error:
             fields.fault(str(error), "rules", index)
         else:
@@ -242,7 +290,7 @@ def settle(
     fail_on = options.fail_on or file.fail_on
     own_folders = tuple(RuleFolder.named(name, untrusted) for name in options.rules)
     return Settings(
-        repository=open_repository(repository.root, file.repositories),
+        repository=replace(open_repository(repository.root, file.repositories), trusted=repository.trusted),
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
         min_score=next(score for score in min_scores if score is not None),
@@ -257,6 +305,7 @@ def settle(
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=tuple(_notes(options, file)),
         rendering=_render_settings(options, file, untrusted),
+        origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )
 
 

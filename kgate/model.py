@@ -429,6 +429,11 @@ class Finding:
     known_as: str = ""
 
     @property
+    def is_about_gate(self) -> bool:
+        """True if the scanned change weakens the gate itself: the rule of that is asked about no resource."""
+        return not self.rule.targets
+
+    @property
     def resources(self) -> tuple[ResourceId, ...]:
         """Every resource that has this finding; first the one that it is reported for."""
         return (self.resource, *self.also)
@@ -652,8 +657,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the settings of a scan come from: the path of the configuration, and the trusted revision that it was taken
+    from. Empty without a configuration, and if the checkout itself says it."""
+
+    path: str = ""
+    revision: str = ""
+
+    def __str__(self) -> str:
+        return (self.path or "none, so the defaults hold") + (f", as of {self.revision}" if self.revision else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a scan, sorted: all that a report format sees of it. Counts include what is ``unlisted``."""
+    """The result of a scan, sorted: all that a report format sees of it. Findings about the gate itself come first,
+    counts include what is ``unlisted``, and ``configuration`` says where the settings come from."""
 
     version: str
     kubernetes_version: str
@@ -667,6 +685,7 @@ class Report:
     notes: tuple[Note, ...] = ()
     unlisted: Unlisted = Unlisted()
     unjudged: tuple[Unjudged, ...] = ()
+    configuration: Provenance = Provenance()
 
     @property
     def severities(self) -> Mapping[Severity, int]:

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -56,6 +56,11 @@ class TrustedTree(Protocol):
         """The revision as the user calls it."""
         ...
 
+    @property
+    def title(self) -> str:
+        """The revision as the user calls it, and its commit."""
+        ...
+
     def find(self, path: Path) -> Path | None:
         """The path of what lies at a path, through the links of the revision; None if nothing does."""
         ...
@@ -66,6 +71,10 @@ class TrustedTree(Protocol):
 
     def names(self, folder: Path) -> list[str]:
         """The members of a folder, sorted; none if there is no such folder."""
+        ...
+
+    def paths(self, names: Collection[str]) -> list[Path]:
+        """The paths of all files with one of these names."""
         ...
 
 
@@ -140,6 +149,10 @@ class Repository:
         """The members of a folder that steers the gate, sorted; none if there is no such folder."""
         return self.names(folder) if self.trusted is None else self.trusted.names(folder)
 
+    def policy_has(self, path: Path) -> bool:
+        """True if something that steers the gate lies at a path."""
+        return os.path.lexists(path) if self.trusted is None else self.trusted.find(path) is not None
+
     def policy_place(self, path: str, base: Path) -> Path | None:
         """The real path of something that steers the gate, as ``find``: None if nothing lies there. Raises
         OutsideError."""
@@ -195,6 +208,15 @@ class Repository:
         if real is None or not plain.is_relative_to(self.root):
             raise OutsideError(path)
         return real if os.path.exists(real) else None  # unlike Path.exists, False for a name that is too long
+
+    def as_written(self, path: Path) -> Path:
+        """A path that the user gives, from the real root on but with the links below it as they are written. The real
+        path if it does not lead through the root."""
+        lexical = Path(os.path.abspath(path))
+        for folder in (*reversed(lexical.parents), lexical):
+            if os.path.realpath(folder) == os.fspath(self.root):
+                return self.root / lexical.relative_to(folder)
+        return Path(os.path.realpath(path))
 
     def above(self, path: Path) -> list[Path]:
         """The folders of the repository that a real path lies in, the root first; none for a path outside."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +18,12 @@ from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
 from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
 from kgate.rules import load
+from kgate.rules.gate import GATE_WEAKENED
 from kgate.urls import shown_text
 
 if TYPE_CHECKING:
     from kgate.config import Settings
+    from kgate.policy.weakened import Weakenings
     from kgate.sources.progress import Progress
 
 
@@ -44,8 +46,9 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
     from kgate.config import selected_ids
 
+    builtin = load.load()
     gate = Gate(
-        load.load(settings.rule_folders),
+        load.joined(builtin, settings.rule_folders),
         settings.minor,
         settings.fail_on,
         settings.allow_empty,
@@ -54,14 +57,24 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings))
     ledger = Ledger(judge, settings.min_score)
     lifetime = Lifetime(settings.timeout)
+    weakenings = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as parts:
-        return assess(parts, ledger, gate, lifetime, settings.notes)
+        ledger.add_problems(remark for remark in weakenings.remarks if isinstance(remark, Problem))
+        notes = (remark for remark in weakenings.remarks if isinstance(remark, Note))
+        report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings.findings)
+    return replace(report, configuration=settings.origin)
 
 
 def assess(
-    parts: Iterable[Batch | Page], ledger: Ledger, gate: Gate, lifetime: Lifetime, notes: Iterable[Note] = ()
+    parts: Iterable[Batch | Page],
+    ledger: Ledger,
+    gate: Gate,
+    lifetime: Lifetime,
+    notes: Iterable[Note] = (),
+    gate_findings: Iterable[Finding] = (),
 ) -> Report:
-    """Judges and scores resources, wherever they come from, and pages of what others have judged.
+    """Judges and scores resources, wherever they come from, and pages of what others have judged. ``gate_findings``
+    are those about the gate itself.
 
     It needs no source: whoever has resources in hand, as an admission webhook has, calls it.
     """
@@ -84,7 +97,14 @@ def assess(
                 ledger.judge(resource, part.path, facts)
     except DeadlineError:
         ledger.add_problems([_overdue(lifetime)])
-    return _report(ledger.close(), gate, counts, remarks)
+    found = ledger.close()
+    return _report(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
+
+
+def _weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifetime) -> Weakenings:
+    from kgate.policy.weakened import find_weakenings
+
+    return find_weakenings(settings, builtin, lifetime)
 
 
 def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
@@ -92,7 +112,7 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
     return Report(
         version=__version__,
         kubernetes_version=f"1.{gate.minor}",
-        rules=gate.rules,
+        rules=(*gate.rules, GATE_WEAKENED),
         assessments=tuple(sorted(found.assessments, key=lambda a: (a.location.order, a.workload, a.renderings))),
         findings=tuple(sorted(found.findings, key=_finding_order)),
         problems=found.problems,
@@ -112,7 +132,7 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
 
 
 def _finding_order(finding: Finding) -> tuple[object, ...]:
-    return finding.location.order, finding.rule.id, finding.resource, finding.container or ""
+    return not finding.is_about_gate, finding.location.order, finding.rule.id, finding.resource, finding.container or ""
 
 
 _Remark = TypeVar("_Remark", bound=Remark)

@@ -90,10 +90,11 @@ def explain(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
 
 def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
     from kgate.repository import UntrustedFolders
+    from kgate.rules.gate import GATE_WEAKENED
     from kgate.rules.load import RuleFolder, load
 
     untrusted = UntrustedFolders.around(())
-    return load(RuleFolder.named(folder, untrusted) for folder in folders)
+    return (*load(RuleFolder.named(folder, untrusted) for folder in folders), GATE_WEAKENED)
 
 
 def _find(rule_id: str, folders: tuple[str, ...]) -> Rule:

@@ -157,6 +157,12 @@ Exit codes:
     metavar="FILE",
     help="Configuration file.  [default: the nearest kgate.yaml]",
 )
+@click.option(
+    "--policy-from",
+    metavar="REF",
+    help="Take configuration, rule folders and ignore files from this revision, such as the target branch of a pull "
+    "request; what the change weakens in them is a finding.",
+)
 @click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
 @click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
 @click.option(
@@ -295,9 +301,13 @@ def _settings(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings
     for path in paths:
         _refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
+    if flags["policy_from"]:
+        from kgate.policy.gittree import open_tree
+
+        repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
     named = flags["config_path"]
-    file = config.named_config(named, untrusted) if named else config.find_config(paths, repository.root)
-    return config.settle(options, config.read_config(file, repository) if file else None, repository, untrusted)
+    file, change = config.read_trusted(paths, config.named_config(named, untrusted) if named else None, repository)
+    return replace(config.settle(options, file, repository, untrusted), change=change)
 
 
 def _refuse_link_out(path: str) -> None:

@@ -127,13 +127,15 @@ def _wrapped(title: str, text: str) -> Iterator[str]:
 
 
 def _terminal_details(rule: Rule) -> Iterator[str]:
-    yield "Instead of, for example:\n" + textwrap.indent(rule.bad[0].text, "    ")
-    yield ""
+    if rule.bad:
+        yield "Instead of, for example:\n" + textwrap.indent(rule.bad[0].text, "    ")
+        yield ""
     for label, text in _facts(rule):
         yield f"{label + ':':<22} {text}"
     for variable in rule.variables:
         yield f"variables.{variable.name} (CEL):\n" + textwrap.indent(variable.expression, "    ")
-    yield "Expression (CEL):\n" + textwrap.indent(rule.expression, "    ")
+    if rule.expression:
+        yield "Expression (CEL):\n" + textwrap.indent(rule.expression, "    ")
     yield "References:"
     for reference in rule.references:
         yield f"    {reference.title}\n    {reference.url}"
@@ -144,7 +146,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
     if version_range(rule.versions):
         yield "Kubernetes", version_range(rule.versions)
-    yield "Asked about", ", ".join(rule.kinds or rule.targets)
+    yield "Asked about", ", ".join(rule.kinds or rule.targets) or "what steers the gate"
     if rule.includes:
         yield "Includes", ", ".join(rule.includes)
     if rule.tags:
@@ -169,9 +171,10 @@ def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:
     yield ""
     yield f"**{rule.title}**: {rule.severity.label}, {rule.points} points. {rule.message}"
     yield from ("", rule.rationale, "", "**What to write instead.** " + rule.remediation, "")
-    yield from _code_blocks("Bad", rule.bad)
-    yield from _code_blocks("Good", rule.good)
-    yield from ("**Allowed if** (CEL)", "", "```cel", *_cel_lines(rule), "```", "")
+    if rule.expression:
+        yield from _code_blocks("Bad", rule.bad)
+        yield from _code_blocks("Good", rule.good)
+        yield from ("**Allowed if** (CEL)", "", "```cel", *_cel_lines(rule), "```", "")
     for label, text in _facts(rule):
         yield f"- {label}: {text}"
     yield ""

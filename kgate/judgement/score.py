@@ -43,6 +43,8 @@ def decide(
     severe = sum(n for severity, n in open_findings.items() if fail_on is not None and severity >= fail_on)
     empty = resources == 0 and not allow_empty
     reasons: list[str] = []
+    if weakened := sum(finding.is_about_gate for finding in found.findings):
+        reasons.append(f"the change weakens the gate in {_count(weakened, 'place')}; that decides nothing until merged")
     if below:
         reasons += _below(below)
     if severe and fail_on is not None:
@@ -55,7 +57,7 @@ def decide(
     if empty:
         reasons.append("no Kubernetes object was found; name other paths, or pass --allow-empty if that is right")
     incomplete = bool(problems) or empty or (unjudged > 0 and not unjudged_passes)
-    return Verdict(not below and not severe, incomplete, tuple(reasons))
+    return Verdict(not below and not severe and not weakened, incomplete, tuple(reasons))
 
 
 def _below(below: Counter[Score]) -> Iterator[str]:

@@ -82,10 +82,10 @@ def run(
     """Runs a program, named by its path, in a private folder. Raises OSError if it cannot be started.
 
     It gets none of the caller's environment, an empty home in that folder that is removed afterwards, an empty PATH (so
-    neither git nor plugins), no standard input, and a dead proxy. If the system allows it, it gets no network, reads
-    only the folder, itself, the system's libraries and its ``reach``, changes only its home and what ``reach`` allows,
-    and dies with kgate. A file that is not a program may end with code 126 or 127 instead of OSError. Raises
-    CancelledError and DeadlineError.
+    neither git nor plugins), and a dead proxy. If the system allows it, it gets no network, reads only the folder,
+    itself, the system's libraries and its ``reach``, changes only its home and what ``reach`` allows, and dies with
+    kgate. A file that is not a program may end with code 126 or 127 instead of OSError. Raises CancelledError and
+    DeadlineError.
     """
     limits.lifetime.check()
     program = Path(os.path.join(folder, command[0]))
@@ -99,14 +99,24 @@ def run(
             (program, *map(Path, prefix[:1]), *reach.programs, *(sandbox.SYSTEM if with_network else ())),
         )
         with (
+            _holding(reach.stdin, home) as given,
             sandbox.started_confined(
-                lambda: _start([*prefix, *command], folder, variables), whole, with_network=with_network
+                lambda: _start([*prefix, *command], folder, variables, given), whole, with_network=with_network
             ) as process,
             _ended(process),
         ):
             pipes = _Pipes(process, limits)
             with limits.lifetime.stopped_by(lambda: _kill_group(process)):
                 return _watch(process, pipes, limits)
+
+
+@contextlib.contextmanager
+def _holding(data: bytes, folder: str) -> Iterator[IO[bytes]]:
+    """A file that holds some bytes, to be read from its start."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
 
 def memory_guard() -> Literal["kernel", "watched", "none"]:
@@ -163,7 +173,7 @@ def death_signal() -> tuple[str, ...]:
 
 
 def _start(
-    command: Sequence[str | os.PathLike[str]], folder: Path, environment: Mapping[str, str]
+    command: Sequence[str | os.PathLike[str]], folder: Path, environment: Mapping[str, str], stdin: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Starts a process in a group of its own. Raises OSError."""
     try:
@@ -172,7 +182,7 @@ def _start(
             bufsize=0,
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,

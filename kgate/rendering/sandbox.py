@@ -29,11 +29,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Reach:
     """The files that a program may touch, each path with all that lies below it: those it may read, those it may
-    also change, and those it may execute besides itself. The libraries of the system are always readable."""
+    also change, and those it may execute besides itself. The libraries of the system are always readable. ``stdin`` is
+    what it finds on its standard input."""
 
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     programs: tuple[Path, ...] = ()
+    stdin: bytes = b""
 
 
 NOTHING = Reach()

@@ -96,6 +96,10 @@ class Toolbox:
         named = next((name for name in names if self._given.get(name)), None)
         return self._find(named) if named else self._find("kustomize") or self._find("kubectl")
 
+    def program(self, name: str) -> Path | None:
+        """The first executable with a name that no pull request can have added; None if there is none."""
+        return next(self._candidates(name, name), None)
+
     def programs(self) -> tuple[Path, ...]:
         """Every executable that may be one of the programs, without running any. Raises ConfigError."""
         found: list[Path] = []

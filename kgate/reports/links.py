@@ -15,7 +15,8 @@ _SAFE_BASE = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
 
 def rule_page(rule: Rule) -> str:
     """Returns the page of one of kgate's own rules; empty for a rule of the user, which has none."""
-    return f"{DOCUMENTATION}#{rule.id}" if rule.path == f"rules/{rule.id}.yaml" else ""
+    is_own = not rule.targets or rule.path == f"rules/{rule.id}.yaml"
+    return f"{DOCUMENTATION}#{rule.id}" if is_own else ""
 
 
 def line_page(link_base: str, location: Location) -> str:

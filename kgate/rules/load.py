@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from kgate.errors import RuleError
 from kgate.model import Rule
 from kgate.repository import Repository, UntrustedFolders
+from kgate.rules.gate import GATE_WEAKENED
 from kgate.rules.packaged import package
 from kgate.textfile import read_bytes
 
@@ -24,7 +24,8 @@ def builtin_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RuleFolder:
-    """A folder with rules of the user, the name to show for it, and what holds all files that are read."""
+    """A folder with rules of the user, the name to show for it, and what holds all files that are read: those of a
+    trusted revision, if there is one."""
 
     path: Path
     shown: str
@@ -39,15 +40,34 @@ class RuleFolder:
             raise RuleError(f"{name}: {error.strerror}") from None
         return cls(path, name, Repository(path))
 
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """The names and contents of the rule files, sorted. Raises RuleError."""
+        names = [name for name in self.repository.policy_names(self.path) if name.endswith((".yaml", ".yml"))]
+        if not names:
+            is_there = self.repository.policy_has(self.path)
+            what = "no rule file (*.yaml) in this folder" if is_there else "no such folder of rules"
+            raise RuleError(f"{self.shown}: {what}")
+        for name in names:
+            try:
+                yield name, self.repository.policy_bytes(self.path / name)
+            except OSError as error:
+                raise RuleError(f"{self.shown}/{name}: cannot be read: {error.strerror}") from None
+
 
 def load(folders: Iterable[RuleFolder] = (), *, builtin: bool = True) -> tuple[Rule, ...]:
     """All rules, sorted by id: kgate's own and those of the given folders.
 
     Raises RuleError with file and line for the first thing wrong.
     """
+    return joined(_own(tuple(own_files())) if builtin else (), folders)
+
+
+def joined(known: Iterable[Rule], folders: Iterable[RuleFolder]) -> tuple[Rule, ...]:
+    """These rules and those of the given folders, sorted by id. Raises RuleError, as ``load`` does."""
     rules: dict[str, Rule] = {}
-    found = [*(_own(tuple(own_files())) if builtin else ()), *(rule for folder in folders for rule in _of_user(folder))]
-    for rule in found:
+    for rule in (*known, *(rule for folder in folders for rule in _of_user(folder))):
+        if rule.id == GATE_WEAKENED.id:
+            raise RuleError(f"{rule.path}: the id '{rule.id}' is that of changes to the gate itself; rename this rule")
         if rule.id in rules:
             raise RuleError(f"{rule.path}: the id '{rule.id}' is taken by {rules[rule.id].path}; rename this rule")
         rules[rule.id] = rule
@@ -69,19 +89,14 @@ def _own(files: tuple[tuple[str, bytes], ...]) -> tuple[Rule, ...]:
 
 def own_files() -> list[tuple[str, bytes]]:
     """The names and contents of kgate's own rule files, sorted."""
-    return [(path.name, read_bytes(path)) for path in _files(builtin_folder(), "rules")]
+    return [(path.name, read_bytes(path)) for path in sorted(builtin_folder().glob("*.yaml"))]
 
 
 def _of_user(folder: RuleFolder) -> Iterator[Rule]:
     from kgate.rules import rulefile
 
-    for path in _files(folder.path, folder.shown):
-        shown = f"{folder.shown}/{path.name}"
-        try:
-            data = folder.repository.read_bytes(path)
-        except OSError as error:
-            raise RuleError(f"{shown}: cannot be read: {error.strerror}") from None
-        yield rulefile.read(data, path.stem, shown)
+    for name, data in folder.files():
+        yield rulefile.read(data, name.rpartition(".")[0], f"{folder.shown}/{name}")
 
 
 def find(rules: Iterable[Rule], wanted: str) -> Rule:
@@ -96,15 +111,6 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
     from kgate.yamltree.fields import suggestion
 
     return suggestion(word, known)
-
-
-def _files(folder: Path, shown: str) -> list[Path]:
-    if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name that is too long
-        raise RuleError(f"{shown}: no such folder of rules")
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
-    if not files:
-        raise RuleError(f"{shown}: no rule file (*.yaml) in this folder")
-    return files
 
 
 def _check_includes(rule: Rule, rules: Mapping[str, Rule]) -> None:

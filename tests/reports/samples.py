@@ -15,6 +15,7 @@ from kgate.model import (
     Note,
     Position,
     Problem,
+    Provenance,
     PssCheck,
     Reference,
     Related,
@@ -30,6 +31,7 @@ from kgate.model import (
     Waiver,
 )
 from kgate.reports.presentation import Presentation
+from kgate.rules.gate import GATE_WEAKENED
 
 PRIVILEGED = Rule(
     id="privileged-container",
@@ -311,6 +313,26 @@ def bounded() -> Report:
     note = Note("k8s/web.yaml", None, "not listed are findings of privileged-container (1,199)")
     unlisted = Unlisted({PRIVILEGED.severity: 1_199}, {Score(19, 60): 2_399}, notes=(note,))
     return replace(with_findings(), notes=(note,), unlisted=unlisted)
+
+
+def weakened() -> Report:
+    """A change that weakens its own gate, in files whose names sort after all others, beside a finding."""
+    threshold = "The score that every workload must reach falls from 60 to 0."
+    configuration = Location("z/kgate.yaml", Position(2, 1), Position(2, 13), "/min-score", "min-score: 0")
+    ignores = Location("z/.kgateignore", Position(1, 1), Position(1, 2), snippet="*")
+    about = {
+        "Configuration": (configuration, threshold),
+        "IgnoreFile": (ignores, "This line hides a.yaml from the gate."),
+    }
+    found = tuple(
+        Finding(
+            GATE_WEAKENED, ResourceId("", kind, "", place.path), None, place, place.snippet, text, source=place.path
+        )
+        for kind, (place, text) in about.items()
+    )
+    verdict = Verdict(False, False, ("the change weakens the gate in 2 places",))
+    whole = report((*found, finding()), (assessment(),), verdict=verdict)
+    return replace(whole, rules=(*RULES, GATE_WEAKENED), configuration=Provenance("kgate.yaml", "main (0a1b2c3d4e5f)"))
 
 
 SAMPLES = {

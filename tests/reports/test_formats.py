@@ -40,6 +40,17 @@ def test_text_of_a_manifest_is_inert(name: str) -> None:
     assert not UNSEEN.search(text)
 
 
+@pytest.mark.parametrize("name", sorted({*reports.names()} - {"badge"}))
+def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
+    """Before all other findings. A badge shows the verdict alone."""
+    text = "".join(reports.renderer(name)(samples.weakened(), samples.LINKED))
+    start = {"sarif": '"results":', "json": '"findings":', "html": '"findings":', "markdown": "### Details"}
+    found = text[text.index(start.get(name, "")) :]
+    places = [found.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]
+    assert max(places) < min(match.start() for match in re.finditer(r"privileged-container|shop/web", found))
+    assert "falls from 60 to 0" in text
+
+
 @every_format
 def test_what_is_held_does_not_grow_with_the_text(name: str) -> None:
     render = reports.renderer(name)

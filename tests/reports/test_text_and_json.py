@@ -47,6 +47,7 @@ def test_json_has_every_field_of_the_design() -> None:
     assert list(report) == [
         "schema",
         "version",
+        "configuration",
         "workloads",
         "findings",
         "problems",

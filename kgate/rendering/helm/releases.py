@@ -47,10 +47,15 @@ def release_name(chart: Path) -> str:
 def parse_charts(fields: FileFields, folder: Path, repository: Repository) -> Iterator[ChartRequest]:
     """The requests of the field ``charts`` of a kgate.yaml in a folder; a chart that lists no releases gets the
     default ones, and one that several entries fit is that of its own path, else of the first pattern. Raises the error
-    of the file, at the line of the field that is wrong or leads out of the repository.
+    of the file, at the line of the field that is wrong or leads out of the repository. In the file of a trusted
+    revision an entry may name a chart that the scanned change removes.
     """
     base = _Base(folder, repository)
-    entries = list(fields.sections("charts", "charts, each with a path"))
+    entries = [
+        entry
+        for entry in fields.sections("charts", "charts, each with a path")
+        if repository.trusted is None or not is_gone(entry, folder, repository)
+    ]
     named = [_chart(entry, base) for entry in entries if not _WILD.search(entry.text("path"))]
     yield from named
     taken = {request.chart for request in named}
@@ -59,6 +64,23 @@ def parse_charts(fields: FileFields, folder: Path, repository: Repository) -> It
             found = _matched(entry, base)
             yield from (request for request in found if request.chart not in taken)
             taken |= {request.chart for request in found}
+
+
+def is_gone(entry: FileFields, folder: Path, repository: Repository) -> bool:
+    """True if an entry of ``charts`` in a kgate.yaml in a folder names a place where there is nothing, or nothing of
+    its kind."""
+    path = entry.text("path")
+    if _WILD.search(path):
+        return not _matching_charts(entry, _Base(folder, repository))
+    real = repository.resolve(folder / path)
+    return real is not None and not os.path.exists(real)
+
+
+def is_for(entry: FileFields, chart: Path, folder: Path, repository: Repository) -> bool:
+    """True if an entry of ``charts`` in a kgate.yaml in a folder is about a chart."""
+    if _WILD.search(entry.text("path")):
+        return chart in _matching_charts(entry, _Base(folder, repository))
+    return repository.resolve(folder / entry.text("path")) == chart
 
 
 @dataclass(frozen=True, slots=True)

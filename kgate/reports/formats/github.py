@@ -43,7 +43,7 @@ def _commands(report: Report) -> Iterator[Command]:
     """Yields all commands, level by level. Half of the errors shown are for problems: not judged is not passed."""
     ranked = sorted(
         (finding for finding in report.findings if finding.waiver is None),
-        key=lambda finding: (-finding.rule.severity, -finding.rule.points, finding.location),
+        key=lambda finding: (not finding.is_about_gate, -finding.rule.severity, -finding.rule.points, finding.location),
     )
     yield from _of_remarks("error", "Problem", report.problems[:_MOST_PROBLEMS])
     yield from _of_findings("error", ranked)

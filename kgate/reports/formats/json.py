@@ -28,6 +28,10 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     document = {
         "schema": "kgate-report/2",
         "version": report.version,
+        "configuration": {
+            "path": report.configuration.path or None,
+            "revision": report.configuration.revision or None,
+        },
         "workloads": (_workload(assessment, report) for assessment in report.assessments),
         "findings": map(_finding, report.findings),
         "problems": map(_remark, report.problems),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, count
-from operator import itemgetter
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
@@ -115,11 +114,16 @@ class _File:
     assessments: list[Assessment] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def weakens_gate(self) -> bool:
+        """True if the scanned change weakens the gate in this file."""
+        return any(finding.is_about_gate for finding in self.findings)
+
 
 def _suites(report: Report) -> Iterator[tuple[str, list[_Case]]]:
-    """Yields the files that have test cases, sorted, each with its cases."""
+    """Yields the files that have test cases, sorted, each with its cases; those that weaken the gate come first."""
     failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
-    for path, file in sorted(_files(report).items(), key=itemgetter(0)):
+    for path, file in sorted(_files(report).items(), key=lambda item: (not item[1].weakens_gate, item[0])):
         of_rules = (_rule_case(findings, _fails(findings, report, failed)) for findings in _groups(file.findings))
         cases = [*file.remarks, *chain.from_iterable(map(_assessment_cases, file.assessments)), *of_rules]
         if cases:
@@ -154,7 +158,11 @@ def _groups(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
 def _fails(findings: Sequence[Finding], report: Report, failed: Container[tuple[str, ResourceId]]) -> bool:
     """Returns True if the gate fails because of these findings of one rule in one object."""
     is_severe = report.fail_on is not None and findings[0].rule.severity >= report.fail_on
-    return is_severe or any((f.source, resource) in failed for f in findings for resource in f.resources)
+    return (
+        is_severe
+        or findings[0].is_about_gate
+        or any((f.source, resource) in failed for f in findings for resource in f.resources)
+    )
 
 
 # ----------------------------------------------------------------------------------------- cases

@@ -170,7 +170,7 @@ class _Group:
 
 
 def _groups(report: Report) -> list[_Group]:
-    """Returns the objects with findings, workloads with the lowest score first."""
+    """Returns what weakens the gate, then the objects with findings, workloads with the lowest score first."""
     findings: dict[tuple[str, ResourceId], list[Finding]] = {}
     for finding in report.findings:
         findings.setdefault((finding.source, finding.resource), []).append(finding)
@@ -179,7 +179,8 @@ def _groups(report: Report) -> list[_Group]:
         found = findings.pop((assessment.location.path, assessment.workload), [])
         if found:
             groups.append(_Group(assessment.workload, assessment, found))
-    return groups + [_Group(resource, None, found) for (_, resource), found in findings.items()]
+    groups += [_Group(resource, None, found) for (_, resource), found in findings.items()]
+    return sorted(groups, key=lambda group: not group.findings[0].is_about_gate)
 
 
 def _block(group: _Group, macros: Any, budget: float) -> Any:

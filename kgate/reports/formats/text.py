@@ -82,7 +82,7 @@ def _details(report: Report, presentation: Presentation) -> Iterator[Line]:
     assessments: dict[tuple[str, ResourceId], list[Assessment]] = {}
     for assessment in report.assessments:
         assessments.setdefault((assessment.location.path, assessment.workload), []).append(assessment)
-    shown = sorted(report.findings, key=lambda f: (f.source, f.resource))
+    shown = sorted(report.findings, key=lambda f: (not f.is_about_gate, f.source, f.resource))
     for (source, resource), group in groupby(shown, key=lambda f: (f.source, f.resource)):
         findings = tuple(group)
         graded = sorted(assessments.get((source, resource), ()), key=lambda a: a.score.order)
@@ -170,6 +170,7 @@ def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iter
     """Yields the place of a finding: file and line, the line itself, and other places that have a part in it."""
     location = finding.location
     where = f"  container {one_line(finding.container)}" if finding.container else ""
+    where = f"  {one_line(finding.message)}" if finding.is_about_gate else where
     waived = f"  waived until {one_line(finding.waiver.expires)}" if finding.waiver else ""
     approximate = "  (approximate)" if location.is_approximate else ""
     yield _line("    ", (one_line(str(location)), _file_link(location, presentation)), where, approximate, waived)
@@ -256,6 +257,7 @@ def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
         more = report.workloads - limit
         yield _line(f"  … and {more} more workloads, none with a lower score (--verbose shows all)")
     yield _line(f"  {_totals(report)}")
+    yield _line(f"  configuration: {one_line(str(report.configuration))}")
     if report.findings:
         yield _line("  for more about a rule, run kgate explain RULE")
     yield _verdict(report)

@@ -1,0 +1,111 @@
+"""Compares two configurations field by field: what the second one lets pass that the first one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeAlias
+
+from kgate.config import DEFAULT_MIN_SCORE, ConfigFile
+from kgate.kubernetes import pss
+from kgate.model import Severity
+
+Names: TypeAlias = tuple[str | int, ...]
+"""The path of a field of a configuration."""
+
+Changes: TypeAlias = Iterator[tuple[Names, str]]
+"""Fields of the second configuration that make it weaker, and how, in a sentence."""
+
+_FEW = 3
+
+
+def _min_score(before: ConfigFile, after: ConfigFile) -> Changes:
+    old, new = (DEFAULT_MIN_SCORE if one.min_score is None else one.min_score for one in (before, after))
+    if new < old:
+        yield ("min-score",), f"The score that every workload must reach falls from {old} to {new}."
+
+
+def _fail_on(before: ConfigFile, after: ConfigFile) -> Changes:
+    if before.fail_on is None:
+        return
+    if after.fail_on is None:
+        yield ("fail-on",), f"Findings of severity {before.fail_on} no longer fail by themselves."
+    elif Severity.parse(after.fail_on) > Severity.parse(before.fail_on):
+        yield ("fail-on",), f"The severity that fails by itself rises from {before.fail_on} to {after.fail_on}."
+
+
+def _kubernetes_version(before: ConfigFile, after: ConfigFile) -> Changes:
+    old, new = (pss.parse_version(one.kubernetes_version or "latest") for one in (before, after))
+    if new < old:
+        yield ("kubernetes-version",), f"The Kubernetes version that is judged for falls from 1.{old} to 1.{new}."
+
+
+def _allow_empty(before: ConfigFile, after: ConfigFile) -> Changes:
+    if after.allow_empty and not before.allow_empty:
+        yield ("allow-empty",), "A scan that finds no Kubernetes object passes."
+
+
+def _unjudged(before: ConfigFile, after: ConfigFile) -> Changes:
+    if after.unjudged == "note" and before.unjudged != "note":
+        yield ("unjudged",), "A scan passes though not everything that is deployed was judged."
+
+
+def _helm_degraded(before: ConfigFile, after: ConfigFile) -> Changes:
+    if after.helm_degraded and not before.helm_degraded:
+        yield ("helm-degraded",), "Charts that do not render whole are judged in part."
+
+
+def _repositories(before: ConfigFile, after: ConfigFile) -> Changes:
+    for index, url in enumerate(after.repositories):
+        if url not in before.repositories:
+            yield ("repositories", index), "A further URL is taken for that of this repository."
+    if set(before.repositories) - set(after.repositories):
+        yield ("repositories",), "A URL is no longer taken for that of this repository."
+
+
+def _flux(before: ConfigFile, after: ConfigFile) -> Changes:
+    old, new = before.environment.variables, after.environment.variables
+    for name in _changed(old, new):
+        yield ("flux", "variables", name), f"The variable {name} of Flux is stated differently."
+
+
+def _argocd(before: ConfigFile, after: ConfigFile) -> Changes:
+    if before.environment.clusters != after.environment.clusters:
+        yield ("argocd", "clusters"), "The clusters of Argo CD are stated differently."
+    for name in _changed(before.environment.plugins, after.environment.plugins):
+        yield ("argocd", "plugins", name), f"The plugin {name} of Argo CD is taken for another tool."
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
+    "min-score": _min_score,
+    "fail-on": _fail_on,
+    "kubernetes-version": _kubernetes_version,
+    "allow-empty": _allow_empty,
+    "unjudged": _unjudged,
+    "helm-degraded": _helm_degraded,
+    "repositories": _repositories,
+    "flux": _flux,
+    "argocd": _argocd,
+}
+"""The comparison of each field that can be compared by itself, by its key."""
+
+
+def unselected(before: ConfigFile, after: ConfigFile, known: Collection[str]) -> Changes:
+    """The rules, of those with these ids, that ``select`` and ``ignore`` no longer let find anything."""
+    lost = _selected(before, known) - _selected(after, known)
+    for index, name in enumerate(after.ignore):
+        if name in lost:
+            yield ("ignore", index), f"The rule {name} is ignored."
+    rest = sorted(lost - {*after.ignore})
+    if rest:
+        names = ", ".join(rest[:_FEW])
+        more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
+        noun, verb = ("rule", "is") if len(rest) == 1 else ("rules", "are")
+        yield ("select",), f"The {noun} {names}{more} {verb} no longer selected."
+
+
+def _selected(config: ConfigFile, known: Collection[str]) -> set[str]:
+    return set(config.select or known).intersection(known) - {*config.ignore}

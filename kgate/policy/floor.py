@@ -1,0 +1,66 @@
+"""What an organisation's policy does not let a repository go below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kgate.errors import ConfigError
+from kgate.kubernetes import pss
+from kgate.model import Severity
+
+if TYPE_CHECKING:
+    from kgate.yamltree.fields import FileFields
+
+_FIELDS = ("min-score", "fail-on", "kubernetes-version", "never-ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least score, the mildest severity to fail on, the oldest Kubernetes 1.x version, and the rules that cannot be
+    ignored; None and empty where nothing is fixed."""
+
+    min_score: int | None = None
+    fail_on: Severity | None = None
+    minor: int | None = None
+    never_ignore: tuple[str, ...] = ()
+
+    def score(self, asked: int) -> int:
+        """The score that holds if one is asked for."""
+        return asked if self.min_score is None else max(asked, self.min_score)
+
+    def severity(self, asked: Severity | None) -> Severity | None:
+        """The severity to fail on if one, or none, is asked for."""
+        return min((one for one in (asked, self.fail_on) if one is not None), default=None)
+
+    def version(self, asked: int) -> int:
+        """The Kubernetes 1.x version that holds if one is asked for."""
+        return asked if self.minor is None else max(asked, self.minor)
+
+    def joined(self, other: Floor) -> Floor:
+        """The stricter of two in each respect."""
+        return Floor(
+            max((one for one in (self.min_score, other.min_score) if one is not None), default=None),
+            self.severity(other.fail_on),
+            max((one for one in (self.minor, other.minor) if one is not None), default=None),
+            tuple(dict.fromkeys((*self.never_ignore, *other.never_ignore))),
+        )
+
+
+def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
+    """The field ``floor`` of a configuration. Raises its error."""
+    floor = fields.section("floor")
+    floor.only(_FIELDS)
+    fail_on = floor.one_of("fail-on", severities)
+    text = floor.text("kubernetes-version")
+    try:
+        minor = pss.parse_version(text) if text else None
+    except ConfigError as error:
+        floor.fault(str(error), "kubernetes-version")
+    return Floor(
+        floor.number("min-score", 0, 100),
+        Severity.parse(fail_on) if fail_on else None,
+        minor,
+        tuple(name for _, name in floor.texts("never-ignore", "rule ids")),
+    )

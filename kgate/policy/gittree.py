@@ -1,0 +1,229 @@
+"""Reads a revision through git's objects, without a checkout, so that nothing of the scanned change takes part."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate import textfile
+from kgate.errors import ConfigError
+from kgate.rendering import process, scratch
+from kgate.rendering.sandbox import Reach
+from kgate.rendering.tools import REFUSAL, Toolbox
+from kgate.repository import CONFIG_NAMES, GitFolders, OutsideError, Repository, git_folders
+
+_LIMITS = process.Limits(seconds=60, output=256 << 20)
+_MOST_LINKS = 40
+_LINK = "120000"
+_FILES = (_LINK, "100644", "100755", "100664")
+
+STEERING = (".gitignore", ".kgateignore", "kgate.lock")
+"""Files that steer the gate besides configurations and the rules that these name."""
+
+_CAUTIOUS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_CONFIG_COUNT": "3",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_CONFIG_KEY_1": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_1": "false",
+    "GIT_CONFIG_KEY_2": "protocol.allow",
+    "GIT_CONFIG_VALUE_2": "never",
+}
+"""The configuration of the clone stays in force, as it says how objects are kept; but nothing in it may run a program,
+fetch an object that is missing, or put another in its place. No filter runs: ``cat-file`` gives bytes as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Git:
+    """A git program and the clone whose objects it reads."""
+
+    program: Path
+    folders: GitFolders
+
+    def ask(self, *arguments: str, stdin: bytes = b"") -> process.Outcome:
+        """Runs a command that reads objects. Raises ConfigError if git cannot be run, or does not end in time."""
+        own, common = (os.path.realpath(folder) for folder in (self.folders.own, self.folders.common))
+        reach = Reach(reads=(Path(own), Path(common)), stdin=stdin)
+        with scratch.private_folder() as folder:
+            command = (os.fspath(self.program), "--no-pager", *arguments)
+            environment = {**_CAUTIOUS, "GIT_DIR": own}
+            try:
+                outcome = process.run(command, folder, _LIMITS, reach, environment=environment)
+            except OSError as error:
+                raise ConfigError(f"{self.program}: cannot be run: {error.strerror}") from None
+        if outcome.exceeded:
+            raise ConfigError(f"git {arguments[0]} {outcome.exceeded}")
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class GitTree:
+    """A TrustedTree: the files of a commit, which ``name`` means. ``root`` is the real path of the checkout.
+
+    ``_entries`` holds mode and object of each file by its path, ``_texts`` what was read of objects so far.
+    """
+
+    root: Path
+    name: str
+    commit: str
+    _git: _Git = field(repr=False)
+    _entries: Mapping[str, tuple[str, str]] = field(repr=False)
+    _folders: frozenset[str] = field(repr=False)
+    _texts: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def title(self) -> str:
+        """See TrustedTree."""
+        short = self.commit[:12]
+        return self.name if self.commit.startswith(self.name) else f"{self.name} ({short})"
+
+    def find(self, path: Path) -> Path | None:
+        """See TrustedTree."""
+        with contextlib.suppress(OSError):
+            real = self._resolve(path)
+            return self.root / real if real in self._entries or real in self._folders else None
+        return None
+
+    def read_bytes(self, path: Path) -> bytes:
+        """See TrustedTree."""
+        real = self._resolve(path)
+        entry = self._entries.get(real)
+        if entry is None:
+            raise FileNotFoundError(errno.ENOENT, f"is not in {self.name}", os.fspath(path))
+        data = self._text(entry[1])
+        if len(data) > textfile.MAX_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {textfile.MAX_BYTES >> 20} MiB", os.fspath(path))
+        return data
+
+    def names(self, folder: Path) -> list[str]:
+        """See TrustedTree."""
+        try:
+            real = self._resolve(folder)
+        except OSError:
+            return []
+        start = f"{real}/" if real else ""
+        below = (path[len(start) :] for path in self._entries if path.startswith(start))
+        return sorted({path.partition("/")[0] for path in below})
+
+    def paths(self, names: Collection[str]) -> list[Path]:
+        """See TrustedTree. Their contents are read at once."""
+        found = [path for path in self._entries if path.rpartition("/")[2] in names]
+        self._read(self._entries[path][1] for path in found)
+        return [self.root / path for path in found]
+
+    def _resolve(self, path: Path) -> str:
+        """The path from the root of what a path leads to through links of the revision. Raises OutsideError, or OSError
+        for links in a circle."""
+        pending = [*reversed(path.relative_to(self.root).parts)]
+        here: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part == os.pardir:
+                if not here:
+                    raise OutsideError(os.fspath(path))
+                here.pop()
+                continue
+            here.append(part)
+            mode, blob = self._entries.get("/".join(here), ("", ""))
+            if mode != _LINK:
+                continue
+            links += 1
+            target = os.fsdecode(self._text(blob))
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+            if target.startswith("/"):
+                raise OutsideError(os.fspath(path))
+            here.pop()
+            pending += [one for one in reversed(target.split("/")) if one not in ("", os.curdir)]
+        return "/".join(here)
+
+    def _text(self, blob: str) -> bytes:
+        if blob not in self._texts:
+            self._read([blob])
+        return self._texts[blob]
+
+    def _read(self, blobs: Iterable[str]) -> None:
+        """Reads objects that were not read before. Raises ConfigError for one that the clone does not have."""
+        wanted = [blob for blob in dict.fromkeys(blobs) if blob not in self._texts]
+        if not wanted:
+            return
+        outcome = self._git.ask("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in wanted).encode())
+        self._texts.update(zip(wanted, self._contents(outcome), strict=False))
+        if missing := next((blob for blob in wanted if blob not in self._texts), None):
+            reason = f": {outcome.error_text}" if outcome.error_text else ""
+            message = f"the object {missing} of {self.name} is not in this clone{reason}"
+            raise ConfigError(f"{message}; fetch the revision whole, without --filter")
+
+    def _contents(self, outcome: process.Outcome) -> Iterator[bytes]:
+        """The objects in the answer of ``git cat-file --batch``, up to the first one that is missing."""
+        data, at = outcome.stdout, 0
+        while (end := data.find(b"\n", at)) >= 0:
+            words = data[at:end].split()
+            if len(words) != 3 or words[1] != b"blob":
+                return
+            start, size = end + 1, int(words[2])
+            yield data[start : start + size]
+            at = start + size + 1
+
+
+def open_tree(repository: Repository, revision: str) -> GitTree:
+    """The files of a revision of the clone that is scanned. Raises ConfigError, which says what to do."""
+    folders = git_folders(repository.root)
+    if folders is None:
+        message = "needs a clone of git, and there is none around the scanned paths"
+        raise ConfigError(f"--policy-from {revision}: {message}; clone the repository, or name a file with --config")
+    git = _Git(_program(repository.root), folders)
+    commit = _commit(git, revision)
+    outcome = git.ask("ls-tree", "-r", "-z", "--full-tree", commit)
+    if outcome.code:
+        raise ConfigError(f"--policy-from {revision}: git cannot list its files: {outcome.error_text}")
+    entries = dict(_listed(outcome.stdout))
+    parents = {"/".join(parts[:end]) for path in entries for parts in [path.split("/")] for end in range(len(parts))}
+    tree = GitTree(repository.root, revision, commit, git, entries, frozenset(parents))
+    tree.paths((*CONFIG_NAMES, *STEERING))  # one process reads what is asked for anyway
+    return tree
+
+
+def _program(root: Path) -> Path:
+    toolbox = Toolbox(root)
+    program = toolbox.program("git")
+    if program is None:
+        refused = f"; {toolbox.refused['git']} {REFUSAL}" if "git" in toolbox.refused else ""
+        raise ConfigError(f"--policy-from needs git, which is not on PATH{refused}; install it")
+    return program
+
+
+def _commit(git: _Git, revision: str) -> str:
+    """The hash of the commit that a revision means."""
+    asked = f"{revision}^{{commit}}"
+    outcome = git.ask("rev-parse", "--verify", "--end-of-options", asked)
+    commit = outcome.stdout.decode("ascii", "replace").strip()
+    if outcome.code == 0 and commit:
+        return commit
+    is_shallow = (git.folders.common / "shallow").exists()
+    message = "this clone does not have such a commit" + (", as it is shallow" if is_shallow else "")
+    advice = f"run: git fetch --depth=1 origin {revision}" if is_shallow else "check the spelling, or fetch it"
+    reason = outcome.error_text.rpartition("\n")[2]
+    told = f"{message} ({reason})" if reason else message
+    raise ConfigError(f"--policy-from {revision}: {told}; {advice}")
+
+
+def _listed(data: bytes) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The files and links in the answer of ``git ls-tree -z``: path, then mode and object."""
+    for entry in data.split(b"\0"):
+        head, _, path = entry.partition(b"\t")
+        words = head.decode("ascii", "replace").split()
+        if len(words) == 3 and words[0] in _FILES:
+            yield os.fsdecode(path), (words[0], words[2])
