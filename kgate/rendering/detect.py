@@ -16,7 +16,6 @@ _CHART_FILES = (
     "values.schema.json",
     "requirements.*",
 )
-_SURELY_USED = ("values.yaml", "values.schema.json")
 _CHART_FOLDERS = ("templates", "charts")
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """In kustomize's own order of preference."""
@@ -29,10 +28,10 @@ class ChartFolder:
     folder: Path
 
     def may_leave(self, path: Path) -> bool:
-        """True for what ``holds`` takes by its name alone, and Helm may not use: values files but the first, and
-        whatever is not a chart in ``charts/``."""
+        """True for what ``holds`` takes by its name alone, and Helm may not use as that: values files, and whatever is
+        not a chart in ``charts/``."""
         first, *rest = path.relative_to(self.folder).parts
-        return first in ("charts", "ci") or (not rest and first not in _SURELY_USED and first.startswith("values"))
+        return first in ("charts", "ci") or (not rest and first != "values.schema.json" and first.startswith("values"))
 
     def holds(self, path: Path) -> bool:
         """True if a path is one of the chart's own files, which mean nothing until rendered."""

@@ -44,12 +44,12 @@ class Beside:
     def unused_workload(self, path: Path, chart: Path) -> Note | None:
         """A note for a file with a workload, although its name is that of a part of its chart."""
         text = self._text(path)
-        if not spelling.may_hold(text, _API_VERSION) or self.is_read(path, chart):
+        if not spelling.may_hold(text, _API_VERSION):
             return None
         shown = self._repository.shown(path)
-        if not any(find_workload(resource) for resource in _read(shown, text).resources):
+        if not any(map(find_workload, _read(shown, text).resources)) or self.is_read(path, chart):
             return None
-        message = f"is judged as it is written: the chart {self._repository.shown(chart)} does not use it"
+        message = f"is judged as it is written: the chart {self._repository.shown(chart)} does not render it"
         return Note(shown, None, message)
 
     def _text(self, path: Path) -> str:

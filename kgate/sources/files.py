@@ -39,11 +39,21 @@ class SourceFile:
 
 
 @dataclass(slots=True)
+class ClaimedFile:
+    """A file that would be a plain manifest if kustomizations, or a template of a chart (``reader``), did not use
+    it."""
+
+    file: SourceFile
+    users: list[Kustomization] = field(default_factory=list)
+    reader: Path | None = None
+
+
+@dataclass(slots=True)
 class Listing:
     """What a walk found: files to read as plain manifests, charts, kustomizations by their folders, requests for
     sources of other kinds, templates of files of Helmfile, and problems. ``starts`` are the real paths that it started
-    at, ``touched`` holds folders of kustomizations above them that use files of the walk, ``left_out`` the files and
-    folders that a line of a ``.kgateignore`` leaves out."""
+    at, ``touched`` holds folders of kustomizations above them that use files of the walk, ``claims`` the files that are
+    not plain for their users, ``left_out`` the files and folders that a line of a ``.kgateignore`` leaves out."""
 
     starts: list[Path] = field(default_factory=list)
     files: dict[Path, SourceFile] = field(default_factory=dict)
@@ -52,6 +62,7 @@ class Listing:
     touched: set[Path] = field(default_factory=set)
     requests: dict[Place, Request] = field(default_factory=dict)
     helmfiles: set[SourceFile] = field(default_factory=set)
+    claims: dict[Path, ClaimedFile] = field(default_factory=dict)
     notes: set[Note] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
     left_out: dict[IgnoreLine, list[Path]] = field(default_factory=dict)
@@ -143,8 +154,7 @@ class _Walk:
             if not listing.files.keys().isdisjoint(self._files(request)):
                 listing.requests.setdefault(request.place, request)
         for folder, found in (self._above | listing.kustomizations).items():
-            used = [file for file in (found.path, *found.files) if listing.files.pop(file, None)]
-            if used and folder not in listing.kustomizations:
+            if self._claim(found) and folder not in listing.kustomizations:
                 listing.touched.add(folder)
         for request in listing.requests.values():
             for file in self._files(request):
@@ -160,26 +170,41 @@ class _Walk:
             shown = self._repository.shown(path)
             self.listing.notes.add(Note(shown, None, f"{message}, so a .gitignore also leaves out what git tracks"))
 
+    def _claim(self, kustomization: Kustomization) -> bool:
+        """Takes the files that a kustomization uses from the plain ones. Returns True if there was one."""
+        listing, has_taken = self.listing, False
+        for path in (kustomization.path, *kustomization.files):
+            file = listing.files.pop(path, None)
+            has_taken = has_taken or file is not None
+            claim = listing.claims.setdefault(path, ClaimedFile(file)) if file is not None else listing.claims.get(path)
+            if claim is not None:
+                claim.users.append(kustomization)
+        return has_taken
+
     def _decide_beside(self) -> None:
         """Takes what lies in the folder of a chart that does not use it, if it is a manifest: Helm deploys only what it
         renders, but kubectl takes a folder as it is."""
         from kgate.sources.beside import Beside
 
         beside, listing = Beside(self._repository), self.listing
-        used = {file for found in (self._above | listing.kustomizations).values() for file in found.files}
-        used |= {file for request in listing.requests.values() for file in self._files(request)}
+        kustomizations = (self._above | listing.kustomizations).values()
+        used = {file for request in listing.requests.values() for file in self._files(request)}
         for path, chart in self._beside.items():
             if path not in listing.files:
                 continue
             if beside.is_read(path, chart.folder):
-                del listing.files[path]
+                listing.claims[path] = ClaimedFile(listing.files.pop(path), reader=chart.folder)
                 listing.charts.add(chart.folder)
             elif path not in listing.starts and (note := beside.unused_template(path, chart.folder)):
                 del listing.files[path]
                 listing.notes.add(note)
         for path, chart in self._spare.items():
             note = beside.unused_workload(path, chart.folder)
-            if note is not None and path not in used:
+            if note is None:
+                continue
+            if users := [one for one in kustomizations if path in one.files]:
+                listing.claims[path] = ClaimedFile(SourceFile(path, note.path), users)
+            elif path not in used:
                 self._take(path)
                 listing.notes.add(note)
 

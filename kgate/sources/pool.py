@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 
@@ -24,6 +25,7 @@ from kgate.sources.files import Intake, Listing, Read
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
 from kgate.sources.survey import Survey, expected_objects
+from kgate.sources.unrendered import Outputs, Unrendered
 
 _AHEAD = 4
 """Renderings for each processor that may wait to be judged: they hold memory."""
@@ -46,25 +48,30 @@ def collect_rendered(
     plain = files.in_order(queue.take_plain_files())
     count = Count(intake.progress, len(plain) + len(queue.pending()))
     yield from intake.read_counted(plain, known.facts, count)
-    renderings = _Renderings(queue, encodings, repository, settings)
+    outputs = Outputs(listing.claims, repository, settings.options.lifetime)
+    renderings = _Renderings(queue, outputs, encodings, repository, settings)
     with closing(renderings.render_all(listing, count)) as rendered:  # also if showing the progress fails
         yield from rendered
     if late := files.in_order(queue.take_late_files()):
         yield from intake.read_counted(late, known.facts, count)
+    unrendered = Unrendered(queue.unread(listing.claims), outputs, repository, settings.options.lifetime)
+    for file, batch in unrendered.find():
+        queue.add_read(file)
+        yield batch
     yield Batch(problems=queue.problems, notes=queue.notes, unjudged=queue.unjudged)
     yield submodules(repository, listing.starts, queue.deployed())
 
 
+@dataclass(frozen=True, slots=True)
 class _Renderings:
-    """Takes from the queue what is to be rendered, and adds to it the GitOps objects that come out."""
+    """Takes from the queue what is to be rendered, and adds to it the GitOps objects that come out, and to the outputs
+    what is judged."""
 
-    def __init__(
-        self, queue: RenderQueue, encodings: Encodings, repository: Repository, settings: RenderSettings
-    ) -> None:
-        self._queue = queue
-        self._encodings = encodings
-        self._repository = repository
-        self._settings = settings
+    _queue: RenderQueue
+    _outputs: Outputs
+    _encodings: Encodings
+    _repository: Repository
+    _settings: RenderSettings
 
     def _read_named(self) -> None:
         """Reads the files that GitOps objects apply as they are written, and that may name further ones."""
@@ -78,7 +85,7 @@ class _Renderings:
         """Everything in the queue, which grows with what is rendered. Close it, so that no program outlives it."""
         self._read_named()
         if not self._queue.pending():
-            yield from self._queue.settled()
+            yield from self._settled()
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
@@ -87,14 +94,22 @@ class _Renderings:
             while True:
                 self._follow(pool, count)
                 rendered = pool.render(requests := self._queue.rest())
-                yield from self._queue.settled()
+                yield from self._settled()
                 if not requests:
                     break
                 for request, batch in zip(requests, count.counted(rendered), strict=True):
                     self._queue.add(request.key, batch.resources)
+                    self._outputs.add(request, batch)
                     yield batch
         notes = (*_refused(tools, self._repository), *context.late_notes)
         yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
+
+    def _settled(self) -> Iterator[Batch]:
+        """What was held back and is now known to be deployed so."""
+        for held in self._queue.settled():
+            self._outputs.add(held.request, held.batch)
+            yield held.batch
+        yield from self._queue.settled_files()
 
     def _follow(self, pool: _Pool, count: Count) -> None:
         """Renders what may hold GitOps objects, until all of these are known."""

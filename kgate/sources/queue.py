@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,9 +19,10 @@ from kgate.rendering.requests import Place, RenderSettings, Request
 from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.expectations import Expectations
-from kgate.sources.files import Listing, SourceFile
+from kgate.sources.files import ClaimedFile, Listing, SourceFile
 from kgate.sources.gitops_search import holds_deployment, peek
 from kgate.sources.survey import FileObjects
+from kgate.sources.unrendered import Manifests
 
 MAX_ROUNDS = 20
 """How often GitOps objects that others render to are followed (apps of apps of apps)."""
@@ -31,7 +32,7 @@ _MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """What a request has rendered to, held back because an object that is found later may claim its place."""
 
     request: Request
@@ -66,7 +67,7 @@ class RenderQueue:
         self._read: set[Path] = set()
         self._listed: dict[Path, set[Path]] = {}
         self._named: dict[Path, Batch] = {}
-        self._rendered: dict[Hashable, _Held | None] = {}
+        self._rendered: dict[Hashable, Held | None] = {}
         self._withdrawn: set[Hashable] = set()
         self._is_talkative: dict[Hashable, bool] = {}
         self._expected = expected
@@ -235,18 +236,34 @@ class RenderQueue:
 
     def hold(self, request: Request, batch: Batch) -> None:
         """Keeps what a request rendered to until all objects are known."""
-        self._rendered[request.key] = _Held(request, batch)
+        self._rendered[request.key] = Held(request, batch)
         self.add(request.key, batch.resources)
 
-    def settled(self) -> Iterator[Batch]:
+    def settled(self) -> Iterator[Held]:
         """What was held and is deployed so, as all objects are known; each once."""
         for key in self._wanted():
             held = self._rendered.get(key)
             if held is not None:
                 self._rendered[key] = None
-                yield held.batch
+                yield held
+
+    def settled_files(self) -> Iterator[Batch]:
+        """The contents of named files that were held, and that objects still name; each once."""
         for path in sorted(self._named.keys() & self._plan.raw):
             yield self._named.pop(path)
+
+    def unread(self, claims: Mapping[Path, ClaimedFile]) -> Manifests:
+        """The manifests, among those with a claim and the plain ones, that were not taken as they are written."""
+        return Manifests(
+            {path: claim for path, claim in claims.items() if path not in self._read},
+            [file for path, file in self._files.items() if path not in self._read],
+            self._plan.left_out,
+            self.pending(),
+        )
+
+    def add_read(self, file: SourceFile) -> None:
+        """Notes that a manifest is judged as it is written after all."""
+        self._read.add(file.path)
 
     def rest(self) -> list[Request]:
         """What remains to be rendered, each once: what holds no GitOps objects, as far as its files show."""

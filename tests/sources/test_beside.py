@@ -79,7 +79,14 @@ def test_manifests_that_no_template_reads_are_judged(tmp_path: Path, template: s
 @pytest.mark.parametrize(
     "name",
     [
-        *("values-pod.yaml", "values.pod.yml", "charts/pod.yaml", "charts/more/pod.yaml", "ci/pod-values.yaml"),
+        *(
+            "values.yaml",
+            "values-pod.yaml",
+            "values.pod.yml",
+            "charts/pod.yaml",
+            "charts/more/pod.yaml",
+            "ci/pod-values.yaml",
+        ),
         *("charts/sub/examples/pod.yaml", "charts/sub/values-pod.yaml", "charts/sub/charts/pod.yaml"),
     ],
 )
@@ -89,12 +96,18 @@ def test_workloads_with_the_name_of_a_part_of_the_chart_are_judged(tmp_path: Pat
     assert walk(tmp_path, tree) == ([f"web/{name}"], ["web"], [f"web/{name}"])
 
 
+def test_beside_a_library_chart(tmp_path: Path) -> None:
+    """kubectl takes both files with the rest of the folder; no rendering has them."""
+    tree = {"web/Chart.yaml": f"{CHART}type: library\n", "web/charts/pod.yaml": POD, "web/values-pod.yaml": POD}
+    written = ["web/charts/pod.yaml", "web/values-pod.yaml"]
+    assert walk(tmp_path, tree) == (written, ["web"], written)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         pytest.param("values-prod.yaml", VALUES, id="values"),
         pytest.param("values-prod.yaml", f"pod:\n  {POD}".replace("\n", "\n  "), id="a pod in values"),
-        pytest.param("values.yaml", POD, id="the values"),
         pytest.param("templates/pod.yaml", POD, id="a template"),
         pytest.param("charts/sub/templates/pod.yaml", POD, id="a template of a sub-chart"),
         pytest.param("charts/sub/values.yaml", VALUES, id="values of a sub-chart"),
@@ -135,3 +148,5 @@ def test_ignore_files_hold_in_charts(tmp_path: Path, name: str) -> None:
 def test_a_kustomization_takes_a_file_of_a_chart(tmp_path: Path) -> None:
     tree = {"web/values-pod.yaml": POD, "k/kustomization.yaml": "resources: [../web/values-pod.yaml]\n"}
     assert walk(tmp_path, tree) == ([], ["web"], [])
+    listing = files.list_files([tmp_path], Repository.at(tmp_path.resolve()))
+    assert "web/values-pod.yaml" in [claim.file.shown for claim in listing.claims.values()]

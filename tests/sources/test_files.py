@@ -141,7 +141,7 @@ CHART = (
 )
 
 
-VALUES = dict.fromkeys(("web/values-prod.yaml", "web/ci/test-values.yaml"), "image: web\n")
+VALUES = dict.fromkeys(("web/values.yaml", "web/values-prod.yaml", "web/ci/test-values.yaml"), "image: web\n")
 
 
 def templated(root: Path, *starts: str) -> tuple[list[str], list[str], list[str]]:

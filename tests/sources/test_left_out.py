@@ -1,4 +1,5 @@
-"""What a deployer leaves out of a folder that it deploys is not judged, and a note says so."""
+"""What a deployer leaves out of a folder that it deploys: workloads are judged as they are written, as others may apply
+them, the rest is not judged, and notes say so."""
 
 from __future__ import annotations
 
@@ -42,11 +43,12 @@ spec:
 
 
 def scan(root: Path, files: dict[str, str], *paths: str) -> tuple[set[str], list[str]]:
-    """The names of the pods that are judged, and the notes about what is not."""
+    """The names of the pods that are judged, and the notes about what is left out."""
     write(root, {".git/config": GIT, **FILES, **files})
     report = json.loads(kgate("scan", *(paths or (".",)), "-f", "json", cwd=root).out)
     assert not report["problems"]
-    notes = [one["message"] for one in report["notes"] if one["message"].startswith("not judged")]
+    kept = ("not judged", "and others may apply it")
+    notes = [one["message"] for one in report["notes"] if any(text in one["message"] for text in kept)]
     return {one["name"] for one in report["workloads"]}, notes
 
 
@@ -54,35 +56,53 @@ def argo(directory: str) -> dict[str, str]:
     return {"web.yaml": f"{APPLICATION}    directory: {directory}\n"}
 
 
-BY_ARGO = "not judged, as left out by spec.source.directory of Application/argocd/web"
-BY_FLUX = "not judged, as hidden from Flux by"
+BY_ARGO = "left out by spec.source.directory of Application/argocd/web"
+BY_FLUX = "hidden from Flux by"
+
+
+def written(name: str, why: str) -> str:
+    return f"Pod/{name} is judged as it is written: it is {why}, and others may apply it"
+
+
+ALL = {"a", "b", "sub-c"}
 LEFT_OUT = {
-    "exclude": (argo("{exclude: a.yaml}"), {"b", "sub-c"}, [f"{BY_ARGO}: app/a.yaml"]),
-    "exclude, with recurse": (argo("{recurse: true, exclude: 'sub/*'}"), {"a", "b"}, [f"{BY_ARGO}: app/sub/c.yaml"]),
-    "include": (argo("{recurse: true, include: '{b.yaml,sub/*}'}"), {"b", "sub-c"}, [f"{BY_ARGO}: app/a.yaml"]),
-    "no recurse leaves it to others": (argo("{}"), {"a", "b", "sub-c"}, []),
+    "exclude": (argo("{exclude: a.yaml}"), ALL, [written("a", BY_ARGO)]),
+    "exclude, with recurse": (argo("{recurse: true, exclude: 'sub/*'}"), ALL, [written("sub-c", BY_ARGO)]),
+    "include": (argo("{recurse: true, include: '{b.yaml,sub/*}'}"), ALL, [written("a", BY_ARGO)]),
+    "no recurse leaves it to others": (argo("{}"), ALL, []),
     "taken by another Application": (
         {
             "web.yaml": f"{APPLICATION}    directory: {{exclude: a.yaml}}\n",
             "all.yaml": APPLICATION.replace("name: web", "name: all") + "    directory: {recurse: true}\n",
         },
-        {"a", "b", "sub-c"},
+        ALL,
         [],
     ),
     ".sourceignore": (
         {"web.yaml": SOURCE + KUSTOMIZATION, ".sourceignore": "/app/sub\n"},
-        {"a", "b"},
-        [f"{BY_FLUX} .sourceignore:1: app/sub/c.yaml"],
+        ALL,
+        [written("sub-c", f"{BY_FLUX} .sourceignore:1")],
     ),
     "spec.ignore": (
         {"web.yaml": SOURCE + "  ignore: |\n    /*\n    !/app/a.yaml\n" + KUSTOMIZATION},
-        {"a"},
-        [f"{BY_FLUX} spec.ignore of its source: app/b.yaml, app/sub/c.yaml"],
+        ALL,
+        [written(name, f"{BY_FLUX} spec.ignore of its source") for name in ("b", "sub-c")],
     ),
     "in what is built with changes": (
         {"web.yaml": SOURCE + KUSTOMIZATION + "  namePrefix: x-\n", "app/.sourceignore": "a.yaml\n"},
-        {"x-b", "x-sub-c"},
-        [f"{BY_FLUX} app/.sourceignore:1: app/a.yaml"],
+        {"a", "x-b", "x-sub-c"},
+        [written("a", f"{BY_FLUX} app/.sourceignore:1")],
+    ),
+    "what runs nothing": (
+        argo("{exclude: '{d.yaml,e.yaml}'}")
+        | {f"app/{name}.yaml": f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n" for name in "de"},
+        ALL,
+        [f"not judged, as {BY_ARGO}: app/d.yaml, app/e.yaml"],
+    ),
+    "a template, which is no manifest": (
+        argo("{exclude: d.yaml}") | {"app/d.yaml": "{{ if .x }}\n" + POD + "{{ end }}\n"},
+        ALL,
+        [f"not judged, as {BY_ARGO}: app/d.yaml"],
     ),
 }
 
