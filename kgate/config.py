@@ -32,10 +32,10 @@ UNJUDGED = ("incomplete", "note")
 class Settings:
     """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
 
-    ``unjudged_passes`` says that a scan is not incomplete for what was not judged. ``timeout`` is the wall time of the
-    whole run in seconds, ``jobs`` how many processes judge (None: one for each processor); ``notes`` say what the
-    configuration asks for and does not get. ``origin`` says where the configuration comes from, ``change`` what the
-    scanned change makes of one that a trusted revision has.
+    ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
+    not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one
+    for each processor); ``notes`` say what the configuration asks for and does not get. ``origin`` says where the
+    configuration comes from, ``change`` what the scanned change makes of one that a trusted revision has.
     """
 
     repository: Repository
@@ -49,6 +49,7 @@ class Settings:
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False
+    lists_files: bool = False
     timeout: float = TIMEOUT.default
     jobs: int | None = None
     notes: tuple[Note, ...] = ()
@@ -71,6 +72,7 @@ class Options:
     rules: tuple[str, ...] = ()
     allow_empty: bool | None = None
     unjudged: str | None = None
+    files: bool = False
     helm_bin: str | None = None
     kubectl_bin: str | None = None
     kustomize_bin: str | None = None
@@ -301,6 +303,7 @@ def settle(
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
+        lists_files=options.files,
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=tuple(_notes(options, file)),

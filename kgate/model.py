@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Protocol, TypeAlias
 
 Json: TypeAlias = Any
@@ -609,6 +609,30 @@ class AppliedValues:
     pointer: Pointer
 
 
+class Fate(StrEnum):
+    """What became of a file that a scan came across."""
+
+    WRITTEN = "judged as written"
+    RENDERED = "rendered"
+    PATCH = "patch"
+    DATA = "data"
+    CONFIGURATION = "configuration"
+    IGNORED = "ignored"
+    LEFT_OUT = "left out"
+    UNJUDGED = "not judged"
+    OTHER = "no manifest"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFate:
+    """What became of one file, or of all of an ignored folder (its path ends in a slash), and by what: renderings,
+    places that name it, the line of an ignore file."""
+
+    path: str
+    fate: Fate
+    reasons: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
@@ -625,6 +649,7 @@ class Batch:
     values: int = 0
     applied: tuple[AppliedValues, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    fates: tuple[FileFate, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -686,6 +711,7 @@ class Report:
     unlisted: Unlisted = Unlisted()
     unjudged: tuple[Unjudged, ...] = ()
     configuration: Provenance = Provenance()
+    files: tuple[FileFate, ...] = ()
 
     @property
     def severities(self) -> Mapping[Severity, int]:

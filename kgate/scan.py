@@ -16,7 +16,7 @@ from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Batch, Counts, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
+from kgate.model import Batch, Counts, FileFate, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.urls import shown_text
@@ -78,7 +78,7 @@ def assess(
 
     It needs no source: whoever has resources in hand, as an admission webhook has, calls it.
     """
-    remarks = [*notes]
+    remarks, fates = [*notes], list[FileFate]()
     counts = Counts()
     try:
         for part in parts:
@@ -88,6 +88,7 @@ def assess(
                 ledger.add_page(part)
                 continue
             remarks += part.notes
+            fates += part.fates
             ledger.add_applied(part.applied)
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
@@ -98,7 +99,8 @@ def assess(
     except DeadlineError:
         ledger.add_problems([_overdue(lifetime)])
     found = ledger.close()
-    return _report(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
+    report = _report(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
+    return replace(report, files=tuple(fates))
 
 
 def _weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifetime) -> Weakenings:
@@ -170,4 +172,6 @@ def _read(
         options = replace(settings.rendering.options, lifetime=lifetime)
         plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())
         rendering = replace(settings.rendering, options=options)
-        yield from collect(paths, settings.repository.reopened(), rendering, Intake(plain.read, kinds, progress))
+        yield from collect(
+            paths, settings.repository.reopened(), rendering, Intake(plain.read, kinds, progress, settings.lists_files)
+        )

@@ -198,6 +198,7 @@ Exit codes:
     type=click.Choice(["incomplete", "note"]),
     help="What it makes of a scan if something that is deployed was not judged.  [default: incomplete]",
 )
+@click.option("--files", is_flag=True, help="Text and JSON report: also list every file and what became of it.")
 @click.option(
     "--max-chars",
     type=click.IntRange(4096),
@@ -261,6 +262,7 @@ def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None) -> int
 # ---------------------------------------------------------------------------------------- settings
 
 _RENDER_FLAGS = (
+    "files",
     "helm_bin",
     "kubectl_bin",
     "kustomize_bin",

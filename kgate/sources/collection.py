@@ -45,3 +45,9 @@ def collect(
         plain = files.in_order(listing.files.values())
         yield from intake.read_counted(plain, known.facts, Count(intake.progress, len(plain)))
         yield submodules(repository, listing.starts, ())
+        if intake.lists_files:
+            from kgate.sources.fates import Fates, ScannedFiles
+            from kgate.sources.unrendered import Outputs
+
+            scanned = ScannedFiles(listing.files, Outputs({}, repository, lifetime))
+            yield from Fates(listing.starts, scanned, repository, lifetime).list()

@@ -396,11 +396,13 @@ Read = TypeVar("Read", bound=HasCounts)
 class Intake(Generic[Read]):
     """What becomes of what is found: ``read`` takes plain manifests and the facts
     of all of them, and gives what it made of them, part by part;
-    ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done."""
+    ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done; ``lists_files``
+    asks what became of every file."""
 
     read: Callable[[Sequence[SourceFile], Facts], Iterator[Read]]
     kinds: frozenset[str] = frozenset()
     progress: Progress = lambda _done, _total: None
+    lists_files: bool = False
 
     def read_counted(self, files: Sequence[SourceFile], facts: Facts, count: Count) -> Iterator[Read]:
         """What is made of files, each counted once its part has been dealt with."""

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 
 from kgate.gitops.plan import is_relevant
@@ -21,6 +22,7 @@ from kgate.repository import Repository
 from kgate.sources import files, lfs
 from kgate.sources.checkout import Encodings, submodules
 from kgate.sources.expectations import Expectations
+from kgate.sources.fates import Fates, ScannedFiles
 from kgate.sources.files import Intake, Listing, Read
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
@@ -54,12 +56,17 @@ def collect_rendered(
         yield from rendered
     if late := files.in_order(queue.take_late_files()):
         yield from intake.read_counted(late, known.facts, count)
-    unrendered = Unrendered(queue.unread(listing.claims), outputs, repository, settings.options.lifetime)
-    for file, batch in unrendered.find():
+    lifetime = settings.options.lifetime
+    absent: dict[Path, str] = {}
+    for file, batch in Unrendered(queue.unread(listing.claims), outputs, repository, lifetime).find():
         queue.add_read(file)
+        absent[file.path] = batch.notes[0].message
         yield batch
     yield Batch(problems=queue.problems, notes=queue.notes, unjudged=queue.unjudged)
     yield submodules(repository, listing.starts, queue.deployed())
+    if intake.lists_files:
+        scanned = ScannedFiles(queue.read, outputs, listing.claims, absent, queue.left_out)
+        yield from Fates(listing.starts, scanned, repository, lifetime).list()
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,16 @@ class RenderQueue:
             self.pending(),
         )
 
+    @property
+    def read(self) -> frozenset[Path]:
+        """The manifests that are judged as they are written."""
+        return frozenset(self._read)
+
+    @property
+    def left_out(self) -> Mapping[Path, str]:
+        """The manifests that no deployer sees, with what leaves them out."""
+        return self._plan.left_out
+
     def add_read(self, file: SourceFile) -> None:
         """Notes that a manifest is judged as it is written after all."""
         self._read.add(file.path)

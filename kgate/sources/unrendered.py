@@ -7,6 +7,7 @@ import re
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from kgate.kubernetes.workload import find_workload
 from kgate.lifetime import Lifetime
 from kgate.model import Batch, Json, Location, Note, Pointer, Position, Workload, child_pointer, value_at
 from kgate.rendering.kustomize.graph import Kustomizations
+from kgate.rendering.kustomize.kustomization import KustomizationError
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Request
 from kgate.repository import Repository, SearchError
@@ -36,20 +38,22 @@ _IMAGE_FIELD = "/image"
 _MOST_NAMED = 5
 """Workloads that one note names."""
 
-_RESOURCES = ("resources", "bases")
-_DATA = ("files", "envs", "env")
-_PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
+RESOURCES = ("resources", "bases")
+DATA = ("files", "envs", "env")
+PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 _WITH_LABELS = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController")
 
 
 @dataclass(frozen=True, slots=True)
-class _Output:
+class Output:
     """What a request rendered to: kinds and names of its workloads. ``is_whole`` is False if something went wrong,
-    which is a Problem; what is only not judged may be accepted, and so does not count."""
+    which is a Problem; what is only not judged may be accepted, and so does not count. ``is_judged`` is False where
+    nothing came out and something is not judged."""
 
     request: Request
     workloads: frozenset[tuple[str, str]]
     is_whole: bool
+    is_judged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +91,15 @@ class Outputs:
         self._repository = repository
         self._lifetime = lifetime
         self._places: dict[tuple[str, str], list[Position]] = {}
-        self._outputs: list[_Output] = []
+        self._outputs: list[Output] = []
         self._files: dict[int, frozenset[Path]] = {}
 
     def add(self, request: Request, batch: Batch) -> None:
         """Adds what a request rendered to. Its places must still be known. Raises DeadlineError."""
         workloads = [one for one in map(find_workload, batch.resources) if one is not None]
         names = frozenset((one.resource.id.kind, one.resource.id.name) for one in workloads)
-        self._outputs.append(_Output(request, names, is_whole=not batch.problems))
+        is_whole, is_judged = not batch.problems, bool(batch.resources or not batch.unjudged)
+        self._outputs.append(Output(request, names, is_whole=is_whole, is_judged=is_whole and is_judged))
         if request.place.kind == "kustomization":
             for one in workloads:
                 for place in _places(one):
@@ -112,7 +117,7 @@ class Outputs:
     @cached_property
     def _patch_files(self) -> Sequence[_PatchFile]:
         """Those with any such document."""
-        claims = (claim for claim in self._claims.values() if _link(claim, _PATCHES) is not None)
+        claims = (claim for claim in self._claims.values() if find_link(claim, PATCHES) is not None)
         files = (claim.file for claim in claims if spelling.may_hold(peek(claim.file.path), _IMAGE))
         found = (
             _PatchFile(file.path, tuple(one for one in _written(file) if _is_complete(one.workload))) for file in files
@@ -125,11 +130,20 @@ class Outputs:
         nearest = bisect_left(found, written.start)
         return nearest < len(found) and found[nearest] < written.end
 
-    def of(self, path: Path) -> Iterator[_Output]:
+    @cached_property
+    def by_file(self) -> Mapping[Path, Sequence[Output]]:
+        """What was rendered with the help of each file."""
+        found: dict[Path, list[Output]] = {}
+        for index, output in enumerate(self._outputs):
+            for path in self._used(index):
+                found.setdefault(path, []).append(output)
+        return found
+
+    def of(self, path: Path) -> Iterator[Output]:
         """What was rendered with the help of a file."""
         return (output for index, output in enumerate(self._outputs) if path in self._used(index))
 
-    def of_chart(self, chart: Path) -> Iterator[_Output]:
+    def of_chart(self, chart: Path) -> Iterator[Output]:
         """What was rendered of a chart, or of one that holds it."""
         places = ((output, output.request.place) for output in self._outputs)
         return (output for output, place in places if place.kind == "chart" and chart.is_relative_to(place.path))
@@ -209,10 +223,13 @@ def files_of(request: Request, repository: Repository) -> Iterator[Path]:
     kustomizations = Kustomizations.of(repository)
     try:
         yield from request.files(repository)
-        for part in request.parts(repository):
-            yield from kustomizations.files(part.path)
+        places = (request.place, *request.parts(repository))
     except SearchError:
         return
+    for folder in kustomizations.reached(place.path for place in places if place.kind == "kustomization"):
+        with suppress(KustomizationError):
+            kustomization = kustomizations.read(folder)
+            yield from (kustomization.path, *kustomization.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +285,7 @@ class Unrendered:
         """True unless a workload that is in no output means nothing by itself, as most patches do, or is the text of
         what its chart renders."""
         claim = self._manifests.claims.get(file.path)
-        if claim is None or _link(claim, _RESOURCES) is not None:
+        if claim is None or find_link(claim, RESOURCES) is not None:
             return True
         who = workload.resource.id
         charts = self._outputs.of_chart(claim.reader) if claim.reader is not None else ()
@@ -290,11 +307,11 @@ class Unrendered:
             return self._why_of_deployer(file.path)
         if claim.reader is not None:
             return f"the chart {self._repository.shown(claim.reader)} only reads the file"
-        if place := self._place(claim, _RESOURCES):
+        if place := self._place(claim, RESOURCES):
             return f"nothing that is built with {place} contains it"
-        if place := self._place(claim, _PATCHES):
+        if place := self._place(claim, PATCHES):
             return f"{place} names it as a patch, which patches nothing"
-        if place := self._place(claim, _DATA):
+        if place := self._place(claim, DATA):
             return f"{place} only makes data of the file"
         return f"{self._place(claim)} only configures kustomize with the file"
 
@@ -306,15 +323,20 @@ class Unrendered:
         return f"what {next(users)} builds does not contain it"
 
     def _place(self, claim: ClaimedFile, keys: Collection[str] = ()) -> str:
-        """The first entry of a kustomization that names a file under one of these keys; empty if none does."""
-        found = _link(claim, keys)
-        if found is None:
-            return ""
-        user, link = found
-        return f"{self._repository.shown(user.path)}:{user.source.position(link.offset).line}"
+        return entry_of(claim, keys, self._repository)
 
 
-def _link(claim: ClaimedFile, keys: Collection[str]) -> tuple[Kustomization, Link] | None:
+def entry_of(claim: ClaimedFile, keys: Collection[str], repository: Repository) -> str:
+    """The place of the first entry of a kustomization that names a file under one of these keys, or under any if there
+    are none; empty if none does."""
+    found = find_link(claim, keys)
+    if found is None:
+        return ""
+    user, link = found
+    return f"{repository.shown(user.path)}:{user.source.position(link.offset).line}"
+
+
+def find_link(claim: ClaimedFile, keys: Collection[str]) -> tuple[Kustomization, Link] | None:
     """The first entry that names a file under one of some keys; under any if there are none."""
     found = ((user, link) for user in claim.users for link in user.links if link.real == claim.file.path)
     return next((pair for pair in found if not keys or pair[1].key in keys), None)

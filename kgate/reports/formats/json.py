@@ -8,6 +8,7 @@ from typing import Any
 from kgate.model import (
     UNKNOWN,
     Assessment,
+    FileFate,
     Finding,
     Location,
     Related,
@@ -37,6 +38,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
         "problems": map(_remark, report.problems),
         "unjudged": map(_unjudged, report.unjudged),
         "notes": map(_remark, report.notes),
+        **({"files": map(_file, report.files)} if report.files else {}),
         "summary": _summary(report),
         "verdict": {
             "passed": verdict.passed and not verdict.incomplete,
@@ -129,6 +131,10 @@ def _unjudged(unjudged: Unjudged) -> dict[str, Any]:
         "why": unjudged.message,
         "command": unjudged.command or None,
     }
+
+
+def _file(file: FileFate) -> dict[str, Any]:
+    return {"path": file.path, "fate": file.fate.value, "reasons": list(file.reasons)}
 
 
 def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:

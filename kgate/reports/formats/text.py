@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from kgate.model import (
     UNKNOWN,
     Assessment,
+    Fate,
+    FileFate,
     Finding,
     Location,
     Note,
@@ -71,6 +73,7 @@ def _lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     yield from _problems(report.problems, presentation)
     yield from _unjudged(report.unjudged, presentation)
     yield from _notes(report.notes, presentation)
+    yield from _files(report.files)
     yield from _summary(report, presentation)
 
 
@@ -241,6 +244,17 @@ def _remarks(remarks: Sequence[Remark], sign: tuple[str, str], noun: str, presen
     if len(remarks) > limit:
         yield _line(f"  … and {len(remarks) - limit} more {noun} (--verbose shows all)")
     yield _line("")
+
+
+def _files(files: Sequence[FileFate]) -> Iterator[Line]:
+    """Yields what became of every file, where somebody asked for that."""
+    if files:
+        width = max(len(fate.value) for fate in Fate)
+        yield _line(("Files", "bold"))
+        for file in files:
+            reasons = f"  {one_line('; '.join(file.reasons))}" if file.reasons else ""
+            yield _line(f"  {file.fate.value:<{width}}  {one_line(file.path)}", (reasons, "dim"))
+        yield _line("")
 
 
 # ---------------------------------------------------------------------------------------- summary
