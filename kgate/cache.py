@@ -14,7 +14,7 @@ from pathlib import Path
 from kgate import wholefile
 
 MAX_BYTES = 512 << 20
-"""The most bytes of all entries; beyond it, those used longest ago are removed first."""
+"""The most bytes of all entries of a cache, unless it says otherwise."""
 
 MAX_ENTRY_BYTES = 64 << 20
 """The most bytes of one entry; a longer one is not kept."""
@@ -26,7 +26,7 @@ _SUFFIX = ".entry"
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Entries below a folder that belongs to this user alone.
+    """Entries below a folder, up to so many bytes in all: beyond that, those used longest ago are removed first.
 
     An entry is written to a temporary file and moved into place whole, so that several runs may share the folder. Its
     digest covers its key and content: an entry that was cut off, changed or swapped is removed and counts as absent.
@@ -34,6 +34,7 @@ class Cache:
     """
 
     folder: Path
+    most: int = MAX_BYTES
 
     def get(self, key: bytes) -> bytes | None:
         """Returns the content that was kept under a key (32 bytes), or None."""
@@ -56,7 +57,9 @@ class Cache:
             return
         path = self._path(key)
         with contextlib.suppress(OSError):
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if path.parent.is_symlink():
+                return
             wholefile.replace(path, lambda handle: _write(handle, _sealed(content, key)), 0o600)
             self._prune()
 
@@ -65,18 +68,20 @@ class Cache:
         return self.folder / name[:2] / f"{name[2:]}{_SUFFIX}"
 
     def _prune(self) -> None:
-        """Removes the files used longest ago beyond MAX_BYTES, those that a killed run left half written included."""
+        """Removes the files used longest ago beyond the limit, those that a killed run left half written included."""
         entries = sorted(self._entries(), reverse=True)
         total = 0
         for _, size, path in entries:
             total += size
-            if total > MAX_BYTES:
+            if total > self.most:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
     def _entries(self) -> Iterator[tuple[float, int, Path]]:
         """Yields time of last use, size and path of each file in the cache."""
         for path in self.folder.glob("*/*"):
+            if path.parent.is_symlink():
+                continue
             with contextlib.suppress(OSError):
                 found = path.stat()
                 yield found.st_mtime, found.st_size, path

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgate.elsewhere.fetched import open_fetched
 from kgate.environment import Environment, read_dotenv, with_secrets
 from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
@@ -80,6 +81,7 @@ class Options:
     helm_degraded: bool | None = None
     allow_remote: bool = False
     flux_variables: Path | None = None
+    cache_dir: Path | None = None
     timeout: int | None = None
     jobs: int | None = None
     render_timeout: int | None = None
@@ -307,7 +309,9 @@ def settle(
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=tuple(_notes(options, file)),
-        rendering=_render_settings(options, file, untrusted),
+        rendering=replace(
+            _render_settings(options, file, untrusted), fetched=open_fetched(repository, options.cache_dir, untrusted)
+        ),
         origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )
 

@@ -46,6 +46,7 @@ def digest(settings: Settings) -> bytes | None:
         state.add(repr(replace(settings, jobs=None)), os.getcwd())
         state.add(*(os.path.realpath(path) for path in settings.paths))
         state.add(*map(repr, _programs(settings)))
+        state.add(*settings.rendering.fetched.present())
         state.add_tree(Path(__file__).parent, without="__pycache__")
         state.add_tree(builtin_folder())
         state.add(*_libraries())

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_folder_that_cannot_be_written_to_is_no_error(store: Cache) -> None:
 
 
 def test_it_does_not_grow_beyond_its_bound(store: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAX_BYTES", 5_000)
+    store = replace(store, most=5_000)
     for number in range(20):
         store.put(bytes([number]) * 32, b"x" * 900)
         os.utime(store._path(bytes([number]) * 32), (number, number))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 import click
@@ -116,6 +117,21 @@ def _write(text: str) -> None:
         raise ClosedPipeError from None
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int, int], None]]:
+    """Shows a progress bar on standard error, if that is a terminal that pre-commit does not record."""
+    if not sys.stderr.isatty() or os.environ.get("PRE_COMMIT"):
+        yield lambda _done, _total: None
+        return
+    with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show
 
 
 # ------------------------------------------------------------------------------------------ errors

@@ -24,6 +24,7 @@ MODULES = {
     "completion": "completion",
     "doctor": "doctor",
     "explain": "rules",
+    "pull": "pull",
     "rules": "rules",
     "scan": "scan",
     "schema": "schema",

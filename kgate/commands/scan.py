@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import click
 from kgate import reports
 from kgate.commands import console
 from kgate.commands.completion import complete_rule
+from kgate.commands.network import network_options
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Report, Severity
@@ -149,7 +149,7 @@ Exit codes:
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
 @click.option("--select", **_RULE_IDS, help="Use only these rules; may be repeated.")
 @click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
-@click.option("--rules", "rule_folders", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
+@click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
 @click.option(
     "--config",
     "config_path",
@@ -180,6 +180,16 @@ Exit codes:
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="NAME=value lines: variables of Flux that are not in the repository. Reports do not show the values.",
+)
+@click.option(
+    "--pull", is_flag=True, help="Fetch what the repository deploys from elsewhere first, as kgate pull does."
+)
+@network_options
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder that keeps what kgate pull has fetched.  [default: below the user's cache folder]",
 )
 @_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
@@ -235,8 +245,10 @@ def scan(**flags: Any) -> int:
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
-    settings = _settings(flags, untrusted)
+    settings = settings_of(flags, untrusted)
     console.end_after(settings.timeout + _REPORTING_SECONDS)
+    if flags["pull"]:
+        settings = _with_pulled(settings, flags)
     copies = tuple(_copies(flags, settings, untrusted))
     kept = _open_kept(settings, untrusted) if flags["cache"] else None
     code = _give_again(kept, copies) if kept is not None else None
@@ -245,9 +257,20 @@ def scan(**flags: Any) -> int:
     return 0 if code == 1 and flags["exit_zero"] else code
 
 
+def _with_pulled(settings: Settings, flags: Mapping[str, Any]) -> Settings:
+    """Returns the settings with what a pull has fetched. What cannot be had is said here, and once more by the scan."""
+    from kgate.commands import network
+
+    paths = tuple(path for path in settings.paths if path != "-")
+    result = network.run(replace(settings, paths=paths), network.terms_of(flags))
+    for line in network.failures(result):
+        console.print_error(line)
+    return replace(settings, rendering=replace(settings.rendering, fetched=result.fetched))
+
+
 def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None) -> int:
     """Scans, writes the reports and keeps them; returns the exit code."""
-    with _progress() as progress:
+    with console.progress() as progress:
         from kgate.scan import scan as run_scan
 
         report = run_scan(settings, progress)
@@ -261,24 +284,10 @@ def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None) -> int
 
 # ---------------------------------------------------------------------------------------- settings
 
-_RENDER_FLAGS = (
-    "files",
-    "helm_bin",
-    "kubectl_bin",
-    "kustomize_bin",
-    "helm_dependency_build",
-    "helm_degraded",
-    "allow_remote",
-    "flux_variables",
-    "timeout",
-    "jobs",
-    "render_timeout",
-    "render_memory",
-)
 
-
-def _settings(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings:
-    """Returns the settings of a scan from flags, environment and configuration file."""
+def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings:
+    """Returns the settings of a scan, or of what reads the repository as a scan does, from flags, environment and
+    configuration file."""
     from kgate import config
     from kgate.repository import Repository, find_root
 
@@ -287,23 +296,11 @@ def _settings(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings
         raise click.UsageError("a path is empty (an unset variable?); write . for the current folder")
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
-    options = config.Options(
-        paths=paths,
-        stdin_filename=flags["stdin_filename"],
-        min_score=flags["min_score"],
-        fail_on=flags["fail_on"],
-        kubernetes_version=flags["kubernetes_version"],
-        select=flags["select"],
-        ignore=flags["ignore"],
-        rules=flags["rule_folders"],
-        allow_empty=flags["allow_empty"],
-        unjudged=flags["unjudged"],
-        **{name: flags[name] for name in _RENDER_FLAGS},
-    )
+    options = config.Options(**{one.name: flags[one.name] for one in fields(config.Options) if one.name in flags})
     for path in paths:
         _refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
-    if flags["policy_from"]:
+    if flags.get("policy_from"):
         from kgate.policy.gittree import open_tree
 
         repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
@@ -323,21 +320,6 @@ def _refuse_link_out(path: str) -> None:
         raise ConfigError(str(error)) from None
     except OSError:  # a path that does not exist is a Problem of the scan
         return
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Any]:
-    """Shows a progress bar on standard error, if that is a terminal that pre-commit does not record."""
-    if not sys.stderr.isatty() or os.environ.get("PRE_COMMIT"):
-        yield lambda _done, _total: None
-        return
-    with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield show
 
 
 # ----------------------------------------------------------------------------------------- reports

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kgate.elsewhere.wanted import Asked, Wanted
 from kgate.gitops.deployed import Deployed
 from kgate.model import PULL, Location, Note, Pointer, Problem, Resource, Unjudged, child_pointer
 from kgate.repository import OutsideError, Repository
@@ -24,6 +25,8 @@ class Log:
     """Folders that such files are taken from."""
     left_out: dict[Path, str] = field(default_factory=dict)
     """Files in such folders that are not applied (real paths), each with what leaves it out."""
+    asked: list[Asked] = field(default_factory=list)
+    """What objects deploy from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,11 @@ class ObjectFields(Fields):
         """Records, at a field, that what the object deploys is not judged, or a part of it."""
         place, what = self.place(*names), f"{self.resource.id} {part}".rstrip()
         self.log.unjudged.append(Unjudged(place.path, place.start.line, why, what, command))
+
+    def ask(self, wanted: Wanted, name: str) -> None:
+        """Records what a field deploys from elsewhere."""
+        place = self.place(name)
+        self.log.asked.append(Asked(wanted, place.path, place.start.line, self.resource.title))
 
     def needed(self, name: str, hint: str = ", so what it deploys cannot be judged") -> str:
         """A string that must be there."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgate.elsewhere.fetched import Fetched
+from kgate.elsewhere.wanted import Asked
 from kgate.environment import Environment
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
@@ -54,6 +56,7 @@ class Planned:
     those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
     applied as they are written, whatever else uses or ignores them (real paths), ``left_out`` those
     in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests.
+    ``asked`` is what they deploy from elsewhere.
     """
 
     requests: tuple[Request, ...] = ()
@@ -65,6 +68,7 @@ class Planned:
     raw: frozenset[Path] = frozenset()
     left_out: Mapping[Path, str] = field(default_factory=dict)
     folders: frozenset[Deployed] = frozenset()
+    asked: frozenset[Asked] = frozenset()
 
 
 def is_relevant(resource: Resource) -> bool:
@@ -82,15 +86,17 @@ def plan(
     repository: Repository,
     referred: Sequence[Resource] = (),
     environment: Environment = Environment(),  # noqa: B008 - frozen
+    fetched: Fetched | None = None,
 ) -> Planned:
-    """What the objects among ``resources`` deploy from the repository, and by the environment that its owner states.
+    """What the objects among ``resources`` deploy from the repository, by the environment that its owner states, and
+    from elsewhere, as far as that was fetched.
 
     ``referred`` are further objects that they may refer to, and that are not planned (again). The order of the
     requests is that of the places of the objects. What lies elsewhere is unjudged; what lies here and cannot be judged
     is a Problem.
     """
     log = Log()
-    surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment)
+    surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment, fetched or Fetched())
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
     log.folders.extend(Deployed.of(request, repository) for request in requests)
@@ -108,6 +114,7 @@ def plan(
         raw=frozenset(log.raw),
         left_out=_left_out(log, requests, repository),
         folders=frozenset(log.folders),
+        asked=frozenset(log.asked),
     )
 
 
@@ -160,13 +167,13 @@ def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
 
 def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
     fields, requested_by = ObjectFields.of(resource, log), resource.title
-    repository, environment = surroundings.repository, surroundings.environment
+    scope = application.ApplicationScope(surroundings.repository, surroundings.environment, surroundings.fetched)
     match resource.id.kind:
         case "Application":
-            yield from application.plan_application(fields, repository, requested_by, environment)
+            yield from application.plan_application(fields, scope, requested_by)
         case "ApplicationSet":
-            for generated in applicationset.generate(fields, repository, environment):
-                yield from application.plan_application(generated, repository, requested_by, environment)
+            for generated in applicationset.generate(fields, scope.repository, scope.environment):
+                yield from application.plan_application(generated, scope, requested_by)
         case "Kustomization":
             yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
         case "HelmRelease":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from kgate.elsewhere.fetched import Fetched
 from kgate.environment import Environment
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
@@ -107,19 +108,21 @@ class RenderContext:
     options: RenderOptions = field(default_factory=RenderOptions)
     plain: frozenset[Path] = frozenset()
     late_notes: set[Note] = field(default_factory=set)
+    fetched: Fetched = field(default_factory=Fetched)
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
     """What the user says about rendering: options, the programs that are named (helm, kubectl, kustomize), what the
-    configuration asks to render (``charts`` in any case, ``matched`` if they are found in the scan), and the
-    environment that it states."""
+    configuration asks to render (``charts`` in any case, ``matched`` if they are found in the scan), the
+    environment that it states, and what was fetched from elsewhere."""
 
     options: RenderOptions = field(default_factory=RenderOptions)
     programs: Mapping[str, str | None] = field(default_factory=dict)
     charts: tuple[Request, ...] = ()
     matched: tuple[Request, ...] = ()
     environment: Environment = field(default_factory=Environment)
+    fetched: Fetched = field(default_factory=Fetched)
 
 
 def advice(bound: str) -> str:

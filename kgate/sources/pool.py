@@ -62,6 +62,7 @@ def collect_rendered(
         queue.add_read(file)
         absent[file.path] = batch.notes[0].message
         yield batch
+    settings.fetched.ask(queue.asked)
     yield Batch(problems=queue.problems, notes=queue.notes, unjudged=queue.unjudged)
     yield submodules(repository, listing.starts, queue.deployed())
     if intake.lists_files:
@@ -96,7 +97,9 @@ class _Renderings:
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
-        context = RenderContext(workspace, tools, self._settings.options, frozenset(listing.files))
+        context = RenderContext(
+            workspace, tools, self._settings.options, frozenset(listing.files), fetched=self._settings.fetched
+        )
         with workspace, _Pool(context, self._encodings) as pool:
             while True:
                 self._follow(pool, count)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from kgate.elsewhere.wanted import Asked
 from kgate.gitops import plan as gitops
 from kgate.gitops.deployed import Deployed
 from kgate.model import Batch, Note, Problem, Resource, Unjudged
@@ -60,6 +61,7 @@ class RenderQueue:
         self._rounds = 0
         self._planned: gitops.Planned | None = None
         self._environment = settings.environment
+        self._fetched = settings.fetched
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
         self._starts = frozenset(listing.starts)
@@ -85,7 +87,7 @@ class RenderQueue:
         if self._planned is None:
             found = (members for source, members in self._objects.items() if source not in self._withdrawn)
             self._planned = gitops.plan(
-                list(chain.from_iterable(found)), self._repository, environment=self._environment
+                list(chain.from_iterable(found)), self._repository, environment=self._environment, fetched=self._fetched
             )
         return self._planned
 
@@ -93,6 +95,11 @@ class RenderQueue:
     def problems(self) -> tuple[Problem, ...]:
         """What GitOps objects ask for and kgate cannot follow."""
         return self._plan.problems
+
+    @property
+    def asked(self) -> frozenset[Asked]:
+        """What GitOps objects deploy from elsewhere."""
+        return self._plan.asked
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from kgate.elsewhere.fetched import Fetched
+from kgate.elsewhere.wanted import Wanted
 from kgate.environment import Environment
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
 from kgate.gitops.argocd.kustomize import kustomization
 from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.elsewhere import find
 from kgate.gitops.fields import ObjectFields
 from kgate.model import Json
 from kgate.rendering import detect
@@ -30,22 +34,30 @@ _SURE = {
 about, which are not all, and which the API server leaves of it."""
 
 
-def plan_application(
-    application: ObjectFields, repository: Repository, requested_by: str, environment: Environment
-) -> Iterator[Request]:
-    """What an Application deploys from this repository; what it deploys from elsewhere becomes a note."""
+@dataclass(frozen=True, slots=True)
+class ApplicationScope:
+    """What Applications are planned with: this repository, the environment, and what was fetched from elsewhere."""
+
+    repository: Repository
+    environment: Environment
+    fetched: Fetched
+
+
+def plan_application(application: ObjectFields, scope: ApplicationScope, requested_by: str) -> Iterator[Request]:
+    """What an Application deploys; what it deploys from elsewhere and was not fetched is unjudged."""
     spec = application.section("spec")
     sources = sources_of(spec)
     if not sources:
         spec.fault("the Application has neither spec.source nor spec.sources, so what it deploys cannot be judged")
     deployment = Deployment(
-        repository=repository,
+        repository=scope.repository,
+        fetched=scope.fetched,
         name=application.section("metadata").argument("name"),
         namespace=spec.section("destination").argument("namespace") or "default",
         project=spec.text("project"),
         requested_by=requested_by,
         references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
-        plugins=environment.plugins,
+        plugins=scope.environment.plugins,
     )
     for source in sources:
         yield from _plan_source(source, deployment)
@@ -67,7 +79,11 @@ def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Reque
     if not url or (not path and not chart and source.text("ref")):
         return
     if chart:
-        source.unjudged(f"chart {chart} of {shown_url(url)} is not in this repository", "chart")
+        wanted = Wanted.chart(url, chart, source.text("targetRevision"))
+        what = f"chart {chart} of {shown_url(url)}"
+        pulled = find(wanted, what, source, "chart", deployment.fetched)
+        if pulled is not None:
+            yield pulled.request(helm_release(source, pulled, deployment))
     elif not source.needed("path"):
         return
     elif not deployment.repository.is_meant(url, path):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kgate.elsewhere.fetched import Fetched
 from kgate.gitops.fields import ObjectFields
 from kgate.repository import Repository
 
@@ -16,7 +17,8 @@ _UNKNOWN_REVISION = "0" * 40
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """An Application: its name, the namespace and project that it deploys to, and the sources that values files
-    may refer to, by ``$`` and their ``ref``. ``plugins`` are those of the environment."""
+    may refer to, by ``$`` and their ``ref``. ``plugins`` are those of the environment, ``fetched`` is what is known
+    from elsewhere."""
 
     repository: Repository
     name: str
@@ -24,6 +26,7 @@ class Deployment:
     project: str
     requested_by: str
     references: Mapping[str, ObjectFields]
+    fetched: Fetched = field(default_factory=Fetched)
     plugins: Mapping[str, str] = field(default_factory=dict)
 
     def expand(self, text: str, source: ObjectFields) -> str:

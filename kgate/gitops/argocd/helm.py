@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.elsewhere import Pulled
 from kgate.gitops.embedded import read_values
 from kgate.gitops.fields import ObjectFields
 from kgate.model import Location, Pointer, child_pointer
@@ -28,8 +29,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_ARGUMENT = 100_000
 
 
-def helm_release(source: ObjectFields, chart: Path, deployment: Deployment) -> Release:
-    """The release that a source with a chart of this repository asks for."""
+def helm_release(source: ObjectFields, chart: Path | Pulled, deployment: Deployment) -> Release:
+    """The release that a source with a chart of this repository, or from elsewhere, asks for."""
     helm = source.section("helm")
     name = helm.argument("releaseName") or deployment.name
     sets, string_sets = _parameters(helm, source, deployment)
@@ -49,8 +50,13 @@ def helm_release(source: ObjectFields, chart: Path, deployment: Deployment) -> R
     )
 
 
-def _values_files(helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment) -> list[ValuesFile]:
-    """The values files in their order, each once; a pattern leaves out files that are also named."""
+def _values_files(
+    helm: ObjectFields, source: ObjectFields, chart: Path | Pulled, deployment: Deployment
+) -> list[ValuesFile | InlineValues]:
+    """The values files in their order, each once; a pattern leaves out files that are also named. A chart from
+    elsewhere holds those of a path of its own."""
+    if isinstance(chart, Pulled):
+        return list(_values_files_of(chart, helm, source, deployment))
     named: dict[Path, bool] = {}
     matched = [
         (path, is_pattern)
@@ -62,6 +68,24 @@ def _values_files(helm: ObjectFields, source: ObjectFields, chart: Path, deploym
         if not (is_pattern and path in explicit):
             named.setdefault(path, True)
     return [ValuesFile(path) for path in named]
+
+
+def _values_files_of(
+    chart: Pulled, helm: ObjectFields, source: ObjectFields, deployment: Deployment
+) -> Iterator[ValuesFile | InlineValues]:
+    for index, text in helm.texts("valueFiles"):
+        where, root = ("valueFiles", index), deployment.repository.root
+        if _is_of_chart(text, deployment):
+            path = deployment.expand(text, source)
+            if chart.text(path) is not None or not helm.flag("ignoreMissingValueFiles"):
+                yield from chart.values(helm, where, path, deployment.repository)
+        else:
+            yield from (ValuesFile(path) for path, _ in _resolve(helm, where, text, (source, root, deployment)))
+
+
+def _is_of_chart(text: str, deployment: Deployment) -> bool:
+    """True if an entry names a file of the chart: it is neither a URL nor in another source."""
+    return text.partition("/")[0] not in deployment.references and not _SCHEME.match(text)
 
 
 Scope = tuple[ObjectFields, Path, Deployment]
@@ -165,14 +189,18 @@ def _escape_commas(value: str) -> str:
 
 
 def _file_parameters(
-    helm: ObjectFields, source: ObjectFields, chart: Path, deployment: Deployment
+    helm: ObjectFields, source: ObjectFields, chart: Path | Pulled, deployment: Deployment
 ) -> Iterator[tuple[str, SetPlace]]:
     """The arguments of ``--set-string`` with the effect of ``--set-file``: the text of a file as one value, and the
     place of the entry."""
     for index, parameter in enumerate(helm.sections("fileParameters")):
         name, path = parameter.needed("name") and parameter.argument("name"), parameter.needed("path")
         where = ("fileParameters", index, "path")
-        for file, _ in _resolve(helm, where, path, (source, chart, deployment)) if name and path else ():
+        if isinstance(chart, Pulled) and _is_of_chart(path, deployment):
+            helm.fault(f"{helm.name(*where)}: '{path}' is a file of {chart.locked.file}, which is not put in", *where)
+            continue
+        base = deployment.repository.root if isinstance(chart, Pulled) else chart
+        for file, _ in _resolve(helm, where, path, (source, base, deployment)) if name and path else ():
             try:
                 text = deployment.repository.read_bytes(file).decode("utf-8")
             except (OSError, UnicodeDecodeError):

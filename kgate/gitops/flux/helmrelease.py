@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from kgate.elsewhere.wanted import Wanted
 from kgate.gitops.additions import IMAGE_FIELDS, Additions, patch_entry
+from kgate.gitops.elsewhere import Pulled, find
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
@@ -24,11 +26,11 @@ _SOURCES_WITH_FILES = ("GitRepository", "Bucket", "ExternalArtifact")
 
 
 def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
-    """The chart of this repository that a HelmRelease installs; a chart from elsewhere becomes a note."""
+    """The chart that a HelmRelease installs; one from elsewhere that was not fetched is unjudged."""
     spec = fields.section("spec")
     template = _chart_template(spec, surroundings)
-    chart = _chart(template, surroundings) if template is not None else None
-    if template is None or chart is None:
+    chart = _chart(template, surroundings) if template is not None else _of_registry(spec, surroundings)
+    if chart is None:
         return
     name = release_name(fields)
     sources = [spec.resource, *values_sources(spec, surroundings)]
@@ -36,7 +38,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
         name=name,
         namespace=spec.argument("targetNamespace") or fields.section("metadata").argument("namespace"),
         values=(
-            *chart_values(template, chart, surroundings),
+            *(chart_values(template, chart, surroundings) if template is not None else ()),
             *values_from(spec, surroundings),
             *_inline_values(spec),
         ),
@@ -47,7 +49,7 @@ def plan_release(fields: ObjectFields, surroundings: Surroundings, requested_by:
         unknown={name: what for source in sources for name, what in _unknown(source)},
         concealed=tuple(dict.fromkeys(pair for source in sources for pair in source.concealed)),
     )
-    yield ChartRequest(chart, (release,))
+    yield chart.request(release) if isinstance(chart, Pulled) else ChartRequest(chart, (release,))
 
 
 def _unknown(resource: Resource) -> Iterator[tuple[str, Unknown]]:
@@ -81,21 +83,36 @@ def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFie
         return ObjectFields.of(found, spec.log).section("spec")
     if kind == "ExternalArtifact" and name:
         return replace(spec, body={"chart": ".", "sourceRef": reference.body})
-    if kind and name:
-        spec.unjudged(f"the chart of {surroundings.shown(reference)} is not in this repository", "chartRef")
     return None
 
 
-def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | None:
-    """The folder or archive of the chart, or None if it lies elsewhere (unjudged) or is missing (a Problem)."""
+def _of_registry(spec: ObjectFields, surroundings: Surroundings) -> Pulled | None:
+    """The chart that an OCIRepository is; None (unjudged) if that is not known or was not fetched."""
+    reference = spec.section("chartRef")
+    what = f"the chart of {surroundings.shown(reference)}"
+    wanted = surroundings.chart_of_registry(reference)
+    if wanted is not None:
+        return find(wanted, what, spec, "chartRef", surroundings.fetched)
+    if reference.text("kind") and reference.text("name"):
+        spec.unjudged(f"{what} is not in this repository", "chartRef")
+    return None
+
+
+def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | Pulled | None:
+    """The chart: its folder or archive, or what was fetched; None if it was not fetched (unjudged) or is missing (a
+    Problem)."""
     reference, chart = template.section("sourceRef"), template.needed("chart")
     kind = reference.needed("kind")
     if not chart or not kind or not reference.needed("name"):
         return None
     here = surroundings.path_here(reference, chart) if kind in _SOURCES_WITH_FILES else None
     if here is None:
-        shown = surroundings.shown(reference)
-        template.unjudged(f"chart {chart} of {shown} is not in this repository", "chart")
+        what = f"chart {chart} of {surroundings.shown(reference)}"
+        url = surroundings.url_of(reference) if kind == "HelmRepository" else ""
+        if url:
+            wanted = Wanted.chart(url, chart, template.text("version"))
+            return find(wanted, what, template, "chart", surroundings.fetched)
+        template.unjudged(f"{what} is not in this repository", "chart")
         return None
     found = template.find(surroundings.repository, here, "chart") if here else None
     if found is not None and found.is_dir() and not (found / "Chart.yaml").is_file():

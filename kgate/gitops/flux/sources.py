@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgate.elsewhere.fetched import Fetched
+from kgate.elsewhere.wanted import Wanted
 from kgate.environment import Environment
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
@@ -39,6 +41,7 @@ class Surroundings:
     repository: Repository
     catalogue: Catalogue
     environment: Environment = field(default_factory=Environment)
+    fetched: Fetched = field(default_factory=Fetched)
     _artifacts: dict[tuple[str, bool, str], Artifact] = field(default_factory=dict, compare=False, repr=False)
     _roots: dict[tuple[str, str, str], str | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -144,10 +147,27 @@ class Surroundings:
                 self._artifacts[key] = Artifact(self.repository, key[0], is_bucket=key[1], root=root)
         return [self._artifacts[key] for key in keys]
 
+    def url_of(self, reference: ObjectFields) -> str:
+        """The URL of the source that a reference means; empty if it is not known."""
+        source = self.find(reference, (GROUP, reference.text("kind")))
+        return self._url(source, reference) if source is not None else ""
+
+    def chart_of_registry(self, reference: ObjectFields) -> Wanted | None:
+        """The chart that an OCIRepository is, in the version that it names; None for anything else."""
+        source = self.find(reference, (GROUP, "OCIRepository")) if reference.text("kind") == "OCIRepository" else None
+        if source is None:
+            return None
+        spec = _spec(source, reference)
+        ref = spec.section("ref")
+        digest = f"@{ref.text('digest')}" if ref.text("digest") else ""
+        above, _, name = spec.text("url").rstrip("/").rpartition("/")
+        if not above.startswith("oci://") or ref.text("semverFilter"):
+            return None
+        return Wanted.chart(above, name, digest or ref.text("semver") or ref.text("tag") or "latest")
+
     def shown(self, reference: ObjectFields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
-        source = self.find(reference, (GROUP, reference.text("kind")))
-        url = self._url(source, reference) if source is not None else ""
+        url = self.url_of(reference)
         return shown_url(url) or f"{reference.text('kind')}/{reference.text('name')}"
 
     def _url(self, source: Resource, reference: ObjectFields) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from kgate.gitops.elsewhere import Pulled
 from kgate.gitops.embedded import read_values
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
@@ -23,7 +25,7 @@ from kgate.yamltree.text import decode
 
 
 def chart_values(
-    template: ObjectFields, chart: Path, surroundings: Surroundings
+    template: ObjectFields, chart: Path | Pulled, surroundings: Surroundings
 ) -> Iterator[ValuesFile | InlineValues]:
     """The values files that replace the chart's own values.yaml (source-controller, HelmChart ``valuesFiles``).
 
@@ -35,6 +37,9 @@ def chart_values(
     ]
     if template.text("valuesFile"):
         entries.append((("valuesFile",), template.text("valuesFile")))
+    if isinstance(chart, Pulled):
+        yield from _pulled_values(template, chart, entries, repository)
+        return
     root = surroundings.root_of(template.section("sourceRef")) or ""
     entries = [(where, f"{root}/{path}" if root else path) for where, path in entries]
     is_lenient = template.flag("ignoreMissingValuesFiles")
@@ -46,13 +51,36 @@ def chart_values(
     yield from (ValuesFile(file) for file in files)
 
 
+def _pulled_values(
+    template: ObjectFields,
+    chart: Pulled,
+    entries: Sequence[tuple[tuple[str | int, ...], str]],
+    repository: Repository,
+) -> Iterator[InlineValues]:
+    """The same for a chart from elsewhere, which holds these files itself."""
+    is_lenient = template.flag("ignoreMissingValuesFiles")
+    kept = [(where, path) for where, path in entries if not is_lenient or chart.text(path) is not None]
+    if entries and all(posixpath.normpath(path) != "values.yaml" for _, path in kept):
+        yield from _nulled(template, chart.text("values.yaml") or "")
+    for where, path in kept:
+        yield from chart.values(template, where, path, repository)
+
+
 def _removal(template: ObjectFields, chart: Path, repository: Repository) -> Iterator[InlineValues]:
     """A null for every value of the chart's values.yaml, which takes it away (Helm, "Deleting a default key")."""
     if not (chart / "values.yaml").is_file():
         return
     try:
-        roots = list(compose(decode(repository.read_bytes(chart / "values.yaml"))))
-    except (OSError, UnicodeDecodeError, ManifestError):
+        text = decode(repository.read_bytes(chart / "values.yaml"))
+    except (OSError, UnicodeDecodeError):
+        return
+    yield from _nulled(template, text)
+
+
+def _nulled(template: ObjectFields, text: str) -> Iterator[InlineValues]:
+    try:
+        roots = list(compose(text))
+    except ManifestError:
         return
     place = template.place("valuesFiles" if template.body.get("valuesFiles") else "valuesFile")
     if roots and isinstance(roots[0].value, dict):

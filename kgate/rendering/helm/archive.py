@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import posixpath
 import re
@@ -20,13 +21,34 @@ _LONGEST_EXTENSION = 1 << 20
 """Bytes of an extended header, as many as Go takes (archive/tar, ``maxSpecialFileSize``)."""
 
 
+MAX_UNPACKED_BYTES = 256 << 20
+MAX_UNPACKED_FILES = 20_000
+
+
 class ArchiveError(ValueError):
     """An archive that is refused, and why."""
 
 
-def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
-    """Yields the files of a packed chart with the names that Helm has for them: without the first folder
-    (loader/archive.go).
+@dataclass(slots=True)
+class Room:
+    """How many files and bytes may still be unpacked."""
+
+    files: int = MAX_UNPACKED_FILES
+    bytes: int = MAX_UNPACKED_BYTES
+
+    def admit(self, size: int) -> None:
+        """Counts one more member of an archive. Raises ArchiveError beyond the limits."""
+        self.files -= 1
+        self.bytes -= size
+        if self.files < 0:
+            raise ArchiveError(f"it holds more than {MAX_UNPACKED_FILES:,} files")
+        if self.bytes < 0:
+            raise ArchiveError(f"it holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
+
+
+def read(packed: Path | bytes, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
+    """Yields the files of a packed chart, given as a path or its content, with the names that Helm has for them:
+    without the first folder (loader/archive.go).
 
     ``admit`` is called with the size of each member before that is read, and raises ArchiveError if it is too large. So
     does this function for what readers of tar treat differently: links, sparse files, members with the same name,
@@ -34,7 +56,7 @@ def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]
     """
     seen = set()
     try:
-        with gzip.open(path) as stream:
+        with gzip.open(io.BytesIO(packed) if isinstance(packed, bytes) else packed) as stream:
             for member, data in _members(stream, admit):
                 name = _inner_name(member)
                 if name in seen:
@@ -43,6 +65,11 @@ def read(path: Path, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]
                 yield name, data
     except (OSError, EOFError, zlib.error) as error:
         raise ArchiveError(str(error)) from None
+
+
+def read_one(packed: bytes, wanted: str) -> bytes | None:
+    """One file of a packed chart, all of which is read; None if it holds no such file. Raises ArchiveError."""
+    return next((data for name, data in list(read(packed, Room().admit)) if name == wanted), None)
 
 
 def _members(stream: gzip.GzipFile, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:

@@ -131,8 +131,10 @@ class YamlFile:
 
     def locate(self, pointer: str) -> Location:
         """The place of a field; the archive for one in an archive."""
-        if self.root is None or self.mount.archive:
-            return whole_file(self.source.path, is_approximate=bool(self.mount.archive))
+        if self.mount.archive:
+            return self.mount.whole
+        if self.root is None:
+            return whole_file(self.source.path)
         return self.source.place(find_span(self.root, pointer), pointer)
 
 

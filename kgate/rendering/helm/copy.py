@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.model import Location, Note, Position, Problem
 from kgate.rendering.helm import archive, ignore
 from kgate.rendering.workspace import CopyError, Workspace
 
-MAX_UNPACKED_BYTES = 256 << 20
-MAX_UNPACKED_FILES = 20_000
 MAX_NESTING = 8
 """How deep sub-charts may lie in sub-charts."""
 
@@ -29,22 +27,34 @@ class ChartError(Exception):
 class Mount:
     """What a folder of the copy is called in the repository: a folder, or a place in an archive. Locations in an
     archive name the archive: ``archive`` is its path, ``inside`` the path of the folder in it. ``real`` is the folder
-    itself, if it is one."""
+    itself, if it is one.
+
+    An archive from elsewhere has no path in the repository: ``asked`` is the place that asks for it, ``archive`` the
+    file of that, and ``inside`` begins with its name.
+    """
 
     shown: str
     archive: str = ""
     inside: str = ""
     real: Path | None = None
+    asked: Location | None = None
 
     @property
     def file(self) -> str:
         """The path of a problem in it: of the archive, if it lies in one."""
         return self.archive or self.shown
 
+    @property
+    def whole(self) -> Location:
+        """The place of all that lies in an archive."""
+        if self.asked is not None:
+            return replace(self.asked, is_approximate=True)
+        return whole_file(self.archive, is_approximate=True)
+
     def child(self, name: str) -> Mount:
         """What a file or folder below it is called."""
         if self.archive:
-            return Mount(self.shown, self.archive, f"{self.inside}/{name}".lstrip("/"))
+            return replace(self, inside=f"{self.inside}/{name}".lstrip("/"))
         return Mount(f"{self.shown}/{name}" if self.shown != "." else name)
 
 
@@ -64,17 +74,7 @@ class ChartCopy:
     mounts: dict[Path, Mount] = field(default_factory=dict)
     incomplete: list[Path] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    files_left: int = MAX_UNPACKED_FILES
-    bytes_left: int = MAX_UNPACKED_BYTES
-
-    def admit(self, size: int) -> None:
-        """Counts one more member of an archive. Raises ArchiveError beyond the limits."""
-        self.files_left -= 1
-        self.bytes_left -= size
-        if self.files_left < 0:
-            raise archive.ArchiveError(f"it holds more than {MAX_UNPACKED_FILES:,} files")
-        if self.bytes_left < 0:
-            raise archive.ArchiveError(f"it holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
+    room: archive.Room = field(default_factory=archive.Room)
 
     def mount(self, path: Path) -> Mount:
         """What a path of the copy is called in the repository."""
@@ -109,6 +109,25 @@ def copy_chart(chart: Path, workspace: Workspace) -> ChartCopy:
     return copy
 
 
+@dataclass(frozen=True, slots=True)
+class PulledChart:
+    """A packed chart from elsewhere: what its file is called, its content, and the place that asks for it."""
+
+    file: str
+    content: bytes = field(repr=False)
+    asked: Location
+
+
+def unpack_pulled(chart: PulledChart, workspace: Workspace) -> ChartCopy:
+    """Unpacks a chart from elsewhere, and its packed sub-charts. Raises ChartError."""
+    copy = ChartCopy(workspace.folder() / "chart", workspace)
+    path = chart.asked.path
+    unpack(chart.content, copy.folder, copy, path)
+    copy.mounts[copy.folder] = Mount(path, path, chart.file, asked=chart.asked)
+    unpack_below(copy, copy.folder)
+    return copy
+
+
 def remove_ignored(copy: ChartCopy, folder: Path) -> None:
     """Removes what Helm does not load from the copy of a folder of the repository. Raises ChartError."""
     try:
@@ -134,18 +153,19 @@ def unpack_below(copy: ChartCopy, folder: Path, depth: int = 0) -> None:
         unpack(packed, target, copy, shown)
         _refuse_provenance(target, shown)
         packed.unlink()
-        copy.mounts[target] = Mount(shown, shown, mount.inside)
+        copy.mounts[target] = replace(mount, shown=shown, archive=shown)
     if depth < MAX_NESTING:
         for child in subchart_folders(folder):
             unpack_below(copy, child, depth + 1)
 
 
-def unpack(packed: Path, target: Path, copy: ChartCopy, shown: str) -> None:
-    """Unpacks the folder that a packed chart holds, within limits. Raises ChartError."""
+def unpack(packed: Path | bytes, target: Path, copy: ChartCopy, shown: str) -> None:
+    """Unpacks the folder that a packed chart holds, given as a path or its content, within limits. Raises
+    ChartError."""
     scratch = target.with_name(target.name + ".unpacking")
     scratch.mkdir(parents=True)
     try:
-        for name, data in archive.read(packed, copy.admit):
+        for name, data in archive.read(packed, copy.room.admit):
             path = scratch / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:

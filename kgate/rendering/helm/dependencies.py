@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgate.elsewhere.fetched import Fetched
+from kgate.elsewhere.wanted import Asked, Wanted
 from kgate.model import PULL, Json, Location, Note, Problem, Unjudged, child_pointer
 from kgate.rendering import process
 from kgate.rendering.helm import semver
@@ -19,6 +21,7 @@ from kgate.rendering.helm.copy import (
     Mount,
     remove_ignored,
     subchart_folders,
+    unpack,
     unpack_below,
 )
 from kgate.rendering.helm.release import Release
@@ -47,21 +50,24 @@ class Missing:
         return f"{self.entry.get('name', '')} {self.entry.get('version', '')}".strip()
 
 
-def vendor(copy: ChartCopy) -> list[Missing]:
-    """Copies dependencies that are in the repository into the chart: those of ``file://``, and folders next to the
-    chart with the name and a fitting version. Returns those that are still missing. Raises ChartError."""
+def vendor(copy: ChartCopy, fetched: Fetched) -> list[Missing]:
+    """Copies dependencies into the chart: those of ``file://``, folders of the repository next to the chart with the
+    name and a fitting version, and what was fetched. Returns those that are still missing. Raises ChartError."""
     real = copy.mount(copy.folder).real
-    return _vendor(copy, copy.folder, real, 0)
+    return _vendor(copy, copy.folder, real, fetched, 0)
 
 
-def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> list[Missing]:
+def _vendor(copy: ChartCopy, folder: Path, real: Path | None, fetched: Fetched, depth: int) -> list[Missing]:
     metadata = Metadata(folder, copy.mount(folder))
     missing = find_missing(metadata)
-    if real is None or depth > MAX_NESTING:
+    if depth > MAX_NESTING:
         return missing
     for item in missing:
-        source = _in_repository(copy, real, item.entry)
+        source = _in_repository(copy, real, item.entry) if real is not None else None
         if source is None:
+            target = _put_fetched(copy, metadata, item, fetched)
+            if target is not None and _vendor(copy, target, None, fetched, depth + 1):
+                copy.incomplete.append(target)
             continue
         target = folder / "charts" / str(item.entry["name"])
         if target.exists():
@@ -74,9 +80,40 @@ def _vendor(copy: ChartCopy, folder: Path, real: Path | None, depth: int) -> lis
         remove_ignored(copy, target)
         copy.notes += _replacement(item, copy.mounts[target].shown)
         unpack_below(copy, target, depth + 1)
-        if _vendor(copy, target, source, depth + 1):
+        if _vendor(copy, target, source, fetched, depth + 1):
             copy.incomplete.append(target)
     return find_missing(metadata)
+
+
+def _put_fetched(copy: ChartCopy, metadata: Metadata, item: Missing, fetched: Fetched) -> Path | None:
+    """Puts a dependency into the copy if it was fetched from its repository. Returns its folder. Raises ChartError."""
+    wanted = _wanted(metadata, item.entry)
+    if wanted is None:
+        return None
+    by = f"Chart {metadata.name}"
+    fetched.ask([Asked(wanted, item.location.path, item.location.start.line, by)])
+    locked = fetched.find(wanted)
+    content = fetched.read(locked) if locked is not None else None
+    if locked is None or content is None:
+        return None
+    target = metadata.folder / "charts" / locked.file.removesuffix(".tgz")
+    if target.exists():
+        return None
+    path = item.location.path
+    unpack(content, target, copy, path)
+    copy.mounts[target] = Mount(path, path, locked.file, asked=item.location)
+    unpack_below(copy, target)
+    return target
+
+
+def _wanted(metadata: Metadata, entry: Dependency) -> Wanted | None:
+    """What a dependency asks for: the version of the lock file if that is up to date, as ``helm dependency build``
+    does; None without a URL."""
+    name, repository = entry.get("name"), str(entry.get("repository") or "")
+    if not isinstance(name, str) or not re.match("(?:https?|oci)://", repository):
+        return None
+    locked = None if _is_out_of_date(metadata) else (_locked(metadata) or {}).get(name)
+    return Wanted.chart(repository, name, locked.version if locked is not None else str(entry.get("version") or ""))
 
 
 def _replacement(item: Missing, shown: str) -> list[Note]:

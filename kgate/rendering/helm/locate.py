@@ -12,7 +12,7 @@ from kgate.model import Json, Location, Pointer, Problem, Related, list_index, p
 from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm import gocontext
 from kgate.rendering.helm.chart import Template
-from kgate.rendering.helm.copy import whole_file
+from kgate.rendering.helm.copy import Mount
 from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import Mark, MarkedText, Trace
 from kgate.rendering.helm.values import Given, ReleaseValues
@@ -57,7 +57,7 @@ class ChartMap:
         source, mount = self.source(region.key), self.templates[region.key].mount
         if not mount.archive:
             return source.location(region.start, region.end, pointer)
-        place = whole_file(mount.archive, is_approximate=True)
+        place = mount.whole
         line = source.position(region.start).line
         inside = (Related(place, f"{mount.inside}:{line} in the archive"),)
         return replace(place, pointer=pointer, related=inside)
@@ -364,20 +364,20 @@ class _RenderedDocument(Document):
 class ArchivedText(SourceText):
     """A manifest in an archive: every place in it is the archive, with the path and line in it."""
 
-    def __init__(self, path: str, text: str, inside: str) -> None:
-        super().__init__(path, text)
-        self._inside = inside
+    def __init__(self, mount: Mount, text: str) -> None:
+        super().__init__(mount.archive, text)
+        self._mount = mount
 
     def place(self, span: Span, pointer: Pointer) -> Location:
         """The archive."""
-        place = whole_file(self.path, is_approximate=True)
+        place = self._mount.whole
         line = self.position(span.begin).line
-        inside = (Related(place, f"{self._inside}:{line} in the archive"),)
+        inside = (Related(place, f"{self._mount.inside}:{line} in the archive"),)
         return replace(place, pointer=pointer, related=inside)
 
     def problem(self, line: int, message: str) -> Problem:
         """A problem in the archive."""
-        return Problem(self.path, None, f"{self._inside}:{line}: {message}")
+        return Problem(self.path, None, f"{self._mount.inside}:{line}: {message}")
 
 
 def _line_count(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from kgate.kubernetes import manifest
 from kgate.model import Batch, Note, Problem, Remark, Rendering, Resource, field_path, problems_of, unjudged_of
 from kgate.rendering.helm import dependencies, inventions, schema
 from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
-from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, copy_chart
+from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, PulledChart, copy_chart, unpack_pulled
 from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
 from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
 from kgate.rendering.helm.release import Release, ValuesFile
@@ -27,15 +27,31 @@ _VALUES_ADVICE = "; if it needs values, name them in kgate.yaml, under charts"
 
 def render(path: Path, releases: Sequence[Release], context: RenderContext) -> Batch:
     """What a chart renders to for each of its releases. Faults become Problems, at the chart's own files."""
-    shown, helm = context.workspace.repository.shown(path), context.tools.helm
+    shown = context.workspace.repository.shown(path)
     file = shown if path.is_file() else f"{shown}/Chart.yaml".removeprefix("./")
+    return _rendered(lambda: copy_chart(path, context.workspace), shown, file, releases, context)
+
+
+def render_pulled(chart: PulledChart, releases: Sequence[Release], context: RenderContext) -> Batch:
+    """The same for a chart from elsewhere, whose faults are Problems at the place that asks for it."""
+    path, line = chart.asked.path, chart.asked.start.line
+    batch = _rendered(lambda: unpack_pulled(chart, context.workspace), chart.file, path, releases, context)
+    own = f"chart {chart.file}: "
+    named = (one if one.path != path or one.line else Problem(path, line, own + one.message) for one in batch.problems)
+    return replace(batch, problems=tuple(named))
+
+
+def _rendered(
+    copy: Callable[[], ChartCopy], shown: str, file: str, releases: Sequence[Release], context: RenderContext
+) -> Batch:
+    helm = context.tools.helm
     if helm is None:
         return _failed(file, f"the chart could not be rendered, so it was not judged; {INSTALL_HELM}")
     if helm.minor < OLDEST_HELM:
         found = f"the chart could not be rendered by Helm {helm.version}, so it was not judged; {INSTALL_HELM}"
         return _failed(file, found)
     try:
-        return _render(_Job(path, shown, file, helm, context), releases)
+        return _render(_Job(shown, file, helm, context), copy(), releases)
     except ChartError as error:
         return Batch(problems=(error.problem,), files=1)
     except OSError as error:
@@ -50,7 +66,6 @@ def _failed(path: str, text: str) -> Batch:
 class _Job:
     """One chart with everything that it is rendered with. ``file`` is where problems of the whole are reported."""
 
-    path: Path
     shown: str
     file: str
     helm: Tool
@@ -65,8 +80,7 @@ class _Job:
         return Rendering("helm", self.shown, release.variant, release.requested_by)
 
 
-def _render(job: _Job, releases: Sequence[Release]) -> Batch:
-    copy = copy_chart(job.path, job.context.workspace)
+def _render(job: _Job, copy: ChartCopy, releases: Sequence[Release]) -> Batch:
     metadata = Metadata.of(copy)
     metadata.refuse_unclear()
     if not metadata.name:
@@ -100,7 +114,7 @@ def _vendor(
 ) -> tuple[list[Missing], tuple[Problem, ...]]:
     """Puts dependencies into the copy. Returns those that are still missing, and what kept Helm from fetching them if
     the user asks for that."""
-    missing = dependencies.vendor(copy)
+    missing = dependencies.vendor(copy, job.context.fetched)
     if not missing or not job.context.options.helm_dependency_build:
         return missing, ()
     top = ChartNode.top(copy)
@@ -254,12 +268,14 @@ class _Releases:
         """The files that Helm installs as they are, of all charts that are switched on, but for those that are judged
         anyway."""
         seen: set[Path] = set()
+        top = self._chart.copy.folder
+        real = self._chart.copy.mount(top).real
         for node in self._chart.nodes:
             if node.folder in seen or not (node.name in dump.charts or node.metadata().is_library):
                 continue
             seen.add(node.folder)
             for path in sorted(path for path in (node.folder / "crds").rglob("*") if path.is_file()):
-                is_plain = self._job.path / path.relative_to(self._chart.copy.folder) in self._job.context.plain
+                is_plain = real is not None and real / path.relative_to(top) in self._job.context.plain
                 if path.name.casefold().endswith((".yaml", ".yml", ".json")) and not is_plain:
                     yield path, node.mount.child(path.relative_to(node.folder).as_posix())
 
@@ -311,6 +327,6 @@ def _read_file(path: Path, mount: Mount, asked_kinds: Collection[str]) -> Batch:
     if not mount.archive:
         return manifest.read(mount.shown, data, asked_kinds)
     try:
-        return _read_text(ArchivedText(mount.archive, decode(data), mount.inside), asked_kinds)
+        return _read_text(ArchivedText(mount, decode(data)), asked_kinds)
     except UnicodeDecodeError:
         return Batch(problems=(Problem(mount.archive, None, f"{mount.inside} is not text, not judged"),), files=1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.model import Batch
+from kgate.elsewhere.wanted import ABSENT, Locked
+from kgate.model import PULL, Batch, Location, Unjudged
 from kgate.rendering.helm.contents import decisive_files
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.requests import Place, RenderContext
@@ -67,4 +68,63 @@ class ChartRequest:
         from kgate.rendering.helm.unknown import mark
 
         rendered = render(self.chart, self.releases, context)
+        return mark(post_render(rendered, self.releases, context), self.releases)
+
+
+@dataclass(frozen=True, slots=True)
+class PulledChartRequest:
+    """A chart from elsewhere that kgate.lock names, the releases to render it for, and the place that asks for it."""
+
+    locked: Locked
+    releases: tuple[Release, ...]
+    asked: Location = field(compare=False)
+
+    @property
+    def place(self) -> Place:
+        """The file of the chart, which is not a path of the repository."""
+        return Place("pulled chart", Path(self.locked.file))
+
+    @property
+    def key(self) -> Hashable:
+        """The chart and the arguments of its releases."""
+        return self.locked, tuple(release.key for release in self.releases)
+
+    @property
+    def has_changes(self) -> bool:
+        """True: values always go into the templates."""
+        return True
+
+    def is_plain(self, repository: Repository) -> bool:  # noqa: ARG002 - of the protocol
+        """False: templates are not manifests."""
+        return False
+
+    def is_deep(self, repository: Repository) -> bool:  # noqa: ARG002 - of the protocol
+        """False: no folder of the repository belongs to it."""
+        return False
+
+    def files(self, repository: Repository) -> Iterator[Path]:  # noqa: ARG002 - of the protocol
+        """The values files."""
+        for release in self.releases:
+            yield from (values.path for values in release.values if isinstance(values, ValuesFile))
+
+    def parts(self, repository: Repository) -> Iterator[Place]:  # noqa: ARG002 - of the protocol
+        """None."""
+        yield from ()
+
+    def templates(self, repository: Repository) -> Iterator[Path]:  # noqa: ARG002 - of the protocol
+        """None that lie in the repository."""
+        yield from ()
+
+    def render(self, context: RenderContext) -> Batch:
+        """Renders every release, if the cache has the chart."""
+        from kgate.rendering.helm.copy import PulledChart
+        from kgate.rendering.helm.post_render import post_render
+        from kgate.rendering.helm.render import render_pulled
+        from kgate.rendering.helm.unknown import mark
+
+        content = context.fetched.read(self.locked)
+        if content is None:
+            place, what = self.asked, self.locked.wanted.label
+            return Batch(unjudged=(Unjudged(place.path, place.start.line, ABSENT, what, PULL),))
+        rendered = render_pulled(PulledChart(self.locked.file, content, self.asked), self.releases, context)
         return mark(post_render(rendered, self.releases, context), self.releases)

@@ -264,7 +264,7 @@ class ValuesReader:
                 text = decode(self._bytes(path))
             except (OSError, UnicodeDecodeError):
                 text = ""
-            archive = whole_file(mount.archive, is_approximate=True) if mount.archive else None
+            archive = mount.whole if mount.archive else None
             self._files[path] = ValuesText(SourceText(mount.shown, text), archive)
         return self._files[path]
 

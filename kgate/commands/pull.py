@@ -1,0 +1,103 @@
+"""``kgate pull``: fetches the charts that the repository deploys from elsewhere, and writes kgate.lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kgate.commands import console
+from kgate.commands.network import failures, network_options, run, terms_of
+from kgate.limits import TIMEOUT
+
+if TYPE_CHECKING:
+    from kgate.pull import Pull
+
+_WRITING_SECONDS = 120
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kgate pull --pull-from ghcr.io --pull-from charts.jetstack.io
+  kgate pull --locked                       in CI: fetch what kgate.lock names, and change nothing
+  kgate pull --update apps/web              take new versions of what a folder asks for
+
+\b
+Exit codes:
+  0  all is in kgate.lock and in the cache
+  2  usage or configuration is wrong, or kgate.lock could not be written
+  3  something cannot be had
+  4  a bug in kgate
+"""
+)
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@network_options
+@click.option("--locked", is_flag=True, help="Do not change kgate.lock: fail if something is not in it.")
+@click.option("--update", is_flag=True, help="Take the newest versions that are asked for, whatever kgate.lock says.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder that keeps what was fetched.  [default: below the user's cache folder]",
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration file.  [default: the nearest kgate.yaml]",
+)
+@click.option(
+    "--helm-bin", metavar="PROGRAM", envvar=["KGATE_PULL_HELM_BIN", "KGATE_SCAN_HELM_BIN"], help="The helm to use."
+)
+@click.option(
+    "--kubectl-bin",
+    metavar="PROGRAM",
+    envvar=["KGATE_PULL_KUBECTL_BIN", "KGATE_SCAN_KUBECTL_BIN"],
+    help="The kubectl to use; it contains kustomize.",
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(TIMEOUT.least, TIMEOUT.most),
+    metavar="SECONDS",
+    help=f"Time for the whole run.  [default: {TIMEOUT.default}]",
+)
+def pull(**flags: Any) -> int:
+    """Fetch the charts that the repository deploys from elsewhere, for scans without network.
+
+    Reads the Flux and Argo CD objects and the charts at or below PATH (default: the current folder), has helm fetch
+    what they name into a cache, and writes what that was to kgate.lock. Only hosts that are allowed are asked.
+    """
+    from kgate.commands.scan import settings_of
+    from kgate.repository import UntrustedFolders
+
+    if flags["locked"] and flags["update"]:
+        raise click.UsageError("--locked and --update exclude each other")
+    console.install_signal_handlers()
+    untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
+    settings = settings_of(flags, untrusted)
+    console.end_after(settings.timeout + _WRITING_SECONDS)
+    result = run(settings, terms_of(flags))
+    console.print_text("\n".join(map(console.inert, lines(result))))
+    return 0 if result.is_complete else 3
+
+
+def lines(result: Pull) -> Iterator[str]:
+    """Yields a line for each thing that is wanted, and a summary."""
+    for one, _ in result.results:
+        if one.what != "failed" and one.locked is not None:
+            yield f"{one.what:8}{one.locked.file}  {one.wanted.label}"
+    yield from failures(result)
+    found = [what for what in ("kept", "fetched", "added", "renewed", "failed") if _count(result, what)]
+    counts = ", ".join(f"{_count(result, what)} {what}" for what in found)
+    removed = f", {result.removed} removed" if result.removed else ""
+    yield f"{counts or 'nothing is deployed from elsewhere'}{removed}"
+    if result.problems:
+        yield f"{result.problems} problems keep parts of the repository from being read; kgate scan shows them"
+
+
+def _count(result: Pull, what: str) -> int:
+    return sum(one.what == what for one, _ in result.results)

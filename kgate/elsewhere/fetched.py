@@ -1,0 +1,93 @@
+"""What was fetched before: finds what kgate.lock names in the cache, whose content is checked at each use."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgate.cache import Cache
+from kgate.elsewhere import lock
+from kgate.elsewhere.wanted import Asked, Locked, Wanted
+from kgate.errors import ConfigError
+from kgate.repository import OutsideError, Repository, UntrustedFolders
+
+_MOST_CACHED = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The entries of kgate.lock, the cache that holds what they name, and what was asked for during this scan.
+
+    Files are named by their digest (``sha256``). Whoever can write to the cache can therefore take something away, but
+    cannot put anything in its place.
+    """
+
+    entries: Mapping[Wanted, Locked] = field(default_factory=dict)
+    cache: Cache | None = None
+    asked: set[Asked] = field(default_factory=set, compare=False, repr=False)
+    _guard: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+    def ask(self, asked: Iterable[Asked]) -> None:
+        """Remembers what is deployed from elsewhere."""
+        with self._guard:
+            self.asked.update(asked)
+
+    def find(self, wanted: Wanted) -> Locked | None:
+        """The entry of kgate.lock for something; None if there is none."""
+        return self.entries.get(wanted)
+
+    def read(self, locked: Locked) -> bytes | None:
+        """The file that an entry names, if the cache has it and it has the digest of the entry; else None."""
+        content = self.cache.get(_key(locked.digest)) if self.cache is not None else None
+        return content if content is not None and digest_of(content) == locked.digest else None
+
+    def keep(self, content: bytes) -> bool:
+        """Puts a file into the cache. Returns whether it is there now."""
+        if self.cache is None:
+            return False
+        key = hashlib.sha256(content).digest()
+        self.cache.put(key, content)
+        return self.cache.get(key) == content
+
+    def present(self) -> tuple[str, ...]:
+        """The digests of the entries whose files are in the cache, sorted."""
+        return tuple(sorted({one.digest for one in self.entries.values() if self.read(one) is not None}))
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of a file, as kgate.lock writes it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _key(digest: str) -> bytes:
+    return bytes.fromhex(digest.partition(":")[2])
+
+
+def read_lock(repository: Repository) -> dict[Wanted, Locked]:
+    """The entries of the repository's kgate.lock; none if there is no such file. Raises ConfigError."""
+    try:
+        data = repository.read_bytes(repository.root / lock.NAME)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{lock.NAME}: cannot be read: {error.strerror}") from None
+    return lock.parse(data)
+
+
+def open_fetched(repository: Repository, folder: Path | None, untrusted: UntrustedFolders) -> Fetched:
+    """What is known of a repository, with the cache in a folder that the user names, or else that of this user. Raises
+    ConfigError."""
+    entries = read_lock(repository)
+    if folder is None:
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("kgate", appauthor=False) / "fetched"
+    try:
+        return Fetched(entries, Cache(untrusted.resolve(folder), _MOST_CACHED))
+    except OutsideError as error:
+        raise ConfigError(f"--cache-dir: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"--cache-dir {folder}: {error.strerror}") from None

@@ -1,0 +1,216 @@
+"""Servers of charts on this machine: a chart repository that also misbehaves, and a real registry."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.server
+import io
+import json
+import shutil
+import socket
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.real_tools import helm_tool
+
+Handler = http.server.BaseHTTPRequestHandler
+Reply = Callable[[Handler], None]
+
+
+@dataclass
+class Server:
+    """A server: its port, what it answers by path, and the requests that it has seen with their credentials."""
+
+    port: int = 0
+    replies: dict[str, Reply] = field(default_factory=dict)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def other_url(self) -> str:
+        """The same server by another name, and so another host."""
+        return f"http://localhost:{self.port}"
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.seen]
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    """A server without answers, until some are added."""
+    found = Server()
+
+    class Own(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - its name in the library
+            found.seen.append((self.path, self.headers.get("Authorization", "")))
+            found.replies.get(self.path.partition("?")[0], status(404))(self)
+
+        do_HEAD = do_POST = do_GET  # noqa: N815 - names of the library
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name in the library
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
+        found.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def content(data: bytes, declared: int | None = None, **headers: str) -> Reply:
+    """An answer, which may declare another length."""
+
+    def reply(handler: Handler) -> None:
+        handler.send_response(200)
+        for name, text in {"Content-Length": str(len(data) if declared is None else declared), **headers}.items():
+            handler.send_header(name.replace("_", "-"), text)
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(data)
+
+    return reply
+
+
+def status(code: int, **headers: str) -> Reply:
+    def reply(handler: Handler) -> None:
+        handler.send_response(code)
+        for name, text in {"Content-Length": "0", **headers}.items():
+            handler.send_header(name.replace("_", "-"), text)
+        handler.end_headers()
+
+    return reply
+
+
+def redirect(url: str) -> Reply:
+    return status(302, Location=url)
+
+
+def slow(handler: Handler) -> None:
+    """One byte now and then."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(30):
+            handler.wfile.write(b"a")
+            time.sleep(0.1)
+
+
+def guarded(reply: Reply, expected: str, challenge: str = "Basic") -> Reply:
+    """The answer for those who send this header Authorization; others are told how to."""
+
+    def guard(handler: Handler) -> None:
+        allowed = handler.headers.get("Authorization") == expected
+        (reply if allowed else status(401, WWW_Authenticate=challenge))(handler)
+
+    return guard
+
+
+def once_broken(reply: Reply) -> Reply:
+    """The answer, but for the first who asks."""
+    asked: list[str] = []
+
+    def guard(handler: Handler) -> None:
+        asked.append(handler.path)
+        (reply if len(asked) > 1 else status(503))(handler)
+
+    return guard
+
+
+WORKLOAD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: {{ .Release.Name }}}
+spec:
+  hostNetwork: {{ .Values.hostNetwork }}
+  containers:
+  - name: app
+    image: example.com/app:1
+    securityContext: {privileged: {{ .Values.privileged }}}
+"""
+VALUES = "privileged: false\nhostNetwork: false\n"
+
+
+def packed(name: str, version: str, files: dict[str, str] | None = None) -> bytes:
+    """A packed chart, with one workload by default; the same bytes for the same files."""
+    texts = {"templates/pod.yaml": WORKLOAD, "values.yaml": VALUES} if files is None else files
+    texts = {"Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: {version}\n", **texts}
+    target = io.BytesIO()
+    with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+        for path, text in texts.items():
+            member = tarfile.TarInfo(f"{name}/{path}")
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return target.getvalue()
+
+
+def index(name: str, urls: dict[str, str]) -> bytes:
+    """The index of a chart repository with one chart: the URL of each version."""
+    entries = [{"name": name, "version": version, "urls": [url], "apiVersion": "v2"} for version, url in urls.items()]
+    return json.dumps({"apiVersion": "v1", "entries": {name: entries}}).encode()
+
+
+def publish(server: Server, folder: str, name: str, *versions: str) -> None:
+    """Adds a chart repository to a server."""
+    for version in versions:
+        server.replies[f"/{folder}/{name}-{version}.tgz"] = content(packed(name, version))
+    urls = {version: f"{name}-{version}.tgz" for version in versions}
+    server.replies[f"/{folder}/index.yaml"] = content(index(name, urls))
+
+
+@contextlib.contextmanager
+def registry(folder: Path) -> Iterator[str]:
+    """A real registry, by its host and port. Fails if docker-registry is not installed."""
+    program = shutil.which("docker-registry")
+    assert program, "docker-registry is not installed: apt-get install docker-registry"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = {
+        "version": "0.1",
+        "log": {"level": "error"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+        "http": {"addr": host},
+    }
+    (folder / "registry.yml").write_text(json.dumps(config), encoding="utf-8")
+    command = [program, "serve", str(folder / "registry.yml")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(f"http://{host}/v2/")
+            yield host
+        finally:
+            process.kill()
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.05)
+        else:
+            return
+
+
+def push(host: str, folder: Path, name: str, version: str) -> None:
+    """Puts a chart into a registry, below ``charts``."""
+    file = folder / f"{name}-{version}.tgz"
+    file.write_bytes(packed(name, version))
+    command = [str(helm_tool().path), "push", str(file), f"oci://{host}/charts", "--plain-http"]
+    subprocess.run(command, check=True, capture_output=True, env={"HOME": str(folder), "PATH": ""})
