@@ -19,7 +19,7 @@ def read(path: Path) -> dict[str, str]:
         return {_host(name): f"Basic {_pair(entry)}" for name, entry in entries.items()}
     except OSError as error:
         raise ConfigError(f"--registry-config {path}: cannot be read: {error.strerror}") from None
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, LookupError, AttributeError, TypeError):
         wanted = (
             '{"auths": {"ghcr.io": {"auth": "…"}}}, with user:password in base64; programs that keep them are not run'
         )
