@@ -50,6 +50,7 @@ FLOW = (
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),
         *(
+            "rendering.archive",
             "rendering.placeholders",
             "rendering.detect",
             "rendering.goglob",

@@ -12,8 +12,7 @@ from kgate.elsewhere.gateway import Gateway, Passage, new_token
 from kgate.elsewhere.transfer import Client, TransferError
 from kgate.elsewhere.upstream import ChartRepository, Registry
 from kgate.elsewhere.wanted import MAX_BYTES, Wanted
-from kgate.rendering import process, scratch
-from kgate.rendering.helm import archive
+from kgate.rendering import archive, process, scratch
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
 from kgate.textfile import read_bytes

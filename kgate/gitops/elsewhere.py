@@ -11,7 +11,7 @@ from kgate.elsewhere.wanted import Locked, Wanted
 from kgate.gitops.embedded import read_values
 from kgate.gitops.fields import ObjectFields
 from kgate.model import Location
-from kgate.rendering.helm import archive
+from kgate.rendering import archive
 from kgate.rendering.helm.release import InlineValues, Release
 from kgate.rendering.helm.requests import PulledChartRequest
 from kgate.repository import Repository

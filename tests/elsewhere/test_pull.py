@@ -22,7 +22,7 @@ from tests.command import kgate
 from tests.elsewhere import servers
 from tests.elsewhere.servers import Server, content, packed, redirect, serving, status
 from tests.hostile import write
-from tests.real_tools import helm_tool, tools_env
+from tests.real_tools import helm_tool, kustomize_tool, tools_env
 
 QUICK = Patience(silent=1, whole=1, pause=0.01)
 
@@ -59,6 +59,7 @@ def settings(root: Path, helm: str = "4.3", cache: str = "cache") -> Settings:
     options = config.Options(
         paths=(str(root),),
         helm_bin=str(helm_tool(helm).path),
+        kubectl_bin=str(kustomize_tool().path),
         cache_dir=root.parent / cache,
         select=("privileged-container", "host-network"),
     )
@@ -224,6 +225,31 @@ def test_values_files_in_a_chart(tmp_path: Path, server: Server) -> None:
     ]
     found = [one for one in judged(report) if one.startswith("priv")]
     assert found == ["privileged-container a.yaml:14", "privileged-container b.yaml:14"]
+
+
+KUSTOMIZATION = """\
+helmCharts:
+- name: web
+  repo: HOST/charts
+  version: 1.2.0
+  releaseName: web
+  valuesInline:
+    privileged: true
+"""
+
+
+def test_charts_of_a_kustomization(tmp_path: Path, server: Server) -> None:
+    servers.publish(server, "charts", "web", "1.2.0")
+    root = tmp_path / "shop"
+    write(root, {"apps/kustomization.yaml": KUSTOMIZATION.replace("HOST", server.url)})
+    (entry,) = scanned(root).unjudged
+    assert (entry.path, entry.line, entry.command) == ("apps/kustomization.yaml", 2, "kgate pull")
+    assert told(pulled(root, terms(server.url))) == ["added web 1.2.0: 1.2.0"]
+    report = scanned(root)
+    assert not (*report.problems, *report.unjudged)
+    assert judged(report) == ["Pod/web apps/kustomization.yaml:2", "privileged-container apps/kustomization.yaml:2"]
+    (tmp_path / "cache").rename(tmp_path / "away")
+    assert len(scanned(root).unjudged) == 1
 
 
 # --------------------------------------------------------------------------------------- the lock

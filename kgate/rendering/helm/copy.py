@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.model import Location, Note, Position, Problem
-from kgate.rendering.helm import archive, ignore
+from kgate.rendering import archive
+from kgate.rendering.helm import ignore
 from kgate.rendering.workspace import CopyError, Workspace
 
 MAX_NESTING = 8
@@ -163,13 +164,8 @@ def unpack(packed: Path | bytes, target: Path, copy: ChartCopy, shown: str) -> N
     """Unpacks the folder that a packed chart holds, given as a path or its content, within limits. Raises
     ChartError."""
     scratch = target.with_name(target.name + ".unpacking")
-    scratch.mkdir(parents=True)
     try:
-        for name, data in archive.read(packed, copy.room.admit):
-            path = scratch / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                file.write(data)
+        archive.unpack(packed, scratch, copy.room)
     except (archive.ArchiveError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         advice = "unpack it, or pack it again: helm package"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.rendering import process
+from kgate.rendering.archive import ArchiveError, pack
 from kgate.rendering.helm import chance, inventions
-from kgate.rendering.helm.archive import ArchiveError, pack
 from kgate.rendering.helm.chart import Chart, NamedTemplate, Template
 from kgate.rendering.helm.marks import ALPHABETS, Alphabet, Clones, Mark, MarkedText
 from kgate.rendering.helm.release import Release, ValuesFile

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kgate.rendering import archive
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.workspace import MAX_COPIED_BYTES, MAX_COPIED_FILES, CopyError, Workspace
@@ -31,8 +33,9 @@ class Copy:
     places: dict[Path, Path] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, workspace: Workspace, folder: Path, graph: Graph) -> Copy:
-        """Copies exactly what the kustomizations use, with its links. Raises CopyError and OSError."""
+    def make(cls, workspace: Workspace, folder: Path, graph: Graph, pulled: Mapping[Path, bytes] | None = None) -> Copy:
+        """Copies exactly what the kustomizations use, with its links, and unpacks the charts that were fetched to the
+        places where kustomize looks for them. Raises CopyError and OSError."""
         files = graph.files
         charts = [chart.folder for node in graph.nodes for chart in node.charts if chart.folder is not None]
         base = workspace.folder()
@@ -42,7 +45,7 @@ class Copy:
             base / "marked",
             list(files),
             folder,
-            bool(charts),
+            bool(charts or pulled),
         )
         _check_size(files)
         for place in sorted({folder, *(node.folder for node in graph.nodes), *graph.bare}):
@@ -50,6 +53,12 @@ class Copy:
         copy._copy_files(workspace, graph)
         for chart in charts:
             workspace.copy(chart, copy.place(copy.clean, chart))
+        room = archive.Room()
+        for place, content in (pulled or {}).items():
+            try:
+                archive.unpack(content, copy.place(copy.clean, place), room)
+            except archive.ArchiveError as error:
+                raise CopyError(place, f"cannot be unpacked: {error}") from None
         copy._link(graph)
         return copy
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from kgate.elsewhere.wanted import Wanted
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize import names
 from kgate.rendering.kustomize.nodes import get, items
@@ -76,7 +77,8 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class HelmChart:
     """An entry of ``helmCharts``. ``place`` is where kustomize looks for the chart, ``folder`` the same if it is there,
-    else None; ``pointer`` is the entry, ``pull`` the command that puts the chart there."""
+    else None; ``pointer`` is the entry, ``pull`` the command that puts the chart there, and ``wanted`` what
+    that fetches."""
 
     name: str
     line: int
@@ -84,6 +86,7 @@ class HelmChart:
     place: Path
     folder: Path | None
     pull: str = ""
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +372,8 @@ class _Place:
             return Fault(line, f"chart {name} leads out of the repository, so it is not judged")
         is_there = name and os.path.isfile(place / "Chart.yaml")
         pull = _pull(name, repository, version, self.repository.shown(place.parent))
-        return HelmChart(name, line, pointer, place, place if is_there else None, pull)
+        wanted = Wanted.chart(repository, name, version) if repository and name else None
+        return HelmChart(name, line, pointer, place, place if is_there else None, pull, wanted)
 
     def _join(self, text: str) -> Path | None:
         """The path as kustomize joins it; None if it leaves the repository, by its letters or by links."""

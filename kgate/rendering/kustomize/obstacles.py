@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from kgate.elsewhere.wanted import Asked
 from kgate.model import PULL, Problem, Remark, Unjudged
 from kgate.rendering.kustomize import overlay, selectors
 from kgate.rendering.kustomize.graph import Graph
@@ -59,11 +60,13 @@ def _option_message(option: OptionLike) -> str:
 
 
 def _chart(job: Job, chart: HelmChart, path: str) -> Iterator[Remark]:
-    if chart.folder is None:
+    if chart.folder is None and chart.wanted is not None:
+        job.fetched.ask([Asked(chart.wanted, path, chart.line, f"kustomization {job.shown(job.folder)}")])
+    if chart.folder is None and job.pulled(chart) is None:
         advice = f", where this puts it: {chart.pull}" if chart.pull else ""
         why = f"chart {chart.name} is not in {job.shown(chart.place)}{advice}"
         yield Unjudged(path, chart.line, why, job.shown(job.folder), PULL)
-    elif not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
+    elif chart.folder is not None and not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
         yield Problem(path, chart.line, f"chart {chart.name} leads out of the repository, so it is not judged")
     elif job.helm is None:
         yield Problem(path, chart.line, f"chart {chart.name} is not rendered, as there is no helm; {INSTALL_HELM}")

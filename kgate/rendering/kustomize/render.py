@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kgate.elsewhere.fetched import Fetched
 from kgate.kubernetes import manifest
 from kgate.model import (
     Batch,
@@ -49,7 +50,10 @@ class Kustomizer:
     """Builds kustomizations in a workspace. ``late_notes`` gets a note for each whose build with marks was needed and
     failed, which is known only once a place is asked for."""
 
-    def __init__(self, workspace: Workspace, options: RenderOptions, late_notes: set[Note]) -> None:
+    def __init__(
+        self, workspace: Workspace, options: RenderOptions, late_notes: set[Note], fetched: Fetched | None = None
+    ) -> None:
+        self._fetched = fetched or Fetched()
         self._workspace = workspace
         self._options = options
         self._late_notes = late_notes
@@ -64,7 +68,7 @@ class Kustomizer:
         """
         folder = Path(os.path.realpath(request.folder))
         parsed = self._workspace.repository.shared(Parsed, Parsed)
-        job = Job(request, folder, self._workspace, self._options, tool, helm, parsed)
+        job = Job(request, folder, self._workspace, self._options, tool, helm, parsed, self._fetched)
         try:
             given = _generated(job)
             starts = (*_components(job), folder)  # in the order in which they apply
@@ -155,7 +159,9 @@ class _Building:
         self._notes = notes
         self._reached = reached
         self._is_component = any(node.folder == job.folder and node.is_component for node in reached.nodes)
-        self._copy = Copy.make(job.workspace, job.folder, reached)
+        charts = {chart.place: chart for node in reached.nodes for chart in node.charts}
+        pulled = {place: content for place, chart in charts.items() if (content := job.pulled(chart)) is not None}
+        self._copy = Copy.make(job.workspace, job.folder, reached, pulled)
         self._left_out = () if job.options.allow_remote else tuple(leave_out(job, self._copy, reached.nodes))
         self._top = overlay.write(job.request, self._copy, job.workspace, is_component=self._is_component)
         self._runner = Runner(job, tool, self._copy)

@@ -78,5 +78,5 @@ class KustomizationRequest(BuildInput):
         """Builds it."""
         from kgate.rendering.kustomize.render import Kustomizer
 
-        kustomizer = Kustomizer(context.workspace, context.options, context.late_notes)
+        kustomizer = Kustomizer(context.workspace, context.options, context.late_notes, context.fetched)
         return kustomizer.render(self, context.tools.kustomize, context.tools.helm)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.rendering.helm import archive
+from kgate.rendering import archive
 from tests.hostile import write
 from tests.real_tools import LAYERS, helm_tool
 

@@ -67,6 +67,16 @@ def read(packed: Path | bytes, admit: Callable[[int], None]) -> Iterator[tuple[s
         raise ArchiveError(str(error)) from None
 
 
+def unpack(packed: Path | bytes, target: Path, room: Room) -> None:
+    """Unpacks the folder that a packed chart holds into a new one. Raises ArchiveError and OSError."""
+    target.mkdir(parents=True)
+    for name, data in read(packed, room.admit):
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data)
+
+
 def read_one(packed: bytes, wanted: str) -> bytes | None:
     """One file of a packed chart, all of which is read; None if it holds no such file. Raises ArchiveError."""
     return next((data for name, data in list(read(packed, Room().admit)) if name == wanted), None)
