@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kgate.model import Json, Location, Locator, Pointer, Resource, child_pointer
 from kgate.yamltree.embedded import outward
-from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.yamltree.nodes import MAX_DEPTH, ManifestError, Node, compose
 from kgate.yamltree.text import SourceText
 
 VALUES_FIELDS = frozenset(("values", "valuesContent", "valuesTemplate", "valuesYaml", "valuesYAML"))
@@ -22,6 +22,7 @@ _FILLER = "\ue0ff"
 """A letter to YAML; stands where a template puts what is not known."""
 
 _DEEPEST = 4
+"""Texts inside of texts that are read; one below MAX_DEPTH levels is not."""
 
 
 def expanded(resource: Resource) -> Resource:
@@ -46,7 +47,7 @@ def _expanded(value: Json, pointer: Pointer, texts: dict[Pointer, _Text], depth:
     changed = {}
     for key, member in members:
         place = child_pointer(pointer, key)
-        found = _read(str(key), member, value) if depth else None
+        found = _read(str(key), member, value) if depth and place.count("/") <= MAX_DEPTH else None
         if found is not None:
             texts[place] = found
             changed[key] = _expanded(found.body, place, texts, depth - 1)

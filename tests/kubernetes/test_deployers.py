@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from kgate.kubernetes.deployers import DEPLOYERS, unfollowed
@@ -175,3 +178,18 @@ def test_what_it_holds_is_judged_by_its_shape(kind: str, spec: str, pod: str) ->
     assert workload is not None
     (found,) = workload.pods
     assert (field_path(found.pointer), found.spec["hostPID"], len(found.containers)) == (pod, True, 1)
+
+
+@pytest.mark.parametrize("field", ["values", "p.yaml"])
+def test_texts_in_texts_do_not_exhaust_the_stack(field: str) -> None:
+    body: Any = {"apiVersion": "v1", "kind": "Pod", "spec": {"hostPID": True}}
+    for _ in range(5):
+        spec: Any = {field: json.dumps(body)}
+        for _ in range(245):
+            spec = {"a": spec}
+        body = {"apiVersion": "example.org/v1", "kind": "Web", "metadata": {"name": "a"}, "spec": spec}
+    (resource,) = read("a.yaml", json.dumps(body).encode()).resources
+    whole = expanded(resource)
+    assert whole.body != resource.body
+    assert find_workload(whole) is None
+    assert list(unfollowed(whole)) == []
