@@ -297,17 +297,17 @@ class _Rendered:
         self._assessments: list[Assessment] = []
         self._listed: Counter[Hashable] = Counter()
         self._renderings: dict[Rendering, int] = {}
-        self._places: dict[tuple[str, str], dict[int, array[int]]] = {}
+        self._places: dict[tuple[str, int], tuple[str, array[int]]] = {}
 
     def add(self, findings: Iterable[Finding], rendering: Rendering, assessment: Assessment | None) -> None:
         """Adds the results for one resource of a rendering."""
         number = self._renderings.setdefault(rendering, len(self._renderings))
         for finding in findings:
-            source = finding.rule.id, finding.source
-            here = self._places.setdefault(source, {}).setdefault(hash(place(finding)), array("q"))
-            here.extend((number, hash(finding.resource)))
-            self._listed[number, source] += 1
-            if self._listed[number, source] <= MAX_LISTED:
+            here = finding.rule.id, hash(place(finding))
+            self._places.setdefault(here, (finding.source, array("q")))[1].extend((number, hash(finding.resource)))
+            source = number, finding.rule.id, finding.source
+            self._listed[source] += 1
+            if self._listed[source] <= MAX_LISTED:
                 self._findings.append(finding)
         self._assessments += [assessment] if assessment is not None else []
 
@@ -315,9 +315,9 @@ class _Rendered:
         """Returns the findings to list, one for each offence, and counts the others in the quota of their file."""
         merged = sorted(merged_findings(self._findings), key=lambda f: (f.location.order, f.resource))
         listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
-        shown = Counter((finding.rule.id, finding.source) for finding in listed)
-        for (rule, source), places in self._places.items():
-            quota(source).rules[rule] += sum(map(_merged_count, places.values())) - shown[rule, source]
+        shown = Counter((finding.rule.id, hash(place(finding))) for finding in listed)
+        for (rule, here), (source, found) in self._places.items():
+            quota(source).rules[rule] += _merged_count(found) - shown[rule, here]
         return listed
 
     def assessments(self) -> list[Assessment]:

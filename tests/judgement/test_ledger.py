@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
-from kgate.model import Found, Rendering, Resource, Severity
+from kgate.model import Found, Location, Locator, Rendering, Resource, Severity
 from kgate.rules import load
 from kgate.yamltree.nodes import Node
 from tests.command import kgate
@@ -76,6 +76,28 @@ def in_overlays(renderings: int) -> tuple[Resource, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Patched:
+    """Locates a resource that begins in the patch of an overlay, and all of its fields in the base."""
+
+    base: Locator
+    patch: str
+
+    def locate(self, pointer: str) -> Location:
+        place = self.base.locate(pointer)
+        return place if pointer else replace(place, path=self.patch)
+
+    def line(self, path: str, number: int) -> str:
+        return self.base.line(path, number)
+
+
+def begun_elsewhere(renderings: int) -> tuple[Resource, ...]:
+    """What several overlays make of a base, where each of them has the beginning of the document in its own patch."""
+    return tuple(
+        replace(one, locator=Patched(one.locator, f"{one.rendering}/patch.yaml")) for one in in_overlays(renderings)
+    )
+
+
 CASES = [
     pytest.param(resources(pods(12)), id="equal Pods"),
     pytest.param(resources(pods(12, bad=(11,))), id="the last one privileged"),
@@ -87,6 +109,7 @@ CASES = [
     pytest.param(in_loops(1, 9), id="a loop"),
     pytest.param(in_loops(3, 9), id="a loop in several releases"),
     pytest.param(in_overlays(4), id="several overlays"),
+    pytest.param(begun_elsewhere(3), id="several overlays that begin the documents"),
     pytest.param((*in_loops(2, 4), *resources(pods(5))), id="rendered and plain"),
 ]
 
