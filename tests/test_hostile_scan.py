@@ -17,7 +17,7 @@ from tests.test_hostile import ENDLESS, EXPECTED
 
 HARMLESS = {name for name, how in EXPECTED.items() if how == "harmless"}
 HARMLESS |= {"chart: output without end", "kustomization: generator over http"}
-"""The last two print 15 MB of comments, which kgate's own bound allows, and name data that kgate leaves out."""
+"""The last two print 4.6 MB of comments, which kgate's own bound allows, and name data that kgate leaves out."""
 
 TOOLS = tools_env()
 
@@ -30,7 +30,8 @@ def test_a_hostile_repository(name: str, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     seconds = "1" if name in ENDLESS else "3" if EXPECTED.get(name) == "bound" else "20"
-    options = ("-f", "json", "--allow-empty", "--render-timeout", seconds, "--render-memory", "512")
+    memory = "256" if EXPECTED.get(name) == "bound" else "512"
+    options = ("-f", "json", "--allow-empty", "--render-timeout", seconds, "--render-memory", memory)
     with loopback() as server:
         CASES[name](repository, server.url)
         environment = {**TOOLS, ENVIRONMENT_NAME: SECRET, "TMPDIR": os.fspath(temporary)}
