@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.forked import SECONDS, Forker
+
 ROOT = Path(__file__).parent.parent
+
+_OF_A_START = ("LANG", "LC_", "PYTHON")
+"""Variables that Python reads when it starts."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,42 @@ def installed() -> Path:
     return folder
 
 
+@cache
+def _forker() -> Forker:
+    forker = Forker(_path())
+    atexit.register(forker.end)
+    return forker
+
+
+def _path() -> str:
+    return f"{installed()}{os.pathsep}{ROOT}"
+
+
 def kgate(
-    *arguments: str, cwd: Path = ROOT, stdin: bytes = b"", env: dict[str, str] | None = None, lacks: str = "nothing"
+    *arguments: str,
+    cwd: Path = ROOT,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    lacks: str = "nothing",
+    afresh: bool = False,
 ) -> Result:
-    """Runs ``python -m kgate`` in a clean environment, on a machine that may lack something (tests.lesser_kernel)."""
+    """Runs kgate in a clean environment, on a machine that may lack something (tests.lesser_kernel): in a copy of a
+    process that has imported it (tests.forked), or as ``python -m kgate`` where the start matters (``afresh``)."""
     ours = ("KGATE_", "NO_COLOR", "FORCE_", "GITHUB_", "CI_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    variables = {**clean, "PYTHONPATH": _path(), **(env or {})}
+    matters = afresh or stdin or lacks != "nothing" or any(name.startswith(_OF_A_START) for name in env or ())
+    if sys.platform == "linux" and not matters:
+        code, out, err = _forker().run(arguments, cwd, variables)
+        return Result(code, out.decode("utf-8"), err.decode("utf-8"))
     machine = () if lacks == "nothing" else (sys.executable, "-m", "tests.lesser_kernel", lacks)
     run = subprocess.run(
         (*machine, sys.executable, "-P", "-m", "kgate", *arguments),
         cwd=cwd,
         input=stdin,
         capture_output=True,
-        env={**clean, "PYTHONPATH": f"{installed()}{os.pathsep}{ROOT}", **(env or {})},
-        timeout=120,
+        env=variables,
+        timeout=SECONDS,
         check=False,
     )
     return Result(run.returncode, run.stdout.decode("utf-8"), run.stderr.decode("utf-8"))

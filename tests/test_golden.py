@@ -26,7 +26,7 @@ def compare(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", reports.names())
 def test_reports(name: str) -> None:
-    result = kgate("scan", "examples", "-f", name)
+    result = kgate("scan", "examples", "-f", name, afresh=True)
     assert result.code == 1
     assert result.err == ""
     compare(f"shop.{name}", result.out)

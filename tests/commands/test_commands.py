@@ -74,7 +74,7 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
 
 @pytest.mark.parametrize(("files", "arguments", "code", "message"), EXITS.values(), ids=EXITS.keys())
 def test_exit_codes(tmp_path: Path, files: dict[str, str], arguments: tuple[str, ...], code: int, message: str) -> None:
-    result = kgate("scan", *arguments, cwd=write(tmp_path, **files))
+    result = kgate("scan", *arguments, cwd=write(tmp_path, **files), afresh=True)
     assert result.code == code, result
     assert message in result.err
     assert "Traceback" not in result.err
