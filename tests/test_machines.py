@@ -36,6 +36,8 @@ class Attack:
     links: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = (".",)
     path: str = ""
+    is_refused: bool = False
+    """Nothing is rendered: neither Helm nor the kernel has a part in it."""
 
 
 ATTACKS = {
@@ -59,7 +61,7 @@ ATTACKS = {
         3,
         {**KUSTOMIZED, "k/kustomization.yaml": "helmCharts: [{name: web, valuesFile: 'ADDRESS/values.yaml'}]\n"},
     ),
-    "2: a program of the configuration": Attack(2, {**CHART, "kgate.yaml": "helm-bin: PROGRAM\n"}),
+    "2: a program of the configuration": Attack(2, {**CHART, "kgate.yaml": "helm-bin: PROGRAM\n"}, is_refused=True),
     "2: programs of the repository on PATH": Attack(3, {**CHART, **KUSTOMIZED}, path="bin"),
     "4: reports through a linked folder": Attack(
         2,
@@ -74,13 +76,13 @@ ATTACKS = {
     "5: a generator outside": Attack(
         3, {"k/kustomization.yaml": "generators: [g.yaml]\n"}, {"k/g.yaml": "../../outside/k.yaml"}
     ),
-    "5: a configuration outside": Attack(2, CHART, {"kgate.yaml": "../outside/k.yaml"}),
-    "5: rules outside": Attack(2, {**CHART, "kgate.yaml": "rules: [own]\n"}, {"own": "../outside"}),
+    "5: a configuration outside": Attack(2, CHART, {"kgate.yaml": "../outside/k.yaml"}, is_refused=True),
+    "5: rules outside": Attack(2, {**CHART, "kgate.yaml": "rules: [own]\n"}, {"own": "../outside"}, is_refused=True),
     "5: values outside": Attack(
         3, {n: t for n, t in CHART.items() if "values" not in n}, {"web/values.yaml": "../../outside/k.yaml"}
     ),
     "5: a template outside": Attack(3, CHART, {"web/templates/b.yaml": "../../../outside/secret"}),
-    "5: a scanned folder outside": Attack(2, CHART, {"k8s": "../outside"}, ("k8s",)),
+    "5: a scanned folder outside": Attack(2, CHART, {"k8s": "../outside"}, ("k8s",), is_refused=True),
 }
 
 TOGETHER = {
@@ -142,9 +144,15 @@ def scan(attack: Attack, version: str, lacks: str, folder: Path) -> Result:
 
 
 @every_machine
-@pytest.mark.parametrize("row", [row for row in ATTACKS if row not in TOGETHER])
+@pytest.mark.parametrize("row", [row for row in ATTACKS if row not in TOGETHER and not ATTACKS[row].is_refused])
 def test_nothing_runs_is_read_or_written_outside(row: str, version: str, lacks: str, tmp_path: Path) -> None:
     scan(ATTACKS[row], version, lacks, tmp_path)
+
+
+@pytest.mark.parametrize("row", [row for row in ATTACKS if ATTACKS[row].is_refused])
+def test_what_is_refused_is_not_even_rendered(row: str, tmp_path: Path) -> None:
+    result = scan(ATTACKS[row], *MACHINES[0], tmp_path)
+    assert result.out == "", "a scan that rendered anything would have a report"
 
 
 @every_machine
