@@ -73,6 +73,13 @@ def scan(repository: Path) -> Scan:
     return Scan(repository)
 
 
+@pytest.fixture
+def plain(tmp_path: Path) -> Scan:
+    """A scan of a repository in which nothing is rendered, for what the cache does whatever it holds."""
+    write(tmp_path / "repository", {name: FILES[name] for name in (".git/config", "plain.yaml")})
+    return Scan(tmp_path / "repository")
+
+
 def test_the_second_scan_scans_nothing_and_gives_the_same(scan: Scan) -> None:
     outputs = [f"-o{name}=../{{}}.{name}" for name in reports.names()]
     cold = scan("-f", "json", *(output.format("cold") for output in outputs))
@@ -116,36 +123,36 @@ def test_a_change_is_scanned(scan: Scan, change: dict[str, str]) -> None:
         pytest.param(("--min-score", "0"), id="another score"),
     ],
 )
-def test_another_report_is_made(scan: Scan, option: tuple[str, ...]) -> None:
-    scan("-f", "text")
-    assert scan(*option) == scan(*option, cache="--no-cache")
-    scan("-f", "text")
-    assert not scan.scanned
+def test_another_report_is_made(plain: Scan, option: tuple[str, ...]) -> None:
+    plain("-f", "text")
+    assert plain(*option) == plain(*option, cache="--no-cache")
+    plain("-f", "text")
+    assert not plain.scanned
 
 
-def test_a_damaged_entry_is_made_anew(scan: Scan) -> None:
-    first = scan("-f", "json")
-    (entry,) = scan.caches.rglob("*.entry")
+def test_a_damaged_entry_is_made_anew(plain: Scan) -> None:
+    first = plain("-f", "json")
+    (entry,) = plain.caches.rglob("*.entry")
     entry.write_bytes(entry.read_bytes()[:-1] + b"?")
-    assert scan("-f", "json") == first
-    assert scan.scanned
-    assert scan("-f", "json") == first
-    assert not scan.scanned
+    assert plain("-f", "json") == first
+    assert plain.scanned
+    assert plain("-f", "json") == first
+    assert not plain.scanned
 
 
-def test_what_has_problems_is_not_kept(scan: Scan) -> None:
-    write(scan.repository, {"broken.yaml": "kind: Pod\napiVersion: ["})
-    assert scan()[0] == 3
-    assert scan()[0] == 3
-    assert scan.scanned
-    assert not list(scan.caches.rglob("*.entry"))
+def test_what_has_problems_is_not_kept(plain: Scan) -> None:
+    write(plain.repository, {"broken.yaml": "kind: Pod\napiVersion: ["})
+    assert plain()[0] == 3
+    assert plain()[0] == 3
+    assert plain.scanned
+    assert not list(plain.caches.rglob("*.entry"))
 
 
-def test_a_cache_in_the_repository_is_not_used(scan: Scan) -> None:
-    inside = scan.repository / "caches"
-    first = scan(caches=inside)
-    assert scan(caches=inside) == first
-    assert scan.scanned
+def test_a_cache_in_the_repository_is_not_used(plain: Scan) -> None:
+    inside = plain.repository / "caches"
+    first = plain(caches=inside)
+    assert plain(caches=inside) == first
+    assert plain.scanned
     assert not list(inside.rglob("*.entry"))
 
 
