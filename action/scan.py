@@ -25,6 +25,7 @@ REPORTS = {
 """Formats that the action writes, and their files."""
 
 OPTIONS = {
+    "INPUT_POLICY_FROM": "--policy-from",
     "INPUT_CONFIG": "--config",
     "INPUT_MIN_SCORE": "--min-score",
     "INPUT_FAIL_ON": "--fail-on",

@@ -29,7 +29,7 @@ class Packages:
 
     archive: Path
     ready: Path
-    """An archive of the same shape with nothing but an installer, of which the result is there already."""
+    """An archive of the same shape, whose installer only hands out the result that is there already."""
     runner: Path
     """RUNNER_TEMP of a job in which the action ran before."""
 
@@ -83,4 +83,5 @@ def _ready_archive(packages: Packages) -> None:
         member = tarfile.TarInfo(f"{INSIDE}/action/install.py")
         member.size = len(text)
         archive.addfile(member, io.BytesIO(text))
+        archive.add(ROOT / "action/policy.py", f"{INSIDE}/action/policy.py")
     part.rename(packages.ready)

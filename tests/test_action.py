@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ import pytest
 from tests.command import ROOT
 from tests.composite import Done, Runner, UnknownExpressionError, evaluate, parse_outputs
 from tests.installable import packages_for
+from tests.policy.clone import Clone, git
+from tests.real_tools import tools_env
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
@@ -54,7 +57,7 @@ def workspace(folder: Path, files: Mapping[str, str]) -> Path:
 
 def use(runner: Runner, files: Mapping[str, str], **inputs: str) -> Done:
     workspace(runner.workspace, files)
-    return runner.use(**{"cache": "false", **inputs})
+    return runner.use(**{"cache": "false", "policy_from": "none", **inputs})
 
 
 # ------------------------------------------------------------------------------------------- verdicts
@@ -273,6 +276,131 @@ def test_summary_is_the_markdown_report(runner: Runner, summary: str) -> None:
     done = use(runner, {"b.yaml": BAD}, summary=summary)
     report = Path(done.outputs["markdown-file"]).read_text(encoding="utf-8")
     assert done.summary == (report if summary == "true" else "")
+
+
+# ---------------------------------------------------------------------------------------------- policy
+
+
+CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+OWN_RULE = (ROOT / "rules/host-pid.yaml").read_text(encoding="utf-8").replace("id: host-pid", "id: own-pid")
+MILD_RULE = re.sub(r"^expression:.*$", "expression: 'true'", OWN_RULE, flags=re.MULTILINE)
+TARGET = {
+    "a.yaml": GOOD,
+    "own/own-pid.yaml": OWN_RULE,
+    "kgate.yaml": "rules: [own]\n",
+    "web/Chart.yaml": CHART,
+    "web/values.yaml": "replicas: 1\n",
+    "web/mild.yaml": "replicas: 0\n",
+    "web/templates/a.yaml": GOOD.replace("catalogue", '{{ .Values.replicas | printf "web-%v" }}'),
+}
+WEAKENED: dict[str, Mapping[str, str]] = {
+    "threshold": {"kgate.yaml": "rules: [own]\nmin-score: 0\n"},
+    "rules": {"kgate.yaml": "rules: [own]\nselect: [tiller]\n"},
+    "version": {"kgate.yaml": 'rules: [own]\nkubernetes-version: "1.0"\n'},
+    "ignored files": {".kgateignore": "*\n"},
+    "nothing is enough": {"kgate.yaml": "rules: [own]\nallow-empty: true\n"},
+    "another rule": {"own/own-pid.yaml": MILD_RULE},
+    "values": {"kgate.yaml": "rules: [own]\ncharts: [{path: web, releases: [{values: [web/mild.yaml]}]}]\n"},
+}
+
+
+def proposed(runner: Runner, origin: Clone, change: Mapping[str, str | None]) -> Runner:
+    """A job for a pull request with a change, in the checkout that actions/checkout makes: the merge commit alone."""
+    base = git(origin.folder, "rev-parse", "main").strip()
+    git(origin.folder, "checkout", "-q", "-b", "change")
+    head = git(origin.changed({"notes.txt": "a change", **change}).merged().folder, "rev-parse", "HEAD").strip()
+    git(origin.folder, "checkout", "-q", "--detach", "main")
+    git(origin.folder, "merge", "-q", "--no-ff", "change", "-m", "merged")
+    git(origin.folder, "update-ref", "refs/pull/7/merge", "HEAD")
+    shutil.rmtree(runner.workspace)
+    git(runner.workspace.parent, "clone", "-q", "--depth=1", f"file://{origin.folder}", runner.workspace.name)
+    git(runner.workspace, "fetch", "-q", "--depth=1", "origin", "refs/pull/7/merge")
+    git(runner.workspace, "checkout", "-q", "FETCH_HEAD")
+    event = {"pull_request": {"number": 7, "base": {"sha": base}, "head": {"sha": head}}}
+    merge = git(runner.workspace, "rev-parse", "HEAD").strip()
+    runner = pull_request(runner, "http://127.0.0.1:9", event)
+    runner.variables = {**runner.variables, **tools_env(), "GITHUB_SHA": merge}
+    return runner
+
+
+def gated(runner: Runner, **inputs: str) -> tuple[Done, set[str]]:
+    """What comes of the action, and the files in which it finds the gate weakened."""
+    done = runner.use(cache="false", upload_sarif="false", **inputs)
+    report = json.loads(Path(done.outputs["json-file"]).read_text(encoding="utf-8"))
+    return done, {one["location"]["path"] for one in report["findings"] if one["rule"] == "gate-weakened"}
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Clone:
+    clone = Clone.of(tmp_path / "origin", TARGET)
+    git(clone.folder, "config", "uploadpack.allowAnySHA1InWant", "true")
+    return clone
+
+
+@pytest.mark.parametrize("change", WEAKENED.values(), ids=WEAKENED.keys())
+def test_a_pull_request_does_not_weaken_its_own_gate(runner: Runner, origin: Clone, change: Mapping[str, str]) -> None:
+    done, places = gated(proposed(runner, origin, change))
+    assert (done.code, done.outputs["exit-code"]) == (1, "1"), done.log
+    assert places == set(change)
+    assert "the change weakens the gate in" in done.log
+
+
+def test_what_stands_on_the_target_branch_is_green(runner: Runner, origin: Clone) -> None:
+    """All of it at once; tests/policy has each by itself."""
+    whole = {name: text for change in WEAKENED.values() for name, text in change.items() if name != "kgate.yaml"}
+    lines = {line for change in WEAKENED.values() for line in change.get("kgate.yaml", "").splitlines()}
+    assert len(lines) == 6
+    origin.changed({**whole, "kgate.yaml": "\n".join(sorted(lines))}).merged()
+    done, places = gated(proposed(runner, origin, {"b.yaml": BAD}))
+    assert (done.code, places) == (0, set()), done.log
+
+
+def test_the_target_branch_is_the_commit_that_was_merged_into(runner: Runner, origin: Clone) -> None:
+    """Not the older one in the event, nor what the branch of the change began from."""
+    started = git(origin.folder, "rev-parse", "main").strip()
+    origin.changed({"kgate.yaml": "rules: [own]\nmin-score: 95\n"}).merged()
+    runner = proposed(runner, origin, {})
+    event = json.loads(Path(runner.variables["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    event["pull_request"]["base"]["sha"] = started
+    Path(runner.variables["GITHUB_EVENT_PATH"]).write_text(json.dumps(event), encoding="utf-8")
+    done, places = gated(runner)
+    assert places == set(), done.log
+    workloads = json.loads(Path(done.outputs["json-file"]).read_text(encoding="utf-8"))["workloads"]
+    assert {workload["threshold"] for workload in workloads} == {95}
+
+
+def test_another_policy_or_none_can_be_chosen(runner: Runner, origin: Clone) -> None:
+    git(origin.folder, "tag", "strict")
+    runner = proposed(runner, origin, WEAKENED["threshold"])
+    assert gated(runner, policy_from="none")[1] == set()
+    assert gated(runner, policy_from="refs/tags/strict")[1] == {"kgate.yaml"}
+    assert gated(runner, policy_from="HEAD")[1] == set()
+
+
+def test_a_target_branch_that_cannot_be_had_stops_the_job(runner: Runner, origin: Clone, tmp_path: Path) -> None:
+    """Its hooks do not run, and the token is only sent to GitHub."""
+    runner = proposed(runner, origin, WEAKENED["threshold"])
+    for hook in ("reference-transaction", "post-checkout"):
+        program(runner.workspace / ".git/hooks" / hook, f"#!/bin/sh\n: > '{tmp_path / 'witness'}'\n")
+    assert gated(runner)[1] == {"kgate.yaml"}
+    assert not (tmp_path / "witness").exists()
+    shutil.rmtree(runner.workspace / ".git/hooks")
+    git(runner.workspace, "update-ref", "-d", "refs/kgate/policy")
+    git(runner.workspace, "reflog", "expire", "--all", "--expire=now")
+    (runner.workspace / ".git/FETCH_HEAD").unlink()
+    git(runner.workspace, "gc", "-q", "--prune=now")
+    api = Api(status=404)
+    with served(api) as address:
+        git(runner.workspace, "config", "remote.origin.url", f"{address}/octo/shop")
+        runner.variables = {**runner.variables, "GITHUB_SERVER_URL": "https://github.com"}
+        done = runner.use(cache="false", upload_sarif="false", token="secret")
+        assert done.code == 2
+        assert "::error::kgate: the policy of target is needed, and it cannot be fetched" in done.log
+        assert "or set policy-from to another revision, or to none" in done.log
+        assert api.tokens == {None}
+        runner.variables = {**runner.variables, "GITHUB_SERVER_URL": address}
+        runner.use(cache="false", upload_sarif="false", token="secret")
+        assert "basic eC1hY2Nlc3MtdG9rZW46c2VjcmV0" in api.tokens
 
 
 # ---------------------------------------------------------------------------------------------- upload

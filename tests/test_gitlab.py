@@ -16,11 +16,15 @@ import pytest
 
 from tests.command import ROOT, Result
 from tests.installable import Packages, packages_for
+from tests.policy.clone import Clone, git
+from tests.real_tools import tools_env
+from tests.test_action import OWN_RULE, TARGET, WEAKENED
 
 pytestmark = pytest.mark.needs_npm
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
+WEB = {name: text for name, text in TARGET.items() if name.startswith("web/")}
 REPORTS = {"kgate.json", "kgate.xml", "kgate.sarif", "kgate.md", "gl-code-quality-report.json", "gl-sast-report.json"}
 GIT = ("git", "-c", "user.name=kgate", "-c", "user.email=kgate@example.com", "-c", "init.defaultBranch=main")
 
@@ -115,6 +119,50 @@ def test_job(packages: Packages, tmp_path: Path, case: Case) -> None:
     assert (f"FAIL {case.code}" in said) == bool(case.code), result
     artifacts = {path.name for path in (folder / ".gitlab-ci-local/artifacts").rglob("kgate-reports/*")}
     assert artifacts >= REPORTS
+
+
+def merge_request(packages: Packages, folder: Path, change: Mapping[str, str | None], **inputs: object) -> Result:
+    """The job for a merge request with a change, whose target branch the checkout does not have."""
+    files = {"a.yaml": GOOD, "kgate.yaml": "rules: [own]\n", "own/own-pid.yaml": OWN_RULE, **WEB}
+    origin = Clone(project(folder / "origin", files, component(**inputs)))
+    git(folder, "clone", "-q", f"file://{origin.folder}", "shop")
+    shop = Clone(folder / "shop").changed(change).merged()
+    address = "git@gitlab.example.org:octo/shop.git"
+    git(shop.folder, "config", "remote.origin.url", address)
+    git(shop.folder, "config", f"url.file://{origin.folder}.insteadOf", address)
+    git(shop.folder, "update-ref", "-d", "refs/remotes/origin/main")
+    values = {
+        "KGATE_PACKAGE": packages.ready.as_uri(),
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_PROJECT_ID": "1",
+        "CI_PROJECT_ID": "1",
+        **tools_env(),
+    }
+    variables = [part for name, value in values.items() for part in ("--variable", f"{name}={value}")]
+    return gitlab(shop.folder, "--force-shell-executor", *variables, "kgate")
+
+
+@pytest.mark.parametrize("change", WEAKENED.values(), ids=WEAKENED.keys())
+def test_a_merge_request_does_not_weaken_its_own_gate(
+    packages: Packages, tmp_path: Path, change: Mapping[str, str]
+) -> None:
+    result = merge_request(packages, tmp_path, change)
+    said = result.out + result.err
+    assert "FAIL 1" in said, result
+    assert "the change weakens the gate in 1 place" in said, result
+    assert all(f"{name}:" in said for name in change), result
+
+
+def test_what_does_not_weaken_the_gate_is_green_and_another_policy_can_be_chosen(
+    packages: Packages, tmp_path: Path
+) -> None:
+    result = merge_request(packages, tmp_path / "1", {"kgate.yaml": "rules: [own]\nmin-score: 70\n"})
+    assert (result.code, "configuration: kgate.yaml, as of " in result.out) == (0, True), result
+    result = merge_request(packages, tmp_path / "2", WEAKENED["threshold"], policy_from="none")
+    assert (result.code, "configuration: kgate.yaml\n" in result.out) == (0, True), result
+    result = merge_request(packages, tmp_path / "3", WEAKENED["threshold"], policy_from="nowhere")
+    assert (result.code, "kgate: the policy of nowhere is needed" in result.out + result.err) == (1, True), result
 
 
 def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:

@@ -157,10 +157,18 @@ class Ignores:
             self._chains[one] = chain
         return chain
 
+    def _bytes(self, path: Path) -> bytes:
+        """What an ignore file says. A ``.gitignore`` that is not tracked, as in virtual environments and caches, is no
+        part of a change, and holds beside those of a trusted revision. Raises OSError."""
+        if self.repository.trusted is None or path.name != GITIGNORE:
+            return self.repository.policy_bytes(path)
+        is_own = not self.tracked.holds(path) and not self.tracked.faults
+        return self.repository.read_bytes(path) if is_own else self.repository.policy_bytes(path)
+
     def _read(self, folder: Path) -> Iterator[_Placed]:
         for name in reversed(FILES):
             try:
-                data = self.repository.policy_bytes(folder / name)
+                data = self._bytes(folder / name)
             except OSError:
                 continue
             self._total += len(data)

@@ -16,7 +16,7 @@ from kgate.policy.weakened import find_weakenings
 from kgate.rules.load import load
 from kgate.scan import scan
 from tests.command import ROOT
-from tests.policy.clone import Clone
+from tests.policy.clone import Clone, git
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: evil}\nspec: {hostPID: true, containers: [{name: c, image: x}]}\n"
 RULE = (ROOT / "rules/host-pid.yaml").read_text(encoding="utf-8").replace("id: host-pid", "id: own-pid")
@@ -257,6 +257,7 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
 
 
 def told(clone: Clone, path: str = ".", name: str | None = None) -> list[str]:
+    git(clone.folder, "add", "-A")
     found = find_weakenings(clone.settings(path, name), builtin())
     assert not [remark for remark in found.remarks if isinstance(remark, Problem)]
     return sorted(f"{finding.location} {finding.message}" for finding in found.findings)
@@ -268,6 +269,7 @@ def test_what_is_weaker_is_told_at_its_line(clone: Clone, change: Mapping[str, s
     assert len(found) == len(wanted), found
     for line, start in zip(found, sorted(wanted), strict=True):
         assert line.startswith(start), (line, start)
+    assert told(clone.merged()) == []
 
 
 STRICTER: dict[str, Mapping[str, str | None]] = {
@@ -292,6 +294,7 @@ STRICTER: dict[str, Mapping[str, str | None]] = {
     "what is no manifest is hidden": {".kgateignore": "compose.yaml\n" + FILES[".kgateignore"]},
     "what is not there is hidden": {".kgateignore": "nothing\n" + FILES[".kgateignore"]},
     "what is tracked stays": {".gitignore": "*\n"},
+    "what is not part of the change": {".venv/.gitignore": "*\n", ".venv/x.yaml": POD},
     "less is hidden": {".kgateignore": ""},
     "comments": {".kgateignore": "# why\n" + FILES[".kgateignore"], "kgate.yaml": "# why\n" + CONFIG},
     "line ends": {
