@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kgate.elsewhere.fetched import open_fetched
 from kgate.environment import Environment, read_dotenv, with_secrets
@@ -15,6 +16,8 @@ from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Problem, Provenance, Rule, Severity
+from kgate.policy.floor import Floor
+from kgate.policy.floor import parse as parse_floor
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
@@ -36,7 +39,8 @@ class Settings:
     ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
     not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one
     for each processor); ``notes`` say what the configuration asks for and does not get. ``origin`` says where the
-    configuration comes from, ``change`` what the scanned change makes of one that a trusted revision has.
+    configuration comes from, ``change`` what the scanned change makes of one that a trusted revision has, and
+    ``never_ignore`` holds the rules that a policy wants used.
     """
 
     repository: Repository
@@ -47,6 +51,7 @@ class Settings:
     minor: int = pss.NEWEST_MINOR
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    never_ignore: tuple[str, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False
@@ -116,6 +121,7 @@ class ConfigFile:
     helm_degraded: bool = False
     environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
+    floor: Floor = field(default_factory=Floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +179,98 @@ def read_trusted(
         return trusted, ConfigChange(decides, read_config(own, changed) if own else ConfigFile())
     except ConfigError as error:
         assert own is not None
-        line, _, message = str(error).removeprefix(f"{own}:").strip().partition(": ")
-        told = message if line.isdecimal() else str(error).removeprefix(f"{own}:").strip()
-        text = f"this change breaks the configuration, so what it weakens is not known: {told}"
-        problem = Problem(repository.shown(own), int(line) if line.isdecimal() else None, text)
-        return trusted, ConfigChange(decides, None, problem)
+        return trusted, ConfigChange(decides, None, _broken(own, error, repository))
+
+
+def _broken(path: Path, error: ConfigError, repository: Repository) -> Problem:
+    """The Problem that a file of the change cannot be read, at the line that the error names."""
+    told = str(error).replace(f"{repository.root}{os.sep}", "").removeprefix(f"{repository.shown(path)}:").strip()
+    line, _, message = told.partition(": ")
+    number = int(line) if line.isdecimal() else None
+    text = f"this change breaks the configuration, so what it weakens is not known: {message if number else told}"
+    return Problem(repository.shown(path), number, text)
 
 
 def read_config(path: Path, repository: Repository) -> ConfigFile:
     """The checked fields of a configuration file, found in the scanned repository or named by the user.
 
-    What it names must lie in the repository, unless the file lies elsewhere, where no pull request changes it.
-    Raises ConfigError with file and line.
+    What it names must lie in the repository, unless the file lies elsewhere, where no pull request changes it. What it
+    does not say is taken from the file that it extends. Raises ConfigError with file and line.
     """
+    file, owner = _read_alone(path, repository)
+    chain = [file]
+    while (base := _extended_path(chain[-1], owner)) is not None:
+        if len(chain) >= _MOST_EXTENDED:
+            assert file.fields is not None
+            file.fields.fault(f"more than {_MOST_EXTENDED} files extend each other, or one extends itself", "extends")
+        chain.append(_read_alone(base, repository)[0])
+    return functools.reduce(lambda over, own: extended(own, over), reversed(chain))
+
+
+_MOST_EXTENDED = 5
+
+
+def _extended_path(file: ConfigFile, owner: Repository) -> Path | None:
+    """The file that another one extends, which must lie in the same repository."""
+    fields = file.fields
+    if fields is None or not fields.text("extends"):
+        return None
+    name = fields.text("extends")
+    try:
+        place = owner.policy_place(name, Path(fields.faults.path).parent)
+    except OutsideError as error:
+        fields.fault(str(error), "extends")
+    if place is None:
+        fields.fault(f"extends: there is no file '{name}'", "extends")
+    return place
+
+
+_INHERITED = {
+    "min-score": "min_score",
+    "fail-on": "fail_on",
+    "kubernetes-version": "kubernetes_version",
+    "select": "select",
+    "ignore": "ignore",
+    "rules": "rule_folders",
+    "allow-empty": "allow_empty",
+    "unjudged": "unjudged",
+    "charts": "charts",
+    "repositories": "repositories",
+    "helm-degraded": "helm_degraded",
+}
+"""The keys that a file takes from the one that it extends, each with its field. ``flux`` and ``argocd`` say what is so
+in one repository, and limits may only be lowered, so neither is."""
+
+
+def extended(file: ConfigFile, base: ConfigFile) -> ConfigFile:
+    """A configuration with what another one says where it says nothing, and with the stricter floor of both."""
+    has = file.fields.has if file.fields is not None else lambda _key: False
+    taken: dict[str, Any] = {name: getattr(base, name) for key, name in _INHERITED.items() if not has(key)}
+    return replace(file, **taken, shown=file.shown or base.shown, floor=file.floor.joined(base.floor))
+
+
+def under_policy(
+    file: ConfigFile | None, change: ConfigChange | None, path: Path, repository: Repository
+) -> tuple[ConfigFile, ConfigChange | None]:
+    """A configuration, and what the checkout makes of it, with the policy that the user names, which the checkout may
+    have changed as well. Raises ConfigError, also for a policy that the scanned change may have altered."""
+    is_inside = path.is_relative_to(repository.root)
+    if is_inside and repository.trusted is None:
+        advice = "name one outside of it, or a revision with --policy-from"
+        raise ConfigError(f"--policy {path}: lies in the scanned repository, whose changes it is to hold; {advice}")
+    policy = read_config(path, repository)
+    whole = extended(file or ConfigFile(), policy)
+    if change is None or change.own is None or not is_inside:
+        return whole, change
+    trusted = extended(change.trusted, policy)
+    try:
+        return whole, ConfigChange(trusted, extended(change.own, read_config(path, repository.as_changed())))
+    except ConfigError as error:
+        return whole, ConfigChange(trusted, None, _broken(path, error, repository))
+
+
+def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Repository]:
+    """What a file itself says, and the repository that what it names must lie in."""
     from kgate.yamltree.fields import UserFile
 
     is_inside = path.is_relative_to(repository.root)
@@ -197,11 +282,12 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
     fields = UserFile.parse(data, str(path), ConfigError).fields()
     _refuse_programs(fields)
     fields.only(_KNOWN)
-    return ConfigFile(
+    severities = [severity.label for severity in reversed(Severity)]
+    file = ConfigFile(
         shown=repository.shown(path) if is_inside else path.as_posix(),
         fields=fields,
         min_score=fields.number("min-score", 0, 100),
-        fail_on=fields.one_of("fail-on", [severity.label for severity in reversed(Severity)]) or None,
+        fail_on=fields.one_of("fail-on", severities) or None,
         kubernetes_version=_kubernetes_version(fields),
         select=_texts(fields, "select", "rule ids"),
         ignore=_texts(fields, "ignore", "rule ids"),
@@ -213,7 +299,9 @@ def read_config(path: Path, repository: Repository) -> ConfigFile:
         helm_degraded=fields.flag("helm-degraded"),
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
+        floor=parse_floor(fields, severities),
     )
+    return file, owner
 
 
 _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
@@ -231,6 +319,8 @@ _KNOWN = (
     "helm-degraded",
     "flux",
     "argocd",
+    "extends",
+    "floor",
     *(limit.key for limit in LIMITS),
 )
 
@@ -297,18 +387,19 @@ def settle(
         repository=replace(open_repository(repository.root, file.repositories), trusted=repository.trusted),
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
-        min_score=next(score for score in min_scores if score is not None),
-        fail_on=Severity.parse(fail_on) if fail_on else None,
-        minor=pss.parse_version(_version(options, file) or "latest"),
+        min_score=file.floor.score(next(score for score in min_scores if score is not None)),
+        fail_on=file.floor.severity(Severity.parse(fail_on) if fail_on else None),
+        minor=file.floor.version(pss.parse_version(_version(options, file) or "latest")),
         select=options.select or file.select,
         ignore=options.ignore or file.ignore,
+        never_ignore=file.floor.never_ignore,
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
         lists_files=options.files,
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
-        notes=tuple(_notes(options, file)),
+        notes=(*_notes(options, file), *_floor_notes(options, file)),
         rendering=replace(
             _render_settings(options, file, untrusted), fetched=open_fetched(repository, options.cache_dir, untrusted)
         ),
@@ -327,7 +418,10 @@ def _version(options: Options, file: ConfigFile) -> str | None:
 def _render_version(options: Options, file: ConfigFile) -> str | None:
     """The version that charts are rendered for; None if they may choose, as nobody names one."""
     version = _version(options, file)
-    return None if version == "latest" else version
+    if version is None or version == "latest":
+        return None
+    asked = pss.parse_version(version)
+    return version if file.floor.version(asked) == asked else f"1.{file.floor.minor}"
 
 
 def _lower(limit: Limit, given: int | None, file: ConfigFile) -> int:
@@ -345,6 +439,34 @@ def _notes(options: Options, file: ConfigFile) -> Iterator[Note]:
         if asked.value > got:
             message = f"{limit.key} stays at {got} {limit.unit}: a file may only lower it; --{limit.key} raises it"
             yield Note(file.shown, asked.line, message)
+
+
+def _floor_notes(options: Options, file: ConfigFile) -> Iterator[Note]:
+    """What is asked for and lies below the floor of a policy."""
+    floor = file.floor
+
+    def told(message: str, *names: str | int) -> Note:
+        is_in_file = file.fields is not None and file.fields.has(str(names[0]))
+        line = file.fields.line(*names) if file.fields is not None and is_in_file else None
+        return Note(file.shown or ".", line, f"{message}, as the policy wants")
+
+    score = file.min_score if options.min_score is None else options.min_score
+    if score is not None and floor.score(score) != score:
+        yield told(f"min-score stays at {floor.score(score)}", "min-score")
+    fail_on = options.fail_on or file.fail_on
+    severity = floor.severity(Severity.parse(fail_on)) if fail_on else None
+    if severity is not None and severity.label != fail_on:
+        yield told(f"fail-on stays at {severity.label}", "fail-on")
+    version = _version(options, file)
+    if version is not None and floor.version(pss.parse_version(version)) != pss.parse_version(version):
+        yield told(f"kubernetes-version stays at 1.{floor.minor}", "kubernetes-version")
+    for index, name in enumerate(options.ignore or file.ignore):
+        if name in floor.never_ignore:
+            yield told(f"{name} is not ignored", "ignore", index)
+    select = options.select or file.select
+    for name in floor.never_ignore if select else ():
+        if name not in select:
+            yield told(f"{name} is used, too", "select")
 
 
 def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFolders) -> RenderSettings:
@@ -383,4 +505,5 @@ def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
     """The ids of the rules that findings come from. Raises RuleError for an id that no rule has."""
     known = tuple(rules)
     chosen = {find(known, name).id for name in settings.select} or {rule.id for rule in known}
-    return frozenset(chosen - {find(known, name).id for name in settings.ignore})
+    ignored = {find(known, name).id for name in settings.ignore}
+    return frozenset(chosen - ignored | {find(known, name).id for name in settings.never_ignore})

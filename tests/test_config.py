@@ -218,6 +218,8 @@ KEYS = [
     "helm-degraded",
     "flux",
     "argocd",
+    "extends",
+    "floor",
     *(limit.key for limit in LIMITS),
 ]
 

@@ -44,7 +44,7 @@ FLOW = (
         "kubernetes.schema",
         "kubernetes.selectors",
     ),
-    ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton"),
+    ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
     ("kubernetes.manifest",),
     (

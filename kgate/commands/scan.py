@@ -163,6 +163,13 @@ Exit codes:
     help="Take configuration, rule folders and ignore files from this revision, such as the target branch of a pull "
     "request; what the change weakens in them is a finding.",
 )
+@click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Policy of an organisation: settings for what the configuration does not say, and a floor below which it "
+    "cannot go.",
+)
 @click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
 @click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
 @click.option(
@@ -306,6 +313,9 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
     named = flags["config_path"]
     file, change = config.read_trusted(paths, config.named_config(named, untrusted) if named else None, repository)
+    if flags["policy"]:
+        policy = config.named_config(flags["policy"], untrusted)
+        file, change = config.under_policy(file, change, policy, repository)
     return replace(config.settle(options, file, repository, untrusted), change=change)
 
 

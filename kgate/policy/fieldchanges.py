@@ -75,6 +75,13 @@ def _argocd(before: ConfigFile, after: ConfigFile) -> Changes:
         yield ("argocd", "plugins", name), f"The plugin {name} of Argo CD is taken for another tool."
 
 
+def _floor(before: ConfigFile, after: ConfigFile) -> Changes:
+    old, new = before.floor, after.floor
+    if old.joined(new) == new:
+        return
+    yield ("floor",), "The floor below which no configuration can go is lower."
+
+
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
@@ -89,6 +96,7 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "repositories": _repositories,
     "flux": _flux,
     "argocd": _argocd,
+    "floor": _floor,
 }
 """The comparison of each field that can be compared by itself, by its key."""
 

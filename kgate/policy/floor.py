@@ -44,7 +44,7 @@ class Floor:
             max((one for one in (self.min_score, other.min_score) if one is not None), default=None),
             self.severity(other.fail_on),
             max((one for one in (self.minor, other.minor) if one is not None), default=None),
-            tuple(dict.fromkeys((*self.never_ignore, *other.never_ignore))),
+            tuple(sorted({*self.never_ignore, *other.never_ignore})),
         )
 
 
@@ -62,5 +62,5 @@ def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
         floor.number("min-score", 0, 100),
         Severity.parse(fail_on) if fail_on else None,
         minor,
-        tuple(name for _, name in floor.texts("never-ignore", "rule ids")),
+        tuple(sorted({name for _, name in floor.texts("never-ignore", "rule ids")})),
     )

@@ -370,7 +370,7 @@ def test_what_cannot_be_compared_is_a_problem(clone: Clone, change: Mapping[str,
 
 
 def test_every_key_of_a_configuration_is_compared() -> None:
-    elsewhere = {"select", "ignore", "rules", "charts"}
+    elsewhere = {"select", "ignore", "rules", "charts", "extends"}
     harmless = {limit.key for limit in LIMITS}
     assert COMPARED.keys() | elsewhere | harmless == set(_KNOWN)
 
