@@ -313,7 +313,7 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
     named = flags["config_path"]
     file, change = config.read_trusted(paths, config.named_config(named, untrusted) if named else None, repository)
-    if flags["policy"]:
+    if flags.get("policy"):
         policy = config.named_config(flags["policy"], untrusted)
         file, change = config.under_policy(file, change, policy, repository)
     return replace(config.settle(options, file, repository, untrusted), change=change)

@@ -67,9 +67,15 @@ def _key(digest: str) -> bytes:
 
 
 def read_lock(repository: Repository) -> dict[Wanted, Locked]:
-    """The entries of the repository's kgate.lock; none if there is no such file. Raises ConfigError."""
+    """The entries of the repository's kgate.lock; none if there is no such file. What a trusted revision says of
+    something holds whatever the change says of it. Raises ConfigError."""
+    own = _read(repository.as_changed())
+    return own if repository.trusted is None else own | _read(repository)
+
+
+def _read(repository: Repository) -> dict[Wanted, Locked]:
     try:
-        data = repository.read_bytes(repository.root / lock.NAME)
+        data = repository.policy_bytes(repository.root / lock.NAME)
     except FileNotFoundError:
         return {}
     except OSError as error:

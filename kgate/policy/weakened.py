@@ -12,6 +12,7 @@ from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Finding, Location, Note, Position, Problem, Remark, ResourceId, Rule
 from kgate.policy.fieldchanges import COMPARED, Names, unselected
 from kgate.policy.hidden import newly_hidden
+from kgate.policy.lockchanges import lock_changes
 from kgate.policy.rulechanges import weakened
 from kgate.repository import Repository
 from kgate.rules import load
@@ -31,8 +32,8 @@ class Weakenings:
     remarks: list[Remark] = field(default_factory=list)
 
     def add(self, kind: str, location: Location, message: str, anchor: str = "") -> None:
-        """Adds a finding about a place in a file of a kind: Configuration, RuleFile or IgnoreFile. ``anchor`` tells it
-        from others there; by default its field does."""
+        """Adds a finding about a place in a Configuration, a RuleFile, an IgnoreFile or a Lock (``kind``). ``anchor`` tells
+        it from others there; by default its field does."""
         about = ResourceId("", kind, "", location.path)
         where = anchor or location.pointer
         self.findings.append(Finding(GATE_WEAKENED, about, None, location, where, message, source=location.path))
@@ -56,6 +57,8 @@ def find_weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifet
         comparison.compare_charts()
         comparison.compare_rules(builtin)
     paths = [Path(path) for path in settings.paths if path != "-"]
+    for place, message in lock_changes(settings.repository):
+        found.add("Lock", place, message)
     for line in newly_hidden(paths, settings.repository, lifetime):
         start, end = Position(line.number, 1), Position(line.number, len(line.text) + 1)
         location = Location(line.shown, start, end, snippet=line.text)

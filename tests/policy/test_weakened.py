@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from kgate.config import _KNOWN
+from kgate.elsewhere.lock import text_of
+from kgate.elsewhere.wanted import Locked, Wanted
 from kgate.limits import LIMITS
 from kgate.model import Note, Problem, Rule
 from kgate.policy.fieldchanges import COMPARED
@@ -367,6 +369,31 @@ def test_what_cannot_be_compared_is_a_problem(clone: Clone, change: Mapping[str,
     (problem,) = [remark for remark in found.remarks if isinstance(remark, Problem)]
     assert words in problem.message
     assert str(clone.folder) not in str(problem)
+
+
+def locked(*entries: tuple[str, str, str]) -> str:
+    """A kgate.lock with charts of version 1: name, server, and the digit that its digest is made of."""
+    found = {}
+    for name, server, digit in entries:
+        wanted = Wanted.chart(f"https://{server}/charts", name, "1.x")
+        origin = f"https://{server}/{name}.tgz"
+        found[wanted] = Locked(wanted, "1.0.0", f"sha256:{digit * 64}", origin)
+    return text_of(found)
+
+
+def test_a_change_of_the_lock_decides_nothing_about_what_it_had(tmp_path: Path) -> None:
+    """What is new is taken from it, and told if it comes from a further server."""
+    a, b = ("a", "charts.example.com", "1"), ("b", "charts.example.com", "2")
+    clone = Clone.of(tmp_path / "shop", {"kgate.lock": locked(a, b)})
+    assert told(clone.changed({"kgate.lock": locked(a, b, ("d", "charts.example.com", "4"))})) == []
+    clone.changed({"kgate.lock": locked(("a", "charts.example.com", "9"), ("c", "evil.example.com:8443", "3"))})
+    assert told(clone) == [
+        "kgate.lock:11:3 The lock names a further server, evil.example.com:8443.",
+        "kgate.lock:4:3 The lock has something else for chart a 1.x of https://charts.example.com/charts.",
+    ]
+    entries = clone.settings().rendering.fetched.entries
+    digits = {wanted.name: entry.digest[-1] for wanted, entry in entries.items()}
+    assert digits == {"a": "1", "b": "2", "c": "3"}
 
 
 def test_every_key_of_a_configuration_is_compared() -> None:
