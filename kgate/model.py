@@ -486,6 +486,13 @@ class Note(Remark):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class HiddenManifests(Note):
+    """A line of a ``.kgateignore``, and how many ``manifests`` it hides, or at least if not all were read."""
+
+    manifests: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Unjudged(Remark):
     """What would reach a cluster and was not judged: ``what`` names it, ``message`` says why, and ``command`` what to
     run to have it judged; empty where nothing is known to help."""
@@ -718,6 +725,11 @@ class Report:
         """How many findings count, by severity, worst first."""
         listed = Counter(finding.rule.severity for finding in self.findings if finding.waiver is None)
         return {severity: listed[severity] + self.unlisted.findings.get(severity, 0) for severity in reversed(Severity)}
+
+    @property
+    def hidden(self) -> tuple[HiddenManifests, ...]:
+        """The notes about lines that hide manifests."""
+        return tuple(note for note in self.notes if isinstance(note, HiddenManifests))
 
     @property
     def waived(self) -> int:

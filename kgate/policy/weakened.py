@@ -32,8 +32,8 @@ class Weakenings:
     remarks: list[Remark] = field(default_factory=list)
 
     def add(self, kind: str, location: Location, message: str, anchor: str = "") -> None:
-        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile or Lock. ``anchor`` tells it from others
-        there; by default its field does."""
+        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile or Lock. ``anchor`` tells it from
+        others there; by default its field does."""
         about = ResourceId("", kind, "", location.path)
         where = anchor or location.pointer
         self.findings.append(Finding(GATE_WEAKENED, about, None, location, where, message, source=location.path))

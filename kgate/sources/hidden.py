@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kgate.kubernetes import manifest
 from kgate.lifetime import FOREVER, Lifetime
-from kgate.model import Note
+from kgate.model import HiddenManifests
 from kgate.repository import Repository, SearchError
 from kgate.sources.files import EXTENSIONS, Listing
 
@@ -24,12 +24,13 @@ class HiddenFiles:
     lifetime: Lifetime = FOREVER
     left: int = MAX_FILES
 
-    def notes(self, listing: Listing) -> Iterator[Note]:
+    def notes(self, listing: Listing) -> Iterator[HiddenManifests]:
         """A note for each line of a ``.kgateignore`` that hides manifests. Raises DeadlineError."""
         for line in sorted(listing.left_out):
             found = [self.repository.shown(path) for path in self.manifests(listing.left_out[line])]
             if found or self.left <= 0:
-                yield Note(self.repository.shown(line.file), line.number, self._told(found))
+                shown = self.repository.shown(line.file)
+                yield HiddenManifests(shown, line.number, self._told(found), len(found))
 
     def manifests(self, paths: Iterable[Path]) -> Iterator[Path]:
         """The files that hold Kubernetes objects, at or below paths."""

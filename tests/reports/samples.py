@@ -11,6 +11,7 @@ from kgate.model import (
     Assessment,
     Counts,
     Finding,
+    HiddenManifests,
     Location,
     Note,
     Position,
@@ -332,6 +333,8 @@ def weakened() -> Report:
     )
     verdict = Verdict(False, False, ("the change weakens the gate in 2 places",))
     whole = report((*found, finding()), (assessment(),), verdict=verdict)
+    hidden = HiddenManifests("x/.kgateignore", 3, "this line hides 2 manifests, which are not judged: x/a.yaml", 2)
+    whole = replace(whole, notes=(hidden,))
     return replace(whole, rules=(*RULES, GATE_WEAKENED), configuration=Provenance("kgate.yaml", "main (0a1b2c3d4e5f)"))
 
 

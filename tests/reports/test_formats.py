@@ -49,6 +49,8 @@ def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
     places = [found.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]
     assert max(places) < min(match.start() for match in re.finditer(r"privileged-container|shop/web", found))
     assert "falls from 60 to 0" in text
+    assert "x/.kgateignore" in text
+    assert "this line hides 2 manifests" in text
 
 
 @every_format

@@ -27,7 +27,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     entries = chain(
         map(_of_problem, report.problems),
         map(partial(_of_unjudged, report.verdict), report.unjudged),
-        map(_of_note, report.unlisted.notes),
+        map(_of_note, (*report.unlisted.notes, *report.hidden)),
         map(_of_finding, report.findings, fingerprints(report.findings)),
     )
     yield from json_pieces(entries, indent=1)
@@ -66,7 +66,7 @@ def _of_unjudged(verdict: Verdict, unjudged: Unjudged) -> dict[str, Any]:
 
 
 def _of_note(note: Note) -> dict[str, Any]:
-    """Returns the entry that says what is not listed of a file."""
+    """Returns the entry that says what is not listed of a file, or hidden by it."""
     return _of_remark(note, remark_sentence(note), "note", "info")
 
 

@@ -160,6 +160,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "workloads": report.workloads,
         "findings": {severity.label: count for severity, count in report.severities.items()},
         "waived": report.waived,
+        "hidden": sum(line.manifests for line in report.hidden),
         "unjudged": len(report.unjudged) + report.unlisted.unjudged,
         "lowest_score": min(report.scores, default=None),
     }

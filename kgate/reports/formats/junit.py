@@ -10,7 +10,7 @@ from itertools import chain, count
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
-from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId, Unjudged, Verdict
+from kgate.model import Assessment, Finding, HiddenManifests, Note, Problem, Report, ResourceId, Unjudged, Verdict
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, shown_score, summary
 
@@ -138,7 +138,7 @@ def _files(report: Report) -> Mapping[str, _File]:
         files["."].remarks.append(_incomplete_case(report.verdict.reasons))
     for unjudged in report.unjudged:
         files[unjudged.path].remarks.append(_unjudged_case(unjudged, report.verdict))
-    for note in report.unlisted.notes:
+    for note in (*report.unlisted.notes, *report.hidden):
         files[note.path].remarks.append(_note_case(note))
     for assessment in report.assessments:
         files[assessment.location.path].assessments.append(assessment)
@@ -191,8 +191,9 @@ def _incomplete_case(reasons: Sequence[str]) -> _Case:
 
 
 def _note_case(note: Note) -> _Case:
-    """Returns a passing case: what is not listed of a file fails nothing by itself."""
-    return _Case("not listed", note.path, "passed", lambda: _Details([note.message]))
+    """Returns a passing case: what is not listed of a file, or hidden by it, fails nothing by itself."""
+    name = "hidden manifests" if isinstance(note, HiddenManifests) else "not listed"
+    return _Case(name, note.path, "passed", lambda: _Details([note.message]))
 
 
 def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:

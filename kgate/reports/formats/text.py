@@ -296,6 +296,7 @@ def _totals(report: Report) -> str:
     counts = [f"{count} {severity.label}" for severity, count in report.severities.items() if count]
     waived = report.waived
     read = report.counts
+    hidden = sum(line.manifests for line in report.hidden)
     parts = (
         (
             f"{_count(report.workloads, 'workload')} in {_count(read.resources, 'object')} "
@@ -303,6 +304,7 @@ def _totals(report: Report) -> str:
         ),
         f"findings: {', '.join(counts) or 'none'}" + (f", {waived} waived" if waived else ""),
         f"{_count(read.ignored, 'other document')} ignored" if read.ignored else "",
+        f"{_count(hidden, 'manifest')} hidden by .kgateignore" if hidden else "",
     )
     return "; ".join(part for part in parts if part)
 
