@@ -382,7 +382,7 @@ def settle(
     file = config or ConfigFile()
     min_scores = (options.min_score, file.min_score, DEFAULT_MIN_SCORE)
     fail_on = options.fail_on or file.fail_on
-    own_folders = tuple(RuleFolder.named(name, untrusted) for name in options.rules)
+    own_folders = tuple(_named_folder(name, repository, untrusted) for name in options.rules)
     return Settings(
         repository=replace(open_repository(repository.root, file.repositories), trusted=repository.trusted),
         paths=options.paths or (".",),
@@ -405,6 +405,15 @@ def settle(
         ),
         origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )
+
+
+def _named_folder(name: str, repository: Repository, untrusted: UntrustedFolders) -> RuleFolder:
+    """A folder of rules that a flag names; one in the repository is taken from the trusted revision. Raises
+    RuleError."""
+    place = repository.as_written(Path(name))
+    if repository.trusted is None or not place.is_relative_to(repository.root):
+        return RuleFolder.named(name, untrusted)
+    return RuleFolder(repository.trusted.find(place) or place, name, repository)
 
 
 def _either(given: bool | None, in_file: bool) -> bool:

@@ -52,7 +52,8 @@ def find_weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifet
     if change is not None and change.own is None and change.problem is not None:
         found.remarks.append(change.problem)
     elif change is not None and change.own is not None:
-        comparison = _Comparison(change.trusted, change.own, settings.repository, found)
+        trusted, own = _with_named_rules(change.trusted, change.own, settings)
+        comparison = _Comparison(trusted, own, settings.repository, found)
         comparison.compare_fields()
         comparison.compare_charts()
         comparison.compare_rules(builtin)
@@ -64,6 +65,15 @@ def find_weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifet
         location = Location(line.shown, start, end, snippet=line.text)
         found.add("IgnoreFile", location, line.message, line.text)
     return found
+
+
+def _with_named_rules(trusted: ConfigFile, own: ConfigFile, settings: Settings) -> tuple[ConfigFile, ConfigFile]:
+    """Both configurations with the folders of rules of the repository that a flag names in place of theirs."""
+    if settings.rule_folders == trusted.rule_folders:
+        return trusted, own
+    named = tuple(folder for folder in settings.rule_folders if folder.repository.trusted is not None)
+    changed = tuple(replace(folder, repository=settings.repository.as_changed()) for folder in named)
+    return replace(trusted, rule_folders=named), replace(own, rule_folders=changed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,11 @@ class Clone:
         git(self.folder, "commit", "-q", "--allow-empty", "-m", "merged")
         return self
 
-    def settings(self, path: str = ".", config: str | None = None) -> Settings:
+    def settings(self, path: str = ".", config: str | None = None, rules: tuple[str, ...] = ()) -> Settings:
         """The settings of a scan of a path with the policy of ``main``. Raises KgateError."""
         start = os.fspath(self.folder / path)
         repository = Repository.at(self.folder)
         trusted = replace(repository, trusted=open_tree(repository, "main"))
         untrusted = UntrustedFolders((self.folder,))
         file, change = read_trusted((start,), self.folder / config if config else None, trusted)
-        return replace(settle(Options(paths=(start,)), file, trusted, untrusted), change=change)
+        return replace(settle(Options(paths=(start,), rules=rules), file, trusted, untrusted), change=change)

@@ -15,7 +15,7 @@ from kgate.limits import LIMITS
 from kgate.model import Note, Problem, Rule
 from kgate.policy.fieldchanges import COMPARED
 from kgate.policy.weakened import find_weakenings
-from kgate.rules.load import load
+from kgate.rules.load import joined, load
 from kgate.scan import scan
 from tests.command import ROOT
 from tests.policy.clone import Clone, git
@@ -343,6 +343,18 @@ def test_a_configuration_that_is_named_is_taken_from_the_revision(clone: Clone, 
     assert told(clone, name="gate/k.yaml") == [
         "gate/k.yaml:1:1 The score that every workload must reach falls from 80 to 60."
     ]
+
+
+def test_rules_that_a_flag_names_are_taken_from_the_revision(clone: Clone) -> None:
+    """In place of those of the configuration; a link does not lead to others."""
+    clone.changed({"flag/flag-pid.yaml": RULE.replace("own-pid", "flag-pid"), "mild/flag-pid.yaml": "id: x\n"}).merged()
+    mild = RULE.replace("own-pid", "flag-pid").replace("severity: high", "severity: low")
+    for change in ({"flag/flag-pid.yaml": mild}, {"flag": "-> mild", "mild/flag-pid.yaml": mild}):
+        clone.changed(change)
+        settings = clone.settings(rules=(str(clone.folder / "flag"),))
+        assert [rule.severity.label for rule in joined((), settings.rule_folders)] == ["high"]
+        found = find_weakenings(settings, builtin())
+        assert [finding.message for finding in found.findings] == ["The rule flag-pid falls from high to low."]
 
 
 BROKEN: dict[str, tuple[Mapping[str, str | None], str]] = {
