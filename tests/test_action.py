@@ -136,6 +136,16 @@ def test_inputs_are_never_code(runner: Runner, tmp_path: Path, name: str) -> Non
     assert done.outputs["passed"] == "false"
 
 
+def test_a_revision_is_never_code(runner: Runner, tmp_path: Path) -> None:
+    """Nor an option of git, nor a command of the log."""
+    for text in (PAYLOAD.format(m=tmp_path / "marker"), f"--upload-pack=touch {tmp_path / 'marker'}"):
+        done = use(runner, {"a.yaml": BAD}, policy_from=text)
+        assert done.code == 2, done.log
+        assert not list(tmp_path.rglob("marker")), done.log
+        assert [line for line in done.log.splitlines() if line.startswith("::")] == [done.log.splitlines()[-1]]
+        assert "::error::kgate: the policy of " in done.log
+
+
 def test_a_mutated_action_would_run_an_input(installed: Path, tmp_path: Path) -> None:
     """The runner of these tests sees an expression in a script; without that, the test above could not fail."""
     action = tmp_path / "action"
