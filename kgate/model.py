@@ -192,15 +192,22 @@ class ResourceId:
 class Rendering:
     """What a resource was rendered by: ``tool`` is helm or kustomize, ``path`` the chart or the folder of the
     kustomization, ``variant`` tells several renderings of it apart (a release and its values), and
-    ``requested_by`` names the GitOps object that asks for it, with its place."""
+    ``requested_by`` names the GitOps object that asks for it, with its place. ``cluster`` says for which other cluster
+    a release was rendered (upgraded, on an old Kubernetes)."""
 
     tool: str
     path: str
     variant: str = ""
     requested_by: str = ""
+    cluster: str = ""
+
+    @property
+    def title(self) -> str:
+        """The variant and the cluster."""
+        return ", ".join(part for part in (self.variant, self.cluster) if part)
 
     def __str__(self) -> str:
-        parts = (f"{self.tool} {self.path}", self.variant, self.requested_by and f"for {self.requested_by}")
+        parts = (f"{self.tool} {self.path}", self.title, self.requested_by and f"for {self.requested_by}")
         return ", ".join(part for part in parts if part)
 
 

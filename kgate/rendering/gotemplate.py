@@ -106,6 +106,14 @@ def _split(found: re.Match[str] | None, body: str) -> Named | None:
     return Named(found[1], found[2] or found[3], body[found.end() :]) if found else None
 
 
+_ANY_STRING = re.compile(_OPEN_STRINGS, re.DOTALL)
+
+
+def without_strings(body: str) -> str:
+    """An action with empty strings in place of all strings."""
+    return _ANY_STRING.sub('""', body)
+
+
 # ------------------------------------------------------------------------------------------ pipelines
 
 _WORD = re.compile(rf"\)(?:\.[\w.]+)?|[(|]|(?:{_OPEN_STRINGS}|[^\s()|\"`'])++", re.DOTALL)
@@ -155,6 +163,19 @@ def pipeline(body: str) -> list[str]:
             parts.append(body[begin : found.start()])
             begin = found.end()
     return [*parts, body[begin:]]
+
+
+def operands(command: str) -> list[str]:
+    """The text of each operand of a command, its function first; a group in parentheses is one."""
+    parts: list[str] = []
+    depth = begin = end = 0
+    for found in _WORD.finditer(command):
+        if depth == 0:
+            parts += [command[begin:end]] if end else []
+            begin = found.start()
+        depth += (found[0][0] == "(") - (found[0][0] == ")")
+        end = found.end()
+    return [*parts, command[begin:end]] if end else []
 
 
 class StandIn(NamedTuple):

@@ -291,6 +291,11 @@ class Chart:
     templates: Mapping[str, Template]
     names: Mapping[str, NamedTemplate]
 
+    @property
+    def kubernetes_range(self) -> str:
+        """The versions of Kubernetes that it says it takes; empty if it says nothing."""
+        return str(self.nodes[0].metadata().chart.value.get("kubeVersion") or "")
+
     @classmethod
     def read(cls, copy: ChartCopy, file: str) -> Chart:
         """The chart that a copy holds. Raises ChartError."""

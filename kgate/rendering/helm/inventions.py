@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -20,8 +20,16 @@ _OLDEST_MINOR = 10
 
 def kubernetes_version(ranges: str) -> str:
     """The newest version that is known, or else the newest that the chart takes (``kubeVersion`` of Chart.yaml)."""
-    versions = (f"1.{minor}.0" for minor in range(NEWEST_MINOR, _OLDEST_MINOR, -1))
-    return next((version for version in versions if semver.satisfies(version, ranges)), f"1.{NEWEST_MINOR}.0")
+    return next(_versions(range(NEWEST_MINOR, _OLDEST_MINOR, -1), ranges), f"1.{NEWEST_MINOR}.0")
+
+
+def oldest_kubernetes_version(ranges: str) -> str:
+    """The oldest version that a chart takes."""
+    return next(_versions(range(_OLDEST_MINOR + 1, NEWEST_MINOR + 1), ranges), kubernetes_version(ranges))
+
+
+def _versions(minors: Iterable[int], ranges: str) -> Iterator[str]:
+    return (version for minor in minors if semver.satisfies(version := f"1.{minor}.0", ranges))
 
 
 def identified(resource: Resource, release: Release) -> Resource:

@@ -241,6 +241,11 @@ class MarkedText:
         """True if the clone printed the same text."""
         return self.clean.rstrip() == text.rstrip()
 
+    @property
+    def texts(self) -> frozenset[int]:
+        """The numbers of the literal texts of which some is in it."""
+        return frozenset(number for number in self._changes[2] if number >= 0)
+
     def trace(self, offset: int) -> Trace | None:
         """What printed the character at an offset of the clean text; None before the first mark."""
         offsets, frames, texts = self._changes

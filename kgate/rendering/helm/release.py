@@ -77,6 +77,7 @@ class Release:
     unknown: Mapping[str, Unknown] = field(default_factory=dict, hash=False, compare=False)
     concealed: tuple[tuple[str, str], ...] = ()
     is_named: bool = True
+    is_upgrade: bool = False
 
     @property
     def applied(self) -> tuple[AppliedValues, ...]:

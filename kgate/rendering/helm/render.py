@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Note, Problem, Remark, Rendering, Resource, field_path, problems_of, unjudged_of
+from kgate.kubernetes.workload import find_workload
+from kgate.model import (
+    Batch,
+    Json,
+    Note,
+    Problem,
+    Remark,
+    Rendering,
+    Resource,
+    Unjudged,
+    field_path,
+    problems_of,
+    unjudged_of,
+)
 from kgate.rendering.helm import dependencies, inventions, schema
+from kgate.rendering.helm.branches import REACHED, Branch, asking_branches, forced, in_rounds
 from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
 from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, PulledChart, copy_chart, unpack_pulled
 from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
@@ -16,11 +31,15 @@ from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.run import ArgumentError, Dump, Failure, Printed, Runner
 from kgate.rendering.helm.values import ValuesReader
+from kgate.rendering.helm.variants import other_clusters
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.rendering.workspace import CopyError
 from kgate.yamltree.nodes import MAX_EXPANDED_NODES, ManifestError, compose
 from kgate.yamltree.text import SourceText, decode
+
+_MOST_TRIALS = 100
+"""Renderings that find out which branches of a chart its values switch off; the rest is taken for switched on."""
 
 _VALUES_ADVICE = "; if it needs values, name them in kgate.yaml, under charts"
 
@@ -143,6 +162,7 @@ class _Releases:
         self._values_left = MAX_EXPANDED_NODES
         self._refused: tuple[Release, Failure] | None = None
         self._rendered: list[Release] = []
+        self._trials_left = _MOST_TRIALS
 
     def render(self, releases: Sequence[Release]) -> Iterator[Batch]:
         """What each release comes to, up to so many values in all: they are held until the chart is judged."""
@@ -171,7 +191,9 @@ class _Releases:
                 self._refused = release, failure
                 return
             self._rendered += [release] if isinstance(printed.dump, Dump) else []
+            places = self._runner.printed_places(printed)
             yield from self._read(printed, release)
+            yield from self._of_other_clusters(release, printed, places)
 
     def _refused_defaults(self, printed: Printed, release: Release) -> Failure | None:
         """Why Helm would not install the chart with its own values; None if it would, or if that is not known."""
@@ -224,6 +246,87 @@ class _Releases:
                 text = f"what it renders to {manifest.TOO_MANY_IN_ALL}, so not all of it is judged"
                 yield Batch(problems=(self._job.problem(text),))
                 return
+
+    # ------------------------------------------------------------------------------- other clusters
+
+    def _of_other_clusters(
+        self, release: Release, printed: Printed, places: Mapping[str, Sequence[int]]
+    ) -> Iterator[Batch]:
+        """The workloads that a release prints only in other clusters, and the branches that may print some in clusters
+        that kgate does not try. ``places`` are the texts that the release printed."""
+        missed = self._missed(printed, places)
+        if not missed:
+            return
+        seen = [resource.body for resource in self._workloads(printed, release)]
+        missed = self._promising(missed, release, seen)
+        for other in other_clusters(release, self._chart, self._job.context.options.kubernetes_version):
+            if missed:
+                again = self._runner.run(other.release)
+                places = self._runner.printed_places(again)
+                rendering = replace(self._job.rendering(release), cluster=other.title)
+                new = [one for one in self._workloads(again, other.release) if one.body not in seen]
+                seen += (one.body for one in new)
+                missed = [branch for branch in missed if not branch.is_printed(places)]
+                yield Batch(resources=tuple(replace(one, rendering=rendering) for one in new))
+        yield Batch(unjudged=tuple(map(self._unknown, self._promising(missed, release, seen))))
+
+    def _missed(self, printed: Printed, places: Mapping[str, Sequence[int]]) -> list[Branch]:
+        """The branches, of charts that are switched on, that ask for the cluster and that a release does not print."""
+        if not self._branches or isinstance(printed.dump, Failure):
+            return []
+        live = {
+            named.template.key
+            for named in self._chart.names.values()
+            if named.node.name in printed.dump.charts or named.node.metadata().is_library
+        }
+        return [branch for branch in self._branches if branch.key in live and not branch.is_printed(places)]
+
+    @cached_property
+    def _branches(self) -> tuple[Branch, ...]:
+        return asking_branches(self._chart.templates)
+
+    def _workloads(self, printed: Printed, release: Release) -> Iterator[Resource]:
+        if isinstance(printed.dump, Dump):
+            for contents in self._contents(printed.dump, printed, replace(release, with_crds=False)):
+                yield from (resource for resource in contents.resources if find_workload(resource) is not None)
+
+    def _promising(
+        self, branches: Sequence[Branch], release: Release, seen: Collection[Mapping[str, Json]]
+    ) -> list[Branch]:
+        """Those of some branches that may print workloads which are not ``seen``, and that no values keep from it."""
+        pending, others = in_rounds(branches, _MOST_TRIALS)
+        found = [branch for branch in others if not branch.is_idle]
+        while pending:
+            group = pending.pop()
+            self._trials_left -= 1
+            has_new = self._prints_new(group, release, seen) if self._trials_left >= 0 else None
+            if len(group) > 1 and has_new is not False and self._trials_left >= 0:
+                middle = len(group) // 2
+                pending += [group[middle:], group[:middle]]
+            elif has_new is not False:
+                found += (one for one in group if not one.is_idle or (has_new and one.can_be_forced))
+        return sorted(found, key=lambda branch: (branch.key, branch.start))
+
+    def _prints_new(
+        self, branches: Sequence[Branch], release: Release, seen: Collection[Mapping[str, Json]]
+    ) -> bool | None:
+        """True if a release prints workloads that are not ``seen`` when it is led to some branches, or gets to a branch
+        over what only the cluster holds; None if Helm fails, so that nobody knows."""
+        keys = {branch.key for branch in branches}
+        own = {key: [branch for branch in branches if branch.key == key] for key in keys}
+        texts = {key: forced(self._chart.templates[key], some) for key, some in own.items()}
+        found = self._runner.dump_with(release, texts)
+        if isinstance(found, Failure):
+            return None
+        if any(REACHED in text for text in found.texts.values()):
+            return True
+        return any(resource.body not in seen for resource in self._workloads(Printed(found), release))
+
+    def _unknown(self, branch: Branch) -> Unjudged:
+        mount = self._chart.templates[branch.key].mount
+        line = None if mount.archive else branch.line
+        why = f"only some clusters print it, none of those that kgate tries: {{{{ {branch.condition:.200} }}}}"
+        return Unjudged(mount.file, line, why, f"a branch of chart {self._job.shown}")
 
     def _problem(self, failure: Failure, release: Release, consequence: str = "") -> Problem:
         """The problem that a failed rendering is, at the template and line that Helm names."""

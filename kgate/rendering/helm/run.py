@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgate.rendering import process
+from kgate.rendering import gotemplate, process
 from kgate.rendering.archive import ArchiveError, pack
 from kgate.rendering.helm import chance, inventions
 from kgate.rendering.helm.chart import Chart, NamedTemplate, Template
@@ -121,6 +121,29 @@ class Runner:
         found = self._helm.dump(arguments)
         self._chances.write(0)
         return found.texts if isinstance(found, Dump) else {}
+
+    def printed_places(self, printed: Printed) -> Mapping[str, Sequence[int]]:
+        """Where the literal texts begin that a rendering printed, by the keys of templates and in order."""
+        numbers = {number for text in printed.marked.values() for number in text.texts}
+        found: dict[str, list[int]] = {}
+        for mark in sorted(self.marks[number] for number in numbers):
+            if not mark.end:
+                found.setdefault(mark.file, []).append(mark.start)
+        return found
+
+    def dump_with(self, release: Release, texts: Mapping[str, str]) -> Dump | Failure:
+        """What a release prints with other texts in place of some templates, which are given by key. Raises as
+        ``run``."""
+        paths = {key: self._chart.templates[key].path for key in texts}
+        own = {key: path.read_bytes() for key, path in paths.items()}
+        try:
+            for key, text in texts.items():
+                settled = chance.settled_text(text, tuple(gotemplate.tokens(text)), 0)
+                paths[key].write_text(settled, "utf-8", "surrogateescape", newline="")
+            return self._helm.dump(self._helm.arguments(release))
+        finally:
+            for key, data in own.items():
+                paths[key].write_bytes(data)
 
     def refusal(self, release: Release) -> Failure | None:
         """What Helm says if it does not render a release, as it would not install it either. Raises as ``run``."""
@@ -241,9 +264,9 @@ class _Helm:
         found += [f"--set={text}" for text in release.sets]
         found += [f"--set-string={text}" for text in release.string_sets]
         version = release.kubernetes_version or self.context.options.kubernetes_version
-        wanted = str(self.chart.nodes[0].metadata().chart.value.get("kubeVersion") or "")
-        found.append(f"--kube-version={version or inventions.kubernetes_version(wanted)}")
+        found.append(f"--kube-version={version or inventions.kubernetes_version(self.chart.kubernetes_range)}")
         found += [f"--api-versions={name}" for name in release.api_versions]
+        found += ["--is-upgrade"] if release.is_upgrade else []
         found += ["--", release.name, os.fspath(self._packed)]
         if any("\0" in text or _SURROGATE.search(text) for text in found):
             raise ArgumentError

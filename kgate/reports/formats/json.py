@@ -146,7 +146,7 @@ def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
         {
             "tool": tool,
             "path": path,
-            "variants": [{"name": r.variant or None, "requested_by": r.requested_by or None} for r in same],
+            "variants": [{"name": r.title or None, "requested_by": r.requested_by or None} for r in same],
         }
         for (tool, path), same in found.items()
     ]
