@@ -49,8 +49,10 @@ def _entry(entry: FileFields) -> Locked:
     name = entry.text("name") if kind == "git" else entry.needed("name")
     wanted = Wanted(kind, entry.needed("repository"), name, entry.needed("requested"))
     digest, version = entry.needed("digest"), entry.needed("version")
-    for field, text in (("name", name), ("version", version)):
-        if text and not _WORD.fullmatch(text):
+    words = name.split("/") if kind == "git" and name else [name or "."]
+    for field, texts in (("name", words), ("version", [version])):
+        text = next((text for text in texts if not _WORD.fullmatch(text) and (kind, text) != ("git", ".")), None)
+        if text is not None:
             entry.fault(f"{entry.name(field)}: '{text:.60}' is not a {field} of a chart; run kgate pull", field)
     if not is_digest(digest):
         entry.fault(f"{entry.name('digest')} must be sha256: and 64 hexadecimal digits; run kgate pull", "digest")

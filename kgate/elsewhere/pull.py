@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kgate.elsewhere import git
 from kgate.elsewhere import helm as helm_charts
 from kgate.elsewhere.fetched import Fetched, digest_of
 from kgate.elsewhere.gateway import Gateway
@@ -76,6 +77,9 @@ class Puller:
 
     def _fetch(self, wanted: Wanted, entry: Locked | None, gateway: Gateway) -> Download:
         """What is asked for, in the version of its entry if there is one. Raises RefusedError and TransferError."""
+        if wanted.kind == "git":
+            commit = entry.origin.rpartition("@")[2] if entry is not None else ""
+            return git.pull(wanted, self.client, gateway, self.fetching, commit)
         if self.helm is None or self.helm.minor < OLDEST_HELM:
             raise TransferError(INSTALL_HELM)
         is_pinned = wanted.requested.startswith("@")

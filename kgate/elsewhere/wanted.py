@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -18,8 +19,7 @@ MAX_BYTES = 64 << 20
 @dataclass(frozen=True, slots=True, order=True)
 class Wanted:
     """Something elsewhere, as it is asked for: a chart by its name in a repository (``helm``: the URL that holds
-    ``index.yaml``) or registry (``oci``: the URL above the chart), or the files of a ``git`` repository, which has no
-    name.
+    ``index.yaml``) or registry (``oci``: the URL above the chart), or by its path in a ``git`` repository.
 
     ``requested`` is a version, a range of versions, a tag, ``@sha256:…``, or a revision of git.
     """
@@ -38,17 +38,16 @@ class Wanted:
         return cls("oci" if repository.startswith("oci://") else "helm", repository, name, requested.strip() or "*")
 
     @classmethod
-    def git(cls, repository: str, requested: str) -> Wanted:
-        """The files of a git repository at a revision; without one, at the branch that the server names."""
-        return cls("git", repository.strip().rstrip("/"), "", requested.strip() or "HEAD")
+    def git(cls, repository: str, path: str, requested: str) -> Wanted:
+        """The chart at a path of a git repository at a revision; without one, at the branch that the server names."""
+        name = posixpath.normpath(f"/{path}").strip("/")
+        return cls("git", repository.strip().rstrip("/"), name, requested.strip() or "HEAD")
 
     @property
     def label(self) -> str:
         """What messages call it: ``chart web 1.x of https://charts.example.com``."""
         where = shown_url(self.repository)
-        return (
-            f"{where} at {self.requested}" if self.kind == "git" else f"chart {self.name} {self.requested} of {where}"
-        )
+        return f"chart {self.name or '.'} {self.requested} of {where}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,7 +81,7 @@ class Locked:
     @property
     def file(self) -> str:
         """What its file is called in reports: ``web-1.2.3.tgz``."""
-        name = self.wanted.name or self.wanted.repository.rpartition("/")[2]
+        name = self.wanted.name.rpartition("/")[2] or "chart"
         return f"{name}-{self.version}.tgz"
 
 

@@ -34,8 +34,7 @@ class Pulled:
         """The text of a file of the chart; None if it cannot be read, or if the cache lacks the chart."""
         content = self.fetched.read(self.locked)
         try:
-            name = posixpath.normpath(f"/{path}").lstrip("/")
-            data = archive.read_one(content, name) if content is not None else None
+            data = archive.read_one(content, posixpath.normpath(path)) if content is not None else None
             return decode(data) if data is not None else None
         except (archive.ArchiveError, UnicodeDecodeError):
             return None

@@ -219,9 +219,13 @@ def _inner_name(name: str) -> str:
 def pack(folder: Path, target: Path, without: Collection[Path] = ()) -> None:
     """Packs a chart for Helm without some of its files. Helm loads every file of an archive, whatever .helmignore says.
 
-    Raises ArchiveError for names that mean something else in an archive.
+    The same files give the same bytes. Raises ArchiveError for names that mean something else in an archive.
     """
-    with tarfile.open(target, "w:gz", compresslevel=0, format=tarfile.GNU_FORMAT) as tar:
+    with (
+        target.open("wb") as raw,
+        gzip.GzipFile("", "wb", 0, raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.GNU_FORMAT) as tar,
+    ):
         for place, folders, names in os.walk(folder):
             folders.sort()
             for name in sorted(names):

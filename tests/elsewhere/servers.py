@@ -7,6 +7,7 @@ import gzip
 import http.server
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -129,6 +130,34 @@ def once_broken(reply: Reply) -> Reply:
         (reply if len(asked) > 1 else status(503))(handler)
 
     return guard
+
+
+def git_backend(root: Path) -> Reply:
+    """The answers of git's own server for the repositories below a folder."""
+
+    def reply(handler: Handler) -> None:
+        path, _, query = handler.path.partition("?")
+        size = int(handler.headers.get("Content-Length") or 0)
+        variables = {
+            "GIT_PROJECT_ROOT": str(root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": handler.command,
+            "CONTENT_TYPE": handler.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(size),
+            "HTTP_CONTENT_ENCODING": handler.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": handler.headers.get("Git-Protocol", ""),
+            "PATH": os.environ["PATH"],
+        }
+        run = subprocess.run(
+            ["git", "http-backend"], input=handler.rfile.read(size), capture_output=True, check=True, env=variables
+        )
+        head, _, body = run.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        content(body, Content_Type=fields["Content-Type"])(handler)
+
+    return reply
 
 
 WORKLOAD = """\

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +227,93 @@ def test_values_files_in_a_chart(tmp_path: Path, server: Server) -> None:
     ]
     found = [one for one in judged(report) if one.startswith("priv")]
     assert found == ["privileged-container a.yaml:14", "privileged-container b.yaml:14"]
+
+
+GIT = """\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: platform, namespace: apps}
+spec: {url: "HOST/platform.git", ref: {branch: stable}}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: one, namespace: apps}
+spec:
+  chart:
+    spec:
+      chart: ./charts/web
+      valuesFiles: [charts/web/values.yaml, charts/web/ha.yaml]
+      sourceRef: {kind: GitRepository, name: platform}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: two}
+spec:
+  destination: {namespace: shop}
+  source:
+    repoURL: HOST/platform.git
+    path: charts/web
+    targetRevision: v1
+    helm: {parameters: [{name: hostNetwork, value: "true"}]}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: three}
+spec:
+  source: {repoURL: HOST/platform.git, path: charts/leaves, targetRevision: v1, helm: {releaseName: a}}
+"""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, env=env)
+
+
+def test_charts_of_git_repositories(tmp_path: Path, server: Server) -> None:
+    platform = tmp_path / "git/platform.git"
+    chart = {
+        "Chart.yaml": "name: web\nversion: 1.0.0\n",
+        "templates/pod.yaml": servers.WORKLOAD,
+        "values.yaml": servers.VALUES,
+    }
+    write(
+        platform / "charts/web",
+        {**chart, "ha.yaml": "privileged: true\n", ".helmignore": "secret.txt\n", "secret.txt": "x"},
+    )
+    write(platform / "charts/leaves", {"Chart.yaml": "name: leaves\nversion: 1.0.0\n"})
+    (platform / "charts/leaves/values.yaml").symlink_to("/etc/passwd")
+    for arguments in (("init",), ("add", "."), ("commit", "-mone"), ("tag", "v1"), ("branch", "stable")):
+        git(platform, *arguments)
+    server.replies |= dict.fromkeys(
+        ("/platform.git/info/refs", "/platform.git/git-upload-pack"), servers.git_backend(tmp_path / "git")
+    )
+    root = tmp_path / "shop"
+    write(root, {"apps.yaml": GIT.replace("HOST", server.url)})
+    found = pulled(root, terms(server.url))
+    leaves = f"chart charts/leaves v1 of {server.url}/platform.git: leads out of the repository through a symbolic link"
+    assert told(found) == [
+        f"failed charts/leaves v1: {leaves}, which is not followed",
+        "added charts/web refs/heads/stable: 1.0.0",
+        "added charts/web v1: 1.0.0",
+    ]
+    report = scanned(root)
+    assert not report.problems
+    assert judged(report) == [
+        "Pod/one apps.yaml:12",
+        "Pod/two apps.yaml:23",
+        "privileged-container apps.yaml:13",
+        "host-network apps.yaml:25",
+    ]
+    (one, two) = (locked for locked in found.fetched.entries.values())
+    assert one.digest == two.digest, "the same files, the same bytes"
+    write(platform / "charts/web", {"templates/pod.yaml": "{}"})
+    git(platform, "commit", "-amtwo")
+    git(platform, "branch", "-f", "stable")
+    again = told(pulled(root, terms(server.url), cache="empty"))
+    assert again[1:] == ["fetched charts/web refs/heads/stable: 1.0.0", "fetched charts/web v1: 1.0.0"], (
+        "the same commit"
+    )
 
 
 KUSTOMIZATION = """\

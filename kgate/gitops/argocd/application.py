@@ -87,7 +87,13 @@ def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Reque
     elif not source.needed("path"):
         return
     elif not deployment.repository.is_meant(url, path):
-        source.unjudged(f"{path} of {shown_url(url)} is not in this repository", "path")
+        what = f"{path} of {shown_url(url)}"
+        if not _is_set("helm", source.body.get("helm")):
+            source.unjudged(f"{what} is not in this repository", "path", command="")
+            return
+        pulled = find(Wanted.git(url, path, source.text("targetRevision")), what, source, "path", deployment.fetched)
+        if pulled is not None:
+            yield pulled.request(helm_release(source, pulled, deployment))
     else:
         note_repository(source, "repoURL", deployment.repository)
         note_revision(source, "targetRevision")

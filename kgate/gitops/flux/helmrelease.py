@@ -109,8 +109,10 @@ def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | Pulled 
     if here is None:
         what = f"chart {chart} of {surroundings.shown(reference)}"
         url = surroundings.url_of(reference) if kind == "HelmRepository" else ""
+        wanted = surroundings.chart_of_git(reference, chart)
         if url:
             wanted = Wanted.chart(url, chart, template.text("version"))
+        if wanted is not None:
             return find(wanted, what, template, "chart", surroundings.fetched)
         template.unjudged(f"{what} is not in this repository", "chart")
         return None

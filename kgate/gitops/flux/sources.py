@@ -165,6 +165,19 @@ class Surroundings:
             return None
         return Wanted.chart(above, name, digest or ref.text("semver") or ref.text("tag") or "latest")
 
+    def chart_of_git(self, reference: ObjectFields, path: str) -> Wanted | None:
+        """The chart at a path of a GitRepository, at the revision that it names; None for anything else."""
+        source = self.find(reference, (GROUP, "GitRepository")) if reference.text("kind") == "GitRepository" else None
+        if source is None:
+            return None
+        spec = _spec(source, reference)
+        ref, url = spec.section("ref"), spec.text("url")
+        if not url or ref.text("semver") or spec.body.get("include"):
+            return None
+        named = ref.text("tag") and f"refs/tags/{ref.text('tag')}"
+        branch = f"refs/heads/{ref.text('branch') or 'master'}"
+        return Wanted.git(url, path, ref.text("commit") or ref.text("name") or named or branch)
+
     def shown(self, reference: ObjectFields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
         url = self.url_of(reference)

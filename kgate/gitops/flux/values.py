@@ -58,6 +58,8 @@ def _pulled_values(
     repository: Repository,
 ) -> Iterator[InlineValues]:
     """The same for a chart from elsewhere, which holds these files itself."""
+    if chart.locked.wanted.kind == "git":  # whose paths start at its root
+        entries = [(where, posixpath.relpath(f"/{path}", f"/{chart.locked.wanted.name}")) for where, path in entries]
     is_lenient = template.flag("ignoreMissingValuesFiles")
     kept = [(where, path) for where, path in entries if not is_lenient or chart.text(path) is not None]
     if entries and all(posixpath.normpath(path) != "values.yaml" for _, path in kept):

@@ -1,0 +1,130 @@
+"""Has git fetch a chart that lies in a git repository: one revision, without hooks, submodules and configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kgate.elsewhere.gateway import Gateway, Passage, new_token
+from kgate.elsewhere.helm import NO_OTHER_WAY, Download, Fetching, version_of
+from kgate.elsewhere.transfer import Client, TransferError
+from kgate.elsewhere.upstream import GitRepository
+from kgate.elsewhere.wanted import MAX_BYTES, Wanted
+from kgate.rendering import archive, process, scratch
+from kgate.rendering.helm import ignore
+from kgate.rendering.sandbox import Reach
+from kgate.rendering.workspace import CopyError, Workspace
+from kgate.repository import Repository, UntrustedFolders
+from kgate.textfile import read_bytes
+
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,200}")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_SIZE = re.compile(rb"[0-7]{6} blob [0-9a-f]+ +([0-9]+)\t")
+_LONGEST_MESSAGE = 300
+_OPTIONS = ("-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "-c", "http.followRedirects=false")
+_ENVIRONMENT = {
+    **NO_OTHER_WAY,
+    "GIT_ALLOW_PROTOCOL": "http",
+    "GIT_ASKPASS": "",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+def pull(wanted: Wanted, client: Client, gateway: Gateway, fetch: Fetching, commit: str = "") -> Download:
+    """The chart at a path of a repository, packed, of a commit if that is known. Raises RefusedError, TransferError,
+    CancelledError and DeadlineError."""
+    wanted = replace(wanted, requested=commit) if _COMMIT.fullmatch(commit) else wanted
+    if not _REVISION.fullmatch(wanted.requested):
+        raise TransferError(f"'{wanted.requested:.60}' is not a revision of git")
+    program = _program()
+    token = new_token()
+    upstream = GitRepository(client, wanted)
+    with gateway.passage(upstream, token) as passage, scratch.private_folder() as folder:
+        git = _Git(program, passage, fetch, folder)
+        commit = git.fetched(wanted)
+        packed = _packed(git.tree, wanted)
+    return Download(version_of(packed), f"{upstream.origin}@{commit}", packed)
+
+
+def _program() -> str:
+    """git on PATH, but not in a folder that a pull request may have filled. Raises TransferError."""
+    folders = UntrustedFolders.around(()).others_of(os.environ.get("PATH", ""))
+    found = shutil.which("git", path=os.pathsep.join(map(str, folders)))
+    if found is None:
+        raise TransferError("there is no git; install it")
+    return found
+
+
+class _Git:
+    """A checkout of one revision in a private folder."""
+
+    def __init__(self, program: str, passage: Passage, fetch: Fetching, folder: Path) -> None:
+        self._program = program
+        self._passage = passage
+        self._fetch = fetch
+        self._folder = folder
+        self.tree = folder / "tree"
+        self.tree.mkdir()
+
+    def fetched(self, wanted: Wanted) -> str:
+        """Checks the path out. Returns the commit. Raises RefusedError and TransferError."""
+        self._run(wanted, "init", "-q")
+        quiet = ("-q", "--depth=1", "--no-tags", "--no-recurse-submodules")
+        self._run(wanted, "fetch", *quiet, self._passage.url, wanted.requested)
+        commit = self._run(wanted, "rev-parse", "FETCH_HEAD^{commit}").decode("ascii", "replace").strip()
+        listed = self._run(wanted, "ls-tree", "-r", "-l", "-z", f"FETCH_HEAD:{wanted.name}")
+        room = archive.Room()
+        try:
+            for entry in listed.split(b"\0"):
+                room.admit(int(size[1]) if (size := _SIZE.match(entry)) else 0)
+        except archive.ArchiveError as error:
+            raise TransferError(f"{wanted.label}: {error}") from None
+        self._run(wanted, "checkout", "-q", "FETCH_HEAD", "--", f":(literal){wanted.name}" if wanted.name else ".")
+        if not _COMMIT.fullmatch(commit):
+            raise TransferError(f"{wanted.label}: is not a commit")
+        return commit
+
+    def _run(self, wanted: Wanted, *arguments: str) -> bytes:
+        command: Sequence[str] = (self._program, *_OPTIONS, "-C", os.fspath(self.tree), *arguments)
+        reach = Reach(writes=(self.tree,))
+        try:
+            outcome = process.run(
+                command, self._folder, self._fetch.limits, reach, environment=_ENVIRONMENT, with_network=True
+            )
+        except OSError as error:
+            raise TransferError(f"git cannot be started: {error.strerror}") from None
+        if self._passage.fault is not None:
+            raise self._passage.fault
+        if outcome.exceeded:
+            raise TransferError(f"git {outcome.exceeded}")
+        if outcome.code:
+            last = (outcome.error_text.splitlines() or ["git failed"])[-1].replace(self._passage.url, wanted.repository)
+            raise TransferError(f"git {arguments[0]}: {last[:_LONGEST_MESSAGE]}")
+        return outcome.stdout
+
+
+def _packed(tree: Path, wanted: Wanted) -> bytes:
+    """The chart as Flux and Helm pack it: without what .helmignore names, and no link that leaves the repository.
+    Raises TransferError."""
+    repository = Repository.at(tree)
+    source = tree / wanted.name
+    if not repository.holds(source / "Chart.yaml") or not (source / "Chart.yaml").is_file():
+        raise TransferError(f"{wanted.label}: there is no Chart.yaml")
+    try:
+        with Workspace(repository) as workspace:
+            copy = workspace.folder() / "chart"
+            workspace.copy(source, copy)
+            ignore.remove_ignored(copy)
+            target = copy.with_suffix(".tgz")
+            archive.pack(copy, target)
+            return read_bytes(target, MAX_BYTES)
+    except (CopyError, ignore.IgnoreError, archive.ArchiveError) as error:
+        raise TransferError(f"{wanted.label}: {error}") from None
+    except OSError as error:
+        raise TransferError(f"{wanted.label}: {error.strerror}") from None
