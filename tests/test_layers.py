@@ -32,7 +32,6 @@ FLOW = (
     ("yamltree.fields",),
     ("elsewhere.wanted",),
     ("elsewhere.lock",),
-    ("elsewhere.fetched",),
     (
         "environment",
         "kubernetes.deployers",
@@ -60,7 +59,7 @@ FLOW = (
         ),
         *("rendering.sandbox", "rendering.scratch", "rendering.structure"),
     ),
-    ("rules.cel", "rendering.process"),
+    ("elsewhere.fetched", "rules.cel", "rendering.process"),
     ("rules.rulefile", "rules.reads"),
     ("rules.gate",),
     ("rules.load",),

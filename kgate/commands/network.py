@@ -48,16 +48,19 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def terms_of(flags: Mapping[str, Any]) -> Terms:
-    """Returns what a pull may do, from flags and environment. Raises ConfigError."""
+def terms_of(flags: Mapping[str, Any], settings: Settings) -> Terms:
+    """Returns what a pull may do, from flags and environment, and from the lock file of the trusted revision: its hosts
+    are allowed, too. Raises ConfigError."""
     from kgate.elsewhere import credentials
+    from kgate.elsewhere.fetched import trusted_hosts
     from kgate.elsewhere.hosts import Hosts
     from kgate.pull import Terms
 
     given = credentials.read(flags["registry_config"]) if flags["registry_config"] else {}
     keyring = flags["keyring"].absolute() if flags["keyring"] else None
+    named = [name for text in flags["pull_from"] for name in text.replace(",", " ").split()]
     return Terms(
-        Hosts.parse(name for text in flags["pull_from"] for name in text.replace(",", " ").split()),
+        Hosts.parse([*named, *trusted_hosts(settings.repository)]),
         given,
         keyring,
         is_locked=bool(flags.get("locked")),

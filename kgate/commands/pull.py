@@ -80,7 +80,7 @@ def pull(**flags: Any) -> int:
     untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
     settings = settings_of(flags, untrusted)
     console.end_after(settings.timeout + _WRITING_SECONDS)
-    result = run(settings, terms_of(flags))
+    result = run(settings, terms_of(flags, settings))
     console.print_text("\n".join(map(console.inert, lines(result))))
     return 0 if result.is_complete else 3
 

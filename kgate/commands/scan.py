@@ -269,7 +269,7 @@ def _with_pulled(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     from kgate.commands import network
 
     paths = tuple(path for path in settings.paths if path != "-")
-    result = network.run(replace(settings, paths=paths), network.terms_of(flags))
+    result = network.run(replace(settings, paths=paths), network.terms_of(flags, settings))
     for line in network.failures(result):
         console.print_error(line)
     return replace(settings, rendering=replace(settings.rendering, fetched=result.fetched))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from kgate.cache import Cache
 from kgate.elsewhere import lock
 from kgate.elsewhere.wanted import Asked, Locked, Wanted
 from kgate.errors import ConfigError
+from kgate.rendering import archive
 from kgate.repository import OutsideError, Repository, UntrustedFolders
+from kgate.yamltree.nodes import ManifestError, compose
+from kgate.yamltree.text import decode
 
 _MOST_CACHED = 4 << 30
 
@@ -40,9 +44,11 @@ class Fetched:
         return self.entries.get(wanted)
 
     def read(self, locked: Locked) -> bytes | None:
-        """The file that an entry names, if the cache has it and it has the digest of the entry; else None."""
+        """The file that an entry names, if the cache has it with the digest of the entry and it is the chart that the
+        entry says; else None. A lock file that somebody has edited could name the file of another chart."""
         content = self.cache.get(_key(locked.digest)) if self.cache is not None else None
-        return content if content is not None and digest_of(content) == locked.digest else None
+        is_same = content is not None and digest_of(content) == locked.digest
+        return content if content is not None and is_same and _is_of(locked, content) else None
 
     def keep(self, content: bytes) -> bool:
         """Puts a file into the cache. Returns whether it is there now."""
@@ -60,6 +66,31 @@ class Fetched:
 def digest_of(content: bytes) -> str:
     """The digest of a file, as kgate.lock writes it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def identity(content: bytes) -> tuple[str, str]:
+    """Name and version of a packed chart, all of which is read; empty if it is none. Raises ArchiveError."""
+    try:
+        root = next(compose(decode(archive.read_one(content, "Chart.yaml") or b"")), None)
+    except (UnicodeDecodeError, ManifestError):
+        root = None
+    value = root.value if root is not None and isinstance(root.value, dict) else {}
+    return str(value.get("name") or ""), str(value.get("version") or "")
+
+
+def _is_of(locked: Locked, content: bytes) -> bool:
+    """True if a packed chart has the name and version of an entry, and that is the version that is asked for."""
+    wanted = locked.wanted
+    try:
+        name, version = identity(content)
+    except archive.ArchiveError:
+        return False
+    exact = _EXACT.fullmatch(wanted.requested) if wanted.kind != "git" else None
+    is_named = wanted.kind == "git" or name == wanted.name
+    return is_named and version == locked.version and (exact is None or _EXACT.sub(r"\1", version) == exact[1])
+
+
+_EXACT = re.compile(r"v?(\d+\.\d+\.\d+(?:-[^+]*)?)(?:\+.*)?")
 
 
 def _key(digest: str) -> bytes:
@@ -81,6 +112,19 @@ def _read(repository: Repository) -> dict[Wanted, Locked]:
     except OSError as error:
         raise ConfigError(f"{lock.NAME}: cannot be read: {error.strerror}") from None
     return lock.parse(data)
+
+
+def trusted_hosts(repository: Repository) -> tuple[str, ...]:
+    """The hosts that the kgate.lock of the trusted revision names, by https; none without such a revision. Raises
+    ConfigError."""
+    if repository.trusted is None:
+        return ()
+    try:
+        entries = lock.parse(repository.trusted.read_bytes(repository.root / lock.NAME))
+    except OSError:
+        return ()
+    urls = (one.wanted.repository.partition("://") for one in entries.values())
+    return tuple(sorted({rest.partition("/")[0] for scheme, _, rest in urls if scheme in ("https", "oci")}))
 
 
 def open_fetched(repository: Repository, folder: Path | None, untrusted: UntrustedFolders) -> Fetched:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kgate.elsewhere.fetched import digest_of
+from kgate.elsewhere.fetched import digest_of, identity
 from kgate.elsewhere.gateway import Gateway, Passage, new_token
 from kgate.elsewhere.transfer import Client, TransferError
 from kgate.elsewhere.upstream import ChartRepository, Registry
@@ -16,8 +16,6 @@ from kgate.rendering import archive, process, scratch
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
 from kgate.textfile import read_bytes
-from kgate.yamltree.nodes import ManifestError, compose
-from kgate.yamltree.text import decode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REQUESTED = re.compile(r"[ -~]{1,200}")
@@ -118,11 +116,9 @@ def version_of(content: bytes) -> str:
     """The version of a packed chart, all of which is read, within the bounds that hold when it is unpacked. Raises
     TransferError."""
     try:
-        root = next(compose(decode(archive.read_one(content, "Chart.yaml") or b"")), None)
-    except (archive.ArchiveError, UnicodeDecodeError, ManifestError) as error:
+        _, version = identity(content)
+    except archive.ArchiveError as error:
         raise TransferError(f"what is there is not a chart: {error}") from None
-    value = root.value if root is not None and isinstance(root.value, dict) else {}
-    version = str(value.get("version") or "")
     if not _VERSION.fullmatch(version):
         raise TransferError("what is there is not a chart: its Chart.yaml names no version")
     return version

@@ -85,5 +85,5 @@ class Locked:
         return f"{name}-{self.version}.tgz"
 
 
-ABSENT = "kgate.lock names it, but the cache of this machine does not hold it, or not with the same digest"
+ABSENT = "kgate.lock names it, but the cache of this machine does not hold it with that digest, name and version"
 """Why something is not judged that was fetched elsewhere or before."""

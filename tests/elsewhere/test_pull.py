@@ -397,7 +397,7 @@ def test_what_does_not_match_is_not_judged(tmp_path: Path, server: Server) -> No
 def _is_refused(report: Report) -> None:
     (entry,) = report.unjudged
     assert (entry.path, entry.line, entry.command) == ("flux.yaml", 12, "kgate pull")
-    assert entry.message.endswith("or not with the same digest")
+    assert entry.message.endswith("does not hold it with that digest, name and version")
     assert not report.assessments
 
 

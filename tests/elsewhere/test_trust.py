@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from kgate.elsewhere import credentials, index, lock
-from kgate.elsewhere.fetched import digest_of
+from kgate.elsewhere.fetched import digest_of, trusted_hosts
 from kgate.elsewhere.hosts import Hosts, RefusedError
 from kgate.elsewhere.transfer import Client, TransferError
-from kgate.elsewhere.wanted import Locked, Wanted
+from kgate.elsewhere.wanted import ABSENT, Locked, Wanted
 from kgate.errors import ConfigError
 from kgate.model import Report
+from kgate.repository import Repository
 from kgate.scan import scan
 from tests.elsewhere.servers import content, packed, serving
 from tests.elsewhere.test_pull import QUICK, flux, settings
@@ -148,6 +149,41 @@ def test_a_lock_comes_back_as_it_was() -> None:
     assert lock.parse(lock.text_of({}).encode()) == {}
 
 
+def test_a_lock_cannot_name_the_file_of_another_chart(tmp_path: Path) -> None:
+    found = settings(tmp_path / "shop").rendering.fetched
+    data = packed("web", "1.0.0")
+    assert found.keep(data)
+
+    def read(name: str, requested: str, version: str) -> bytes | None:
+        return found.read(Locked(Wanted.chart("https://a.example", name, requested), version, digest_of(data), ""))
+
+    assert read("web", "1.x", "1.0.0") == read("web", "v1.0.0", "1.0.0") == read("web", "*", "1.0.0") == data
+    assert read("db", "1.x", "1.0.0") is None
+    assert read("web", "1.x", "1.1.0") is None
+    assert read("web", "2.0.0", "1.0.0") is None
+
+
+def test_the_hosts_of_a_trusted_lock_are_allowed(tmp_path: Path) -> None:
+    class Tree:
+        name = title = "main"
+
+        def find(self, path: Path) -> Path | None:
+            return path
+
+        def names(self, folder: Path) -> list[str]:
+            return ["kgate.lock"]
+
+        def paths(self, names: object) -> list[Path]:
+            return [tmp_path / "kgate.lock"]
+
+        def read_bytes(self, path: Path) -> bytes:
+            assert path == tmp_path / "kgate.lock"
+            return lock_with(repository="https://charts.example.com:8443/stable")
+
+    assert trusted_hosts(Repository(tmp_path)) == ()
+    assert trusted_hosts(Repository(tmp_path, trusted=Tree())) == ("charts.example.com:8443",)
+
+
 # ----------------------------------------------------------------------------------- other files
 
 INDEX = """\
@@ -268,18 +304,25 @@ def test_a_hostile_chart_from_the_cache(tmp_path: Path, name: str, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    "data",
     [
-        pytest.param(b"", "holds no chart", id="nothing"),
-        pytest.param(packed("web", "1.0.0")[:200], "cannot be unpacked", id="cut off"),
-        pytest.param(
-            packed("web", "1.0.0", {"../../x": "y"}), "lies in no folder of the chart", id="a path that leaves"
-        ),
-        pytest.param(packed("web", "1.0.0", {"Chart.yaml": "a: ["}), "cannot be read", id="not YAML"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(packed("web", "1.0.0")[:200], id="cut off"),
+        pytest.param(packed("web", "1.0.0", {"../../x": "y"}), id="a path that leaves"),
+        pytest.param(packed("web", "1.0.0", {"Chart.yaml": "a: ["}), id="not YAML"),
+        pytest.param(packed("db", "1.0.0"), id="another chart"),
     ],
 )
-def test_a_broken_chart_from_the_cache(tmp_path: Path, data: bytes, message: str) -> None:
+def test_what_is_not_the_chart_is_not_judged(tmp_path: Path, data: bytes) -> None:
+    (entry,) = cached(tmp_path / "shop", data).unjudged
+    assert (entry.path, entry.line, entry.message) == ("flux.yaml", 12, ABSENT)
+
+
+def test_a_chart_from_the_cache_that_fails(tmp_path: Path) -> None:
+    data = packed("web", "1.0.0", {"templates/a.yaml": '{{ fail "no" }}'})
     (problem,) = cached(tmp_path / "shop", data).problems
     assert (problem.path, problem.line) == ("flux.yaml", 12)
-    assert problem.message.startswith("chart web-1.0.0.tgz: ")
-    assert message in problem.message
+    assert problem.message.startswith(
+        "chart web-1.0.0.tgz: helm template failed for release one of HelmRelease/apps/one"
+    )
+    assert "/cache" not in problem.message

@@ -94,7 +94,7 @@ def _of_registry(spec: ObjectFields, surroundings: Surroundings) -> Pulled | Non
     if wanted is not None:
         return find(wanted, what, spec, "chartRef", surroundings.fetched)
     if reference.text("kind") and reference.text("name"):
-        spec.unjudged(f"{what} is not in this repository", "chartRef")
+        spec.unjudged(f"{what} is not in this repository", "chartRef", command="")
     return None
 
 
@@ -114,7 +114,7 @@ def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | Pulled 
             wanted = Wanted.chart(url, chart, template.text("version"))
         if wanted is not None:
             return find(wanted, what, template, "chart", surroundings.fetched)
-        template.unjudged(f"{what} is not in this repository", "chart")
+        template.unjudged(f"{what} is not in this repository", "chart", command="")
         return None
     found = template.find(surroundings.repository, here, "chart") if here else None
     if found is not None and found.is_dir() and not (found / "Chart.yaml").is_file():

@@ -34,7 +34,7 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
     here = surroundings.path_here(reference, path)
     if here is None:
         shown = surroundings.shown(reference)
-        spec.unjudged(f"{path} of {shown} is not in this repository", "sourceRef")
+        spec.unjudged(f"{path} of {shown} is not in this repository", "sourceRef", command="")
         return
     folder = spec.find(surroundings.repository, here, "path") if here else None
     if folder is not None and not folder.is_dir():

@@ -51,7 +51,7 @@ _WAY_OUT = "--allow-remote fetches it"
 
 def _remote(job: Job, text: str, path: str, line: int | None) -> Unjudged:
     why = f"remote base {shown_url(text)} is not fetched; {_WAY_OUT}"
-    return Unjudged(path, line, why, job.shown(job.folder), PULL)
+    return Unjudged(path, line, why, job.shown(job.folder))
 
 
 def _option_message(option: OptionLike) -> str:
@@ -65,7 +65,7 @@ def _chart(job: Job, chart: HelmChart, path: str) -> Iterator[Remark]:
     if chart.folder is None and job.pulled(chart) is None:
         advice = f", where this puts it: {chart.pull}" if chart.pull else ""
         why = f"chart {chart.name} is not in {job.shown(chart.place)}{advice}"
-        yield Unjudged(path, chart.line, why, job.shown(job.folder), PULL)
+        yield Unjudged(path, chart.line, why, job.shown(job.folder), PULL if chart.wanted is not None else "")
     elif chart.folder is not None and not Path(os.path.realpath(chart.folder)).is_relative_to(job.workspace.root):
         yield Problem(path, chart.line, f"chart {chart.name} leads out of the repository, so it is not judged")
     elif job.helm is None:

@@ -17,7 +17,8 @@ from kgate.rendering.requests import Place
 from kgate.repository import Repository
 from tests.gitops.objects import URL, Shop, build, make_shop, release, told
 
-ELSEWHERE = "is not in this repository; run: kgate pull"
+NOT_HERE = "is not in this repository"
+ELSEWHERE = f"{NOT_HERE}; run: kgate pull"
 UNJUDGED_FOLDER = "unjudged apps.yaml:5: Kustomization/flux-system/web is not judged:"
 
 
@@ -247,15 +248,15 @@ HERE = "{kind: GitRepository, name: flux-system}"
 TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "another repository": (
         (kustomization("path: overlay\n"), source("https://user:word@git.example.org/a/other")),
-        [f"{UNJUDGED_FOLDER} overlay of https://git.example.org/a/other {ELSEWHERE}"],
+        [f"{UNJUDGED_FOLDER} overlay of https://git.example.org/a/other {NOT_HERE}"],
     ),
     "no such source, path is not here": (
         (kustomization("path: gone\n"),),
-        [f"{UNJUDGED_FOLDER} gone of GitRepository/deploy {ELSEWHERE}"],
+        [f"{UNJUDGED_FOLDER} gone of GitRepository/deploy {NOT_HERE}"],
     ),
     "no such source, no path": (
         (kustomization("prune: true\n"),),
-        [f"{UNJUDGED_FOLDER} ./ of GitRepository/deploy {ELSEWHERE}"],
+        [f"{UNJUDGED_FOLDER} ./ of GitRepository/deploy {NOT_HERE}"],
     ),
     "bootstrap's source, path is not here": (
         (kustomization("path: gone\n", HERE),),
@@ -382,7 +383,7 @@ ARTIFACTS = {
         "other",
         "overlay",
         [],
-        [f"{UNJUDGED_FOLDER} overlay of ExternalArtifact/other {ELSEWHERE}"],
+        [f"{UNJUDGED_FOLDER} overlay of ExternalArtifact/other {NOT_HERE}"],
     ),
 }
 
@@ -543,7 +544,7 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "a repository of charts that is not there": (
         (helm_release(chart=chart_of("HelmRepository")),),
-        [f"unjudged apps.yaml:7: {UNJUDGED} chart redis of HelmRepository/deploy {ELSEWHERE}"],
+        [f"unjudged apps.yaml:7: {UNJUDGED} chart redis of HelmRepository/deploy {NOT_HERE}"],
     ),
     "another git repository": (
         (helm_release(), source("https://git.example.org/a/other")),

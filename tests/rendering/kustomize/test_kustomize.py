@@ -449,7 +449,7 @@ def test_a_place_tells_its_snippet_and_who_includes_it(tmp_path: Path) -> None:
 
 
 def remote(path: str, line: int, url: str) -> Unjudged:
-    return Unjudged(path, line, f"remote base {url} is not fetched; --allow-remote fetches it", "overlay", PULL)
+    return Unjudged(path, line, f"remote base {url} is not fetched; --allow-remote fetches it", "overlay")
 
 
 REMARKS: dict[str, tuple[dict[str, str], list[Remark]]] = {
@@ -538,7 +538,7 @@ REMARKS: dict[str, tuple[dict[str, str], list[Remark]]] = {
     ),
     "a chart without a version that is not there": (
         {"overlay/kustomization.yaml": "helmGlobals: {chartHome: more}\nhelmCharts:\n  - {name: web}\n"},
-        [Unjudged("overlay/kustomization.yaml", 3, "chart web is not in overlay/more/web", "overlay", PULL)],
+        [Unjudged("overlay/kustomization.yaml", 3, "chart web is not in overlay/more/web", "overlay")],
     ),
 }
 TOLD_BY_THE_TOOL = {
