@@ -208,3 +208,28 @@ def test_marks_tell_where_a_character_came_from() -> None:
     traces = [marked.trace(offset) for offset in (1, 4, 6, 7)]
     assert [t and (t.frames, t.text) for t in traces] == [((), (1, 0)), ((), (1, 3)), ((2,), None), ((2, 5000), None)]
     assert [trace.frames for trace in marked.traces(1, 8)] == [(), (2,), (2, 5000)]
+
+
+@pytest.mark.parametrize(
+    ("command", "operands"),
+    [
+        pytest.param("", [], id="nothing"),
+        pytest.param(" and .a  (not (b .c)) ", ["and", ".a", "(not (b .c))"], id="a group in a group"),
+        pytest.param('has (list "a b" `c)`).d', ["has", '(list "a b" `c)`).d'], id="strings, and a field of a group"),
+        pytest.param("and (a .b", ["and", "(a .b"], id="a group that is not closed"),
+    ],
+)
+def test_operands(command: str, operands: list[str]) -> None:
+    assert gotemplate.operands(command) == operands
+
+
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        pytest.param('lookup "v1" `now` .x', 'lookup "" "" .x', id="both kinds"),
+        pytest.param(r'eq "a\"now" $x', 'eq "" $x', id="an escaped quote"),
+        pytest.param('eq "now', 'eq ""', id="a string that is not closed"),
+    ],
+)
+def test_without_strings(body: str, plain: str) -> None:
+    assert gotemplate.without_strings(body) == plain

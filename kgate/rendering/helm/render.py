@@ -324,8 +324,10 @@ class _Releases:
 
     def _unknown(self, branch: Branch) -> Unjudged:
         mount = self._chart.templates[branch.key].mount
-        line = None if mount.archive else branch.line
-        why = f"only some clusters print it, none of those that kgate tries: {{{{ {branch.condition:.200} }}}}"
+        line, inside = branch.line, ""
+        if mount.archive:
+            line, inside = mount.whole.start.line, f" ({mount.inside}:{line})"
+        why = f"only some clusters print it, none of those that kgate tries: {{{{ {branch.condition:.200} }}}}{inside}"
         return Unjudged(mount.file, line, why, f"a branch of chart {self._job.shown}")
 
     def _problem(self, failure: Failure, release: Release, consequence: str = "") -> Problem:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kgate.rendering import gotemplate, process
+from kgate.rendering.archive import pack
 from kgate.rendering.helm import branches, releases
 from kgate.rendering.helm.chart import Template
 from kgate.rendering.helm.copy import Mount
@@ -152,6 +153,19 @@ def test_what_no_rendering_prints_is_not_judged(tmp_path: Path, opening: str) ->
     why = "only some clusters print it, none of those that kgate tries"
     templates = {"p.yaml": f"# a\n{{{{- {opening} }}}}\n{POD}{{{{- end }}}}\n"}
     assert rendered(tmp_path, templates, "live: true\n") == ([], [f"{place}: {why}: {{{{ {opening} }}}}"], [])
+
+
+def test_a_branch_in_an_archive_is_named(tmp_path: Path) -> None:
+    chart = "apiVersion: v2\nname: sub\nversion: 0.1.0\n"
+    write(tmp_path / "sub", {"Chart.yaml": chart, "templates/p.yaml": f"{{{{ if {LOOKUP} }}}}\n{POD}{{{{ end }}}}"})
+    packed = tmp_path / "r/web/charts/sub-0.1.0.tgz"
+    packed.parent.mkdir(parents=True)
+    pack(tmp_path / "sub", packed)
+    _, unjudged, problems = rendered(tmp_path / "r", {"a.yaml": ""})
+    (text,) = unjudged
+    assert text.startswith("web/charts/sub-0.1.0.tgz:1: a branch of chart web is not judged")
+    assert text.endswith(f"{{{{ if {LOOKUP} }}}} (templates/p.yaml:1)")
+    assert problems == []
 
 
 @pytest.mark.parametrize(
