@@ -308,7 +308,9 @@ class Unrendered:
         if claim.reader is not None:
             return f"the chart {self._repository.shown(claim.reader)} only reads the file"
         if place := self._place(claim, RESOURCES):
-            return f"nothing that is built with {place} contains it"
+            is_unjudged = any(not output.is_judged for output in self._outputs.of(file.path))
+            more = ", as far as that is judged" if is_unjudged else ""
+            return f"nothing that is built with {place} contains it{more}"
         if place := self._place(claim, PATCHES):
             return f"{place} names it as a patch, which patches nothing"
         if place := self._place(claim, DATA):

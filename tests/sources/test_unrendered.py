@@ -146,7 +146,7 @@ WHO = "prod/evil.yaml:1: Pod/evil is judged as it is written:"
         ),
         pytest.param(
             PROD | {"zz/kustomization.yaml": "resources: [../prod, https://example.com/x.yaml]\n"},
-            "nothing that is built with prod/kustomization.yaml:1 contains it",
+            "nothing that is built with prod/kustomization.yaml:1 contains it, as far as that is judged",
             id="an overlay that is not judged, as it needs a base from elsewhere",
         ),
         pytest.param(
