@@ -71,7 +71,7 @@ FLOW = (
     ("gitops.fields",),
     ("gitops.assumptions", "gitops.embedded"),
     ("gitops.elsewhere",),
-    ("gitops.argocd", "gitops.flux"),
+    ("gitops.argocd", "gitops.flux", "gitops.k3s"),
     ("gitops.plan",),
     ("sources",),
     ("config", "doctor", "exports", "plainfiles", "reports"),

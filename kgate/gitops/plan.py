@@ -10,6 +10,7 @@ from pathlib import Path
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.wanted import Asked
 from kgate.environment import Environment
+from kgate.gitops import k3s
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed
@@ -31,6 +32,7 @@ _DEPLOYING = frozenset(
         ("argoproj.io", "ApplicationSet"),
         ("kustomize.toolkit.fluxcd.io", "Kustomization"),
         ("helm.toolkit.fluxcd.io", "HelmRelease"),
+        k3s.KIND,
     }
 )
 _REFERRED = frozenset(
@@ -178,3 +180,5 @@ def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[
             yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
         case "HelmRelease":
             yield from helmrelease.plan_release(fields, surroundings, requested_by)
+        case "HelmChart":
+            yield from k3s.plan_chart(fields, surroundings.repository, surroundings.fetched, requested_by)

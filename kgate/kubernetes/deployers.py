@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from kgate.model import PULL, Json, Pointer, Resource, Unjudged, child_pointer, field_path, pointer_tokens, value_at
+from kgate.model import Json, Pointer, Resource, Unjudged, child_pointer, field_path, pointer_tokens, value_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ DEPLOYERS: Mapping[tuple[str, str], tuple[Deployer, ...]] = {
     **_of(
         "helm.cattle.io",
         "HelmChart",
-        Deployer(("/spec/chart",), "names a chart that k3s or RKE2 installs", PULL),
         Deployer(("/spec/chartContent",), "holds a chart, in an archive that is not read"),
     ),
     **_of(

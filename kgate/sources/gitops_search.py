@@ -14,6 +14,7 @@ from kgate.yamltree import spelling
 from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
+_K3S = re.compile(r"helm\.cattle\.io")
 _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
 
 
@@ -47,12 +48,12 @@ def other_deployers(files: Iterable[SourceFile]) -> Iterator[Unjudged]:
 
 
 def _is_gitops_group(api_version: str) -> bool:
-    return FLUX.search(api_version) is not None or _ARGO_CD.search(api_version) is not None
+    return any(group.search(api_version) for group in (FLUX, _ARGO_CD, _K3S))
 
 
 def holds_deployment(text: str) -> bool:
-    """True if a text may hold an object of Argo CD or Flux that deploys something."""
-    if spelling.may_hold(text, FLUX):
+    """True if a text may hold an object of Argo CD, Flux or k3s that deploys something."""
+    if spelling.may_hold(text, FLUX) or spelling.may_hold(text, _K3S):
         return True
     return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
 

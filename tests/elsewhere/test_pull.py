@@ -316,6 +316,39 @@ def test_charts_of_git_repositories(tmp_path: Path, server: Server) -> None:
     )
 
 
+K3S = """\
+apiVersion: helm.cattle.io/v1
+kind: HelmChart
+metadata: {name: one, namespace: kube-system}
+spec:
+  repo: HOST/charts
+  chart: web
+  version: 1.0.0
+  targetNamespace: shop
+  set: {hostNetwork: true}
+  valuesContent: |
+    privileged: true
+---
+apiVersion: helm.cattle.io/v1
+kind: HelmChart
+metadata: {name: two, namespace: kube-system}
+spec: {chart: "https://example.com/two.tgz"}
+"""
+
+
+def test_charts_of_k3s(tmp_path: Path, server: Server) -> None:
+    servers.publish(server, "charts", "web", "1.0.0")
+    root = tmp_path / "shop"
+    write(root, {"k3s.yaml": K3S.replace("HOST", server.url)})
+    assert [(one.line, one.command) for one in scanned(root).unjudged] == [(6, "kgate pull"), (16, "")]
+    assert told(pulled(root, terms(server.url))) == ["added web 1.0.0: 1.0.0"]
+    report = scanned(root)
+    assert [(one.line, one.message) for one in report.unjudged] == [
+        (16, "chart https://example.com/two.tgz is not in this repository")
+    ]
+    assert judged(report) == ["Pod/one k3s.yaml:6", "host-network k3s.yaml:9", "privileged-container k3s.yaml:11"]
+
+
 KUSTOMIZATION = """\
 helmCharts:
 - name: web

@@ -25,7 +25,6 @@ def head(kind: str) -> str:
 
 
 ROWS = [
-    ("HelmChart.helm.cattle.io", "spec: {chart: traefik, repo: https://charts.example}", "spec.chart"),
     ("HelmChart.helm.cattle.io", "spec: {chartContent: H4sIAA}", "spec.chartContent"),
     ("HelmChartConfig.helm.cattle.io", "spec: {valuesContent: 'a: 1'}", "spec.valuesContent"),
     ("GitRepo.fleet.cattle.io", "spec: {repo: https://git.example, paths: [x]}", "spec.repo"),
