@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -47,7 +48,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server without answers, until some are added."""
     found = Server()
 
@@ -63,6 +64,8 @@ def serving() -> Iterator[Server]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
         found.port = server.server_port
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -70,6 +73,17 @@ def serving() -> Iterator[Server]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def certificate(folder: Path) -> Path:
+    """A file with a certificate for localhost that it has signed itself, and its key."""
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    out = ("-keyout", "key.pem", "-out", "certificate.pem", "-days", "2")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *out, *subject]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    whole = folder / "whole.pem"
+    whole.write_bytes((folder / "key.pem").read_bytes() + (folder / "certificate.pem").read_bytes())
+    return whole
 
 
 def content(data: bytes, declared: int | None = None, **headers: str) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from kgate.errors import ConfigError
 from kgate.model import Report
 from kgate.repository import Repository
 from kgate.scan import scan
-from tests.elsewhere.servers import content, packed, serving
+from tests.elsewhere.servers import certificate, content, packed, serving
 from tests.elsewhere.test_pull import QUICK, flux, settings
 from tests.hostile import SECRET, outside, write
 from tests.loopback import loopback
@@ -92,6 +93,25 @@ def test_an_answer_has_bounds() -> None:
         client = Client(Hosts.parse([server.url]), patience=QUICK, most=1 << 20)
         with pytest.raises(TransferError, match="is larger than 1 MiB"):
             client.get(f"{server.url}/large")
+
+
+def test_a_certificate_is_that_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(whole)
+    with serving(context) as server:
+        server.replies["/"] = content(b"ok")
+        named, numbered = f"https://localhost:{server.port}", f"https://127.0.0.1:{server.port}"
+
+        def ask(url: str) -> bytes:
+            return Client(Hosts.parse([named, numbered]), patience=QUICK).get(url).body
+
+        with pytest.raises(TransferError, match="self-signed certificate"):
+            ask(named)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert ask(named) == b"ok"
+        with pytest.raises(TransferError, match="doesn't match 'localhost'"):
+            ask(numbered)
 
 
 # --------------------------------------------------------------------------------------- the lock
