@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -25,6 +27,20 @@ class Text:
 
     def decode(self, data: bytes) -> str:
         return data.decode()
+
+
+Children: TypeAlias = Callable[[], list[int]]
+
+
+@pytest.fixture
+def children() -> Children:
+    """Lists the processes that a test has started and that still run."""
+    before = _children()
+    return lambda: [pid for pid in _children() if pid not in before]
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()]
 
 
 def with_process(item: int) -> str:
@@ -69,7 +85,7 @@ def failing(item: int) -> str:
     return with_process(item)
 
 
-def test_an_exception_is_raised_where_its_result_is_wanted() -> None:
+def test_an_exception_is_raised_where_its_result_is_wanted(children: Children) -> None:
     results = spread(failing, range(8), 2, Text())
     assert [next(results).split()[0] for _ in range(5)] == ["0", "1", "2", "3", "4"]
     with pytest.raises(ZeroDivisionError, match="five"):
@@ -83,7 +99,7 @@ def dying(item: int) -> str:
     return with_process(item)
 
 
-def test_a_process_that_the_system_ends_is_no_result() -> None:
+def test_a_process_that_the_system_ends_is_no_result(children: Children) -> None:
     results = spread(dying, range(4), 2, Text())
     next(results)
     with pytest.raises(WorkerError, match="was ended") as caught:
@@ -92,7 +108,7 @@ def test_a_process_that_the_system_ends_is_no_result() -> None:
     assert children() == []
 
 
-def test_what_is_not_wanted_any_more_is_ended() -> None:
+def test_what_is_not_wanted_any_more_is_ended(children: Children) -> None:
     results = spread(slow, range(4), 3, Text())
     next(results)
     assert len(children()) == 2
@@ -103,11 +119,6 @@ def test_what_is_not_wanted_any_more_is_ended() -> None:
 def slow(item: int) -> str:
     time.sleep(30 if item else 0)
     return with_process(item)
-
-
-def children() -> list[int]:
-    """The processes that this one started and that still run."""
-    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()]
 
 
 ORPHANS = """

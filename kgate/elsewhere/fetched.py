@@ -85,9 +85,15 @@ def _is_of(locked: Locked, content: bytes) -> bool:
         name, version = identity(content)
     except archive.ArchiveError:
         return False
-    exact = _EXACT.fullmatch(wanted.requested) if wanted.kind != "git" else None
+    exact = _exact(wanted.requested) if wanted.kind != "git" else None
     is_named = wanted.kind == "git" or name == wanted.name
-    return is_named and version == locked.version and (exact is None or _EXACT.sub(r"\1", version) == exact[1])
+    return is_named and version == locked.version and (exact is None or _exact(version) == exact)
+
+
+def _exact(text: str) -> str | None:
+    """The version that a text is, without ``v`` and build metadata; None for a range or a tag."""
+    match = _EXACT.fullmatch(text)
+    return match[1] if match else None
 
 
 _EXACT = re.compile(r"v?(\d+\.\d+\.\d+(?:-[^+]*)?)(?:\+.*)?")

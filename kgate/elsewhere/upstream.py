@@ -93,7 +93,7 @@ def _refusal(answer: Answer) -> str:
 
 # --------------------------------------------------------------------------------------------- registry
 
-_CHALLENGE = re.compile(r'([A-Za-z]+)="([^"]*)"')
+_CHALLENGE = re.compile(r'(?<![A-Za-z])([A-Za-z]+)="([^"]*)"')
 _PASSED = ("accept", "range")
 _RETURNED = (
     "content-type",

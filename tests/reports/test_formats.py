@@ -49,6 +49,25 @@ def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
     places = [found.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]
     assert max(places) < min(match.start() for match in re.finditer(r"privileged-container|shop/web", found))
     assert "falls from 60 to 0" in text
+
+
+NOTES_SHOWN = (
+    "csv",
+    "github",
+    "gitlab-codequality",
+    "gitlab-sast",
+    "html",
+    "json",
+    "junit",
+    "markdown",
+    "sarif",
+    "text",
+)
+
+
+@pytest.mark.parametrize("name", [*NOTES_SHOWN, "sarif", "text"])
+def test_a_line_that_hides_manifests_is_shown(name: str) -> None:
+    text = "".join(reports.renderer(name)(samples.weakened(), samples.LINKED))
     assert "x/.kgateignore" in text
     assert "this line hides 2 manifests" in text
 
