@@ -269,6 +269,18 @@ OTHERS: list[Any] = [
         "helmfile.d/a.yaml.gotmpl", "helmfiles: [a]\n", "helmfile template | kgate scan -", id="one in its folder"
     ),
     pytest.param(
+        "bootstrap/helmfile/apps.yaml",
+        "releases:\n  - name: a\n    chart: oci://b/a\n",
+        "helmfile template | kgate scan -",
+        id="one under another name",
+    ),
+    pytest.param(
+        "helmfile/crds.yaml",
+        "bases: [default.yaml]\nreleases:\n  - name: a\n",
+        "helmfile template | kgate scan -",
+        id="one that inherits its charts",
+    ),
+    pytest.param(
         "apps/a/fleet.yaml",
         "defaultNamespace: a\nhelm: {chart: a, values: {hostNetwork: true}}\n",
         None,
@@ -285,4 +297,5 @@ def test_files_of_other_deployers_are_not_judged(tmp_path: Path, name: str, text
 
 def test_a_file_that_only_has_such_a_name_deploys_nothing(tmp_path: Path) -> None:
     files = {"fleet.yaml": "cars: 3\n", "a.gotmpl": "releases:\n", "helmfile.yaml.gotmpl": "a: b\n"}
+    files["helmfile/values.yaml"] = "releases: [1.0, 1.1]\n"
     assert report(tree(tmp_path, files), "--allow-empty", ".")["unjudged"] == []

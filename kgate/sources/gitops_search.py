@@ -31,20 +31,26 @@ def unfollowed(resources: Iterable[Resource]) -> tuple[Unjudged, ...]:
 
 
 _HELMFILE = re.compile(r"^(releases|helmfiles):", re.MULTILINE)
+_CHARTS = re.compile(r"\bchart:|^(bases|environments|helmDefaults|repositories|templates):", re.MULTILINE)
 _FLEET = re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE)
 
 
 def other_deployers(files: Iterable[SourceFile]) -> Iterator[Unjudged]:
     """The files of deployers that are not followed (Helmfile, Fleet), with the command that renders them."""
+    why = "it names charts and values that are not followed"
     for file in files:
-        folder, _, name = file.shown.rpartition("/")
-        is_helmfile = name in HELMFILES or folder.rpartition("/")[2] == "helmfile.d"
-        if not is_helmfile and name not in ("fleet.yaml", "fleet.yml"):
-            continue
-        field, command = (_HELMFILE, "helmfile template | kgate scan -") if is_helmfile else (_FLEET, "")
-        if field.search(peek(file.path)):
-            why = "it names charts and values that are not followed" + ("" if command else "; scan what they render to")
-            yield Unjudged(file.shown, None, why, "Helmfile" if is_helmfile else "Fleet bundle", command)
+        if file.path.name in ("fleet.yaml", "fleet.yml") and _FLEET.search(peek(file.path)):
+            yield Unjudged(file.shown, None, f"{why}; scan what they render to", "Fleet bundle")
+        elif "helmfile" in file.shown and _is_helmfile(file):
+            yield Unjudged(file.shown, None, why, "Helmfile", "helmfile template | kgate scan -")
+
+
+def _is_helmfile(file: SourceFile) -> bool:
+    """True for a file of Helmfile: with a name or in a folder that it finds by itself, or one that a flag or another
+    such file names, which then lists charts or says where they come from."""
+    text = peek(file.path)
+    is_found = file.path.name in HELMFILES or file.path.parent.name == "helmfile.d"
+    return _HELMFILE.search(text) is not None and (is_found or _CHARTS.search(text) is not None)
 
 
 def _is_gitops_group(api_version: str) -> bool:
