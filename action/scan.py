@@ -32,6 +32,7 @@ OPTIONS = {
     "INPUT_KUBERNETES_VERSION": "--kubernetes-version",
     "INPUT_SELECT": "--select",
     "INPUT_IGNORE": "--ignore",
+    "INPUT_UNJUDGED": "--unjudged",
     "INPUT_CATEGORY": "--category",
 }
 SWITCHES = {"INPUT_ALLOW_EMPTY": ("--allow-empty", "true"), "INPUT_GATE": ("--exit-zero", "false")}

@@ -62,12 +62,15 @@ def use(runner: Runner, files: Mapping[str, str], **inputs: str) -> Done:
 
 # ------------------------------------------------------------------------------------------- verdicts
 
+HELMFILE = "releases: [{name: a, chart: b/a}]\n"
 VERDICTS: dict[str, tuple[Mapping[str, str], Mapping[str, str], int, Mapping[str, str]]] = {
     "pass": ({"a.yaml": GOOD}, {}, 0, {"passed": "true", "score": "100", "critical": "0", "findings": "0"}),
     "fail": ({"a.yaml": GOOD, "b.yaml": BAD}, {}, 1, {"passed": "false", "high": "1"}),
     "broken": ({"a.yaml": GOOD, "b.yaml": BROKEN}, {}, 3, {"passed": "false"}),
     "no manifest": ({"a.txt": ""}, {}, 3, {"passed": "false", "score": ""}),
     "no manifest, allowed": ({"a.txt": ""}, {"allow_empty": "true"}, 0, {"passed": "true", "score": ""}),
+    "unjudged, accepted": ({"a.yaml": GOOD, "helmfile.yaml": HELMFILE}, {"unjudged": "note"}, 0, {"passed": "true"}),
+    "unjudged": ({"a.yaml": GOOD, "helmfile.yaml": HELMFILE}, {}, 3, {"passed": "false"}),
     "missing path": ({"a.yaml": GOOD}, {"paths": "a.yaml\nnope"}, 3, {"passed": "false", "score": "100"}),
     "path with spaces": ({"my dir/a b.yaml": BAD, "c.yaml": GOOD}, {"paths": "my dir/a b.yaml"}, 1, {"high": "1"}),
     "several paths": ({"a.yaml": GOOD, "b/b.yaml": BAD, "c.yaml": BAD}, {"paths": " a.yaml \n\nb\n"}, 1, {"high": "1"}),

@@ -97,6 +97,12 @@ CASES = {
         0,
         "Summary (Kubernetes 1.30)",
     ),
+    "unjudged, accepted": Case(
+        {"a.yaml": GOOD, "helmfile.yaml": "releases: [{name: a, chart: b/a}]\n"},
+        component(unjudged="note"),
+        0,
+        "passed",
+    ),
     "another name": Case({"a.txt": ""}, component(job_name="kgate apps", allow_empty=True), 0, "passed"),
     "plain include": Case({"a.yaml": BAD}, {"local": "include.yml"}, 1, "failed"),
 }
