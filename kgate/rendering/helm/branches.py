@@ -34,6 +34,10 @@ _OF_PODS = re.compile(
     r"\b(?:containers|initContainers|image|securityContext|privileged|allowPrivilegeEscalation|capabilities|runAs\w+"
     r"|host(?:PID|IPC|Network|Path|Users)|volumes|serviceAccount\w*|procMount|seccomp\w*|appArmor\w*)\b"
 )
+_MOST_CHOICES = 100
+"""Conditions that the cluster decides on the way to one branch. What is behind more of them is not rendered, and not
+judged."""
+
 _FAR = 20_000
 """How far from a branch the kind of its object is looked for."""
 
@@ -83,7 +87,8 @@ class Choice:
 class Branch:
     """A part of a template between two actions, by its offsets, and the conditions on the way to it that the cluster
     decides, the nearest last. ``condition`` is the action that decides, ``line`` its line; ``is_idle`` says that the
-    objects there, as far as it writes their kinds, run nothing."""
+    objects there, as far as it writes their kinds, run nothing, ``is_far`` that there are too many conditions, which
+    are then left out."""
 
     key: str
     start: int
@@ -93,11 +98,12 @@ class Branch:
     choices: tuple[Choice, ...]
     asking: _Asking
     is_idle: bool = False
+    is_far: bool = False
 
     @property
     def can_be_forced(self) -> bool:
         """True if the cluster has a part in plain conditions only on the way to it."""
-        return all(choice.is_plain for choice in self.choices)
+        return not self.is_far and all(choice.is_plain for choice in self.choices)
 
     @property
     def can_be_reached(self) -> bool:
@@ -119,16 +125,19 @@ def asking_branches(templates: Mapping[str, Template]) -> tuple[Branch, ...]:
         for template in templates.values()
         if template.tokens is not None and "{{" in template.text
         for branch in _branches(template, template.tokens, asking)
-        if (branch.can_be_forced or branch.can_be_reached) and _may_matter(template, branch)
+        if branch.is_far or ((branch.can_be_forced or branch.can_be_reached) and _may_matter(template, branch))
     )
 
 
 def in_rounds(branches: Iterable[Branch], most: int) -> tuple[list[list[Branch]], list[Branch]]:
-    """The branches in groups within which no condition must be both true and false, and those for which so many groups
-    are not enough."""
+    """The branches in groups within which no condition must be both true and false, and those that are far or for which
+    so many groups are not enough."""
     rounds: list[tuple[list[Branch], dict[tuple[str, int], bool]]] = []
     others: list[Branch] = []
     for branch in branches:
+        if branch.is_far:
+            others.append(branch)
+            continue
         wanted = {(branch.key, choice.token.start): choice.is_true for choice in branch.choices}
         free = (one for one in rounds if all(one[1].get(place, value) == value for place, value in wanted.items()))
         group, decided = next(free, ([], {}))
@@ -143,73 +152,108 @@ def in_rounds(branches: Iterable[Branch], most: int) -> tuple[list[list[Branch]]
 
 def _asking_names(templates: Iterable[Template]) -> set[str]:
     """The names of the templates that ask for the cluster, directly or in those that they call."""
-    bodies: dict[str, list[str]] = {}
-    for template in templates:
-        open_blocks: list[str] = []
-        for token in template.tokens or ():
-            if not token.body or token.is_comment:
-                continue
-            word = gotemplate.keyword(token.body)
-            if word in ("if", "range", "with", "define", "block"):
-                named = gotemplate.named(token.body) if word in ("define", "block") else None
-                open_blocks.append(named.name if named else "")
-            elif word == "end" and open_blocks:
-                open_blocks.pop()
-            for name in filter(None, open_blocks):
-                bodies.setdefault(name, []).append(token.body)
+    asking = _Asking(frozenset())
     found: set[str] = set()
-    while new := {name for name in bodies.keys() - found if any(map(_Asking(frozenset(found)).asks, bodies[name]))}:
+    callers: dict[str, set[str]] = {}
+    for template in templates:
+        for name, body in _named_bodies(template.tokens or ()):
+            if asking.asks(body):
+                found.add(name)
+            called = {one[1] or one[2] for one in _CALLED.finditer(body)}
+            if gotemplate.keyword(body) == "block" and (inner := gotemplate.named(body)):
+                called.add(inner.name)
+            for one in called:
+                callers.setdefault(one, set()).add(name)
+    pending = [*found]
+    while pending:
+        new = callers.get(pending.pop(), set()) - found
         found |= new
+        pending += new
     return found
 
 
-@dataclass(slots=True)
-class _Block:
-    """An open block: its first action, where its present branch begins, and the conditions before and of that."""
-
-    word: str
-    start: int
-    opened: Token
-    before: list[Choice] = field(default_factory=list)
-    asks: bool = False
-
-
-def _branches(template: Template, tokens: Sequence[Token], asking: _Asking) -> Iterator[Branch]:
-    blocks: list[_Block] = []
+def _named_bodies(tokens: Iterable[Token]) -> Iterator[tuple[str, str]]:
+    """The actions inside named templates, each with the name of the nearest one."""
+    names = [""]
     for token in tokens:
         if not token.body or token.is_comment:
             continue
         word = gotemplate.keyword(token.body)
+        if names[-1]:
+            yield names[-1], token.body
+        if word in ("if", "range", "with", "define", "block"):
+            named = gotemplate.named(token.body) if word in ("define", "block") else None
+            names.append(named.name if named else names[-1])
+        elif word == "end" and len(names) > 1:
+            names.pop()
+
+
+@dataclass(slots=True)
+class _Block:
+    """An open block: the action of its present branch, where that begins and on which line, and the action before.
+    ``choices`` are the conditions of its branches that the cluster decides, the present one last, ``outer`` those on
+    the way to it, at most one more than is bearable."""
+
+    word: str
+    opened: Token
+    line: int
+    outer: tuple[Choice, ...] = ()
+    before: Token | None = None
+    choices: list[Choice] = field(default_factory=list)
+
+    @property
+    def asks(self) -> bool:
+        """True if the cluster has a part in whether the present branch is printed."""
+        return bool(self.choices)
+
+    @property
+    def way(self) -> tuple[Choice, ...]:
+        """The conditions on the way to the present branch, bounded likewise."""
+        return (*self.outer, *self.choices[: _MOST_CHOICES + 1 - len(self.outer)])
+
+    def add(self, asking: _Asking) -> None:
+        """Adds the condition of the present branch, if the cluster decides it."""
+        if self.word not in ("define", "block") and asking.asks(self.opened.body or ""):
+            self.choices.append(Choice(self.opened, is_true=True))
+
+    def go_on(self, token: Token, line: int, asking: _Asking) -> None:
+        """Goes on to the branch that an ``else`` begins, on the way to which the condition before is not true."""
+        if self.choices and self.choices[-1].token is self.opened:
+            self.choices[-1] = Choice(self.opened, is_true=False)
+        self.before, self.opened, self.line = self.opened, token, line
+        self.add(asking)
+
+
+def _branches(template: Template, tokens: Sequence[Token], asking: _Asking) -> Iterator[Branch]:
+    blocks: list[_Block] = []
+    line, at = 1, 0
+    for token in tokens:
+        if not token.body or token.is_comment:
+            continue
+        line, at = line + template.text.count("\n", at, token.start), token.start
+        word = gotemplate.keyword(token.body)
         if word in ("else", "end") and blocks:
-            block = blocks[-1]
-            if block.asks:
-                yield _branch(template, blocks, token.start, asking)
+            if blocks[-1].asks:
+                yield _branch(template, blocks[-1], token.start, asking)
             if word == "end":
                 blocks.pop()
             else:
-                block.before.append(Choice(block.opened, is_true=False))
-                block.start, block.opened = token.end, token
-                block.asks = block.asks or asking.asks(token.body)
+                blocks[-1].go_on(token, line, asking)
         elif word in ("if", "range", "with", "define", "block"):
-            is_condition = word not in ("define", "block")
-            blocks.append(_Block(word, token.end, token, asks=is_condition and asking.asks(token.body)))
+            blocks.append(_Block(word, token, line, blocks[-1].way if blocks else ()))
+            blocks[-1].add(asking)
         else:
-            asking = asking.after(token.body, is_conditional=any(block.asks for block in blocks))
+            asking = asking.after(token.body, is_conditional=bool(blocks and blocks[-1].way))
 
 
-def _branch(template: Template, blocks: Sequence[_Block], end: int, asking: _Asking) -> Branch:
-    choices: list[Choice] = []
-    for block in blocks:
-        if block.word not in ("define", "block"):
-            choices += [*block.before, Choice(block.opened, is_true=True)]
-    block = blocks[-1]
+def _branch(template: Template, block: _Block, end: int, asking: _Asking) -> Branch:
     body = (block.opened.body or "").strip()
-    decisive = block.before[-1].token if body == "else" and block.before else block.opened
+    decisive = block.before if body == "else" and block.before else block.opened
     condition = ("else of " if body == "else" else "") + " ".join((decisive.body or "").split())
-    line = template.text.count("\n", 0, block.opened.start) + 1
-    is_idle = _is_idle(template.text, block.start, end)
-    asked = tuple(choice for choice in choices if asking.asks(choice.token.body or ""))
-    return Branch(template.key, block.start, end, condition, line, asked, asking, is_idle)
+    place = template.key, block.opened.end, end, condition, block.line
+    if len(block.way) > _MOST_CHOICES:
+        return Branch(*place, (), asking, is_far=True)
+    return Branch(*place, block.way, asking, _is_idle(template.text, block.opened.end, end))
 
 
 def _may_matter(template: Template, branch: Branch) -> bool:

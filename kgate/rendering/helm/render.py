@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -257,17 +257,19 @@ class _Releases:
         missed = self._missed(printed, places)
         if not missed:
             return
-        seen = [resource.body for resource in self._workloads(printed, release)]
+        seen = _Seen()
+        seen.add(self._workloads(printed, release))
         missed = self._promising(missed, release, seen)
         for other in other_clusters(release, self._chart, self._job.context.options.kubernetes_version):
             if missed:
                 again = self._runner.run(other.release)
                 places = self._runner.printed_places(again)
                 rendering = replace(self._job.rendering(release), cluster=other.title)
-                new = [one for one in self._workloads(again, other.release) if one.body not in seen]
-                seen += (one.body for one in new)
+                new = seen.new_of(self._workloads(again, other.release))
+                seen.add(new)
                 missed = [branch for branch in missed if not branch.is_printed(places)]
-                yield Batch(resources=tuple(replace(one, rendering=rendering) for one in new))
+                for batch in new:
+                    yield replace(batch, resources=tuple(replace(one, rendering=rendering) for one in batch.resources))
         yield Batch(unjudged=tuple(map(self._unknown, self._promising(missed, release, seen))))
 
     def _missed(self, printed: Printed, places: Mapping[str, Sequence[int]]) -> list[Branch]:
@@ -285,14 +287,14 @@ class _Releases:
     def _branches(self) -> tuple[Branch, ...]:
         return asking_branches(self._chart.templates)
 
-    def _workloads(self, printed: Printed, release: Release) -> Iterator[Resource]:
+    def _workloads(self, printed: Printed, release: Release) -> Iterator[Batch]:
+        """The workloads that were printed, and the Problems of what could not be read."""
         if isinstance(printed.dump, Dump):
             for contents in self._contents(printed.dump, printed, replace(release, with_crds=False)):
-                yield from (resource for resource in contents.resources if find_workload(resource) is not None)
+                found = (resource for resource in contents.resources if find_workload(resource) is not None)
+                yield Batch(tuple(found), contents.problems)
 
-    def _promising(
-        self, branches: Sequence[Branch], release: Release, seen: Collection[Mapping[str, Json]]
-    ) -> list[Branch]:
+    def _promising(self, branches: Sequence[Branch], release: Release, seen: _Seen) -> list[Branch]:
         """Those of some branches that may print workloads which are not ``seen``, and that no values keep from it."""
         pending, others = in_rounds(branches, _MOST_TRIALS)
         found = [branch for branch in others if not branch.is_idle]
@@ -307,9 +309,7 @@ class _Releases:
                 found += (one for one in group if not one.is_idle or (has_new and one.can_be_forced))
         return sorted(found, key=lambda branch: (branch.key, branch.start))
 
-    def _prints_new(
-        self, branches: Sequence[Branch], release: Release, seen: Collection[Mapping[str, Json]]
-    ) -> bool | None:
+    def _prints_new(self, branches: Sequence[Branch], release: Release, seen: _Seen) -> bool | None:
         """True if a release prints workloads that are not ``seen`` when it is led to some branches, or gets to a branch
         over what only the cluster holds; None if Helm fails, so that nobody knows."""
         keys = {branch.key for branch in branches}
@@ -320,7 +320,7 @@ class _Releases:
             return None
         if any(REACHED in text for text in found.texts.values()):
             return True
-        return any(resource.body not in seen for resource in self._workloads(Printed(found), release))
+        return bool(seen.new_of(self._workloads(Printed(found), release)))
 
     def _unknown(self, branch: Branch) -> Unjudged:
         mount = self._chart.templates[branch.key].mount
@@ -401,6 +401,31 @@ def _compared(contents: Batch, other: Batch, path: str) -> Batch:
             text = f"{own.id}: chance decides {field_path(pointer)}, so it cannot be judged; write a fixed value"
             problems.append(Problem(place.path, place.start.line, text))
     return replace(contents, resources=tuple(resources), problems=tuple(problems))
+
+
+class _Seen:
+    """The workloads and Problems of the renderings of a release so far."""
+
+    def __init__(self) -> None:
+        self._bodies: list[Mapping[str, Json]] = []
+        self._problems: set[Problem] = set()
+
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Adds those of a rendering."""
+        for batch in batches:
+            self._bodies += (one.body for one in batch.resources)
+            self._problems.update(batch.problems)
+
+    def new_of(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Those of a rendering that were not there before."""
+        found = (
+            Batch(
+                tuple(one for one in batch.resources if one.body not in self._bodies),
+                tuple(one for one in batch.problems if one not in self._problems),
+            )
+            for batch in batches
+        )
+        return [batch for batch in found if batch.resources or batch.problems]
 
 
 def _is_yaml(text: str) -> bool:

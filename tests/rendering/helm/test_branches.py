@@ -208,11 +208,53 @@ def test_a_chart_that_asks_for_nothing_is_rendered_once(tmp_path: Path, monkeypa
     assert len(started) == 2 * usual > 0
 
 
-def test_alternatives_are_tried_one_after_another_and_no_more_than_so_many(tmp_path: Path) -> None:
+def test_alternatives_are_tried_one_after_another_and_no_more_than_so_many() -> None:
     texts = [f'{{{{ {word} lookup "v1" "A" "" "{n}" }}}}\nkind: Pod' for n, word in enumerate(["if", *["else if"] * 4])]
     text = "".join(texts) + "\n{{ end }}\n{{ if .Release.IsUpgrade }}\nkind: Job\n{{ end }}"
-    mount = Mount("p.yaml", "", "p.yaml")
-    template = Template("p.yaml", tmp_path, mount, text, tuple(gotemplate.tokens(text)))
-    groups, others = branches.in_rounds(branches.asking_branches({"p.yaml": template}), 3)
+    groups, others = branches.in_rounds(branches.asking_branches({"p.yaml": template_of(text)}), 3)
     assert [[one.line for one in group] for group in groups] == [[1, 8], [2], [3]]
     assert [one.line for one in others] == [4, 5]
+
+
+BROKEN = [
+    pytest.param("apiVersion: v1\nkind: Pod\nspec: {\n", id="YAML that ends too soon"),
+    pytest.param("apiVersion: v1\nkind: Pod\nkind: Pod\nmetadata: {name: a}\n", id="a key twice"),
+    pytest.param("kind: Pod\nmetadata: {name: a}\nspec: {hostPID: true}\n", id="no apiVersion"),
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_cannot_be_read_in_another_cluster_is_told(tmp_path: Path, text: str) -> None:
+    template = f"{{{{ if .Release.IsUpgrade }}}}\n{text}{{{{ end }}}}"
+    found, unjudged, problems = rendered(tmp_path, {"p.yaml": template})
+    assert found == []
+    assert len([*problems, *unjudged]) == 1
+
+
+def template_of(text: str) -> Template:
+    return Template("p.yaml", Path("p.yaml"), Mount("p.yaml", "", "p.yaml"), text, tuple(gotemplate.tokens(text)))
+
+
+ASKS = "{{ if .Release.IsUpgrade }}\nkind: Pod\n"
+MANY = {
+    "nested": (ASKS * 400 + "{{ end }}\n" * 400, 300),
+    "alternatives": (ASKS + "{{ else if .Release.IsUpgrade }}\nkind: Pod\n" * 400 + "{{ end }}\n", 301),
+    "one after another": ((ASKS + "{{ end }}\n") * 400, 0),
+}
+
+
+@pytest.mark.parametrize(("text", "far"), MANY.values(), ids=MANY)
+def test_what_is_behind_too_many_conditions_is_neither_tried_nor_lost(text: str, far: int) -> None:
+    found = branches.asking_branches({"p.yaml": template_of(text)})
+    assert len(found) == text.count("if ")
+    assert max(len(one.choices) for one in found) <= 100
+    _, others = branches.in_rounds(found, 1_000)
+    assert sum(one.is_far for one in found) == len(others) == far
+
+
+def test_helpers_that_call_one_another_are_followed_once() -> None:
+    calls = "".join(f'{{{{ define "a{n}" }}}}{{{{ include "a{n + 1}" . }}}}{{{{ end }}}}\n' for n in range(2_000))
+    text = f'{calls}{{{{ define "a2000" }}}}{{{{ lookup "v1" "Pod" "" "" }}}}{{{{ end }}}}\n'
+    use = '{{ if include "a0" . }}\nkind: Pod\n{{ end }}'
+    (found,) = branches.asking_branches({"x.tpl": template_of(text), "p.yaml": template_of(use)})
+    assert found.condition == 'if include "a0" .'
