@@ -40,6 +40,8 @@ def parse(data: bytes, hash_bytes: int) -> Index:
     submodules: set[bytes] = set()
     try:
         for mode, path in _entries(data, hash_bytes):
+            if path[:1] == b"/" or (b".." in path and b".." in path.split(b"/")):
+                raise GitIndexError("it names a path outside of the checkout")
             if mode & 0o170000 == _GITLINK:
                 submodules.add(path)
             elif mode & 0o170000 != _FOLDER:

@@ -19,12 +19,32 @@ class Loopback:
     seen: list[str] = field(default_factory=list)
 
 
+class Quiet(http.server.BaseHTTPRequestHandler):
+    """Answers without a log."""
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name in the library
+        """Says nothing."""
+
+
+@contextlib.contextmanager
+def running(server: http.server.HTTPServer) -> Iterator[None]:
+    """A server that answers in a thread of its own while the block runs."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with server:
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextlib.contextmanager
 def loopback(answer: bytes = b"{}") -> Iterator[Loopback]:
     """A server that gives this answer to every request."""
     found = Loopback("")
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             found.seen.append(self.requestline)
             self.send_response(200)
@@ -34,18 +54,10 @@ def loopback(answer: bytes = b"{}") -> Iterator[Loopback]:
 
         do_POST = do_PUT = do_HEAD = do_CONNECT = do_GET  # noqa: N815 - names of the library
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name in the library
-            """Says nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    with running(server):
+        yield found
 
 
 def lives(pid: int) -> bool:

@@ -1,4 +1,5 @@
-"""What the commands that fetch share: their options, how they ask, and what they say of what cannot be had."""
+"""What the commands that fetch, or use what was fetched, share: their options, how they ask, and what they say of what
+cannot be had."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from kgate.commands import console
 
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
     from kgate.pull import Pull, Terms
 
 _MOST_PLACES = 3
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration file.  [default: the nearest kgate.yaml]",
+)
+cache_dir_option = click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder that keeps what kgate pull has fetched.  [default: below the user's cache folder]",
+)
 
 
 def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +83,14 @@ def terms_of(flags: Mapping[str, Any], settings: Settings) -> Terms:
         updates=bool(flags.get("update")),
         allows=_allows,
     )
+
+
+def refuse_without(flag: str, flags: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for an option about fetching on a command line that asks for none."""
+    context = click.get_current_context()
+    for name in ("pull_from", "registry_config", "keyring") if not flags[flag] else ():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is about what is fetched; add --{flag} to fetch it")
 
 
 def _allows(host: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console
-from kgate.commands.network import failures, network_options, run, terms_of
+from kgate.commands.network import cache_dir_option, config_option, failures, network_options, run, terms_of
 from kgate.limits import TIMEOUT
 
 if TYPE_CHECKING:
@@ -37,19 +37,8 @@ Exit codes:
 @network_options
 @click.option("--locked", is_flag=True, help="Do not change kgate.lock: fail if something is not in it.")
 @click.option("--update", is_flag=True, help="Take the newest versions that are asked for, whatever kgate.lock says.")
-@click.option(
-    "--cache-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Folder that keeps what was fetched.  [default: below the user's cache folder]",
-)
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Configuration file.  [default: the nearest kgate.yaml]",
-)
+@cache_dir_option
+@config_option
 @click.option(
     "--helm-bin", metavar="PROGRAM", envvar=["KGATE_PULL_HELM_BIN", "KGATE_SCAN_HELM_BIN"], help="The helm to use."
 )

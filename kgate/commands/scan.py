@@ -16,7 +16,7 @@ import click
 from kgate import reports
 from kgate.commands import console
 from kgate.commands.completion import complete_rule
-from kgate.commands.network import network_options
+from kgate.commands.network import cache_dir_option, config_option, network_options, refuse_without
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Report, Severity
@@ -150,13 +150,7 @@ Exit codes:
 @click.option("--select", **_RULE_IDS, help="Use only these rules; may be repeated.")
 @click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
 @click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Configuration file.  [default: the nearest kgate.yaml]",
-)
+@config_option
 @click.option(
     "--policy-from",
     metavar="REF",
@@ -192,12 +186,7 @@ Exit codes:
     "--pull", is_flag=True, help="Fetch what the repository deploys from elsewhere first, as kgate pull does."
 )
 @network_options
-@click.option(
-    "--cache-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Folder that keeps what kgate pull has fetched.  [default: below the user's cache folder]",
-)
+@cache_dir_option
 @_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
 @_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
 @_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
@@ -249,6 +238,7 @@ def scan(**flags: Any) -> int:
     """Judge the manifests at or below PATH (default: the current folder), or standard input (-)."""
     from kgate.repository import UntrustedFolders
 
+    refuse_without("pull", flags)
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")

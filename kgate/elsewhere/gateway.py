@@ -42,6 +42,13 @@ class Passage:
         return f"oci://127.0.0.1:{self.port}/{self.token}"
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    """A server that says nothing of connections that break off: what their program makes of that is told."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing."""
+
+
 class Gateway:
     """The server, while the ``with`` block runs. Nobody guesses the token in a URL, so no other user of this machine
     can ask it."""
@@ -53,7 +60,7 @@ class Gateway:
         class Handler(_Handler):
             open_passages = passages
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True)
 
     def __enter__(self) -> Gateway:

@@ -18,6 +18,7 @@ NAME = "kgate.lock"
 SCHEMA = "kgate-lock/1"
 _HEAD = f'# Written by "kgate pull": what this repository deploys from elsewhere. Commit it.\nschema: {SCHEMA}\n'
 _FIELDS = ("kind", "repository", "name", "requested", "version", "digest", "origin")
+ANEW = "delete the file, and run kgate pull"
 MAX_ENTRIES = 5_000
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}")
 
@@ -29,12 +30,12 @@ def parse(data: bytes, path: str = NAME) -> dict[Wanted, Locked]:
     fields = UserFile.parse(data, path, ConfigError).fields()
     fields.only(("schema", "fetched"))
     if fields.needed("schema") != SCHEMA:
-        fields.fault(f"schema must be {SCHEMA}: another version of kgate wrote this file; run kgate pull", "schema")
+        fields.fault(f"schema must be {SCHEMA}: another version of kgate wrote this file; {ANEW}", "schema")
     found: dict[Wanted, Locked] = {}
     for entry in fields.sections("fetched", "mappings"):
         locked = _entry(entry)
         if locked.wanted in found:
-            entry.fault(f"{entry.name()} names {locked.wanted.label} a second time; run kgate pull")
+            entry.fault(f"{entry.name()} names {locked.wanted.label} a second time; {ANEW}")
         found[locked.wanted] = locked
     if len(found) > MAX_ENTRIES:
         fields.fault(f"fetched holds more than {MAX_ENTRIES:,} entries", "fetched")
@@ -53,9 +54,9 @@ def _entry(entry: FileFields) -> Locked:
     for field, texts in (("name", words), ("version", [version])):
         text = next((text for text in texts if not _WORD.fullmatch(text) and (kind, text) != ("git", ".")), None)
         if text is not None:
-            entry.fault(f"{entry.name(field)}: '{text:.60}' is not a {field} of a chart; run kgate pull", field)
+            entry.fault(f"{entry.name(field)}: '{text:.60}' is not a {field} of a chart; {ANEW}", field)
     if not is_digest(digest):
-        entry.fault(f"{entry.name('digest')} must be sha256: and 64 hexadecimal digits; run kgate pull", "digest")
+        entry.fault(f"{entry.name('digest')} must be sha256: and 64 hexadecimal digits; {ANEW}", "digest")
     return Locked(wanted, version, digest, entry.text("origin"))
 
 

@@ -207,14 +207,3 @@ class GitRepository:
         if path == "info/refs":
             self._moved = answer.url.partition("?")[0].removesuffix("/info/refs")
         return Answer(answer.url, 200, {"content-type": answer.headers.get("content-type", "")}, answer.body)
-
-
-def upstream(client: Client, wanted: Wanted, token: str) -> ChartRepository | Registry | GitRepository:
-    """What holds something."""
-    match wanted.kind:
-        case "helm":
-            return ChartRepository(client, wanted)
-        case "oci":
-            return Registry(client, wanted, token)
-        case "git":
-            return GitRepository(client, wanted)

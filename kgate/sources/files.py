@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from kgate.kubernetes import manifest
 from kgate.kubernetes.facts import Facts
@@ -18,8 +18,10 @@ from kgate.sources.ignores import KGATEIGNORE, IgnoreLine, Ignores
 from kgate.sources.progress import Count, Progress
 
 if TYPE_CHECKING:
-    from kgate.rendering.kustomize.kustomization import Kustomization
+    from kgate.rendering.kustomize.kustomization import Kustomization, Link
     from kgate.rendering.requests import Place, Request
+
+    Use: TypeAlias = tuple[Kustomization, Link]
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """The files that are read in a folder. A file on the command line is read whatever its name is."""
@@ -40,11 +42,11 @@ class SourceFile:
 
 @dataclass(slots=True)
 class ClaimedFile:
-    """A file that would be a plain manifest if kustomizations, or a template of a chart (``reader``), did not use
-    it."""
+    """A file that would be a plain manifest if kustomizations, or a template of a chart (``reader``), did not use it.
+    ``links`` are the entries of kustomizations that name it."""
 
     file: SourceFile
-    users: list[Kustomization] = field(default_factory=list)
+    links: list[Use] = field(default_factory=list)
     reader: Path | None = None
 
 
@@ -173,12 +175,12 @@ class _Walk:
     def _claim(self, kustomization: Kustomization) -> bool:
         """Takes the files that a kustomization uses from the plain ones. Returns True if there was one."""
         listing, has_taken = self.listing, False
-        for path in (kustomization.path, *kustomization.files):
+        for path, links in {kustomization.path: [], **_uses([kustomization])}.items():
             file = listing.files.pop(path, None)
             has_taken = has_taken or file is not None
             claim = listing.claims.setdefault(path, ClaimedFile(file)) if file is not None else listing.claims.get(path)
             if claim is not None:
-                claim.users.append(kustomization)
+                claim.links += links
         return has_taken
 
     def _decide_beside(self) -> None:
@@ -187,7 +189,7 @@ class _Walk:
         from kgate.sources.beside import Beside
 
         beside, listing = Beside(self._repository), self.listing
-        kustomizations = (self._above | listing.kustomizations).values()
+        uses = _uses((self._above | listing.kustomizations).values())
         used = {file for request in listing.requests.values() for file in self._files(request)}
         for path, chart in self._beside.items():
             if path not in listing.files:
@@ -202,8 +204,8 @@ class _Walk:
             note = beside.unused_workload(path, chart.folder)
             if note is None:
                 continue
-            if users := [one for one in kustomizations if path in one.files]:
-                listing.claims[path] = ClaimedFile(SourceFile(path, note.path), users)
+            if links := uses.get(path):
+                listing.claims[path] = ClaimedFile(SourceFile(path, note.path), links)
             elif path not in used:
                 self._take(path)
                 listing.notes.add(note)
@@ -361,6 +363,16 @@ _LINK_PROBLEM = (
     "the symbolic link leads nowhere or out of the repository, and is not followed; "
     "remove it, or list it in .kgateignore"
 )
+
+
+def _uses(kustomizations: Iterable[Kustomization]) -> dict[Path, list[Use]]:
+    """The files that kustomizations use, each with the entries that name it."""
+    found: dict[Path, list[Use]] = {}
+    for kustomization in kustomizations:
+        for link in kustomization.links:
+            if not link.is_folder:
+                found.setdefault(link.real, []).append((kustomization, link))
+    return found
 
 
 def _names(folder: Path) -> list[str]:

@@ -322,7 +322,7 @@ class Unrendered:
             return f"it is {self._manifests.left_out[path]}, and others may apply it"
         requests = (output.request for output in self._outputs.of(path))
         users = (one.requested_by for one in requests if isinstance(one, KustomizationRequest))
-        return f"what {next(users)} builds does not contain it"
+        return f"what {next(users, 'its deployer')} builds does not contain it"
 
     def _place(self, claim: ClaimedFile, keys: Collection[str] = ()) -> str:
         return entry_of(claim, keys, self._repository)
@@ -340,8 +340,7 @@ def entry_of(claim: ClaimedFile, keys: Collection[str], repository: Repository) 
 
 def find_link(claim: ClaimedFile, keys: Collection[str]) -> tuple[Kustomization, Link] | None:
     """The first entry that names a file under one of some keys; under any if there are none."""
-    found = ((user, link) for user in claim.users for link in user.links if link.real == claim.file.path)
-    return next((pair for pair in found if not keys or pair[1].key in keys), None)
+    return next((pair for pair in claim.links if not keys or pair[1].key in keys), None)
 
 
 def _is_complete(workload: Workload) -> bool:

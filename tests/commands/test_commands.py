@@ -44,6 +44,7 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
     "broken YAML wins over failed": ({"a": BAD, "b": BAD + "  x: [\n"}, (".",), 3, ""),
     "exit zero hides no gap": ({"b": BAD + "  x: [\n"}, (".", "--exit-zero"), 3, ""),
     "missing path": ({"a": GOOD}, ("a.yaml", "nowhere"), 3, ""),
+    "hosts, and nothing to fetch": ({"a": GOOD}, (".", "--pull-from", "ghcr.io"), 2, "add --pull to fetch it"),
     "nothing found": ({"a": "x: 1\n"}, (".",), 3, ""),
     "nothing found is right": ({"a": "x: 1\n"}, (".", "--allow-empty"), 0, ""),
     "an empty path": ({"a": GOOD}, ("",), 2, "a path is empty"),

@@ -13,13 +13,13 @@ import socket
 import ssl
 import subprocess
 import tarfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.loopback import Quiet, running
 from tests.real_tools import helm_tool
 
 Handler = http.server.BaseHTTPRequestHandler
@@ -52,27 +52,19 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server without answers, until some are added."""
     found = Server()
 
-    class Own(Handler):
+    class Own(Quiet):
         def do_GET(self) -> None:  # noqa: N802 - its name in the library
             found.seen.append((self.path, self.headers.get("Authorization", "")))
             found.replies.get(self.path.partition("?")[0], status(404))(self)
 
         do_HEAD = do_POST = do_GET  # noqa: N815 - names of the library
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name in the library
-            """Says nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
-        found.port = server.server_port
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own)
+    found.port = server.server_port
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with running(server):
+        yield found
 
 
 def certificate(folder: Path) -> Path:

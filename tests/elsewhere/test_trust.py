@@ -13,8 +13,10 @@ import pytest
 
 from kgate.elsewhere import credentials, index, lock
 from kgate.elsewhere.fetched import digest_of, trusted_hosts
+from kgate.elsewhere.gateway import Gateway
 from kgate.elsewhere.hosts import Hosts, RefusedError
 from kgate.elsewhere.transfer import Client, TransferError
+from kgate.elsewhere.upstream import ChartRepository
 from kgate.elsewhere.wanted import ABSENT, Locked, Wanted
 from kgate.errors import ConfigError
 from kgate.model import Report
@@ -167,6 +169,18 @@ def test_a_lock_comes_back_as_it_was() -> None:
     assert lock.parse(text.encode()) == entries
     assert lock.text_of(dict(reversed(entries.items()))) == text
     assert lock.parse(lock.text_of({}).encode()) == {}
+
+
+def test_a_program_that_hangs_up_or_asks_for_nothing_sensible_is_not_told(capfd: pytest.CaptureFixture[str]) -> None:
+    upstream = ChartRepository(Client(Hosts()), Wanted.chart("https://charts.example.com", "web", "1.x"))
+    with Gateway() as gateway, gateway.passage(upstream, "0" * 32) as passage:
+        chunked = f"POST /{passage.token}/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        for request in (b"\xff\r\n\r\n", b"GET / HT", chunked.encode()):
+            with socket.create_connection(("127.0.0.1", passage.port), timeout=5) as connection:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1 << 16)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_lock_cannot_name_the_file_of_another_chart(tmp_path: Path) -> None:

@@ -153,3 +153,11 @@ def test_a_broken_index_is_an_error_and_no_crash(tmp_path: Path, version: int) -
                 gitindex.parse(data[:at] + bytes([byte]) + data[at + 1 :], 20)
             except gitindex.GitIndexError:
                 continue
+
+
+@pytest.mark.parametrize("path", [b"/etc/a", b"../a", b"a/../../b"])
+def test_an_index_that_leads_out_of_the_checkout_is_an_error(path: bytes) -> None:
+    entry = bytes(24) + (0o100644).to_bytes(4, "big") + bytes(32) + len(path).to_bytes(2, "big") + path
+    data = b"DIRC" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + entry + bytes(8) + bytes(20)
+    with pytest.raises(gitindex.GitIndexError, match="outside of the checkout"):
+        gitindex.parse(data, 20)
