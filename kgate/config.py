@@ -15,7 +15,7 @@ from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
-from kgate.model import Note, Problem, Provenance, Rule, Severity
+from kgate.model import Note, Persona, Problem, Provenance, Rule, Severity
 from kgate.policy.floor import Floor
 from kgate.policy.floor import parse as parse_floor
 from kgate.rendering.requests import RenderOptions, RenderSettings
@@ -49,6 +49,7 @@ class Settings:
     min_score: int = DEFAULT_MIN_SCORE
     fail_on: Severity | None = None
     minor: int = pss.NEWEST_MINOR
+    persona: Persona = Persona.GATE
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     never_ignore: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class Options:
     min_score: int | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
+    persona: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ class ConfigFile:
     min_score: int | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
+    persona: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
@@ -229,6 +232,7 @@ _INHERITED = {
     "min-score": "min_score",
     "fail-on": "fail_on",
     "kubernetes-version": "kubernetes_version",
+    "persona": "persona",
     "select": "select",
     "ignore": "ignore",
     "rules": "rule_folders",
@@ -289,6 +293,7 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
         min_score=fields.number("min-score", 0, 100),
         fail_on=fields.one_of("fail-on", severities) or None,
         kubernetes_version=_kubernetes_version(fields),
+        persona=fields.one_of("persona", [persona.label for persona in Persona]) or None,
         select=_texts(fields, "select", "rule ids"),
         ignore=_texts(fields, "ignore", "rule ids"),
         rule_folders=tuple(_rule_folders(fields, path.parent, owner, repository)),
@@ -309,6 +314,7 @@ _KNOWN = (
     "min-score",
     "fail-on",
     "kubernetes-version",
+    "persona",
     "select",
     "ignore",
     "rules",
@@ -390,6 +396,7 @@ def settle(
         min_score=file.floor.score(next(score for score in min_scores if score is not None)),
         fail_on=file.floor.severity(Severity.parse(fail_on) if fail_on else None),
         minor=file.floor.version(pss.parse_version(_version(options, file) or "latest")),
+        persona=Persona.parse(options.persona or file.persona or Persona.GATE.label),
         select=options.select or file.select,
         ignore=options.ignore or file.ignore,
         never_ignore=file.floor.never_ignore,
@@ -513,6 +520,13 @@ def _flux_variables(path: Path | None, untrusted: UntrustedFolders) -> dict[str,
 def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
     """The ids of the rules that findings come from. Raises RuleError for an id that no rule has."""
     known = tuple(rules)
-    chosen = {find(known, name).id for name in settings.select} or {rule.id for rule in known}
-    ignored = {find(known, name).id for name in settings.ignore}
-    return frozenset(chosen - ignored | {find(known, name).id for name in settings.never_ignore})
+    for name in (*settings.select, *settings.ignore, *settings.never_ignore):
+        find(known, name)
+    return frozenset(chosen_ids(known, settings.persona, settings.select, settings.ignore) | {*settings.never_ignore})
+
+
+def chosen_ids(rules: Iterable[Rule], persona: Persona, select: Iterable[str], ignore: Iterable[str]) -> set[str]:
+    """The ids of the rules that a persona uses, or of those that are selected by name, without those to ignore."""
+    named = {*select}
+    chosen = {rule.id for rule in rules if (rule.id in named if named else rule.persona <= persona)}
+    return chosen - {*ignore}

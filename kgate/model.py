@@ -109,6 +109,30 @@ class Severity(IntEnum):
             raise ValueError(f"'{label}' is not a severity") from None
 
 
+class Persona(IntEnum):
+    """Who asks, and so which rules are used: each persona uses those of the ones before it, too.
+
+    GATE asks what grants privilege or misses Pod Security restricted, AUDIT also what would harden, PEDANTIC all.
+    """
+
+    GATE = 1
+    AUDIT = 2
+    PEDANTIC = 3
+
+    @property
+    def label(self) -> str:
+        """The word used in rule files, on the command line and in every report."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Persona:
+        """The persona that a label names; ValueError if none does."""
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            raise ValueError(f"'{label}' is not a persona") from None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in a text file: line and column from 1, columns in Unicode code points."""
@@ -377,7 +401,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md."""
+    """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md. ``persona`` is the first one that
+    uses the rule."""
 
     id: str
     title: str
@@ -392,6 +417,7 @@ class Rule:
     fields: tuple[str, ...] = ()
     pss: tuple[PssCheck, ...] = ()
     versions: Versions = Versions()
+    persona: Persona = Persona.GATE
     includes: tuple[str, ...] = ()
     rationale: str = ""
     remediation: str = ""

@@ -81,7 +81,8 @@ def scan(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> R
 
 
 def report(root: Path, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    result = scan(root, "-f", "json", *(arguments or (".",)), env=env)
+    """The report with the findings of all rules."""
+    result = scan(root, "-f", "json", "--persona", "pedantic", *(arguments or (".",)), env=env)
     assert result.err == "", result
     found: dict[str, Any] = json.loads(result.out)
     return found

@@ -19,7 +19,7 @@ from kgate.commands.completion import complete_rule
 from kgate.commands.network import cache_dir_option, config_option, network_options, refuse_without
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
-from kgate.model import Report, Severity
+from kgate.model import Persona, Report, Severity
 from kgate.reports.presentation import Detail, Presentation
 
 if TYPE_CHECKING:
@@ -147,7 +147,13 @@ Exit codes:
 )
 @click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Fail for any finding of this severity or above.")
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
-@click.option("--select", **_RULE_IDS, help="Use only these rules; may be repeated.")
+@click.option(
+    "--persona",
+    type=click.Choice([persona.label for persona in Persona]),
+    help="Rules to use: gate asks what grants privilege or misses Pod Security restricted, audit also what would "
+    "harden, pedantic all.  [default: gate]",
+)
+@click.option("--select", **_RULE_IDS, help="Use only these rules, whatever the persona; may be repeated.")
 @click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
 @click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
 @config_option

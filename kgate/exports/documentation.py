@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgate.model import Example, Rule, Versions
+from kgate.model import Example, Persona, Rule, Versions
 
 _WIDTH = 96
 
@@ -20,7 +20,10 @@ def rule_list(rules: Iterable[Rule], format_name: str) -> str:
     if format_name == "markdown":
         return "\n".join(_markdown_index(ranked))
     width = max(len(rule.id) for rule in ranked)
-    return "\n".join(f"{rule.severity.label:<8}  {rule.points:>2}  {rule.id:<{width}}  {rule.title}" for rule in ranked)
+    return "\n".join(
+        f"{rule.severity.label:<8}  {rule.points:>2}  {rule.persona.label:<8}  {rule.id:<{width}}  {rule.title}"
+        for rule in ranked
+    )
 
 
 def rule_page(rule: Rule, format_name: str) -> str:
@@ -61,6 +64,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "title": rule.title,
         "severity": rule.severity.label,
         "points": rule.points,
+        "persona": rule.persona.label,
         "pss": [{"level": check.level, "check": check.check} for check in rule.pss],
         "kubernetes": version_range(rule.versions),
         "target": list(rule.targets),
@@ -142,6 +146,7 @@ def _terminal_details(rule: Rule) -> Iterator[str]:
 
 
 def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
+    yield "Used by persona", " and ".join(persona.label for persona in Persona if persona >= rule.persona)
     for check in rule.pss:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
     if version_range(rule.versions):
@@ -159,11 +164,12 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _markdown_index(rules: Iterable[Rule]) -> Iterator[str]:
-    yield "| severity | points | rule | what it is | Pod Security Standards |"
-    yield "| --- | ---: | --- | --- | --- |"
+    yield "| severity | points | persona | rule | what it is | Pod Security Standards |"
+    yield "| --- | ---: | --- | --- | --- | --- |"
     for rule in rules:
         levels = ", ".join(sorted({check.level for check in rule.pss}))
-        yield f"| {rule.severity.label} | {rule.points} | [{rule.id}](#{rule.id}) | {rule.title} | {levels} |"
+        weight = f"{rule.severity.label} | {rule.points} | {rule.persona.label}"
+        yield f"| {weight} | [{rule.id}](#{rule.id}) | {rule.title} | {levels} |"
 
 
 def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:

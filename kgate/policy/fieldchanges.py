@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
-from kgate.config import DEFAULT_MIN_SCORE, ConfigFile
+from kgate.config import DEFAULT_MIN_SCORE, ConfigFile, chosen_ids
 from kgate.kubernetes import pss
-from kgate.model import Severity
+from kgate.model import Persona, Rule, Severity
 
 Names: TypeAlias = tuple[str | int, ...]
 """The path of a field of a configuration."""
@@ -101,8 +101,8 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
 """The comparison of each field that can be compared by itself, by its key."""
 
 
-def unselected(before: ConfigFile, after: ConfigFile, known: Collection[str]) -> Changes:
-    """The rules, of those with these ids, that ``select`` and ``ignore`` no longer let find anything."""
+def unselected(before: ConfigFile, after: ConfigFile, known: Collection[Rule]) -> Changes:
+    """The rules, of these, that ``persona``, ``select`` and ``ignore`` no longer let find anything."""
     lost = _selected(before, known) - _selected(after, known)
     for index, name in enumerate(after.ignore):
         if name in lost:
@@ -112,8 +112,10 @@ def unselected(before: ConfigFile, after: ConfigFile, known: Collection[str]) ->
         names = ", ".join(rest[:_FEW])
         more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
         noun, verb = ("rule", "is") if len(rest) == 1 else ("rules", "are")
-        yield ("select",), f"The {noun} {names}{more} {verb} no longer selected."
+        key = "select" if after.select else "persona"
+        yield (key,), f"The {noun} {names}{more} {verb} no longer selected."
 
 
-def _selected(config: ConfigFile, known: Collection[str]) -> set[str]:
-    return set(config.select or known).intersection(known) - {*config.ignore}
+def _selected(config: ConfigFile, known: Collection[Rule]) -> set[str]:
+    persona = Persona.parse(config.persona) if config.persona else Persona.GATE
+    return chosen_ids(known, persona, config.select, config.ignore)

@@ -19,6 +19,8 @@ def weakened(before: Rule, after: Rule) -> Iterator[tuple[str, str]]:
         yield "severity", f"The rule {after.id} falls from {before.severity.label} to {after.severity.label}."
     if after.points < before.points:
         yield "points", f"The rule {after.id} costs {after.points} points instead of {before.points}."
+    if after.persona > before.persona:
+        yield "persona", f"The rule {after.id} is no longer used by the persona {before.persona.label}."
     for name, key in _DECISIVE.items():
         if getattr(before, name) != getattr(after, name):
             yield key, f"The rule {after.id} changes its {key}."

@@ -109,7 +109,7 @@ class _Comparison:
     def compare_rules(self, builtin: Sequence[Rule]) -> None:
         """Adds the rules that are not selected any more, that are gone, or that say less."""
         before = load.joined(builtin, self.trusted.rule_folders)
-        for names, message in unselected(self.trusted, self.own, {rule.id for rule in before}):
+        for names, message in unselected(self.trusted, self.own, before):
             self._add(names, message)
         try:
             after = load.joined(builtin, self.own.rule_folders)

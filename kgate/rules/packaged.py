@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kgate import __version__
-from kgate.model import Example, Json, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import Example, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
 
 FILE = Path(__file__).parent.parent / "builtin_rules.json"
 
@@ -76,6 +76,7 @@ def _rule(value: Json) -> Rule:
     fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
     fields |= {
         "severity": Severity(value["severity"]),
+        "persona": Persona(value["persona"]),
         "versions": Versions(**value["versions"]),
         "variables": tuple(Variable(**variable) for variable in value["variables"]),
         "pss": tuple(PssCheck(**check) for check in value["pss"]),

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
-from kgate.model import Example, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import Example, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
 from kgate.rules import cel, fieldpath, variables
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
@@ -26,6 +26,7 @@ _REQUIRED = (
     "examples",
 )
 _OPTIONAL = (
+    "persona",
     "pss",
     "kubernetes",
     "each",
@@ -79,6 +80,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         fields=_paths(fields, "fields"),
         pss=tuple(_pss(fields)),
         versions=_versions(fields),
+        persona=Persona.parse(fields.one_of("persona", [persona.label for persona in Persona]) or "gate"),
         includes=fields.text_or_texts("includes"),
         rationale=_text(fields, "rationale"),
         remediation=_text(fields, "remediation"),

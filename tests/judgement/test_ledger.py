@@ -200,7 +200,7 @@ def test_a_scan_of_many_pods(tmp_path: Path) -> None:
     assert result.code == 1
     assert report["summary"]["workloads"] == report["summary"]["resources"] == 150
     assert len(report["workloads"]) == 101
-    assert report["verdict"]["reasons"] == ["1 workload under the threshold, the lowest with score 0"]
+    assert report["verdict"]["reasons"] == ["1 workload under the threshold, the lowest with score 8"]
     assert max(Counter(finding["rule"] for finding in report["findings"]).values()) == 100
     assert [note["path"] for note in report["notes"]] == ["pods.yaml"]
     for path in tmp_path.glob("a.*"):

@@ -118,6 +118,10 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         config(("[naked-pod]", "[naked-pod, host-pid]")),
         ["kgate.yaml:4:21 The rule host-pid is ignored."],
     ),
+    "an ignored rule that is used by name": (
+        config(("ignore: [naked-pod]", "select: [host-pid]\nignore: [host-pid]")),
+        ["kgate.yaml:5:10 The rule host-pid is ignored.", "kgate.yaml:4:1 The rules added-"],
+    ),
     "few rules": (
         config(("ignore: [naked-pod]", "select: [host-pid, host-network, host-ipc, own-pid, own-ipc]")),
         ["kgate.yaml:4:1 The rules added-"],
@@ -409,7 +413,7 @@ def test_a_change_of_the_lock_decides_nothing_about_what_it_had(tmp_path: Path) 
 
 
 def test_every_key_of_a_configuration_is_compared() -> None:
-    elsewhere = {"select", "ignore", "rules", "charts", "extends"}
+    elsewhere = {"persona", "select", "ignore", "rules", "charts", "extends"}
     harmless = {limit.key for limit in LIMITS}
     assert COMPARED.keys() | elsewhere | harmless == set(_KNOWN)
 

@@ -146,7 +146,7 @@ def test_a_scan(
     text = (ROOT / "rules" / name).read_text(encoding="utf-8")
     assert old in text
     rule.write_text(text.replace(old, new) if edit else text, encoding="utf-8")
-    result = kgate("scan", "pod.yaml", "--verbose", cwd=wheel, env={"PYTHONPATH": str(wheel)})
+    result = kgate("scan", "pod.yaml", "--verbose", "--persona", "audit", cwd=wheel, env={"PYTHONPATH": str(wheel)})
     rule.write_text(text, encoding="utf-8")
     assert result.code == (0 if shown == POD else 1), result
     assert shown in result.out
