@@ -446,6 +446,7 @@ class Finding:
     ``source`` is the file in which the resource begins. The same offence of several renderings is one finding that
     lists them; ``also`` holds what the resource is called in the others, where that differs. ``known_as`` is its
     name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
+    ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well.
     """
 
     rule: Rule
@@ -460,6 +461,7 @@ class Finding:
     renderings: tuple[Rendering, ...] = ()
     also: tuple[ResourceId, ...] = ()
     known_as: str = ""
+    is_explicit: bool = False
 
     @property
     def is_about_gate(self) -> bool:

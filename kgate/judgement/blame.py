@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kgate.judgement.target import Target
@@ -17,12 +17,14 @@ Tokens = tuple[str | int, ...]
 class Blame:
     """A rule that a target offends, and the tokens, from the target, of the field to blame.
 
-    ``stable_name`` is the same way with list items by name (Target.stable_name).
+    ``stable_name`` is the same way with list items by name (Target.stable_name), ``is_explicit`` says that the field
+    has a value of its own that offends, where its absence would offend as well.
     """
 
     rule: Rule
     tokens: Tokens
     stable_name: str
+    is_explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +47,39 @@ def examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator
             tokens = (*item.tokens, *(fieldpath.tokens(rule.fields[0]) if rule.fields else ()))
             yield Doubt(rule, tokens, f"the expression of the rule fails here ({verdict})")
         elif not verdict and (target.is_whole or rule.each or _present_fields(rule, target, item)):
-            tokens = _blamed_field(rule, target, item)
-            yield Blame(rule, tokens, target.stable_name(tokens))
+            tokens, is_explicit = _blamed_field(rule, target, item)
+            yield Blame(rule, tokens, target.stable_name(tokens), is_explicit)
 
 
 def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:
     return [field for field in rule.fields if _holder(field, target, item)[2]]
 
 
-def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> Tokens:
-    """The tokens, from the target, of the field that a finding points at.
+def _blamed_field(rule: Rule, target: Target, item: fieldpath.Item) -> tuple[Tokens, bool]:
+    """The tokens, from the target, of the field that a finding points at, and whether somebody chose what is the
+    default anyway (``Blame.is_explicit``).
 
     Of the rule's fields that are present: the first one without which the rule would be satisfied, else the first
     one. If none is present: the first of all, which is then located at its nearest parent.
     """
     if item.is_entry:
-        return item.tokens
+        return item.tokens, False
     present = _present_fields(rule, target, item)
     if len(present) > 1:
         present.sort(key=lambda field: not _satisfied_without(rule, target, item, field))
     field = present[0] if present else (rule.fields[0] if rule.fields else "")
     tokens = fieldpath.tokens(field)
-    return tokens if _is_pod_field(field, target) else (*item.tokens, *tokens)
+    is_explicit = bool(present) and _holds_scalar(field, target, item)
+    is_explicit = is_explicit and not _satisfied_without(rule, target, item, field)
+    return tokens if _is_pod_field(field, target) else (*item.tokens, *tokens), is_explicit
+
+
+def _holds_scalar(field: str, target: Target, item: fieldpath.Item) -> bool:
+    """True if a field has a single value: a list or mapping may be half of what a rule wants (``drop: [NET_RAW]``)."""
+    value, tokens, _ = _holder(field, target, item)
+    for token in tokens:
+        value = value.get(token) if isinstance(value, Mapping) else None
+    return value is not None and not isinstance(value, (Mapping, list))
 
 
 def _is_pod_field(field: str, target: Target) -> bool:

@@ -47,7 +47,8 @@ class Judgement:
     """The result for one resource.
 
     ``rules`` holds the selected rules that the resource offends, with those that a finding includes; ``unlisted`` the
-    rules of findings that were not wanted; ``offended`` the ids of all offended rules, selected or not; ``unjudged``
+    rules of findings that were not wanted; ``explicit`` the ids of rules that somebody offends by choice
+    (Blame.is_explicit); ``offended`` the ids of all offended rules, selected or not; ``unjudged``
     names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of;
     ``unfollowed`` is what the resource deploys that is no part of its workload.
     """
@@ -61,6 +62,7 @@ class Judgement:
     notes: tuple[Note, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     unfollowed: tuple[Unjudged, ...] = ()
+    explicit: frozenset[str] = frozenset()
 
 
 NO_FACTS = Facts()
@@ -133,6 +135,7 @@ class Judge:
             tuple(oddities.notes(resource, self._schema, messages)),
             tuple(unjudged),
             tuple(deployers.unfollowed(resource)),
+            frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
         )
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
@@ -321,4 +324,5 @@ def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Re
             source=source,
             renderings=renderings,
             known_as=known_as,
+            is_explicit=offence.blame.is_explicit,
         )

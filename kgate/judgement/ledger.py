@@ -58,7 +58,8 @@ def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | N
     if judgement.workload is None:
         return None
     is_judged, is_whole = not (judgement.problems or judgement.unjudged), judgement.workload.is_whole
-    found = Score(score(judgement.rules), threshold, is_bound=not (is_judged and is_whole), is_judged=is_judged)
+    value = score(judgement.rules, judgement.explicit)
+    found = Score(value, threshold, is_bound=not (is_judged and is_whole), is_judged=is_judged)
     if not is_whole:
         return _Outcome(found, UNKNOWN)
     return _Outcome(found, pss.level(judge.rules, judgement.offended) if is_judged else "privileged")

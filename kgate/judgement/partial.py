@@ -51,7 +51,8 @@ class PartialWorkload:
             return None
         below = [self.base + pointer for pointer in gone]
         findings = tuple(finding for finding in self.findings if not _is_in(finding.location.pointer, below))
-        value = score(rule for finding in findings for rule in finding.rules)
+        explicit = {finding.rule.id for finding in findings if finding.is_explicit}
+        value = score((rule for finding in findings for rule in finding.rules), explicit)
         assessment = replace(self.assessment, score=replace(self.assessment.score, value=value))
         return replace(self, pods=pods, findings=findings, assessment=assessment)
 

@@ -16,19 +16,21 @@ BANDS = {
 """The lowest and the highest score of a workload whose most severe finding is of a severity."""
 
 
-def score(rules: Iterable[Rule]) -> int:
+def score(rules: Iterable[Rule], explicit: Collection[str] = ()) -> int:
     """The score, 0 to 100, of a workload in which these rules were offended; each counts once.
 
     The most severe rule, of those the one with the most points, sets the band; the others take their
     points off inside it, down to its floor. So another rule never raises the score, and no number of
-    lesser ones moves it into another band.
+    lesser ones moves it into another band. A rule in ``explicit`` (ids), which absence would offend as well but
+    somebody chose to, takes its points off once more.
     """
     distinct = {rule.id: rule for rule in rules}.values()
     ranked = sorted(distinct, key=lambda rule: (rule.severity, rule.points), reverse=True)
     if not ranked:
         return 100
     floor, ceiling = BANDS[ranked[0].severity]
-    return max(floor, ceiling - sum(rule.points for rule in ranked[1:]))
+    chosen = sum(rule.points for rule in ranked if rule.id in explicit)
+    return max(floor, ceiling - sum(rule.points for rule in ranked[1:]) - chosen)
 
 
 def decide(

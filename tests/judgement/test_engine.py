@@ -42,6 +42,29 @@ POD_LEVEL = """\
 """
 
 
+@pytest.mark.parametrize(
+    ("spec", "rule", "is_explicit"),
+    [
+        pytest.param("{allowPrivilegeEscalation: true}", "privilege-escalation-allowed", True, id="the default"),
+        pytest.param('{allowPrivilegeEscalation: "x"}', "privilege-escalation-allowed", True, id="of a wrong type"),
+        pytest.param("{allowPrivilegeEscalation: null}", "privilege-escalation-allowed", False, id="null"),
+        pytest.param("{}", "privilege-escalation-allowed", False, id="nothing"),
+        pytest.param("{runAsNonRoot: false}", "run-as-root-allowed", True, id="another default"),
+        pytest.param("{privileged: true}", "privileged-container", False, id="what the default does not grant"),
+        pytest.param("{runAsUser: 0}", "run-as-root-user", False, id="a rule about what is written"),
+        pytest.param(
+            "{capabilities: {drop: [NET_RAW]}}", "capabilities-not-dropped", False, id="half of what is right"
+        ),
+        pytest.param("{capabilities: {add: [SYS_ADMIN]}}", "node-takeover-capability", False, id="a member of a list"),
+    ],
+)
+def test_what_somebody_chose_although_it_is_the_default(spec: str, rule: str, is_explicit: bool) -> None:
+    judgement = judge(f"      containers: [{{name: a, securityContext: {spec}}}]\n", rule)
+    (finding,) = judgement.findings
+    assert finding.is_explicit is is_explicit
+    assert judgement.explicit == ({rule} if is_explicit else set())
+
+
 def test_a_pod_level_fault_is_one_finding_of_the_pod() -> None:
     finding = only(POD_LEVEL, "run-as-root-allowed")
     assert finding.container is None

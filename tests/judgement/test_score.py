@@ -43,12 +43,28 @@ def test_score(rules: list[Rule], wanted: int) -> None:
     assert score(rules) == wanted
 
 
+@pytest.mark.parametrize(
+    ("rules", "explicit", "wanted"),
+    [
+        ([MEDIUM], {"medium"}, 84),
+        ([MEDIUM, LOW], {"low"}, 79),
+        ([MEDIUM, LOW], {"medium", "low"}, 74),
+        ([MEDIUM, MEDIUM], {"medium"}, 84),
+        ([MEDIUM, *(rule(f"m{n}", Severity.MEDIUM, 9) for n in range(4))], {"medium", "m1"}, 60),
+        ([HIGH], {"medium"}, 59),
+    ],
+)
+def test_what_somebody_chose_weighs_twice(rules: list[Rule], explicit: set[str], wanted: int) -> None:
+    assert score(rules, explicit) == wanted
+
+
 RULES = st.lists(st.builds(rule, st.text(), st.sampled_from(Severity), st.integers(1, 10)), unique_by=lambda r: r.id)
 
 
-@given(RULES, st.integers(0, 20))
-def test_another_rule_never_raises_the_score(rules: list[Rule], some: int) -> None:
+@given(RULES, st.integers(0, 20), st.integers(0, 20))
+def test_neither_another_rule_nor_a_choice_raises_the_score(rules: list[Rule], some: int, chosen: int) -> None:
     assert score(rules) <= score(rules[:some])
+    assert score(rules, {rule.id for rule in rules[:chosen]}) <= score(rules)
 
 
 @given(RULES)

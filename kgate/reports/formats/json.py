@@ -83,6 +83,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rule": finding.rule.id,
         "severity": finding.rule.severity.label,
         "points": finding.rule.points,
+        "explicit": finding.is_explicit,
         "includes": [rule.id for rule in finding.includes],
         "resource": _identity(finding.resource),
         "also": [_identity(resource) for resource in finding.also],
