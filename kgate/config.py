@@ -16,7 +16,7 @@ from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Note, Persona, Problem, Provenance, Rule, Severity
-from kgate.policy.floor import Floor
+from kgate.policy.floor import Floor, threshold
 from kgate.policy.floor import parse as parse_floor
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
@@ -138,19 +138,71 @@ class ConfigChange:
 
 
 def find_config(paths: Sequence[str], repository: Repository) -> Path | None:
-    """The configuration nearest to the first path: in its folder or one above, up to the root.
+    """The configuration nearest to the first path: in its folder or one above, up to the root. Raises ConfigError if
+    there are two in one folder, or one that is not read.
 
     In a trusted revision the path is taken as it is written, as the change may have made a link of it.
     """
+    for folder in _searched(paths, repository):
+        found = _configs(folder, repository)
+        if len(found) > 1:
+            raise ConfigError(
+                f"{found[1]}: lies beside {found[0].name}, and one alone may; move all to {found[0].name}"
+            )
+        _refuse_other_forms(folder, repository)
+        if found:
+            return found[0]
+    return None
+
+
+def _searched(paths: Sequence[str], repository: Repository) -> Iterator[Path]:
+    """The folders in which a configuration is looked for, the nearest first."""
     given = Path(paths[0] if paths and paths[0] != "-" else ".")
     first = repository.as_written(given) if repository.trusted else Path(os.path.realpath(given))
     for folder in (first, *first.parents):
-        for name in CONFIG_NAMES:
-            if repository.policy_has(folder / name):
-                return folder / name
+        yield folder
         if folder == repository.root:
-            return None
-    return None
+            return
+
+
+def _configs(folder: Path, repository: Repository) -> list[Path]:
+    return [folder / name for name in CONFIG_NAMES if repository.policy_has(folder / name)]
+
+
+def _nearest(paths: Sequence[str], repository: Repository) -> Path | None:
+    """The first of the nearest configurations, be it the only one or not."""
+    return next((path for folder in _searched(paths, repository) for path in _configs(folder, repository)), None)
+
+
+_NOT_READ = ("kgate.toml", ".kgate.toml", ".kgaterc")  # kgate.json is a name for reports
+_MOST_PYPROJECT = 1 << 18
+
+
+def _refuse_other_forms(folder: Path, repository: Repository) -> None:
+    """Raises ConfigError for a configuration of kgate in a form that is not read."""
+    for name in _NOT_READ:
+        if repository.policy_has(folder / name):
+            raise ConfigError(f"{folder / name}: is not read; write its settings to kgate.yaml, as YAML")
+    project = folder / "pyproject.toml"
+    if repository.policy_has(project) and _has_table(project, repository):
+        raise ConfigError(f"{project}: [tool.kgate] is not read; write its settings to kgate.yaml, as YAML")
+
+
+def _has_table(project: Path, repository: Repository) -> bool:
+    """True if a pyproject.toml has settings for kgate; what cannot be read is left to the programs that need it."""
+    try:
+        data = repository.policy_bytes(project)
+    except OSError:
+        return False
+    if b"kgate" not in data or len(data) > _MOST_PYPROJECT:
+        return False
+    import tomllib
+
+    try:
+        tool = tomllib.loads(data.decode()).get("tool")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(tool, dict) and "kgate" in tool
 
 
 def named_config(path: Path, untrusted: UntrustedFolders) -> Path:
@@ -166,23 +218,27 @@ def read_trusted(
 ) -> tuple[ConfigFile | None, ConfigChange | None]:
     """The configuration that decides, if there is one: the file that the user names, else the nearest one. If a trusted
     revision has it, also what the checkout makes of it. Raises ConfigError."""
-    path = named or find_config(paths, repository)
     if repository.trusted is None or (named is not None and not named.is_relative_to(repository.root)):
-        return (read_config(path, repository) if path else None), None
+        return _read_nearest(paths, named, repository), None
     try:
-        trusted = read_config(path, repository) if path else None
+        trusted = _read_nearest(paths, named, repository)
     except ConfigError as error:
         raise ConfigError(f"as of {repository.trusted.name}: {error}") from None
     changed = repository.as_changed()
-    own = named or find_config(paths, changed)
-    if named is not None and not changed.policy_has(named):
-        own = None
     decides = trusted or ConfigFile()
     try:
-        return trusted, ConfigChange(decides, read_config(own, changed) if own else ConfigFile())
+        has_none = named is not None and not changed.policy_has(named)
+        own = None if has_none else _read_nearest(paths, named, changed)
     except ConfigError as error:
-        assert own is not None
-        return trusted, ConfigChange(decides, None, _broken(own, error, repository))
+        place = named or _nearest(paths, changed) or repository.root / CONFIG_NAMES[0]
+        return trusted, ConfigChange(decides, None, _broken(place, error, repository))
+    return trusted, ConfigChange(decides, own or ConfigFile())
+
+
+def _read_nearest(paths: Sequence[str], named: Path | None, repository: Repository) -> ConfigFile | None:
+    """The file that the user names, else the nearest one, if there is one. Raises ConfigError."""
+    path = named or find_config(paths, repository)
+    return read_config(path, repository) if path else None
 
 
 def _broken(path: Path, error: ConfigError, repository: Repository) -> Problem:
@@ -285,12 +341,12 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     fields = UserFile.parse(data, str(path), ConfigError).fields()
     _refuse_programs(fields)
-    fields.only(_KNOWN)
+    fields.only(KNOWN, _OTHER_KEYS)
     severities = [severity.label for severity in reversed(Severity)]
     file = ConfigFile(
         shown=repository.shown(path) if is_inside else path.as_posix(),
         fields=fields,
-        min_score=fields.number("min-score", 0, 100),
+        min_score=threshold(fields, "min-score"),
         fail_on=fields.one_of("fail-on", severities) or None,
         kubernetes_version=_kubernetes_version(fields),
         persona=fields.one_of("persona", [persona.label for persona in Persona]) or None,
@@ -310,7 +366,33 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
 
 
 _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
-_KNOWN = (
+_OTHER_KEYS = {
+    "addAllBuiltIn": "all rules are used; `select` lists the only ones to use",
+    "baseline": "baselines are not supported yet; min-score sets the threshold",
+    "check": "write select: [RULE, …]",
+    "checks": "write select: [RULE, …], or ignore: [RULE, …]",
+    "customChecks": "write rules of your own to a folder, and name it with rules: [FOLDER]",
+    "exclude": "write what to leave out into .kgateignore, one pattern a line; `ignore` leaves out rules",
+    "exclude-rules": "write ignore: [RULE, …]",
+    "exemptions": "exemptions are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
+    "include": "name what to scan on the command line: kgate scan PATH…; `select` lists the only rules to use",
+    "ignore-paths": "write what to leave out into .kgateignore, one pattern a line",
+    "ignorePaths": "write what to leave out into .kgateignore, one pattern a line",
+    "output": "reports are asked for by flags: kgate scan -o sarif=FILE",
+    "paths": "name what to scan on the command line: kgate scan PATH…",
+    "profile": "write min-score: baseline or min-score: restricted",
+    "severity": "write fail-on: SEVERITY",
+    "skip-check": "write ignore: [RULE, …]",
+    "skip-checks": "write ignore: [RULE, …]",
+    "skip-dirs": "write what to leave out into .kgateignore, one pattern a line",
+    "skip-files": "write what to leave out into .kgateignore, one pattern a line",
+    "skip-path": "write what to leave out into .kgateignore, one pattern a line",
+    "threshold": "write min-score: N",
+    "waivers": "waivers are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
+}
+"""What keys in configurations of similar programs are in kgate."""
+
+KNOWN = (
     "min-score",
     "fail-on",
     "kubernetes-version",

@@ -23,7 +23,7 @@ MAX_ENTRIES = 200_000
 MAX_LOOKS = 20_000_000
 """Files and folders that all searches of one scan may look at, counted once for each pattern."""
 
-CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml")
+CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml", ".kgate.yml")
 """What kgate's own configuration may be called."""
 
 _GIT = ".git"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from kgate.commands import console
+from kgate.commands.groups import OneOf
 
 
 @click.command(epilog='\b\nExample (bash):\n  eval "$(kgate completion bash)"')
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script of a shell."""

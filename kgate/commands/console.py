@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from kgate.commands.groups import wrong_option
 from kgate.errors import OutputError
 
 BUG_TRACKER = "https://github.com/kgate/kgate/issues"
@@ -148,7 +149,8 @@ def print_usage_error(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
-    click.echo(f"Error: {inert(error.format_message())}", err=True)
+    message = wrong_option(error) if isinstance(error, click.NoSuchOption) else error.format_message()
+    click.echo(f"Error: {inert(message)}", err=True)
 
 
 def print_bug(error: Exception, *, with_traceback: bool) -> None:

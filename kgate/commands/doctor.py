@@ -9,14 +9,15 @@ from typing import Any
 import click
 
 from kgate.commands import console
+from kgate.commands.groups import OneOf
 
 
 def _tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that name programs; a variable that is set for scans holds here, too."""
     for name in ("kustomize", "kubectl", "helm"):
-        variables = [f"KGATE_{of}_{name.upper()}_BIN" for of in ("DOCTOR", "SCAN")]
+        variable = f"KGATE_SCAN_{name.upper()}_BIN"
         text = f"The {name} to use.  [default: the one on PATH]"
-        command = click.option(f"--{name}-bin", name, metavar="PROGRAM", envvar=variables, help=text)(command)
+        command = click.option(f"--{name}-bin", name, metavar="PROGRAM", envvar=variable, help=text)(command)
     return command
 
 
@@ -32,9 +33,7 @@ Exit codes:
   1  something is missing, too old or broken
 """
 )
-@click.option(
-    "-f", "--format", "format_name", type=click.Choice(["terminal", "json"]), default="terminal", show_default=True
-)
+@click.option("-f", "--format", "format_name", type=OneOf(["terminal", "json"]), default="terminal", show_default=True)
 @_tool_options
 def doctor(format_name: str, **programs: str | None) -> int:
     """Show which helm and kustomize kgate uses, and how they are confined."""

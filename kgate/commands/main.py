@@ -13,6 +13,8 @@ import click
 
 from kgate import __version__
 from kgate.commands import console
+from kgate.commands.groups import Group
+from kgate.commands.variables import name_variables, unread
 from kgate.errors import KgateError
 
 EXIT_INCOMPLETE = 3
@@ -32,7 +34,7 @@ MODULES = {
 """The module of each command in this folder, which holds the command under its own name."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group that imports a command when it is needed, so that the others cost nothing."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,6 +46,7 @@ class Commands(click.Group):
         if cmd_name not in MODULES:
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(importlib.import_module(f"kgate.commands.{MODULES[cmd_name]}"), cmd_name)
+        name_variables(command, cmd_name)
         return command
 
 
@@ -55,6 +58,27 @@ def main() -> None:
     Judges every workload of a repository by the privilege it asks for, says at which line each
     privilege was granted, and fails below a score.
     """
+
+
+@main.command("version")
+def show_version() -> None:
+    """Print the version."""
+    console.print_text(f"kgate {__version__}")
+
+
+@main.command("help", epilog="\b\nExample:\n  kgate help scan")
+@click.argument("words", nargs=-1, metavar="[COMMAND]")
+@click.pass_context
+def show_help(context: click.Context, words: tuple[str, ...]) -> None:
+    """Print the help of a command."""
+    here = context.find_root()
+    for word in words:
+        if not isinstance(here.command, Group):
+            raise click.UsageError(f"'{here.command_path}' has no commands; write: {here.command_path} --help", here)
+        name, command, _ = here.command.resolve_command(here, [word])
+        assert command is not None
+        here = click.Context(command, info_name=name, parent=here)
+    console.print_text(here.get_help())
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -69,7 +93,8 @@ def _exit_code(arguments: list[str]) -> int:  # noqa: PLR0911 - the one place th
     try:
         console.prepare_streams()
         _refuse_files_named_like_options(arguments)
-        code: Any = main.main(arguments, prog_name="kgate", standalone_mode=False, auto_envvar_prefix="KGATE")
+        _warn_of_unread()
+        code: Any = main.main(arguments, prog_name="kgate", standalone_mode=False)
     except click.ClickException as error:
         console.print_usage_error(error)
         return error.exit_code
@@ -95,6 +120,12 @@ def _exit_code(arguments: list[str]) -> int:  # noqa: PLR0911 - the one place th
         console.print_bug(error, with_traceback="--verbose" in arguments or "-v" in arguments)
         return EXIT_BUG
     return code if isinstance(code, int) else 0
+
+
+def _warn_of_unread() -> None:
+    """Prints a warning for each variable that looks like one of kgate's. Raises ConfigError for a misspelt one."""
+    for warning in unread(os.environ, main):
+        console.print_error(warning)
 
 
 def _refuse_files_named_like_options(arguments: Sequence[str]) -> None:

@@ -11,6 +11,24 @@ from kgate.errors import OutputError
 from kgate.repository import UntrustedFolders
 
 
+def check(path: Path, untrusted: UntrustedFolders) -> None:
+    """Raises OutputError if it is certain before a scan that its report cannot be written."""
+    try:
+        real = untrusted.resolve(path)
+        if real.is_dir():
+            raise OutputError(f"{path}: the report cannot be written: this is a folder; name a file in it")
+        if path.exists() and not path.is_file():  # a device or a pipe
+            return
+        folder = real.parent
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise OutputError(f"{path}: the report cannot be written: the folder {folder} {what}; make it first")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{path}: the report cannot be written: the folder {folder} is read-only; choose another")
+    except OSError as error:
+        raise _failed(path, error) from None
+
+
 def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> None:
     """Writes a file whole or not at all, through the user's own symbolic links; a device or pipe is written directly.
 
@@ -23,8 +41,11 @@ def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> Non
         else:
             wholefile.replace(real, lambda handle: _write(handle, pieces), 0o666 & ~_umask())
     except OSError as error:
-        message = f"{path}: the report cannot be written: {error.strerror}; choose another place for -o"
-        raise OutputError(message) from None
+        raise _failed(path, error) from None
+
+
+def _failed(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: the report cannot be written: {error.strerror}; choose another place for -o")
 
 
 def _write(target: Path | int, pieces: Iterable[str]) -> None:

@@ -39,13 +39,11 @@ Exit codes:
 @click.option("--update", is_flag=True, help="Take the newest versions that are asked for, whatever kgate.lock says.")
 @cache_dir_option
 @config_option
-@click.option(
-    "--helm-bin", metavar="PROGRAM", envvar=["KGATE_PULL_HELM_BIN", "KGATE_SCAN_HELM_BIN"], help="The helm to use."
-)
+@click.option("--helm-bin", metavar="PROGRAM", envvar="KGATE_SCAN_HELM_BIN", help="The helm to use.")
 @click.option(
     "--kubectl-bin",
     metavar="PROGRAM",
-    envvar=["KGATE_PULL_KUBECTL_BIN", "KGATE_SCAN_KUBECTL_BIN"],
+    envvar="KGATE_SCAN_KUBECTL_BIN",
     help="The kubectl to use; it contains kustomize.",
 )
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from kgate.commands import console
 from kgate.commands.completion import complete_rule
+from kgate.commands.groups import Group, OneOf
 
 if TYPE_CHECKING:
     from kgate.model import Rule
@@ -18,7 +19,7 @@ Command = Callable[..., None]
 
 def _rule_options(command: Command) -> Command:
     """Adds the options that all commands about rules share."""
-    formats = click.Choice(["terminal", "json", "markdown"])
+    formats = OneOf(["terminal", "json", "markdown"])
     for option in (
         click.option("--rules", "folders", multiple=True, metavar="FOLDER", help="Also the rules of this folder."),
         click.option("-f", "--format", "format_name", type=formats, default="terminal", show_default=True),
@@ -27,7 +28,7 @@ def _rule_options(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def rules() -> None:
     """Show the rules."""
 

@@ -16,6 +16,7 @@ import click
 from kgate import reports
 from kgate.commands import console
 from kgate.commands.completion import complete_rule
+from kgate.commands.groups import MinScore, OneOf, not_one_of
 from kgate.commands.network import cache_dir_option, config_option, network_options, refuse_without
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
@@ -50,7 +51,7 @@ def _outputs(
         if not separator or not file:
             raise click.BadParameter(f"'{pair}' is not NAME=FILE, such as sarif=kgate.sarif")
         if name not in reports.names():
-            raise click.BadParameter(f"'{name}' is not a format; choose one of {', '.join(reports.names())}")
+            raise click.BadParameter(not_one_of(name, reports.names()))
         if file == "-":
             raise click.BadParameter(f"'{pair}' is not a file; for standard output write -f {name}")
         pairs.append((name, Path(file)))
@@ -126,7 +127,7 @@ Exit codes:
     "-f",
     "--format",
     "format_name",
-    type=click.Choice(reports.names()),
+    type=OneOf(reports.names()),
     default=reports.DEFAULT,
     show_default=True,
     help="Format of the report on standard output.",
@@ -142,10 +143,11 @@ Exit codes:
 )
 @click.option(
     "--min-score",
-    type=click.IntRange(0, 100),
-    help="Score that every workload must reach: 60 is baseline, 90 restricted.  [default: 60]",
+    type=MinScore(),
+    metavar="SCORE",
+    help="Score that every workload must reach: 0 to 100, baseline (60) or restricted (90).  [default: 60]",
 )
-@click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Fail for any finding of this severity or above.")
+@click.option("--fail-on", type=OneOf(_SEVERITIES), help="Fail for any finding of this severity or above.")
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
 @click.option(
     "--persona",
@@ -207,7 +209,7 @@ Exit codes:
 @click.option("--allow-empty", is_flag=True, default=None, help="Do not fail if no Kubernetes object is found.")
 @click.option(
     "--unjudged",
-    type=click.Choice(["incomplete", "note"]),
+    type=OneOf(["incomplete", "note"]),
     help="What it makes of a scan if something that is deployed was not judged.  [default: incomplete]",
 )
 @click.option("--files", is_flag=True, help="Text and JSON report: also list every file and what became of it.")
@@ -235,7 +237,7 @@ Exit codes:
 @click.option("-v", "--verbose", is_flag=True, help="Text report: do not shorten lists. Errors: show tracebacks.")
 @click.option(
     "--color",
-    type=click.Choice(["auto", "always", "never"]),
+    type=OneOf(["auto", "always", "never"]),
     default="auto",
     show_default=True,
     help="Colours and links; auto follows NO_COLOR and FORCE_COLOR.",
@@ -245,10 +247,12 @@ def scan(**flags: Any) -> int:
     from kgate.repository import UntrustedFolders
 
     refuse_without("pull", flags)
+    asked = len(flags["outputs"])
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
     settings = settings_of(flags, untrusted)
+    flags |= {"outputs": [pair for pair in flags["outputs"] if _can_be_written(pair[1], untrusted)]}
     console.end_after(settings.timeout + _REPORTING_SECONDS)
     if flags["pull"]:
         settings = _with_pulled(settings, flags)
@@ -257,7 +261,22 @@ def scan(**flags: Any) -> int:
     code = _give_again(kept, copies) if kept is not None else None
     if code is None:
         code = _scan(settings, copies, kept)
+    if len(flags["outputs"]) < asked:
+        return OutputError.exit_code
     return 0 if code == 1 and flags["exit_zero"] else code
+
+
+def _can_be_written(file: Path, untrusted: UntrustedFolders) -> bool:
+    """Returns True unless it is certain before the scan that a report cannot be written, which it prints. The others
+    are written all the same."""
+    from kgate.commands import outputs
+
+    try:
+        outputs.check(file, untrusted)
+    except OutputError as error:
+        console.print_error(str(error))
+        return False
+    return True
 
 
 def _with_pulled(settings: Settings, flags: Mapping[str, Any]) -> Settings:

@@ -1,4 +1,4 @@
-"""What an organisation's policy does not let a repository go below."""
+"""The score that workloads must reach, and what an organisation's policy does not let a repository go below."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
+from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, SCORE_WORDS
 from kgate.model import Severity
 
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
 
-_FIELDS = ("min-score", "fail-on", "kubernetes-version", "never-ignore")
+FLOOR_FIELDS = ("min-score", "fail-on", "kubernetes-version", "never-ignore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,23 @@ class Floor:
         )
 
 
+def threshold(fields: FileFields, name: str) -> int | None:
+    """The score that a field asks for, as a number or by the name of a Pod Security level; None if absent. Raises the
+    error of the file."""
+    value = fields.body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and value in LEVEL_SCORES:
+        return LEVEL_SCORES[value]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST_SCORE:
+        fields.fault(f"{fields.name(name)} must be {SCORE_WORDS}", name)
+    return value
+
+
 def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
     """The field ``floor`` of a configuration. Raises its error."""
     floor = fields.section("floor")
-    floor.only(_FIELDS)
+    floor.only(FLOOR_FIELDS)
     fail_on = floor.one_of("fail-on", severities)
     text = floor.text("kubernetes-version")
     try:
@@ -59,7 +73,7 @@ def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
     except ConfigError as error:
         floor.fault(str(error), "kubernetes-version")
     return Floor(
-        floor.number("min-score", 0, 100),
+        threshold(floor, "min-score"),
         Severity.parse(fail_on) if fail_on else None,
         minor,
         tuple(sorted({name for _, name in floor.texts("never-ignore", "rule ids")})),

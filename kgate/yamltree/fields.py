@@ -193,12 +193,13 @@ class FileFields(Fields):
         source = SourceText(self.faults.path, self.faults.text)
         return source.place(find_span(self.faults.root, pointer), pointer)
 
-    def only(self, known: Sequence[str]) -> None:
-        """Reports every unknown field, null or not, and the known one that may be meant."""
+    def only(self, known: Sequence[str], advice: Mapping[str, str] | None = None) -> None:
+        """Reports every unknown field, null or not, and the known one that may be meant, or what to do instead."""
         for name in self.root.fields or ():
             if name not in known:
                 where = f" in {self.name()}" if self.pointer else ""
-                hint = suggestion(name, known) or f"; known are {', '.join(known)}"
+                meant = f"; {advice[name]}" if advice and name in advice else suggestion(name, known)
+                hint = meant or f"; known are {', '.join(known)}"
                 self.fault(f"unknown field '{name}'{where}{hint}", name)
 
     def _below(self, body: Mapping[str, Json], *names: str | int) -> FileFields:

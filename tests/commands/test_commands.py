@@ -50,7 +50,7 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
     "an empty path": ({"a": GOOD}, ("",), 2, "a path is empty"),
     "unknown option": ({"a": GOOD}, (".", "--nope"), 2, "No such option"),
     "unknown format": ({"a": GOOD}, (".", "-f", "jsn"), 2, "'jsn' is not one of"),
-    "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is not a format; choose one of badge, csv"),
+    "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is not one of badge, csv"),
     "two outputs in one file": (
         {"a": GOOD},
         (".", "-o", "json=out", "-o", "csv=a.d/../out"),
@@ -64,7 +64,12 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
         "the name is empty; choose one such as kgate",
     ),
     "output without file": ({"a": GOOD}, (".", "-o", "json"), 2, "is not NAME=FILE"),
-    "score out of range": ({"a": GOOD}, (".", "--min-score", "101"), 2, "101 is not in the range"),
+    "score out of range": (
+        {"a": GOOD},
+        (".", "--min-score", "101"),
+        2,
+        "'101' is not a score: write a whole number from 0 to 100",
+    ),
     "unknown version": ({"a": GOOD}, (".", "--kubernetes-version", "2.0"), 2, "'2.0' is not a Kubernetes version"),
     "unknown rule": ({"a": GOOD}, (".", "--ignore", "host-pit"), 2, "did you mean 'host-pid'?"),
     "missing configuration": ({"a": GOOD}, (".", "--config", "no.yaml"), 2, "no.yaml: cannot be read"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.config import _KNOWN
+from kgate.config import KNOWN
 from kgate.elsewhere.lock import text_of
 from kgate.elsewhere.wanted import Locked, Wanted
 from kgate.limits import LIMITS
@@ -415,7 +415,7 @@ def test_a_change_of_the_lock_decides_nothing_about_what_it_had(tmp_path: Path) 
 def test_every_key_of_a_configuration_is_compared() -> None:
     elsewhere = {"persona", "select", "ignore", "rules", "charts", "extends"}
     harmless = {limit.key for limit in LIMITS}
-    assert COMPARED.keys() | elsewhere | harmless == set(_KNOWN)
+    assert COMPARED.keys() | elsewhere | harmless == set(KNOWN)
 
 
 SLIPS = ROOT / "tests/data/slips"
