@@ -62,7 +62,7 @@ FLOW = (
     ("elsewhere.fetched", "rules.cel", "rendering.process"),
     ("rules.rulefile", "rules.reads"),
     ("rules.gate",),
-    ("rules.load",),
+    ("rules.load", "rules.lookup"),
     ("rendering.tools", "rendering.workspace"),
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),

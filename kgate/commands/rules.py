@@ -43,13 +43,16 @@ def list_rules(format_name: str, folders: tuple[str, ...]) -> None:
 
 
 @rules.command("show", epilog="\b\nExample:\n  kgate rules show host-network")
-@click.argument("rule_id", metavar="ID", shell_complete=complete_rule)
+@click.argument("words", metavar="NAME", nargs=-1, required=True, shell_complete=complete_rule)
 @_rule_options
-def show_rule(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
-    """Show all of one rule: expression, fields, examples and equivalents."""
+def show_rule(words: tuple[str, ...], format_name: str, folders: tuple[str, ...]) -> None:
+    """Show all of one rule: expression, fields, examples and equivalents.
+
+    NAME is an id, such as host-network, a part of one, or the id of a rule of another scanner, such as KSV-0009.
+    """
     from kgate.exports import documentation
 
-    console.print_text(documentation.rule_page(_find(rule_id, folders), format_name))
+    _show(documentation.rule_page, " ".join(words), format_name, folders)
 
 
 @rules.command(
@@ -79,14 +82,17 @@ def test_rules(folders: tuple[str, ...]) -> int:
     return code
 
 
-@click.command(epilog="\b\nExample:\n  kgate explain privileged-container")
-@click.argument("rule_id", metavar="ID", shell_complete=complete_rule)
+@click.command(epilog="\b\nExample:\n  kgate explain privileged-container\n  kgate explain CKV_K8S_16")
+@click.argument("words", metavar="NAME", nargs=-1, required=True, shell_complete=complete_rule)
 @_rule_options
-def explain(rule_id: str, format_name: str, folders: tuple[str, ...]) -> None:
-    """Explain a rule: why it matters and what to write instead."""
+def explain(words: tuple[str, ...], format_name: str, folders: tuple[str, ...]) -> None:
+    """Explain a rule: why it matters and what to write instead.
+
+    NAME is an id, such as host-network, a part of one, or the id of a rule of another scanner, such as KSV-0009.
+    """
     from kgate.exports import documentation
 
-    console.print_text(documentation.explanation(_find(rule_id, folders), format_name))
+    _show(documentation.explanation, " ".join(words), format_name, folders)
 
 
 def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -98,7 +104,12 @@ def _load(folders: tuple[str, ...]) -> tuple[Rule, ...]:
     return (*load(RuleFolder.named(folder, untrusted) for folder in folders), GATE_WEAKENED)
 
 
-def _find(rule_id: str, folders: tuple[str, ...]) -> Rule:
-    from kgate.rules.load import find
+def _show(page: Callable[[Rule, str], str], name: str, format_name: str, folders: tuple[str, ...]) -> None:
+    """Prints a page about the rule that is meant, or a list if several may be."""
+    from kgate.exports import documentation
+    from kgate.rules.lookup import look_up
 
-    return find(_load(folders), rule_id)
+    found = look_up(_load(folders), name)
+    if len(found) > 1 and format_name == "terminal":
+        console.print_text(f"'{console.inert(name)}' fits {len(found)} rules; name one of them:\n")
+    console.print_text(page(found[0], format_name) if len(found) == 1 else documentation.rule_list(found, format_name))

@@ -8,7 +8,7 @@ _OWASP = "https://owasp.org/www-project-top-10-ci-cd-security-risks"
 
 GATE_WEAKENED = Rule(
     id="gate-weakened",
-    title="Gate weakened by the change that it judges",
+    title="Change weakens the gate that judges it",
     severity=Severity.CRITICAL,
     points=10,
     targets=(),
