@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kgate import fileschemas
 from kgate.exports import coverage, documentation
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
@@ -15,22 +16,25 @@ def documents(root: Path) -> dict[Path, str]:
     """Returns the text of every generated document of a clone, by its path."""
     known = load.load()
     catalogue = next(compose((root / "docs" / "peers.yaml").read_text(encoding="utf-8"))).value
+    folder = root / "kgate" / "schemas"
     return {
         root / "docs" / "rules.md": documentation.handbook((*known, GATE_WEAKENED)),
         root / "docs" / "coverage.md": coverage.table(coverage.parse_peers(catalogue), known),
+        **{folder / name: text for name, text in fileschemas.schemas().items()},
     }
 
 
 def main(check: bool) -> int:
     """Writes or checks the documents. Returns the exit code: 1 if a checked one is stale."""
     stale = []
-    for path, text in documents(Path(__file__).parent.parent).items():
+    root = Path(__file__).parent.parent
+    for path, text in documents(root).items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(path.name)
+            stale.append(path.relative_to(root).as_posix())
             if not check:
                 path.write_text(text, encoding="utf-8")
     for name in stale if check else ():
-        print(f"docs/{name} is stale: run python docs/generate.py")
+        print(f"{name} is stale: run python docs/generate.py")
     return 1 if check and stale else 0
 
 

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
 
-_TOOLS = ("kustomize", "helm", "directory")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+TOOLS = ("kustomize", "helm", "directory")
+FLUX_FIELDS = ("variables",)
+ARGOCD_FIELDS = ("clusters", "plugins")
+CLUSTER_FIELDS = ("name", "server", "labels", "annotations")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z_0-9]*)=(.*)")
 
 
@@ -40,20 +43,20 @@ class Environment:
 def parse(fields: FileFields) -> Environment:
     """The environment in ``flux`` and ``argocd`` of a configuration file. Raises its error."""
     flux, argocd = fields.section("flux"), fields.section("argocd")
-    flux.only(("variables",))
-    argocd.only(("clusters", "plugins"))
+    flux.only(FLUX_FIELDS)
+    argocd.only(ARGOCD_FIELDS)
     variables, plugins = flux.section("variables"), argocd.section("plugins")
     for name in variables.body:
-        if not _NAME.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             variables.fault(f"'{name}' is not the name of a variable: letters, digits and _", name)
     clusters = tuple(_clusters(argocd)) if argocd.has("clusters") else None
-    tools = {name: plugins.one_of(name, _TOOLS) for name in plugins.body}
+    tools = {name: plugins.one_of(name, TOOLS) for name in plugins.body}
     return Environment(flux.strings("variables"), clusters=clusters, plugins=tools)
 
 
 def _clusters(argocd: FileFields) -> Iterator[Cluster]:
     for one in argocd.sections("clusters", "clusters"):
-        one.only(("name", "server", "labels", "annotations"))
+        one.only(CLUSTER_FIELDS)
         yield Cluster(one.needed("name"), one.text("server"), one.strings("labels"), one.strings("annotations"))
 
 

@@ -76,7 +76,7 @@ FLOW = (
     ("sources",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
-    ("inputs", "pull", "scan"),
+    ("fileschemas", "inputs", "pull", "scan"),
     ("commands",),
     ("__main__",),
 )

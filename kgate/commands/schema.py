@@ -1,15 +1,19 @@
-"""``kgate schema``: the JSON Schema of the JSON report."""
+"""``kgate schema``: the JSON Schemas of the files that kgate reads and writes."""
 
 from __future__ import annotations
 
 import click
 
 from kgate.commands import console
+from kgate.commands.groups import OneOf
+
+_FILES = {"report": "report-2.json", "config": "config-1.json", "rule": "rule-1.json"}
 
 
-@click.command()
-def schema() -> None:
-    """Print the JSON Schema of the JSON report."""
+@click.command(epilog="\b\nExamples:\n  kgate schema\n  kgate schema config > kgate.schema.json")
+@click.argument("name", type=OneOf(list(_FILES)), default="report", metavar="[report|config|rule]")
+def schema(name: str) -> None:
+    """Print the JSON Schema of the JSON report, of kgate.yaml, or of a rule file."""
     from importlib.resources import files
 
-    console.print_pieces([(files("kgate") / "schemas" / "report-2.json").read_text(encoding="utf-8")])
+    console.print_pieces([(files("kgate") / "schemas" / _FILES[name]).read_text(encoding="utf-8")])

@@ -13,7 +13,7 @@ from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
 TARGETS = ("container", "pod", "resource")
 PSS_LEVELS = ("baseline", "restricted")
-_REQUIRED = (
+REQUIRED = (
     "id",
     "title",
     "severity",
@@ -25,7 +25,7 @@ _REQUIRED = (
     "remediation",
     "examples",
 )
-_OPTIONAL = (
+OPTIONAL = (
     "persona",
     "pss",
     "kubernetes",
@@ -38,11 +38,11 @@ _OPTIONAL = (
     "tags",
     "equivalents",
 )
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_VERSION_BOUND = re.compile(r"(>=|<)1\.(\d+)")
-_VERSION = re.compile(r"1\.(\d+)")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-_PATH = re.compile(r"[A-Za-z_][\w-]*(\[\*\]|\.\*)?(\.[A-Za-z_][\w-]*(\[\*\]|\.\*)?)*")
+ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+VERSION_BOUND = re.compile(r"(>=|<)1\.(\d+)")
+VERSION = re.compile(r"1\.(\d+)")
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+PATH = re.compile(r"[A-Za-z_][\w-]*(\[\*\]|\.\*)?(\.[A-Za-z_][\w-]*(\[\*\]|\.\*)?)*")
 
 
 def read(data: bytes, stem: str, path: str) -> Rule:
@@ -60,8 +60,8 @@ def read_trusted(data: bytes, stem: str, path: str) -> Rule:
 
 
 def _rule(fields: FileFields, stem: str) -> Rule:
-    fields.only((*_REQUIRED, *_OPTIONAL))
-    for key in _REQUIRED:
+    fields.only((*REQUIRED, *OPTIONAL))
+    for key in REQUIRED:
         if not fields.has(key):
             fields.fault(f"{key} is missing", key)
     _check_id(fields, stem)
@@ -100,7 +100,7 @@ def _text(fields: FileFields, name: str) -> str:
 def _check_id(fields: FileFields, stem: str) -> None:
     if _text(fields, "id") != stem:
         fields.fault(f"id must be the name of the file, '{stem}'", "id")
-    if not _ID.fullmatch(stem):
+    if not ID.fullmatch(stem):
         fields.fault("id must be in kebab case, such as host-network", "id")
 
 
@@ -119,7 +119,7 @@ def _variables(fields: FileFields) -> Iterator[Variable]:
     for variable in fields.sections("variables"):
         variable.only(("name", "expression"))
         name, expression = variable.needed("name"), variable.needed("expression").strip()
-        if not _IDENTIFIER.fullmatch(name):
+        if not IDENTIFIER.fullmatch(name):
             variable.fault(f"{variable.name('name')}: '{name}' is not an identifier such as isPrivileged", "name")
         if name in names:
             variable.fault(f"{variable.name('name')}: there are two variables '{name}'; rename one", "name")
@@ -130,7 +130,7 @@ def _variables(fields: FileFields) -> Iterator[Variable]:
 def _paths(fields: FileFields, key: str) -> tuple[str, ...]:
     paths = fields.text_or_texts(key)
     for index, path in enumerate(paths):
-        if not _PATH.fullmatch(path):
+        if not PATH.fullmatch(path):
             message = f"'{path}' is not a field path such as securityContext.capabilities.add[*]"
             fields.fault(message, key, index)
     return paths
@@ -150,7 +150,7 @@ def _versions(fields: FileFields) -> Versions:
     """A range such as '>=1.8', '<1.25' or '>=1.8 <1.25'."""
     bounds = {}
     for word in fields.text("kubernetes").split():
-        match = _VERSION_BOUND.fullmatch(word)
+        match = VERSION_BOUND.fullmatch(word)
         if not match:
             fields.fault("kubernetes must be a range such as '>=1.8' or '>=1.8 <1.25'", "kubernetes")
         bounds[match[1]] = int(match[2])
@@ -175,7 +175,7 @@ def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
         fields.fault(f"{fields.name(kind)} must list at least one example", kind)
     for example in fields.sections(kind):
         version = example.text("kubernetes")
-        minor = _VERSION.fullmatch(version)
+        minor = VERSION.fullmatch(version)
         if version and not minor:
             example.fault(f"{example.name('kubernetes')} must be a version such as '1.24'", "kubernetes")
         body = {key: value for key, value in example.body.items() if key != "kubernetes"}

@@ -24,8 +24,8 @@ _VERSION = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?")
 
 _WILD = re.compile(r"[*?\[{]")
 
-_CHART_FIELDS = ("path", "releases")
-_RELEASE_FIELDS = ("name", "namespace", "values", "set", "set-string", "kubernetes-version", "api-versions")
+CHART_FIELDS = ("path", "releases")
+RELEASE_FIELDS = ("name", "namespace", "values", "set", "set-string", "kubernetes-version", "api-versions")
 
 
 def default_releases(chart: Path, repository: Repository) -> tuple[Release, ...]:
@@ -99,7 +99,7 @@ class _Base:
 
 
 def _chart(fields: FileFields, base: _Base) -> ChartRequest:
-    fields.only(_CHART_FIELDS)
+    fields.only(CHART_FIELDS)
     path = fields.needed("path", ": name the folder of the chart, or its .tgz archive")
     chart = _first(fields, path, ("path",), [base], _is_chart)
     if chart is None:
@@ -113,7 +113,7 @@ def _chart(fields: FileFields, base: _Base) -> ChartRequest:
 def _matched(fields: FileFields, base: _Base) -> list[ChartRequest]:
     """The requests of an entry whose path is a pattern, for each chart that it matches. A release whose values files
     only some of them have is one of these alone."""
-    fields.only(_CHART_FIELDS)
+    fields.only(CHART_FIELDS)
     charts = _matching_charts(fields, base)
     if not charts:
         text = f"{fields.name('path')}: there is no chart that matches '{fields.text('path')}'"
@@ -183,7 +183,7 @@ def _first(
 
 
 def _release(fields: FileFields, base: _Base, chart: Path) -> Release:
-    fields.only(_RELEASE_FIELDS)
+    fields.only(RELEASE_FIELDS)
     name = fields.text("name") or release_name(chart)
     if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         wanted = f"at most {_LONGEST_NAME} small letters, digits and dashes, as Helm wants it"

@@ -1,0 +1,216 @@
+"""JSON Schemas of the files that users write, for their editors: made of what the readers of these files accept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kgate import config, environment
+from kgate.kubernetes import pss
+from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, LIMITS, Limit
+from kgate.model import Persona, Severity
+from kgate.policy.floor import FLOOR_FIELDS
+from kgate.rendering.helm.releases import CHART_FIELDS, RELEASE_FIELDS
+from kgate.rules import rulefile
+
+Schema = dict[str, Any]
+
+_HOME = "https://github.com/kgate/kgate/blob/main"
+_SEVERITIES = [severity.label for severity in reversed(Severity)]
+_PERSONAS = [persona.label for persona in Persona]
+_KUBERNETES = r"^(latest|v?1\.(0|[1-9]\d{0,3})(\.\d+)?)$"
+
+
+def schemas() -> dict[str, str]:
+    """Returns the text of each schema by the name of its file."""
+    return {"config-1.json": _printed(_config()), "rule-1.json": _printed(_rule())}
+
+
+def _printed(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _file(name: str, title: str, schema: Schema) -> Schema:
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{_HOME}/kgate/schemas/{name}"}
+    return {**head, "title": title, **schema}
+
+
+# ------------------------------------------------------------------------------------------ kgate.yaml
+
+
+def _config() -> Schema:
+    """The schema of kgate.yaml, which may be empty; it fails if a key of the reader is not described here."""
+    return _file("config-1.json", "Configuration of kgate (kgate.yaml)", _optional(_mapping(config.KNOWN, _CONFIG)))
+
+
+_SCORE: Schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": HIGHEST_SCORE},
+        {"enum": [*LEVEL_SCORES]},
+        {"type": "null"},
+    ],
+    "description": "The score that every workload must reach: baseline begins at 60, restricted at 90.",
+}
+
+
+def _limit(limit: Limit) -> Schema:
+    schema = {"type": "integer", "minimum": limit.least, "maximum": limit.most, "default": limit.default}
+    return _told(f"{limit.unit}; a file may only lower it.", schema)
+
+
+def _told(description: str, schema: Schema) -> Schema:
+    return {"description": description, **schema}
+
+
+def _optional(schema: Schema) -> Schema:
+    """A schema that null fits, too: readers take it for an absent field."""
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    if "type" in schema:
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return {**schema, "type": [*kinds, "null"]}
+    return schema
+
+
+def _mapping(keys: Iterable[str], fields: Mapping[str, Schema], needed: Iterable[str] = ()) -> Schema:
+    """A mapping with exactly these keys, of which ``needed`` must be there, and not null."""
+    must = list(needed)
+    known = {key: fields[key] if key in must else _optional(fields[key]) for key in keys}
+    schema = {"type": "object", "additionalProperties": False, "properties": known}
+    return {**schema, "required": must} if must else schema
+
+
+def _texts(description: str, **limits: Any) -> Schema:
+    return _told(description, {"type": "array", "items": {"type": "string", **limits}})
+
+
+_STRINGS: Schema = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+_VERSION: Schema = {"type": "string", "pattern": _KUBERNETES, "examples": [f"1.{pss.NEWEST_MINOR}", "latest"]}
+_ARGUMENT = "^(?!-)"
+"""What helm does not take for an option."""
+
+_RELEASE: Mapping[str, Schema] = {
+    "name": {"type": "string", "maxLength": 53, "pattern": r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"},
+    "namespace": {"type": "string", "pattern": _ARGUMENT},
+    "values": _texts("Values files, next to kgate.yaml or in the chart."),
+    "set": _texts("As --set of helm.", pattern="^[^-=][^=]*="),
+    "set-string": _texts("As --set-string of helm.", pattern="^[^-=][^=]*="),
+    "kubernetes-version": {"type": "string", "pattern": r"^(v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?)?$"},
+    "api-versions": _texts("As --api-versions of helm.", pattern=_ARGUMENT),
+}
+_CHART: Mapping[str, Schema] = {
+    "path": _told("Folder of a chart, its .tgz archive, or a pattern.", {"type": "string", "minLength": 1}),
+    "releases": {"type": "array", "items": _mapping(RELEASE_FIELDS, _RELEASE)},
+}
+_FLOOR: Mapping[str, Schema] = {
+    "min-score": _SCORE,
+    "fail-on": {"enum": _SEVERITIES},
+    "kubernetes-version": {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"},
+    "never-ignore": _texts("Rules that cannot be ignored."),
+}
+_CLUSTER: Mapping[str, Schema] = {
+    "name": {"type": "string", "minLength": 1},
+    "server": {"type": "string"},
+    "labels": _STRINGS,
+    "annotations": _STRINGS,
+}
+_ARGOCD: Mapping[str, Schema] = {
+    "clusters": {"type": "array", "items": _mapping(environment.CLUSTER_FIELDS, _CLUSTER, ["name"])},
+    "plugins": {"type": "object", "additionalProperties": {"enum": [*environment.TOOLS, None]}},
+}
+_FLUX: Mapping[str, Schema] = {
+    "variables": {**_STRINGS, "propertyNames": {"pattern": f"^{environment.VARIABLE.pattern}$"}},
+}
+_CONFIG: Mapping[str, Schema] = {
+    "min-score": _SCORE,
+    "fail-on": _told("Fail for any finding of this severity or above.", {"enum": _SEVERITIES}),
+    "kubernetes-version": _told(
+        "The Kubernetes version to judge for, in quotes.", {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"}
+    ),
+    "persona": _told("Which rules are used.", {"enum": _PERSONAS}),
+    "select": _texts("Use only these rules."),
+    "ignore": _texts("Leave out these rules."),
+    "rules": _texts("Folders with rules of your own."),
+    "allow-empty": _told("Do not fail if no Kubernetes object is found.", {"type": "boolean", "default": False}),
+    "unjudged": _told("What it makes of a scan if something was not judged.", {"enum": [*config.UNJUDGED]}),
+    "charts": _told(
+        "What you deploy of your charts.", {"type": "array", "items": _mapping(CHART_FIELDS, _CHART, ["path"])}
+    ),
+    "repositories": _texts("URLs under which Argo CD and Flux know this repository."),
+    "helm-degraded": _told("Render what can be rendered; report the rest.", {"type": "boolean", "default": False}),
+    "flux": _told("What Flux knows and the repository does not.", _mapping(environment.FLUX_FIELDS, _FLUX)),
+    "argocd": _told("What Argo CD knows and the repository does not.", _mapping(environment.ARGOCD_FIELDS, _ARGOCD)),
+    "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
+    "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
+    **{limit.key: _limit(limit) for limit in LIMITS},
+}
+
+
+# ------------------------------------------------------------------------------------------ rule files
+
+
+def _rule() -> Schema:
+    """The schema of a rule file; it fails if a field of the reader is not described here."""
+    fields = _mapping((*rulefile.REQUIRED, *rulefile.OPTIONAL), _RULE, rulefile.REQUIRED)
+    resource = {"anyOf": [{"const": "resource"}, {"type": "array", "contains": {"const": "resource"}}]}
+    kinds = {"required": ["kinds"], "properties": {"kinds": {"minItems": 1}}}
+    goes_with = {
+        "if": {"properties": {"target": resource}},
+        "then": kinds,
+        "else": {"properties": {"kinds": {"maxItems": 0, "type": ["array", "null"]}}},
+    }
+    return _file("rule-1.json", "Rule of kgate", {**fields, **goes_with})
+
+
+def _one_or_more(item: Schema) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item}, {"type": "null"}]}
+
+
+def _whole(pattern: str) -> Schema:
+    return {"type": "string", "pattern": f"^({pattern})$"}
+
+
+_TEXT: Schema = {"type": "string"}
+_FILLED: Schema = {"type": "string", "minLength": 1}
+_BOUND = rf"\s*{rulefile.VERSION_BOUND.pattern}"
+_CHECK = _mapping(("level", "check"), {"level": {"enum": [*rulefile.PSS_LEVELS]}, "check": _FILLED}, ("level", "check"))
+_EXAMPLE: Schema = {
+    "type": "object",
+    "properties": {"kubernetes": {"type": ["string", "null"], "pattern": rf"^({rulefile.VERSION.pattern})?$"}},
+}
+_EXAMPLES: Schema = {"type": "array", "minItems": 1, "items": _EXAMPLE}
+_TARGET: Schema = {"enum": [*rulefile.TARGETS]}
+_RULE: Mapping[str, Schema] = {
+    "id": _told("Kebab-case name of what is wrong; equals the file's name.", _whole(rulefile.ID.pattern)),
+    "title": _told("What is wrong, in words.", _TEXT),
+    "severity": {"enum": _SEVERITIES},
+    "points": _told("What it costs inside the band.", {"type": "integer", "minimum": 1, "maximum": 10}),
+    "target": {"anyOf": [_TARGET, {"type": "array", "minItems": 1, "items": _TARGET}]},
+    "expression": _told("CEL; true = allowed.", _FILLED),
+    "message": _told("What is wrong, in one sentence.", _TEXT),
+    "rationale": _told("What an attacker gains.", _TEXT),
+    "remediation": _told("What to write instead.", _TEXT),
+    "examples": _mapping(("good", "bad"), {"good": _EXAMPLES, "bad": _EXAMPLES}, ("good", "bad")),
+    "persona": {"enum": _PERSONAS},
+    "pss": {"anyOf": [_CHECK, {"type": "array", "items": _CHECK}, {"type": "null"}]},
+    "kubernetes": {"type": "string", "pattern": rf"^({_BOUND})*\s*$", "examples": [">=1.8 <1.25"]},
+    "each": _one_or_more(_whole(rulefile.PATH.pattern)),
+    "kinds": _one_or_more(_TEXT),
+    "variables": {
+        "type": "array",
+        "items": _mapping(
+            ("name", "expression"),
+            {"name": _whole(rulefile.IDENTIFIER.pattern), "expression": _FILLED},
+            ("name", "expression"),
+        ),
+    },
+    "fields": _one_or_more(_whole(rulefile.PATH.pattern)),
+    "includes": _one_or_more(_TEXT),
+    "references": {
+        "type": "array",
+        "items": _mapping(("title", "url"), {"title": _FILLED, "url": _FILLED}, ("title", "url")),
+    },
+    "tags": _one_or_more(_TEXT),
+    "equivalents": {"type": "object", "additionalProperties": _one_or_more(_TEXT)},
+}

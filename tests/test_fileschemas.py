@@ -1,0 +1,189 @@
+"""fileschemas.py: the schemas accept what the readers accept, and refuse what they refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from kgate.config import KNOWN, read_config
+from kgate.errors import ConfigError, RuleError
+from kgate.fileschemas import schemas
+from kgate.repository import Repository
+from kgate.rules import rulefile
+from kgate.yamltree.fields import UserFile
+from tests.command import ROOT, kgate
+
+CONFIG, RULE = (json.loads(schemas()[name]) for name in ("config-1.json", "rule-1.json"))
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+
+
+def body(text: str | bytes) -> Any:
+    data = text.encode() if isinstance(text, str) else text
+    return UserFile.parse(data, "x.yaml", ValueError).root.value
+
+
+def accepts(schema: Any, text: str | bytes) -> bool:
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(body(text)))
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """The YAML mappings in the documents, with the name of each document."""
+    for path in DOCUMENTS:
+        for text in re.findall(r"^```yaml\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S):
+            try:
+                found = body(text)
+            except ValueError:  # a list of steps, or several documents
+                continue
+            if isinstance(found, dict):
+                yield path.name, text
+
+
+CONFIGS = [one for one in blocks() if body(one[1]).keys() & {*KNOWN} and not body(one[1]).keys() & {"kind", "id"}]
+RULES = [one for one in blocks() if {"id", "expression", "rationale"} <= body(one[1]).keys()]
+
+
+@pytest.mark.parametrize("schema", [CONFIG, RULE])
+def test_they_are_schemas(schema: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_all_rules_fit() -> None:
+    files = sorted((ROOT / "rules").glob("*.yaml"))
+    assert len(files) > 70
+    assert [path.name for path in files if not accepts(RULE, path.read_bytes())] == []
+
+
+def test_all_documented_files_fit() -> None:
+    assert len(CONFIGS) >= 5
+    assert len(RULES) >= 2
+    assert [one for one in CONFIGS if not accepts(CONFIG, one[1])] == []
+    assert [one for one in RULES if not accepts(RULE, one[1])] == []
+
+
+def test_the_command_prints_them() -> None:
+    assert kgate("schema", "config").out == schemas()["config-1.json"]
+    assert kgate("schema", "rule").out == schemas()["rule-1.json"]
+    assert json.loads(kgate("schema").out)["title"] == "kgate report, version 2"
+
+
+# ------------------------------------------------------------------------------------------ kgate.yaml
+
+RIGHT = {
+    "nothing": "",
+    "all settings": (
+        "min-score: restricted\nfail-on: high\nkubernetes-version: v1.30.1\nselect: []\nignore: [host-pid]\nrules: []\n"
+        "allow-empty: true\nunjudged: note\nhelm-degraded: false\ntimeout: 10\nrender-timeout: 5\nrender-memory: 64\n"
+        "repositories: ['https://example.com/a.git']\nfloor: {min-score: baseline, fail-on: low, never-ignore: [a]}\n"
+        "flux: {variables: {NAME: value, EMPTY: ''}}\n"
+        "argocd: {clusters: [{name: a, labels: {b: c}}], plugins: {p: helm}}\n"
+    ),
+    "nulls": "min-score:\nfail-on: null\nkubernetes-version:\nselect:\nallow-empty:\nfloor:\nargocd: {clusters: }\n",
+    "a chart": "charts: [{path: web, releases: [{name: web, set: [a.b=c], values: [v.yaml], kubernetes-version: '1.3'}]}]",
+}
+WRONG = {
+    "an unknown key": "min-scor: 60\n",
+    "a key of a similar program": "exclude: [a]\n",
+    "a program": "helm-bin: /usr/bin/helm\n",
+    "a score above": "min-score: 101\n",
+    "a score below": "min-score: -1\n",
+    "a score in quotes": "min-score: '60'\n",
+    "a score that is true": "min-score: true\n",
+    "a level without a band": "min-score: privileged\n",
+    "a fraction": "min-score: 59.5\n",
+    "a severity": "fail-on: severe\n",
+    "a number as version": "kubernetes-version: 1.30\n",
+    "a version of another world": "kubernetes-version: '2.1'\n",
+    "text instead of a list": "ignore: host-pid\n",
+    "a number in a list": "select: [1]\n",
+    "no truth value": "allow-empty: maybe\n",
+    "what becomes of the rest": "unjudged: pass\n",
+    "no time": "timeout: 0\n",
+    "too little memory": "render-memory: 63\n",
+    "a chart without path": "charts: [{releases: []}]\n",
+    "an unknown key of a chart": "charts: [{path: web, release: []}]\n",
+    "an unknown key of a release": "charts: [{path: web, releases: [{nam: a}]}]\n",
+    "a release with capitals": "charts: [{path: web, releases: [{name: Web}]}]\n",
+    "a value that is an option": "charts: [{path: web, releases: [{set: ['-f=x']}]}]\n",
+    "a value without name": "charts: [{path: web, releases: [{set: ['x']}]}]\n",
+    "a floor with more": "floor: {ignore: []}\n",
+    "a floor of rules": "floor: {never-ignore: host-pid}\n",
+    "a variable's name": "flux: {variables: {a-b: c}}\n",
+    "a variable's value": "flux: {variables: {A: 1}}\n",
+    "a cluster without name": "argocd: {clusters: [{server: a}]}\n",
+    "a plugin that is no tool": "argocd: {plugins: {p: jsonnet}}\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 1.0.0\n", encoding="utf-8")
+    (tmp_path / "web/v.yaml").write_text("", encoding="utf-8")
+    return Repository(tmp_path)
+
+
+def reads(text: str, repository: Repository) -> bool:
+    path = repository.root / "kgate.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        read_config(path, repository)
+    except ConfigError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT.keys())
+def test_right_configurations(text: str, repository: Repository) -> None:
+    assert (reads(text, repository), accepts(CONFIG, text)) == (True, True)
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
+def test_wrong_configurations(text: str, repository: Repository) -> None:
+    assert (reads(text, repository), accepts(CONFIG, text)) == (False, False)
+
+
+# ------------------------------------------------------------------------------------------ rule files
+
+WHOLE = next(text for name, text in RULES if name == "CONTRIBUTING.md")
+WRONG_RULES = {
+    "an unknown field": ("points: 1", "pionts: 1"),
+    "no title": ("title: Standard input kept open\n", ""),
+    "an id with capitals": ("id: standard-input-open", "id: Standard-Input-Open"),
+    "a severity": ("severity: low", "severity: info"),
+    "too many points": ("points: 1", "points: 11"),
+    "a target": ("target: container", "target: node"),
+    "no target": ("target: container", "target: []"),
+    "kinds of a container": ("target: container", "target: container\nkinds: [Pod]"),
+    "a resource without kinds": ("target: container", "target: resource"),
+    "a path": ("fields: [stdin]", "fields: ['stdin[0]']"),
+    "a level": ("points: 1", "points: 1\npss: {level: strict, check: a}"),
+    "a check without name": ("points: 1", "points: 1\npss: {level: baseline}"),
+    "a range": ("points: 1", "points: 1\nkubernetes: '1.25'"),
+    "a variable's name": ("target: container", "target: container\nvariables: [{name: a-b, expression: 'true'}]"),
+    "a reference without title": ('  - title: "Kubernetes: Attach to a running container"\n    url:', "  - url:"),
+    "an expression that is a truth value": ("expression: container.?stdin.orValue(false) == false", "expression: true"),
+    "a tag that is a number": ("tags: [cwe-653, T1609]", "tags: [653]"),
+    "an example's version": ("    - {name: app, stdin: true}", "    - {name: app, stdin: true, kubernetes: latest}"),
+    "no bad example": ("  bad:\n", "  worse:\n"),
+    "an example that is text": ("    - {name: app, stdin: true}", "    - app"),
+}
+
+
+def test_the_rule_is_right() -> None:
+    assert rulefile.read(WHOLE.encode(), "standard-input-open", "x").title == "Standard input kept open"
+    assert accepts(RULE, WHOLE)
+
+
+@pytest.mark.parametrize("edit", WRONG_RULES.values(), ids=WRONG_RULES.keys())
+def test_wrong_rules(edit: tuple[str, str]) -> None:
+    assert edit[0] in WHOLE
+    text = WHOLE.replace(*edit)
+    assert not accepts(RULE, text)
+    with pytest.raises(RuleError):
+        rulefile.read(text.encode(), body(text).get("id"), "x")
