@@ -84,7 +84,10 @@ RIGHT = {
         "argocd: {clusters: [{name: a, labels: {b: c}}], plugins: {p: helm}}\n"
     ),
     "nulls": "min-score:\nfail-on: null\nkubernetes-version:\nselect:\nallow-empty:\nfloor:\nargocd: {clusters: }\n",
-    "a chart": "charts: [{path: web, releases: [{name: web, set: [a.b=c], values: [v.yaml], kubernetes-version: '1.3'}]}]",
+    "a chart": (
+        "charts:\n- path: web\n  releases:\n"
+        "  - {name: web, set: [a.b=c], values: [v.yaml], kubernetes-version: '1.3'}\n"
+    ),
 }
 WRONG = {
     "an unknown key": "min-scor: 60\n",

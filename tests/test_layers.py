@@ -76,7 +76,7 @@ FLOW = (
     ("sources",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
-    ("fileschemas", "inputs", "pull", "scan"),
+    ("fileschemas", "inputs", "pull", "scan", "starter"),
     ("commands",),
     ("__main__",),
 )

@@ -22,6 +22,8 @@ _OTHER_WORDS = {
     "docs": "rules list",
     "fetch": "pull",
     "install": "doctor",
+    "new": "init",
+    "setup": "init",
     "lint": "scan",
     "list": "rules list",
     "run": "scan",

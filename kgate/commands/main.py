@@ -26,6 +26,7 @@ MODULES = {
     "completion": "completion",
     "doctor": "doctor",
     "explain": "rules",
+    "init": "init",
     "pull": "pull",
     "rules": "rules",
     "scan": "scan",
