@@ -523,6 +523,20 @@ def test_the_image_runs_as_the_user_of_the_job() -> None:
     assert f"\nUSER {context['runAsUser']}:{context['runAsGroup']}\n" in dockerfile
 
 
+def test_the_image_fetches_nothing_without_a_checksum() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    added = re.findall(r"^ADD (.*) https://\S+ ", dockerfile, re.MULTILINE)
+    assert len(added) == 2, "helm for two platforms"
+    assert all(re.fullmatch(r"--checksum=sha256:[0-9a-f]{64}", options) for options in added)
+    installed = re.findall(r"pip install (.*)", dockerfile)
+    assert sum("--require-hashes" in options for options in installed) == 2
+    assert all(
+        "--require-hashes" in options or "--no-deps --no-build-isolation /source" in options for options in installed
+    )
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{file}" for file in re.findall(r"/source/(\S+\.txt)", dockerfile)} <= {*ignored}
+
+
 # -------------------------------------------------------------------------------------------- locked files
 
 
