@@ -9,15 +9,13 @@ from typing import Literal
 
 from kgate import __version__
 from kgate.errors import ConfigError
-from kgate.rendering.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox
+from kgate.rendering.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox, install_command
 
 State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
 
 FAULTS: tuple[State, ...] = ("missing", "too old", "broken")
 _SIGNS = {"ok": "✓", "limited": "!", "not needed": "·"}
 
-INSTALL_HELM = {"darwin": "brew install helm"}
-INSTALL_HELM_ELSEWHERE = "follow https://helm.sh/docs/intro/install/"
 INSTALL_KUSTOMIZE = 'pip install "kgate[kustomize]"'
 NEWER_KERNEL = "use Linux 5.13 or newer with Landlock switched on, on x86-64 or ARM64"
 INSTALL_SETPRIV = "install util-linux 2.33 or newer, which holds setpriv"
@@ -50,7 +48,7 @@ class Row:
 
 def examine(toolbox: Toolbox, machine: Machine) -> tuple[Row, ...]:
     """All rows, in the order in which they are shown."""
-    install_helm = INSTALL_HELM.get(machine.platform, INSTALL_HELM_ELSEWHERE)
+    install_helm = install_command(machine.platform)
     return (
         Row("kgate", "ok", __version__),
         Row("python", "ok", machine.python_version, machine.python_path),

@@ -15,7 +15,7 @@ import pytest
 from kgate import __version__
 from kgate.doctor import FAULTS, INSTALL_SETPRIV, NEWER_KERNEL, Machine, Row, examine, is_ready, render_lines
 from kgate.rendering import process, sandbox
-from kgate.rendering.tools import Toolbox
+from kgate.rendering.tools import Toolbox, install_command
 from tests.command import Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
 from tests.rendering.test_tools import script
@@ -81,7 +81,7 @@ def test_json(tmp_path: Path) -> None:
 def test_helm_is_missing(tmp_path: Path) -> None:
     result = doctor(cwd=tmp_path)
     assert result.code == 1
-    how = "brew install helm" if sys.platform == "darwin" else "follow https://helm.sh/docs/intro/install/"
+    how = install_command(sys.platform)
     assert f"✗ helm             missing\n                   → {how}\n" in result.out
     assert json.loads(doctor("-f", "json", cwd=tmp_path).out)["ready"] is False
 
@@ -153,8 +153,9 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: Machine) -> d
     return {row.subject: row for row in found}
 
 
+GET_HELM = "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-4 | bash"
 MACHINES: dict[str, tuple[Machine, str, Row]] = {
-    "helm on Linux": (HERE, "helm", Row("helm", "missing", advice="follow https://helm.sh/docs/intro/install/")),
+    "helm on Linux": (HERE, "helm", Row("helm", "missing", advice=GET_HELM)),
     "helm on macOS": (
         replace(HERE, platform="darwin"),
         "helm",

