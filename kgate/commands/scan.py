@@ -151,7 +151,7 @@ Exit codes:
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
 @click.option(
     "--persona",
-    type=click.Choice([persona.label for persona in Persona]),
+    type=OneOf([persona.label for persona in Persona]),
     help="Rules to use: gate asks what grants privilege or misses Pod Security restricted, audit also what would "
     "harden, pedantic all.  [default: gate]",
 )
