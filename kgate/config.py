@@ -338,7 +338,8 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
     try:
         data = owner.policy_bytes(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        advice = "name another file with --config, or write one with: kgate init"
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; {advice}") from None
     fields = UserFile.parse(data, str(path), ConfigError).fields()
     _refuse_programs(fields)
     fields.only(KNOWN, _OTHER_KEYS)

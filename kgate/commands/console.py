@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from kgate.commands.groups import wrong_option
+from kgate.commands.groups import usage_message
 from kgate.errors import OutputError
 
 BUG_TRACKER = "https://github.com/kgate/kgate/issues"
@@ -149,8 +149,7 @@ def print_usage_error(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
-    message = wrong_option(error) if isinstance(error, click.NoSuchOption) else error.format_message()
-    click.echo(f"Error: {inert(message)}", err=True)
+    click.echo(f"Error: {inert(usage_message(error))}", err=True)
 
 
 def print_bug(error: Exception, *, with_traceback: bool) -> None:

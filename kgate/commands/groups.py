@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -122,17 +123,29 @@ class Group(click.Group):
         names = self.list_commands(ctx)
         if "scan" in names and _is_path(word):
             return f"'{word}' is a path, not a command; write: {program} scan {shlex.join(args)}"
-        near = suggestion(word, names)
-        if not near and "scan" in names and word in _OTHER_WORDS:
-            near = f"; write: {program} {_OTHER_WORDS[word]}"
+        known = "scan" in names and word in _OTHER_WORDS
+        near = f"; write: {program} {_OTHER_WORDS[word]}" if known else suggestion(word, names)
         return f"there is no command '{word}'{near or '; commands are ' + ', '.join(names)}"
 
 
-def wrong_option(error: click.NoSuchOption) -> str:
+def usage_message(error: click.ClickException) -> str:
+    """Returns what is wrong on a command line, and what to type."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.BadOptionUsage) and error.message.endswith("requires an argument."):
+        return f"{error.option_name} needs a value; write: {error.option_name} VALUE"
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        return _wrong_option(error, context.command)
+    if isinstance(error, click.MissingParameter) and context is not None:
+        examples = re.findall(r"^ +(kgate .*?)(?:   .*)?$", context.command.epilog or "", re.MULTILINE)
+        return "; for example: ".join((error.format_message().rstrip("."), *examples[:1]))
+    return error.format_message()
+
+
+def _wrong_option(error: click.NoSuchOption, command: click.Command) -> str:
     """Returns the message that a command has no such option, with the one that may be meant."""
     from kgate.yamltree.fields import suggestion
 
-    known = [name for name in _options(error.ctx.command if error.ctx else None) if name.startswith("--")]
+    known = [name for name in _options(command) if name.startswith("--")]
     meant = _OTHER_OPTIONS.get(error.option_name) if "--min-score" in known else None
     near = f"; {meant}" if meant else suggestion(error.option_name, known)
     return f"there is no option {error.option_name}{near}"

@@ -24,7 +24,7 @@ _MOST_PLACES = 3
 config_option = click.option(
     "--config",
     "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Configuration file.  [default: the nearest kgate.yaml]",
 )

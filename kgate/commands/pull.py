@@ -62,7 +62,7 @@ def pull(**flags: Any) -> int:
     from kgate.repository import UntrustedFolders
 
     if flags["locked"] and flags["update"]:
-        raise click.UsageError("--locked and --update exclude each other")
+        raise click.UsageError("--locked and --update exclude each other; leave one of them out")
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
     settings = settings_of(flags, untrusted)

@@ -45,7 +45,11 @@ class RuleFolder:
         names = [name for name in self.repository.policy_names(self.path) if name.endswith((".yaml", ".yml"))]
         if not names:
             is_there = self.repository.policy_has(self.path)
-            what = "no rule file (*.yaml) in this folder" if is_there else "no such folder of rules"
+            what = (
+                "no rule file (*.yaml) in this folder"
+                if is_there
+                else "no such folder of rules; name one with --rules, or in `rules` of kgate.yaml"
+            )
             raise RuleError(f"{self.shown}: {what}")
         for name in names:
             try:
