@@ -1,4 +1,5 @@
-"""Puts what kgate makes of its rules into the wheel (kgate/rules/packaging.py), so that a start need not make it."""
+"""Puts into the wheel what kgate makes of its rules (kgate/rules/packaging.py), so that a start need not make it, and
+what a package brings beside the program (kgate/commands/manual.py)."""
 
 from __future__ import annotations
 
@@ -10,21 +11,28 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class RulesHook(BuildHookInterface[Any]):
-    """Adds ``builtin_rules.json`` to a wheel."""
+    """Adds ``builtin_rules.json``, a manual page and completion scripts to a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Writes the file, unless the package stays a clone, which reads the rules themselves."""
+        """Writes the files, unless the package stays a clone, which reads the rules themselves."""
         if version == "editable":
             return
         sys.path.insert(0, self.root)
         try:
+            from kgate.commands.manual import shared_files
             from kgate.rules.packaging import packaged
-        except ImportError as error:  # what kgate needs is missing: it works without the file, and starts more slowly
-            self.app.display_warning(f"the wheel holds no compiled rules: {error}")
+        except ImportError as error:  # what kgate needs is missing: it works without the files, and starts more slowly
+            self.app.display_warning(f"the wheel holds no compiled rules, manual page and completions: {error}")
             return
         finally:
             sys.path.remove(self.root)
-        file = Path(self.directory, "builtin_rules.json")
+        build_data["force_include"][self._write("builtin_rules.json", packaged())] = "kgate/builtin_rules.json"
+        for place, text in shared_files().items():
+            build_data["shared_data"][self._write(place, text)] = place
+
+    def _write(self, name: str, text: str) -> str:
+        """Writes a file below the folder of the build, and returns its path."""
+        file = Path(self.directory, name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(packaged(), encoding="utf-8")
-        build_data["force_include"][str(file)] = "kgate/builtin_rules.json"
+        file.write_text(text, encoding="utf-8")
+        return str(file)

@@ -122,11 +122,20 @@ def _write(text: str) -> None:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar on standard error, if that is a terminal that pre-commit does not record."""
+    """Counts on standard error, if that is a terminal that pre-commit does not record. It estimates nothing: a chart
+    takes a thousand times as long as a manifest, and what one renders may name further ones."""
     if not sys.stderr.isatty() or os.environ.get("PRE_COMMIT"):
         yield lambda _done, _total: None
         return
-    with click.progressbar(length=1, label="kgate", file=sys.stderr) as bar:
+    with click.progressbar(
+        length=1,
+        label="kgate",
+        show_eta=False,
+        show_percent=False,
+        show_pos=True,
+        bar_template="%(label)s: %(info)s read or rendered",
+        file=sys.stderr,
+    ) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total

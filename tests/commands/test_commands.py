@@ -48,7 +48,7 @@ EXITS: dict[str, tuple[dict[str, str], tuple[str, ...], int, str]] = {
     "nothing found": ({"a": "x: 1\n"}, (".",), 3, ""),
     "nothing found is right": ({"a": "x: 1\n"}, (".", "--allow-empty"), 0, ""),
     "an empty path": ({"a": GOOD}, ("",), 2, "a path is empty"),
-    "unknown option": ({"a": GOOD}, (".", "--nope"), 2, "No such option"),
+    "unknown option": ({"a": GOOD}, (".", "--nope"), 2, "there is no option --nope"),
     "unknown format": ({"a": GOOD}, (".", "-f", "jsn"), 2, "'jsn' is not one of"),
     "unknown output format": ({"a": GOOD}, (".", "-o", "jsn=x"), 2, "'jsn' is not one of badge, csv"),
     "two outputs in one file": (
