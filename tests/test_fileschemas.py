@@ -11,10 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from kgate.commands.variables import OF_CI_JOBS
 from kgate.config import KNOWN, read_config
 from kgate.errors import ConfigError, RuleError
 from kgate.fileschemas import schemas
-from kgate.repository import Repository
+from kgate.policy.floor import FLOOR_FIELDS
+from kgate.rendering.helm.releases import RELEASE_FIELDS
+from kgate.repository import CONFIG_NAMES, Repository
 from kgate.rules import rulefile
 from kgate.yamltree.fields import UserFile
 from tests.command import ROOT, kgate
@@ -190,3 +193,9 @@ def test_wrong_rules(edit: tuple[str, str]) -> None:
     assert not accepts(RULE, text)
     with pytest.raises(RuleError):
         rulefile.read(text.encode(), body(text).get("id"), "x")
+
+
+def test_every_name_is_documented() -> None:
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    names = (*KNOWN, *CONFIG_NAMES, *OF_CI_JOBS, *RELEASE_FIELDS, *FLOOR_FIELDS)
+    assert [name for name in names if f"`{name}`" not in page] == []

