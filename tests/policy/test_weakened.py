@@ -365,6 +365,8 @@ BROKEN: dict[str, tuple[Mapping[str, str | None], str]] = {
     "a key twice": ({"kgate.yaml": CONFIG + "min-score: 0\n"}, "key 'min-score' is set here and in line 1"),
     "an unknown key": ({"kgate.yaml": CONFIG + "min-scor: 0\n"}, "unknown field 'min-scor'"),
     "no YAML": ({"kgate.yaml": "{"}, "this change breaks the configuration"),
+    "a second configuration": ({".kgate.yml": ""}, ".kgate.yml: lies beside kgate.yaml"),
+    "one that is not read": ({"pyproject.toml": "[tool.kgate]\n"}, "pyproject.toml: [tool.kgate] is not read"),
     "a folder": ({"kgate.yaml/a": ""}, "not a regular file"),
     "a link to nowhere": ({"kgate.yaml": "-> nowhere"}, "No such file"),
     "a link out": ({"kgate.yaml": "-> /etc/hostname"}, "leads out of the repository"),
