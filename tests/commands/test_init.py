@@ -160,6 +160,14 @@ def test_no_link_leads_it_out(repository: Path, link: str, tmp_path_factory: pyt
     assert state(outside) == before
 
 
+def test_what_it_cannot_read_stops_it_before_it_writes(repository: Path) -> None:
+    (repository / HOOKS).write_bytes(b"repos: []  # \xff\n")
+    result = kgate("init", cwd=repository)
+    assert result.code == 2
+    assert f"{HOOKS}: cannot be read: is not UTF-8 text; fix that" in result.err
+    assert not (repository / CONFIG).exists()
+
+
 def test_it_asks_on_a_terminal(repository: Path) -> None:
     parent, child = pty.openpty()
     run = subprocess.Popen(

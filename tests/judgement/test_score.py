@@ -124,3 +124,38 @@ def test_verdict(
     )
     assert verdict.exit_code == code
     assert bool(verdict.reasons) == (code != 0)
+
+
+HELM, TYPO = "the chart is not rendered; install helm, or name it", "no such file or folder; check the spelling"
+
+
+@pytest.mark.parametrize(
+    ("problems", "resources", "wanted"),
+    [
+        pytest.param([HELM], 3, ["1 problem: not everything could be judged; install helm, or name it"], id="helm"),
+        pytest.param(
+            [HELM, HELM, TYPO], 3, ["3 problems: not everything could be judged; install helm, or name it"], id="mostly"
+        ),
+        pytest.param([HELM, TYPO], 3, ["2 problems: not everything could be judged"], id="this and that"),
+        pytest.param([TYPO], 3, ["1 problem: not everything could be judged"], id="nothing to install"),
+        pytest.param(
+            [HELM],
+            0,
+            [
+                "1 problem: not everything could be judged; install helm, or name it",
+                "no Kubernetes object was found; fix the problems",
+            ],
+            id="helm, and no object",
+        ),
+        pytest.param(
+            [],
+            0,
+            ["no Kubernetes object was found; name other paths, or pass --allow-empty if that is right"],
+            id="no object",
+        ),
+    ],
+)
+def test_what_is_missing_is_to_be_installed(problems: list[str], resources: int, wanted: list[str]) -> None:
+    remarks = tuple(Problem(f"{index}/Chart.yaml", None, text) for index, text in enumerate(problems))
+    verdict = decide(Found((), (), remarks), resources=resources, fail_on=None, allow_empty=False)
+    assert [*verdict.reasons] == wanted
