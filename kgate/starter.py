@@ -103,6 +103,9 @@ min-score: {start.min_score}
 # The Kubernetes version of your clusters, in quotes. Default: the newest that kgate knows.
 # kubernetes-version: "1.33"
 
+# Which rules are used: gate (default), audit, which adds hardening, or pedantic.
+# persona: audit
+
 # Rules to leave out. `kgate rules list` shows all, `kgate explain NAME` says why one matters.
 # ignore: [image-without-digest]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, SCORE_WORDS
@@ -138,7 +139,18 @@ def usage_message(error: click.ClickException) -> str:
     if isinstance(error, click.MissingParameter) and context is not None:
         examples = re.findall(r"^ +(kgate .*?)(?:   .*)?$", context.command.epilog or "", re.MULTILINE)
         return "; for example: ".join((error.format_message().rstrip("."), *examples[:1]))
+    if isinstance(error, click.BadParameter) and context is not None and (variable := _variable_of(error, context)):
+        return f"{error.format_message().rstrip('.')}; the environment variable {variable} says so"
     return error.format_message()
+
+
+def _variable_of(error: click.BadParameter, context: click.Context) -> str | None:
+    """Returns the environment variable that a wrong value comes from, if it comes from one."""
+    name = error.param.name if error.param else None
+    if name is None or context.get_parameter_source(name) is not ParameterSource.ENVIRONMENT:
+        return None
+    assert error.param is not None
+    return next((one for one in error.param.envvar or () if os.environ.get(one)), None)
 
 
 def _wrong_option(error: click.NoSuchOption, command: click.Command) -> str:

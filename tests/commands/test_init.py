@@ -76,7 +76,7 @@ def test_every_setting_in_a_comment_is_valid(repository: Path) -> None:
     assert result.code == 0, result
 
 
-SETTINGS = ("min-score", "fail-on", "kubernetes-version", "ignore", "unjudged")
+SETTINGS = ("min-score", "fail-on", "kubernetes-version", "persona", "ignore", "unjudged")
 
 
 def test_the_workflow_is_that_of_the_documents() -> None:

@@ -153,7 +153,7 @@ TABLE: dict[str, Wrong] = {
     ),
     "a wrong value in a variable": Wrong(
         ("scan",),
-        "Error: Invalid value for '--min-score': 'high' is not a score: write a whole number from 0 to 100, baseline (60) or restricted (90)",
+        "Error: Invalid value for '--min-score': 'high' is not a score: write a whole number from 0 to 100, baseline (60) or restricted (90); the environment variable KGATE_SCAN_MIN_SCORE says so",
         env={"KGATE_SCAN_MIN_SCORE": "high"},
     ),
     "two configurations": Wrong(
