@@ -15,7 +15,7 @@ from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
-from kgate.model import Note, Persona, Problem, Provenance, Rule, Severity
+from kgate.model import DEFAULT, Json, Note, Persona, Problem, Provenance, Rule, Setting, Severity
 from kgate.policy.floor import Floor, threshold
 from kgate.policy.floor import parse as parse_floor
 from kgate.rendering.requests import RenderOptions, RenderSettings
@@ -39,8 +39,8 @@ class Settings:
     ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
     not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one
     for each processor); ``notes`` say what the configuration asks for and does not get. ``origin`` says where the
-    configuration comes from, ``change`` what the scanned change makes of one that a trusted revision has, and
-    ``never_ignore`` holds the rules that a policy wants used.
+    configuration comes from, ``stated`` where each setting does, ``change`` what the scanned change makes of one that a
+    trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
     """
 
     repository: Repository
@@ -62,12 +62,14 @@ class Settings:
     notes: tuple[Note, ...] = ()
     rendering: RenderSettings = field(default_factory=RenderSettings)
     origin: Provenance = field(default_factory=Provenance)
+    stated: tuple[Setting, ...] = ()
     change: ConfigChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings that flags and environment give; None or empty where they give none."""
+    """The settings that flags and environment give; None or empty where they give none. ``sources`` names the flag or
+    variable of each."""
 
     paths: tuple[str, ...] = ()
     stdin_filename: str | None = None
@@ -93,6 +95,7 @@ class Options:
     jobs: int | None = None
     render_timeout: int | None = None
     render_memory: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,12 @@ class AskedLimit:
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
     """What a kgate.yaml says, checked, each field as Options has it; ``shown`` is its name in reports, and ``fields``
-    gives the places of its fields. One that is not there has no fields."""
+    gives the places of its fields. ``places`` names the file and line of each key, also of one that is inherited from
+    a file that it extends. One that is not there has no fields."""
 
     shown: str = ""
     fields: FileFields | None = field(default=None, compare=False, repr=False)
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
     min_score: int | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
@@ -306,7 +311,8 @@ def extended(file: ConfigFile, base: ConfigFile) -> ConfigFile:
     """A configuration with what another one says where it says nothing, and with the stricter floor of both."""
     has = file.fields.has if file.fields is not None else lambda _key: False
     taken: dict[str, Any] = {name: getattr(base, name) for key, name in _INHERITED.items() if not has(key)}
-    return replace(file, **taken, shown=file.shown or base.shown, floor=file.floor.joined(base.floor))
+    places = {**base.places, **file.places}
+    return replace(file, **taken, places=places, shown=file.shown or base.shown, floor=file.floor.joined(base.floor))
 
 
 def under_policy(
@@ -344,8 +350,9 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
     _refuse_programs(fields)
     fields.only(KNOWN, _OTHER_KEYS)
     severities = [severity.label for severity in reversed(Severity)]
+    shown = repository.shown(path) if is_inside else path.as_posix()
     file = ConfigFile(
-        shown=repository.shown(path) if is_inside else path.as_posix(),
+        shown=shown,
         fields=fields,
         min_score=threshold(fields, "min-score"),
         fail_on=fields.one_of("fail-on", severities) or None,
@@ -359,6 +366,7 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
         charts=_charts(fields, path.parent, repository),
         repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
         helm_degraded=fields.flag("helm-degraded"),
+        places={key: f"{shown}:{fields.line(key)}" for key in KNOWN if fields.has(key)},
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
         floor=parse_floor(fields, severities),
@@ -472,7 +480,7 @@ def settle(
     min_scores = (options.min_score, file.min_score, DEFAULT_MIN_SCORE)
     fail_on = options.fail_on or file.fail_on
     own_folders = tuple(_named_folder(name, repository, untrusted) for name in options.rules)
-    return Settings(
+    settings = Settings(
         repository=replace(open_repository(repository.root, file.repositories), trusted=repository.trusted),
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
@@ -495,6 +503,43 @@ def settle(
         ),
         origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )
+    return replace(settings, stated=tuple(_stated(settings, options, file)))
+
+
+def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[Setting]:
+    """What decides about findings and the verdict, each with what set it: a flag or variable, else a file."""
+    values: dict[str, Json] = {
+        "min-score": settings.min_score,
+        "fail-on": settings.fail_on.label if settings.fail_on else None,
+        "kubernetes-version": f"1.{settings.minor}",
+        "persona": settings.persona.label,
+        "select": list(settings.select),
+        "ignore": list(settings.ignore),
+        "rules": [folder.shown for folder in settings.rule_folders],
+        "allow-empty": settings.allow_empty,
+        "unjudged": UNJUDGED[settings.unjudged_passes],
+    }
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        given = getattr(options, name) not in (None, ())
+        source = options.sources.get(name, f"--{key}") if given else file.places.get(key, DEFAULT)
+        yield Setting(key, value, _raised(key, source, options, file))
+
+
+def _raised(key: str, source: str, options: Options, file: ConfigFile) -> str:
+    """The source of a setting, or that the floor of a policy raised it."""
+    floor = file.floor
+    min_score = file.min_score if options.min_score is None else options.min_score
+    asked = min_score if min_score is not None else DEFAULT_MIN_SCORE
+    fail_on = options.fail_on or file.fail_on
+    severity = Severity.parse(fail_on) if fail_on else None
+    minor = pss.parse_version(_version(options, file) or "latest")
+    is_raised = {
+        "min-score": floor.score(asked) != asked,
+        "fail-on": floor.severity(severity) != severity,
+        "kubernetes-version": floor.version(minor) != minor,
+    }
+    return "floor of the policy" if is_raised.get(key) else source
 
 
 def _named_folder(name: str, repository: Repository, untrusted: UntrustedFolders) -> RuleFolder:
@@ -606,6 +651,12 @@ def selected_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
     for name in (*settings.select, *settings.ignore, *settings.never_ignore):
         find(known, name)
     return frozenset(chosen_ids(known, settings.persona, settings.select, settings.ignore) | {*settings.never_ignore})
+
+
+def ignored_ids(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
+    """The ids of the rules that were used but for ``ignore``."""
+    known = tuple(rules)
+    return frozenset(chosen_ids(known, settings.persona, settings.select, ())) - selected_ids(known, settings)
 
 
 def chosen_ids(rules: Iterable[Rule], persona: Persona, select: Iterable[str], ignore: Iterable[str]) -> set[str]:

@@ -562,12 +562,16 @@ class Score:
 
     ``is_bound`` says that the score itself is not known and at most ``value``: of a part of a pod, and of a workload
     of which something could not be judged. For this one ``is_judged`` is False, and it reaches no threshold.
+    ``ignored`` names the rules that it offends and that were left out by name, without which it would be
+    ``without_ignoring``.
     """
 
     value: int
     threshold: int
     is_bound: bool = False
     is_judged: bool = True
+    without_ignoring: int | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def known(self) -> int | None:
@@ -736,9 +740,37 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting by its key in ``kgate.yaml``: the value that held, as plain JSON types, and its ``source``: a flag, a
+    variable, the line of a file, or DEFAULT."""
+
+    name: str
+    value: Json = field(hash=False)
+    source: str
+
+    @property
+    def is_default(self) -> bool:
+        """True if nobody set it."""
+        return self.source == DEFAULT
+
+    @property
+    def text(self) -> str:
+        """The value in words."""
+        return ", ".join(self.value) if isinstance(self.value, list) else json_text(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.text} ({self.source})"
+
+
+DEFAULT = "default"
+"""The source of a setting that nobody set."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of a scan, sorted: all that a report format sees of it. Findings about the gate itself come first,
-    counts include what is ``unlisted``, and ``configuration`` says where the settings come from."""
+    counts include what is ``unlisted``, ``configuration`` names the file that the settings come from, and ``settings``
+    holds them all."""
 
     version: str
     kubernetes_version: str
@@ -753,6 +785,7 @@ class Report:
     unlisted: Unlisted = Unlisted()
     unjudged: tuple[Unjudged, ...] = ()
     configuration: Provenance = Provenance()
+    settings: tuple[Setting, ...] = ()
     files: tuple[FileFate, ...] = ()
 
     @property

@@ -44,7 +44,7 @@ class Gate:
 
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
-    from kgate.config import selected_ids
+    from kgate.config import ignored_ids, selected_ids
 
     builtin = load.load()
     gate = Gate(
@@ -54,7 +54,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         settings.allow_empty,
         settings.unjudged_passes,
     )
-    judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings))
+    judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings), ignored_ids(gate.rules, settings))
     ledger = Ledger(judge, settings.min_score)
     lifetime = Lifetime(settings.timeout)
     weakenings = _weakenings(settings, builtin, lifetime)
@@ -62,7 +62,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         ledger.add_problems(remark for remark in weakenings.remarks if isinstance(remark, Problem))
         notes = (remark for remark in weakenings.remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings.findings)
-    return replace(report, configuration=settings.origin)
+    return replace(report, configuration=settings.origin, settings=settings.stated)
 
 
 def assess(

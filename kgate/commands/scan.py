@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from kgate import reports
 from kgate.commands import console
@@ -318,7 +319,8 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         raise click.UsageError("a path is empty (an unset variable?); write . for the current folder")
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
-    options = config.Options(**{one.name: flags[one.name] for one in fields(config.Options) if one.name in flags})
+    given = {one.name: flags[one.name] for one in fields(config.Options) if one.name in flags}
+    options = config.Options(**given, sources={name: _source(name) for name in given})
     for path in paths:
         _refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
@@ -332,6 +334,14 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         policy = config.named_config(flags["policy"], untrusted)
         file, change = config.under_policy(file, change, policy, repository)
     return replace(config.settle(options, file, repository, untrusted), change=change)
+
+
+def _source(name: str) -> str:
+    """Returns the flag or the variable that an option is set by."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+        return f"KGATE_SCAN_{name.upper()}"
+    return f"--{name.replace('_', '-')}"
 
 
 def _refuse_link_out(path: str) -> None:

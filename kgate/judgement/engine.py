@@ -50,7 +50,8 @@ class Judgement:
     rules of findings that were not wanted; ``explicit`` the ids of rules that somebody offends by choice
     (Blame.is_explicit); ``offended`` the ids of all offended rules, selected or not; ``unjudged``
     names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of;
-    ``unfollowed`` is what the resource deploys that is no part of its workload.
+    ``unfollowed`` is what the resource deploys that is no part of its workload, and ``ignored`` holds the rules that it
+    offends and that were left out by name.
     """
 
     workload: Workload | None
@@ -63,6 +64,7 @@ class Judgement:
     unjudged: tuple[Unjudged, ...] = ()
     unfollowed: tuple[Unjudged, ...] = ()
     explicit: frozenset[str] = frozenset()
+    ignored: tuple[Rule, ...] = ()
 
 
 NO_FACTS = Facts()
@@ -77,11 +79,18 @@ def _everything(_: Rule) -> bool:
 class Judge:
     """Judges one resource at a time by the rules that hold for a Kubernetes version, compiled once."""
 
-    def __init__(self, rules: Iterable[Rule], minor: int, selected: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        minor: int,
+        selected: Collection[str] | None = None,
+        ignored: Collection[str] = frozenset(),
+    ) -> None:
         self.rules = tuple(rule for rule in rules if minor in rule.versions)
         self._minor = minor
         self._schema = Schema(minor)
         self._selected = selected
+        self._ignored = ignored
         self._by_id = {rule.id: rule for rule in self.rules}
         self._closures = {rule.id: self._closure(rule) for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
@@ -136,7 +145,12 @@ class Judge:
             tuple(unjudged),
             tuple(deployers.unfollowed(resource)),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
+            self._ignored_of(offences),
         )
+
+    def _ignored_of(self, offences: Iterable[Offence]) -> tuple[Rule, ...]:
+        """Returns the offended rules that were left out by name, each once."""
+        return tuple({o.rule.id: o.rule for o in offences if o.rule.id in self._ignored}.values())
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:

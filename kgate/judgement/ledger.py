@@ -59,7 +59,9 @@ def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | N
         return None
     is_judged, is_whole = not (judgement.problems or judgement.unjudged), judgement.workload.is_whole
     value = score(judgement.rules, judgement.explicit)
-    found = Score(value, threshold, is_bound=not (is_judged and is_whole), is_judged=is_judged)
+    ignored = tuple(sorted(rule.id for rule in judgement.ignored))
+    without = score((*judgement.rules, *judgement.ignored), judgement.explicit) if ignored else None
+    found = Score(value, threshold, not (is_judged and is_whole), is_judged, without, ignored)
     if not is_whole:
         return _Outcome(found, UNKNOWN)
     return _Outcome(found, pss.level(judge.rules, judgement.offended) if is_judged else "privileged")

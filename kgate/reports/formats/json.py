@@ -16,6 +16,7 @@ from kgate.model import (
     Rendering,
     Report,
     ResourceId,
+    Score,
     Unjudged,
     field_path,
 )
@@ -33,6 +34,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
             "path": report.configuration.path or None,
             "revision": report.configuration.revision or None,
         },
+        "settings": {one.name: {"value": one.value, "source": one.source} for one in report.settings},
         "workloads": (_workload(assessment, report) for assessment in report.assessments),
         "findings": map(_finding, report.findings),
         "problems": map(_remark, report.problems),
@@ -66,11 +68,17 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         "rendered_by": next(iter(_rendered_by(assessment.renderings)), None),
         "score": assessment.score.known,
         **({"score_at_most": assessment.score.value} if assessment.score.is_bound else {}),
+        **_ignoring(assessment.score),
         "grade": None if assessment.score.is_bound else assessment.score.grade,
         "threshold": assessment.score.threshold,
         "passed": assessment.passed,
         "pss": {"level": _known(assessment.pss_level), "version": report.kubernetes_version},
     }
+
+
+def _ignoring(score: Score) -> dict[str, Any]:
+    """The rules that were left out by name, and the score with them."""
+    return {"ignored": list(score.ignored), "score_without_ignoring": score.without_ignoring} if score.ignored else {}
 
 
 def _known(text: str) -> str | None:

@@ -126,6 +126,7 @@ def _invocation(report: Report) -> Any:
     return _new(
         "Invocation",
         execution_successful=not report.verdict.incomplete,
+        properties={one.name: {"value": one.value, "source": one.source} for one in report.settings} or None,
         tool_execution_notifications=list(_notifications(report)),
     )
 
