@@ -71,14 +71,19 @@ def pull(settings: Settings, terms: Terms, progress: Progress) -> Pull:
     session = _Session(settings, terms, lifetime)
     before = settings.rendering.fetched
     fetched, problems, asked = before, 0, set[Asked]()
-    for _ in range(MAX_ROUNDS):
+    for done in range(MAX_ROUNDS + 1):
         fetched = replace(fetched, entries=entries(session.results, before.entries), asked=set())
         problems = _read(settings, fetched, lifetime)
         asked |= fetched.asked
         wanted = sorted({one.wanted for one in asked} - session.results.keys())
         if not wanted:
             break
-        session.pull(wanted[: MAX_WANTED - len(session.results)], progress)
+        if done == MAX_ROUNDS:
+            session.refuse(wanted, f"is asked for by what was fetched, more than {MAX_ROUNDS} steps deep")
+            break
+        room = MAX_WANTED - len(session.results)
+        session.pull(wanted[:room], progress)
+        session.refuse(wanted[room:], f"is one of more than {MAX_WANTED:,} things from elsewhere")
     unused = before.entries.keys() - session.results.keys() if problems == 0 and _is_whole(settings) else set()
     known = {one: entry for one, entry in entries(session.results, before.entries).items() if one not in unused}
     if not terms.is_locked:
@@ -152,6 +157,10 @@ class _Session:
             failed = {one: result.allow for one in wanted if (result := self.results[one]).allow}
             allowed = {host for host in sorted({*failed.values()} - self._denied) if self._is_allowed(host)}
             wanted = [one for one, host in failed.items() if host in allowed]
+
+    def refuse(self, wanted: Sequence[Wanted], reason: str) -> None:
+        """Fetches none of these."""
+        self.results |= {one: Result(one, "failed", reason=reason) for one in wanted}
 
     def _is_allowed(self, host: str) -> bool:
         if not self._allows(host):

@@ -90,6 +90,8 @@ class Repository:
     root: Path
     urls: tuple[str, ...] = ()
     trusted: TrustedTree | None = None
+    prefix: str = ""
+    """What its paths begin with in reports; only those of a private copy do."""
     _listings: dict[bool, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False, repr=False)
     _looks: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
     _shared: dict[type, object] = field(default_factory=dict, compare=False, repr=False)
@@ -101,7 +103,7 @@ class Repository:
 
     def reopened(self) -> Repository:
         """The same repository for a new scan: nothing is remembered of searches, and none is counted."""
-        return Repository(self.root, self.urls, self.trusted)
+        return Repository(self.root, self.urls, self.trusted, self.prefix)
 
     def as_changed(self) -> Repository:
         """The same repository without a trusted revision: what steers the gate is as the checkout has it."""
@@ -234,7 +236,13 @@ class Repository:
 
         A path outside the repository stays as it is. Bytes that are not UTF-8 become escapes.
         """
-        return shown_bytes((path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix())
+        if not path.is_relative_to(self.root):
+            return shown_bytes(path.as_posix())
+        return self.prefix + self.inner(path)
+
+    def inner(self, path: Path) -> str:
+        """The path from the root to a path in the repository, which reports begin with ``prefix``."""
+        return shown_bytes(path.relative_to(self.root).as_posix())
 
     def walk(self, *, hidden: bool = False, patterns: int = 1) -> tuple[tuple[str, bool], ...]:
         """Every path below the root, sorted within its folder, and whether it is a folder; links are not followed.

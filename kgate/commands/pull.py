@@ -1,4 +1,4 @@
-"""``kgate pull``: fetches the charts that the repository deploys from elsewhere, and writes kgate.lock."""
+"""``kgate pull``: fetches what the repository deploys from elsewhere, and writes kgate.lock."""
 
 from __future__ import annotations
 
@@ -53,10 +53,11 @@ Exit codes:
     help=f"Time for the whole run.  [default: {TIMEOUT.default}]",
 )
 def pull(**flags: Any) -> int:
-    """Fetch the charts that the repository deploys from elsewhere, for scans without network.
+    """Fetch what the repository deploys from elsewhere, for scans without network.
 
-    Reads the Flux and Argo CD objects and the charts at or below PATH (default: the current folder), has helm fetch
-    what they name into a cache, and writes what that was to kgate.lock. Only hosts that are allowed are asked.
+    Reads the Flux and Argo CD objects, charts and kustomizations at or below PATH (default: the current folder), has
+    helm and git fetch the charts, folders and bases that they name into a cache, and writes what that was to
+    kgate.lock. Only hosts that are allowed are asked.
     """
     from kgate.commands.scan import settings_of
     from kgate.repository import UntrustedFolders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from kgate.cache import Cache
 from kgate.elsewhere import lock
-from kgate.elsewhere.wanted import Asked, Locked, Wanted
+from kgate.elsewhere.wanted import TREES, Asked, Locked, Wanted
 from kgate.errors import ConfigError
 from kgate.rendering import archive
 from kgate.repository import OutsideError, Repository, UntrustedFolders
@@ -78,9 +79,39 @@ def identity(content: bytes) -> tuple[str, str]:
     return str(value.get("name") or ""), str(value.get("version") or "")
 
 
+ABOUT = "about.json"
+"""The file in the archive of what is no chart that says what it is of; all else lies in a folder beside it."""
+
+TREE = "tree"
+
+
+def about(content: bytes) -> dict[str, str]:
+    """What the archive of a tree says of itself: the fields of what it is of (``described``), and the ``folder`` or
+    ``file`` in it that is meant. Empty if it is not such an archive. Raises ArchiveError."""
+    try:
+        found = json.loads(archive.read_one(content, ABOUT) or b"{}")
+    except ValueError as error:
+        if isinstance(error, archive.ArchiveError):
+            raise
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def described(wanted: Wanted, version: str) -> dict[str, str]:
+    """What the archive of a tree says that it is of."""
+    named = {"kind": wanted.kind, "repository": wanted.repository, "name": wanted.name}
+    return {**named, "requested": wanted.requested, "version": version}
+
+
 def _is_of(locked: Locked, content: bytes) -> bool:
-    """True if a packed chart has the name and version of an entry, and that is the version that is asked for."""
+    """True if what is packed is what an entry says: of a chart, its name and version, and that is the version that is
+    asked for."""
     wanted = locked.wanted
+    if wanted.kind in TREES:
+        try:
+            return described(wanted, locked.version).items() <= about(content).items()
+        except archive.ArchiveError:
+            return False
     try:
         name, version = identity(content)
     except archive.ArchiveError:

@@ -1,4 +1,4 @@
-"""Has git fetch a chart that lies in a git repository: one revision, without hooks, submodules and configuration."""
+"""Has git fetch what lies in a git repository: one revision, without hooks, submodules and configuration."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kgate.elsewhere import trees
 from kgate.elsewhere.gateway import Gateway, Passage, new_token
 from kgate.elsewhere.helm import NO_OTHER_WAY, Download, Fetching, version_of
 from kgate.elsewhere.transfer import Client, TransferError
 from kgate.elsewhere.upstream import GitRepository
-from kgate.elsewhere.wanted import MAX_BYTES, Wanted
+from kgate.elsewhere.wanted import MAX_BYTES, RANGE, Wanted
 from kgate.rendering import archive, process, scratch
-from kgate.rendering.helm import ignore
+from kgate.rendering.helm import ignore, semver
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.workspace import CopyError, Workspace
 from kgate.repository import Repository, UntrustedFolders
@@ -23,7 +24,9 @@ from kgate.textfile import read_bytes
 
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_TAG = re.compile(r"^[0-9a-f]{40,64}\trefs/tags/(\S+)$", re.MULTILINE)
 _SIZE = re.compile(rb"[0-7]{6} blob [0-9a-f]+ +([0-9]+)\t")
+_SUBMODULE = re.compile(rb"160000 commit [0-9a-f]+ +-\t([^\0]*)")
 _LONGEST_MESSAGE = 300
 _OPTIONS = ("-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", "-c", "http.followRedirects=false")
 _ENVIRONMENT = {
@@ -36,20 +39,37 @@ _ENVIRONMENT = {
 }
 
 
-def pull(wanted: Wanted, client: Client, gateway: Gateway, fetch: Fetching, commit: str = "") -> Download:
-    """The chart at a path of a repository, packed, of a commit if that is known. Raises RefusedError, TransferError,
-    CancelledError and DeadlineError."""
-    wanted = replace(wanted, requested=commit) if _COMMIT.fullmatch(commit) else wanted
-    if not _REVISION.fullmatch(wanted.requested):
-        raise TransferError(f"'{wanted.requested:.60}' is not a revision of git")
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where in git something lies that is ``wanted``, at a commit if that is known; of a URL, what kustomize reads in
+    it."""
+
+    wanted: Wanted
+    place: Wanted
+    commit: str = ""
+
+
+def pull(source: Source, client: Client, gateway: Gateway, fetch: Fetching) -> Download:
+    """What is wanted of a repository, packed. Raises RefusedError, TransferError, CancelledError and DeadlineError."""
+    wanted, place = source.wanted, source.place
     program = _program()
     token = new_token()
-    upstream = GitRepository(client, wanted)
+    upstream = GitRepository(client, place)
     with gateway.passage(upstream, token) as passage, scratch.private_folder() as folder:
         git = _Git(program, passage, fetch, folder)
-        commit = git.fetched(wanted)
-        packed = _packed(git.tree, wanted)
-    return Download(version_of(packed), f"{upstream.origin}@{commit}", packed)
+        revision = source.commit if is_commit(source.commit) else git.revision(place)
+        commit = git.fetched(replace(place, requested=revision))
+        if wanted.kind == "git":
+            packed = _packed(git.tree, wanted)
+        else:
+            packed = trees.packed(git.tree, wanted, commit, git.submodules, place.name)
+    version = version_of(packed) if wanted.kind == "git" else commit
+    return Download(version, f"{upstream.origin}@{commit}", packed)
+
+
+def is_commit(text: str) -> bool:
+    """True for the name of a commit."""
+    return _COMMIT.fullmatch(text) is not None
 
 
 def _program() -> str:
@@ -71,22 +91,39 @@ class _Git:
         self._folder = folder
         self.tree = folder / "tree"
         self.tree.mkdir()
+        self.submodules: tuple[str, ...] = ()
+
+    def revision(self, wanted: Wanted) -> str:
+        """The revision that is asked for; of a range, the newest tag in it. Raises RefusedError and TransferError."""
+        requested = wanted.requested
+        if requested.startswith(RANGE):
+            self._run(wanted, "init", "-q")
+            listed = self._run(wanted, "ls-remote", "-q", "--tags", "--refs", self._passage.url)
+            tags = _TAG.findall(listed.decode("utf-8", "replace"))
+            tag = semver.newest(tags, requested.removeprefix(RANGE))
+            if tag is None:
+                raise TransferError(f"{wanted.label}: none of its {len(tags)} tags is in that range")
+            requested = f"refs/tags/{tag}"
+        if not _REVISION.fullmatch(requested):
+            raise TransferError(f"'{requested:.60}' is not a revision of git")
+        return requested
 
     def fetched(self, wanted: Wanted) -> str:
-        """Checks the path out. Returns the commit. Raises RefusedError and TransferError."""
+        """Checks everything out. Returns the commit. Raises RefusedError and TransferError."""
         self._run(wanted, "init", "-q")
         quiet = ("-q", "--depth=1", "--no-tags", "--no-recurse-submodules")
         self._run(wanted, "fetch", *quiet, self._passage.url, wanted.requested)
         commit = self._run(wanted, "rev-parse", "FETCH_HEAD^{commit}").decode("ascii", "replace").strip()
-        listed = self._run(wanted, "ls-tree", "-r", "-l", "-z", f"FETCH_HEAD:{wanted.name}")
+        listed = self._run(wanted, "ls-tree", "-r", "-l", "-z", "FETCH_HEAD")
+        self.submodules = tuple(os.fsdecode(name) for name in _SUBMODULE.findall(listed))
         room = archive.Room()
         try:
             for entry in listed.split(b"\0"):
                 room.admit(int(size[1]) if (size := _SIZE.match(entry)) else 0)
         except archive.ArchiveError as error:
             raise TransferError(f"{wanted.label}: {error}") from None
-        self._run(wanted, "checkout", "-q", "FETCH_HEAD", "--", f":(literal){wanted.name}" if wanted.name else ".")
-        if not _COMMIT.fullmatch(commit):
+        self._run(wanted, "checkout", "-q", "FETCH_HEAD", "--", ".")
+        if not is_commit(commit):
             raise TransferError(f"{wanted.label}: is not a commit")
         return commit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -47,17 +48,21 @@ def _entry(entry: FileFields) -> Locked:
     kind = next((one for one in KINDS if one == entry.one_of("kind", KINDS)), None)
     if kind is None:
         entry.fault(f"{entry.name('kind')} is missing", "kind")
-    name = entry.text("name") if kind == "git" else entry.needed("name")
+    name = entry.needed("name") if kind in ("helm", "oci") else entry.text("name")
     wanted = Wanted(kind, entry.needed("repository"), name, entry.needed("requested"))
     digest, version = entry.needed("digest"), entry.needed("version")
-    words = name.split("/") if kind == "git" and name else [name or "."]
-    for field, texts in (("name", words), ("version", [version])):
-        text = next((text for text in texts if not _WORD.fullmatch(text) and (kind, text) != ("git", ".")), None)
-        if text is not None:
-            entry.fault(f"{entry.name(field)}: '{text:.60}' is not a {field} of a chart; {ANEW}", field)
+    is_name = _WORD.fullmatch(name) is not None if kind in ("helm", "oci") else _is_path(name)
+    for field, text, is_right in (("name", name, is_name), ("version", version, _WORD.fullmatch(version) is not None)):
+        if not is_right:
+            entry.fault(f"{entry.name(field)}: '{text:.60}' is not a {field} of something fetched; {ANEW}", field)
     if not is_digest(digest):
         entry.fault(f"{entry.name('digest')} must be sha256: and 64 hexadecimal digits; {ANEW}", "digest")
     return Locked(wanted, version, digest, entry.text("origin"))
+
+
+def _is_path(name: str) -> bool:
+    """True for a path as ``Wanted.git`` writes it; the root is empty."""
+    return posixpath.normpath(f"/{name}").strip("/") == name and name.isprintable()
 
 
 def text_of(entries: Mapping[Wanted, Locked]) -> str:

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kgate.elsewhere import git
+from kgate.elsewhere import git, trees
 from kgate.elsewhere import helm as helm_charts
 from kgate.elsewhere.fetched import Fetched, digest_of
 from kgate.elsewhere.gateway import Gateway
 from kgate.elsewhere.helm import Download, Fetching
 from kgate.elsewhere.hosts import RefusedError
 from kgate.elsewhere.transfer import Client, TransferError
-from kgate.elsewhere.wanted import Locked, Wanted
+from kgate.elsewhere.wanted import TREES, Locked, Wanted
+from kgate.rendering.kustomize import repospec
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
+from kgate.urls import shown_url
 
 What = Literal["kept", "fetched", "added", "renewed", "failed"]
 """What became of something: it was in lock and cache; only in the lock, and is in the cache now; is new in the lock;
@@ -77,14 +79,31 @@ class Puller:
 
     def _fetch(self, wanted: Wanted, entry: Locked | None, gateway: Gateway) -> Download:
         """What is asked for, in the version of its entry if there is one. Raises RefusedError and TransferError."""
-        if wanted.kind == "git":
-            commit = entry.origin.rpartition("@")[2] if entry is not None else ""
-            return git.pull(wanted, self.client, gateway, self.fetching, commit)
+        commit = entry.origin.rpartition("@")[2] if entry is not None else ""
+        if wanted.kind in ("url", "file"):
+            return self._fetch_url(wanted, commit, gateway)
+        if wanted.kind == "git" or wanted.kind in TREES:
+            return git.pull(git.Source(wanted, wanted, commit), self.client, gateway, self.fetching)
         if self.helm is None or self.helm.minor < OLDEST_HELM:
             raise TransferError(INSTALL_HELM)
         is_pinned = wanted.requested.startswith("@")
         exact = replace(wanted, requested=entry.version) if entry is not None and not is_pinned else wanted
         return helm_charts.pull(exact, self.client, gateway, self.helm, self.fetching)
+
+    def _fetch_url(self, wanted: Wanted, commit: str, gateway: Gateway) -> Download:
+        """What kustomize makes of a URL: the file that the server has there, if it holds objects; else the repository
+        that the URL names. Raises RefusedError and TransferError."""
+        spec = repospec.parse(wanted.repository) if wanted.kind == "url" else None
+        place = Wanted.files("base", spec.clone, spec.path, spec.ref) if spec is not None else None
+        if place is not None and git.is_commit(commit):
+            return git.pull(git.Source(wanted, place, commit), self.client, gateway, self.fetching)
+        answer = self.client.get(wanted.repository)
+        if answer.status // 100 == 2 and (spec is None or trees.holds_objects(answer.body)):
+            packed = trees.packed_file(answer.body, wanted)
+            return Download(trees.FILE, shown_url(answer.url), packed)
+        if place is None:
+            raise TransferError(f"{shown_url(answer.url)}: the server answers {answer.status}")
+        return git.pull(git.Source(wanted, place), self.client, gateway, self.fetching)
 
     def _kept(self, wanted: Wanted, entry: Locked | None, pulled: Download) -> Result:
         """Puts what was fetched into the cache, unless it is not what the lock says."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kgate.urls import shown_url
 
-Kind = Literal["helm", "oci", "git"]
-KINDS: tuple[Kind, ...] = ("git", "helm", "oci")
+Kind = Literal["helm", "oci", "git", "base", "tree", "url", "file"]
+KINDS: tuple[Kind, ...] = ("base", "file", "git", "helm", "oci", "tree", "url")
+TREES: tuple[Kind, ...] = ("base", "tree", "url", "file")
+"""Those that are files, and no chart."""
+RANGE = "semver:"
+"""What a revision of git begins with that is a range of versions, of which the newest tag is meant."""
 
 MAX_BYTES = 64 << 20
 """The most bytes of one thing that is fetched, and of any one answer on the way to it."""
@@ -20,6 +24,10 @@ MAX_BYTES = 64 << 20
 class Wanted:
     """Something elsewhere, as it is asked for: a chart by its name in a repository (``helm``: the URL that holds
     ``index.yaml``) or registry (``oci``: the URL above the chart), or by its path in a ``git`` repository.
+
+    By its path in such a repository also the kustomization there with all that it uses (``base``), or a folder with all
+    that lies below it and what kustomizations in it use (``tree``). ``file`` is the file at a URL, and ``url`` what
+    kustomize makes of a URL: a file if the server has one there, else the base that it names.
 
     ``requested`` is a version, a range of versions, a tag, ``@sha256:…``, or a revision of git.
     """
@@ -43,11 +51,35 @@ class Wanted:
         name = posixpath.normpath(f"/{path}").strip("/")
         return cls("git", repository.strip().rstrip("/"), name, requested.strip() or "HEAD")
 
+    @classmethod
+    def files(cls, kind: Literal["base", "tree"], repository: str, path: str, requested: str) -> Wanted:
+        """The base or folder at a path of a git repository."""
+        return replace(cls.git(repository, path, requested), kind=kind)
+
+    @classmethod
+    def at(cls, kind: Literal["url", "file"], url: str) -> Wanted:
+        """What lies at a URL."""
+        return cls(kind, url, "", "HEAD")
+
     @property
     def label(self) -> str:
         """What messages call it: ``chart web 1.x of https://charts.example.com``."""
         where = shown_url(self.repository)
-        return f"chart {self.name or '.'} {self.requested} of {where}"
+        if self.kind in ("url", "file"):
+            return where
+        what = "chart" if self.kind not in TREES else "base" if self.kind == "base" else "folder"
+        return f"{what} {self.name or '.'} {self.revision} of {where}"
+
+    @property
+    def revision(self) -> str:
+        """What is asked for, as its author writes it."""
+        return self.requested.removeprefix(RANGE)
+
+    @property
+    def title(self) -> str:
+        """Where files of a tree are from, in words: ``https://git.example.com/platform at v1``."""
+        where = shown_url(self.repository)
+        return where if self.kind in ("url", "file") else f"{where} at {self.revision}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,8 +102,9 @@ def is_digest(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Locked:
-    """What something came to when it was fetched. ``version`` is that of the chart, or a commit; ``digest`` that of the
-    file in the cache, ``origin`` the URL that it was fetched from, without what may be secret."""
+    """What something came to when it was fetched. ``version`` is that of the chart, a commit, or the word ``file`` for
+    a file; ``digest`` that of the file in the cache, ``origin`` the URL that it was fetched from, without what may be
+    secret."""
 
     wanted: Wanted
     version: str
@@ -81,7 +114,9 @@ class Locked:
     @property
     def file(self) -> str:
         """What its file is called in reports: ``web-1.2.3.tgz``."""
-        name = self.wanted.name.rpartition("/")[2] or "chart"
+        wanted = self.wanted
+        url = wanted.repository.partition("?")[0]
+        name = wanted.name.rpartition("/")[2] or (url.rpartition("/")[2] if wanted.kind in TREES else "") or "chart"
         return f"{name}-{self.version}.tgz"
 
 

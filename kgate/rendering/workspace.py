@@ -46,6 +46,12 @@ class Workspace:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def of(self, repository: Repository) -> Workspace:
+        """The workspace of another repository, whose folders exist as long as those of this one do."""
+        other = Workspace(repository)
+        other._folder, other._count = self._folder, self._count
+        return other
+
     def folder(self) -> Path:
         """Makes a new, empty folder."""
         path = self._folder / str(next(self._count))

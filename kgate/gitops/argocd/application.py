@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
-from kgate.elsewhere.wanted import Wanted
+from kgate.elsewhere.wanted import RANGE, Wanted
 from kgate.environment import Environment
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.argocd.directory import plan_directory
@@ -17,8 +17,10 @@ from kgate.gitops.argocd.kustomize import kustomization
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.elsewhere import find
 from kgate.gitops.fields import ObjectFields
+from kgate.gitops.pulledtree import PulledTreeRequest
 from kgate.model import Json
 from kgate.rendering import detect
+from kgate.rendering.helm import semver
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
 from kgate.repository import Repository
@@ -87,21 +89,45 @@ def _plan_source(source: ObjectFields, deployment: Deployment) -> Iterator[Reque
     elif not source.needed("path"):
         return
     elif not deployment.repository.is_meant(url, path):
-        what = f"{path} of {shown_url(url)}"
-        if not _is_set("helm", source.body.get("helm")):
-            source.unjudged(f"{what} is not in this repository", "path", command="")
-            return
-        pulled = find(Wanted.git(url, path, source.text("targetRevision")), what, source, "path", deployment.fetched)
-        if pulled is not None:
-            yield pulled.request(helm_release(source, pulled, deployment))
+        yield from _plan_elsewhere(source, deployment)
     else:
         note_repository(source, "repoURL", deployment.repository)
         note_revision(source, "targetRevision")
-        folder = source.find(deployment.repository, path, "path")
-        if folder is not None and not folder.is_dir():
-            source.fault(f"{source.name('path')}: '{path}' is not a folder; name the folder", "path")
-        elif folder is not None:
-            yield from _plan_folder(source, folder, deployment)
+        yield from _plan_path(source, deployment)
+
+
+def _plan_elsewhere(source: ObjectFields, deployment: Deployment) -> Iterator[Request]:
+    """What a path of another repository holds: a chart if it is said to be one, else what its files make of it."""
+    url, path, revision = (source.text(name) for name in ("repoURL", "path", "targetRevision"))
+    what, revision = f"{path} of {shown_url(url)}", revision_of(revision)
+    if _is_set("helm", source.body.get("helm")):
+        chart = find(Wanted.git(url, path, revision), what, source, "path", deployment.fetched)
+        if chart is not None:
+            yield chart.request(helm_release(source, chart, deployment))
+        return
+    folder = find(Wanted.files("tree", url, path, revision), what, source, "path", deployment.fetched)
+    if folder is not None:
+
+        def plan(own: ObjectFields, repository: Repository) -> Iterator[Request]:
+            return _plan_path(own, replace(deployment, repository=repository))
+
+        yield PulledTreeRequest(folder.locked, source, folder.asked, plan, deployment.requested_by)
+
+
+def revision_of(text: str) -> str:
+    """A revision as it is fetched: Argo CD takes a range of versions for the newest tag in it (util/git/client.go,
+    ``resolveSemverRevision``)."""
+    return f"{RANGE}{text}" if semver.is_range(text) else text
+
+
+def _plan_path(source: ObjectFields, deployment: Deployment) -> Iterator[Request]:
+    """What the path of a source holds in the repository of the deployment."""
+    path = source.text("path")
+    folder = source.find(deployment.repository, path, "path")
+    if folder is not None and not folder.is_dir():
+        source.fault(f"{source.name('path')}: '{path}' is not a folder; name the folder", "path")
+    elif folder is not None:
+        yield from _plan_folder(source, folder, deployment)
 
 
 def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> Iterator[Request]:

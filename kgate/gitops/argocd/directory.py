@@ -59,7 +59,7 @@ def _names_below(source: ObjectFields, folder: Path, repository: Repository) -> 
         return [
             name for name in repository.names(folder) if name.endswith(_EXTENSIONS) and not (folder / name).is_dir()
         ]
-    prefix = "" if folder == repository.root else repository.shown(folder) + "/"
+    prefix = "" if folder == repository.root else repository.inner(folder) + "/"
     try:
         listed = repository.walk(hidden=True)
     except SearchError as error:

@@ -123,7 +123,7 @@ def _resolve(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope:
 def _is_there(text: str, base: Path, deployment: Deployment) -> bool:
     """True if a file exists, or if it is outside of the repository, which must be reported."""
     start = deployment.repository.root if text.startswith("/") else base
-    relative = deployment.repository.shown(start) + "/" + text.lstrip("/")
+    relative = deployment.repository.inner(start) + "/" + text.lstrip("/")
     return deployment.repository.has(relative)
 
 
@@ -131,7 +131,7 @@ def _glob(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Sc
     """The files that match a pattern, in lexical order."""
     _, base, deployment = scope
     repository = deployment.repository
-    prefix = "" if text.startswith("/") or base == repository.root else repository.shown(base) + "/"
+    prefix = "" if text.startswith("/") or base == repository.root else repository.inner(base) + "/"
     try:
         pattern = doublestar(posixpath.normpath(prefix + text.lstrip("/")))
         paths = repository.walk(hidden=True)

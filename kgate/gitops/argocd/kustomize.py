@@ -75,7 +75,7 @@ def _add_components(fields: ObjectFields, additions: Additions, folder: Path, de
         where = child_pointer(fields.pointer, "components", index)
         if "://" in path or path.startswith("git@"):
             additions.append("components", path, where)
-        elif fields.flag("ignoreMissingComponents") and not repository.has(f"{repository.shown(folder)}/{path}"):
+        elif fields.flag("ignoreMissingComponents") and not repository.has(f"{repository.inner(folder)}/{path}"):
             continue
         elif fields.find(repository, path, "components", index, base=folder):
             additions.append("components", path, where)

@@ -113,7 +113,7 @@ def _hidden(reference: ObjectFields, files: Iterable[Path], surroundings: Surrou
 
 def _mixed_sources(reference: ObjectFields, folder: Path, surroundings: Surroundings) -> Iterator[str]:
     """A message for each source that includes files of another one, or not the whole folder."""
-    here = surroundings.repository.shown(folder)
+    here = surroundings.repository.inner(folder)
     for source in surroundings.sources(reference):
         sparse = [path for _, path in source.texts("sparseCheckout")]
         if sparse and not any(_is_at_or_above(path, here) for path in sparse):

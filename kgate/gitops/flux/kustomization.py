@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from kgate.gitops.additions import IMAGE_FIELDS, Additions, patch_entry
+from kgate.gitops.elsewhere import find
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_build, unseen
 from kgate.gitops.flux.secrets import secret_data
 from kgate.gitops.flux.sources import Surroundings
+from kgate.gitops.pulledtree import PulledTreeRequest
 from kgate.model import child_pointer
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.requests import Request
+from kgate.repository import Repository
 
 _OLD_PATCHES = ("patchesStrategicMerge", "patchesJson6902")
 """Fields that v1 does not have: a cluster that stores v1 drops them, whatever version an object is written in."""
@@ -26,17 +29,42 @@ _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
 
 
 def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
-    """What a Kustomization builds from this repository; what it builds from elsewhere becomes a note."""
+    """What a Kustomization builds from this repository, or from another one; that is unjudged if it was not
+    fetched."""
     spec = fields.section("spec")
     reference, path = spec.section("sourceRef"), spec.text("path") or "./"
     if not reference.needed("kind") or not reference.needed("name"):
         return
     here = surroundings.path_here(reference, path)
     if here is None:
-        shown = surroundings.shown(reference)
-        spec.unjudged(f"{path} of {shown} is not in this repository", "sourceRef", command="")
+        yield from _plan_elsewhere(spec, path, surroundings, requested_by)
+    elif here:
+        yield from _plan_here(spec, here, surroundings, requested_by)
+
+
+def _plan_elsewhere(
+    spec: ObjectFields, path: str, surroundings: Surroundings, requested_by: str
+) -> Iterator[PulledTreeRequest]:
+    """What it builds from another repository."""
+    reference, field = spec.section("sourceRef"), "path" if spec.text("path") else "sourceRef"
+    what = f"{path} of {surroundings.shown(reference)}"
+    wanted = surroundings.folder_of_git(reference, path)
+    if wanted is None:
+        spec.unjudged(f"{what} is not in this repository", "sourceRef", command="")
         return
-    folder = spec.find(surroundings.repository, here, "path") if here else None
+    pulled = find(wanted, what, spec, field, surroundings.fetched)
+    if pulled is not None:
+
+        def plan(own: ObjectFields, repository: Repository) -> Iterator[Request]:
+            return _plan_here(own, path, surroundings.at(repository), requested_by)
+
+        yield PulledTreeRequest(pulled.locked, spec, pulled.asked, plan, requested_by)
+
+
+def _plan_here(spec: ObjectFields, here: str, surroundings: Surroundings, requested_by: str) -> Iterator[Request]:
+    """What it builds from the repository of its surroundings."""
+    reference, path = spec.section("sourceRef"), spec.text("path") or "./"
+    folder = spec.find(surroundings.repository, here, "path")
     if folder is not None and not folder.is_dir():
         spec.fault(f"{spec.name('path')}: '{path}' is not a folder; name the folder", "path")
     elif folder is not None:
@@ -96,7 +124,7 @@ def _add_component(
 ) -> None:
     """A component, unless it is missing and may be."""
     repository, (index, path) = surroundings.repository, item
-    is_missing = not repository.has(f"{repository.shown(folder)}/{path}")
+    is_missing = not repository.has(f"{repository.inner(folder)}/{path}")
     if is_missing and spec.flag("ignoreMissingComponents"):
         return
     if spec.find(repository, path, "components", index, base=folder):

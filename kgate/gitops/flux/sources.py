@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
-from kgate.elsewhere.wanted import Wanted
+from kgate.elsewhere.wanted import RANGE, Wanted
 from kgate.environment import Environment
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
@@ -165,6 +165,15 @@ class Surroundings:
             return None
         return Wanted.chart(above, name, digest or ref.text("semver") or ref.text("tag") or "latest")
 
+    def at(self, repository: Repository) -> Surroundings:
+        """The same objects, with the files of another repository."""
+        return Surroundings(repository, self.catalogue, self.environment, self.fetched)
+
+    def folder_of_git(self, reference: ObjectFields, path: str) -> Wanted | None:
+        """The folder at a path of a GitRepository, at the revision that it names; None for anything else."""
+        found = self.chart_of_git(reference, path)
+        return Wanted.files("tree", found.repository, found.name, found.requested) if found is not None else None
+
     def chart_of_git(self, reference: ObjectFields, path: str) -> Wanted | None:
         """The chart at a path of a GitRepository, at the revision that it names; None for anything else."""
         source = self.find(reference, (GROUP, "GitRepository")) if reference.text("kind") == "GitRepository" else None
@@ -172,11 +181,12 @@ class Surroundings:
             return None
         spec = _spec(source, reference)
         ref, url = spec.section("ref"), spec.text("url")
-        if not url or ref.text("semver") or spec.body.get("include"):
+        if not url or spec.body.get("include"):
             return None
+        ranges = f"{RANGE}{ref.text('semver')}" if ref.text("semver") else ""
         named = ref.text("tag") and f"refs/tags/{ref.text('tag')}"
         branch = f"refs/heads/{ref.text('branch') or 'master'}"
-        return Wanted.git(url, path, ref.text("commit") or ref.text("name") or named or branch)
+        return Wanted.git(url, path, ref.text("commit") or ref.text("name") or ranges or named or branch)
 
     def shown(self, reference: ObjectFields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 Version = tuple[int, int, int]
 
@@ -25,6 +26,26 @@ def satisfies(version: str, ranges: str) -> bool:
     numbers = (int(found[1]), int(found[2] or 0), int(found[3] or 0))
     early = bool(found[4])
     return any(_holds(numbers, early, part.strip()) for part in (ranges or "*").split("||"))
+
+
+def is_range(text: str) -> bool:
+    """True for a range of versions that is not one version."""
+    parts = [_HYPHEN.sub(r">=\1 <=\2", part).strip() for part in text.split("||")]
+    is_plain = _VERSION.fullmatch(text.strip()) is not None or len(text) > _LONGEST
+    return not is_plain and all(_TERM.search(part) and not _TERM.sub("", part).strip(" ,") for part in parts)
+
+
+def newest(versions: Iterable[str], ranges: str) -> str | None:
+    """The newest of some versions that lies in a range, pre-releases before their release; None if none does."""
+    return max((one for one in versions if satisfies(one, ranges)), key=_precedence, default=None)
+
+
+def _precedence(version: str) -> tuple[Version, bool, list[tuple[bool, int, str]]]:
+    found = _VERSION.fullmatch(version.strip())
+    assert found is not None
+    parts = (found[4] or "")[1:].split(".")
+    early = [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+    return (int(found[1]), int(found[2] or 0), int(found[3] or 0)), not found[4], early
 
 
 def is_simple(ranges: str) -> bool:

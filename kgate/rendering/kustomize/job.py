@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
-from kgate.model import Problem
+from kgate.elsewhere.wanted import Asked, Wanted
+from kgate.model import Location, Position, Problem
+from kgate.rendering.foreign import Foreign
 from kgate.rendering.kustomize import kustomization
 from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.kustomize.kustomization import HelmChart
@@ -19,7 +22,11 @@ from kgate.rendering.workspace import Workspace
 @dataclass(frozen=True, slots=True)
 class Job:
     """A request to build ``folder``, its real path; ``parsed`` holds what the scan has parsed, ``fetched`` what was
-    fetched from elsewhere."""
+    fetched from elsewhere.
+
+    In a private copy with what was fetched, ``foreign`` knows where that is from, and ``originals`` holds the texts of
+    the kustomizations that name other things there, as they are in the repository.
+    """
 
     request: BuildInput
     folder: Path
@@ -29,6 +36,15 @@ class Job:
     helm: Tool | None
     parsed: Parsed
     fetched: Fetched
+    originals: Mapping[Path, str] = field(default_factory=dict, repr=False)
+    foreign: Foreign = field(default_factory=lambda: Foreign({}))
+
+    def ask(self, wanted: Wanted, path: str, line: int) -> None:
+        """Remembers what a line of a kustomization asks for."""
+        start = Position(line, 1)
+        place = self.foreign.place(Location(path, start, start))
+        by = f"kustomization {self.shown(self.folder)}"
+        self.fetched.ask([Asked(wanted, place.path, place.start.line, by)])
 
     def pulled(self, chart: HelmChart) -> bytes | None:
         """The packed chart of an entry that is not in the repository, if it was fetched."""

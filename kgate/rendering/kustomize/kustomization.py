@@ -49,10 +49,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A reference that kustomize would fetch."""
+    """A reference that kustomize would fetch. ``key`` is the field that holds it, ``offset`` its place in the
+    kustomization file."""
 
     line: int
     text: str
+    key: str = field(default="", compare=False)
+    offset: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +346,7 @@ class _Place:
     def _remote(reference: _Reference) -> Remote | RemoteData:
         line, text = reference.line, reference.text
         if not reference.is_data or "=" in text:
-            return Remote(line, text)
+            return Remote(line, text, reference.key, reference.node.start.index)
         return RemoteData(line, text, reference.node.start.index, has_name=reference.key == "files")
 
     def charts(self, root: Node) -> Iterator[_Found]:

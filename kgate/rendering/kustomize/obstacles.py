@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kgate.elsewhere.wanted import Asked
+from kgate.elsewhere.wanted import ABSENT
 from kgate.model import PULL, Problem, Remark, Unjudged
-from kgate.rendering.kustomize import overlay, selectors
+from kgate.rendering.kustomize import bases, overlay, selectors
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.job import Job
-from kgate.rendering.kustomize.kustomization import HelmChart, Kustomization, OptionLike
+from kgate.rendering.kustomize.kustomization import HelmChart, Kustomization, OptionLike, Remote
 from kgate.rendering.kustomize.nodes import get
 from kgate.rendering.tools import INSTALL_HELM, INSTALL_KUSTOMIZE
 from kgate.urls import shown_url
@@ -34,7 +34,7 @@ def _obstacles(job: Job, reached: Graph) -> Iterator[Remark]:
     has_copies = any(get(node.root, field) is not None for node in reached.nodes for field in _COPYING)
     for node in reached.nodes:
         for remote in () if job.options.allow_remote else node.remotes:
-            yield _remote(job, remote.text, job.shown(node.path), remote.line)
+            yield _remote(job, remote, job.shown(node.path))
         for data in node.remote_data if has_copies and not job.options.allow_remote else ():
             why = f"{shown_url(data.text)} is not fetched, and replacements may copy it into a workload"
             yield Unjudged(job.shown(node.path), data.line, f"{why}; {_WAY_OUT}", job.shown(job.folder))
@@ -43,15 +43,25 @@ def _obstacles(job: Job, reached: Graph) -> Iterator[Remark]:
         for chart in node.charts if not node.option_likes else ():
             yield from _chart(job, chart, job.shown(node.path))
     for text in overlay.remote_components(job.request) if not job.options.allow_remote else ():
-        yield _remote(job, text, job.shown(job.title), None)
+        why = f"remote base {shown_url(text)} is not fetched; {_WAY_OUT}"
+        yield Unjudged(job.shown(job.title), None, why, job.shown(job.folder))
 
 
 _WAY_OUT = "--allow-remote fetches it"
 
 
-def _remote(job: Job, text: str, path: str, line: int | None) -> Unjudged:
-    why = f"remote base {shown_url(text)} is not fetched; {_WAY_OUT}"
-    return Unjudged(path, line, why, job.shown(job.folder))
+def _remote(job: Job, remote: Remote, path: str) -> Unjudged:
+    """What is not judged for a reference to something elsewhere; remembers what would have to be fetched."""
+    asked, what = bases.wanted(remote), f"remote base {shown_url(remote.text)}"
+    if isinstance(asked, str):
+        return Unjudged(path, remote.line, f"{what} is not fetched: {asked}; {_WAY_OUT}", job.shown(job.folder))
+    job.ask(asked, path, remote.line)
+    locked = job.fetched.find(asked)
+    if locked is not None and job.fetched.read(locked) is not None:
+        why = f"{what} cannot be put in its place; write it in one word, without escapes"
+        return Unjudged(path, remote.line, why, job.shown(job.folder))
+    why = f"{what} is not fetched" if locked is None else f"{what}: {ABSENT}"
+    return Unjudged(path, remote.line, why, job.shown(job.folder), PULL)
 
 
 def _option_message(option: OptionLike) -> str:
@@ -61,7 +71,7 @@ def _option_message(option: OptionLike) -> str:
 
 def _chart(job: Job, chart: HelmChart, path: str) -> Iterator[Remark]:
     if chart.folder is None and chart.wanted is not None:
-        job.fetched.ask([Asked(chart.wanted, path, chart.line, f"kustomization {job.shown(job.folder)}")])
+        job.ask(chart.wanted, path, chart.line)
     if chart.folder is None and job.pulled(chart) is None:
         advice = f", where this puts it: {chart.pull}" if chart.pull else ""
         why = f"chart {chart.name} is not in {job.shown(chart.place)}{advice}"

@@ -24,8 +24,9 @@ from kgate.model import (
     unjudged_of,
 )
 from kgate.rendering import placeholders
+from kgate.rendering.archive import ArchiveError
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
-from kgate.rendering.kustomize import graph, kustomization, locate, marked, obstacles, overlay, substitution
+from kgate.rendering.kustomize import bases, graph, kustomization, locate, marked, obstacles, overlay, substitution
 from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.kustomize.candidates import MarkedScalars, SourceTree
 from kgate.rendering.kustomize.copy import Copy
@@ -70,16 +71,22 @@ class Kustomizer:
         parsed = self._workspace.repository.shared(Parsed, Parsed)
         job = Job(request, folder, self._workspace, self._options, tool, helm, parsed, self._fetched)
         try:
-            given = _generated(job)
-            starts = (*_components(job), folder)  # in the order in which they apply
-            reached = graph.follow(starts, self._workspace.repository, given)
+            reached = _follow(job)
+            staged = bases.stage(job, reached, _follow)
         except KustomizationError as error:
             return _failed([Problem(job.shown(error.path), error.line, str(error))])
+        except (CopyError, ArchiveError, OSError) as error:
+            return _failed([job.problem(f"what was fetched for it cannot be put beside it: {error}")])
+        if staged is None:
+            return self._built(job, reached)
+        return staged.foreign.batch(self._built(staged.job, staged.reached))
+
+    def _built(self, job: Job, reached: Graph) -> Batch:
         remarks = [*reached.problems, *obstacles.find(job, reached)]
-        if remarks or tool is None:
+        if remarks or job.tool is None:
             return _alone(job, reached, _failed(remarks, len(reached.files)))
         try:
-            return _alone(job, reached, _Building(job, tool, reached, self._late_notes).batch())
+            return _alone(job, reached, _Building(job, job.tool, reached, self._late_notes).batch())
         except KustomizationError as error:  # in what a GitOps object adds to it
             return _failed([job.problem(str(error))])
         except CopyError as error:
@@ -121,6 +128,13 @@ def _alone(job: Job, reached: Graph, batch: Batch) -> Batch:
         notes=(note,),
         files=batch.files,
     )
+
+
+def _follow(job: Job) -> Graph:
+    """All that a job reads. Raises KustomizationError."""
+    given = _generated(job)
+    starts = (*_components(job), job.folder)  # in the order in which they apply
+    return graph.follow(starts, job.workspace.repository, given)
 
 
 def _generated(job: Job) -> dict[Path, Kustomization]:
@@ -242,6 +256,8 @@ class _Building:
             return self._top.texts[file]
         if file in self._copy.given:
             return _GeneratedText(job, file.parent, self._copy.given[file])
+        if file in job.originals:
+            return SourceText(job.shown(file), job.originals[file])
         text = ""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             text = decode(job.workspace.repository.read_bytes(file, manifest.MAX_FILE_BYTES))

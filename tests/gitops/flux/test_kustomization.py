@@ -19,6 +19,7 @@ from tests.gitops.objects import URL, Shop, build, make_shop, release, told
 
 NOT_HERE = "is not in this repository"
 ELSEWHERE = f"{NOT_HERE}; run: kgate pull"
+UNJUDGED_PATH = "unjudged apps.yaml:6: Kustomization/flux-system/web is not judged:"
 UNJUDGED_FOLDER = "unjudged apps.yaml:5: Kustomization/flux-system/web is not judged:"
 
 
@@ -248,7 +249,7 @@ HERE = "{kind: GitRepository, name: flux-system}"
 TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "another repository": (
         (kustomization("path: overlay\n"), source("https://user:word@git.example.org/a/other")),
-        [f"{UNJUDGED_FOLDER} overlay of https://git.example.org/a/other {NOT_HERE}"],
+        [f"{UNJUDGED_PATH} overlay of https://git.example.org/a/other {NOT_HERE}; run: kgate pull"],
     ),
     "no such source, path is not here": (
         (kustomization("path: gone\n"),),

@@ -449,7 +449,7 @@ def test_a_place_tells_its_snippet_and_who_includes_it(tmp_path: Path) -> None:
 
 
 def remote(path: str, line: int, url: str) -> Unjudged:
-    return Unjudged(path, line, f"remote base {url} is not fetched; --allow-remote fetches it", "overlay")
+    return Unjudged(path, line, f"remote base {url} is not fetched", "overlay", "kgate pull")
 
 
 REMARKS: dict[str, tuple[dict[str, str], list[Remark]]] = {

@@ -1,0 +1,205 @@
+"""Puts what kustomizations name from elsewhere, as far as it was fetched, into a private copy, and names it there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kgate.elsewhere.fetched import TREE, about
+from kgate.elsewhere.wanted import Locked, Wanted
+from kgate.model import Location, Problem
+from kgate.rendering import archive
+from kgate.rendering.foreign import Foreign, NamedAt
+from kgate.rendering.kustomize import repospec
+from kgate.rendering.kustomize.copy import Copy
+from kgate.rendering.kustomize.graph import Graph
+from kgate.rendering.kustomize.job import Job
+from kgate.rendering.kustomize.kustomization import Kustomization, Remote
+from kgate.repository import Repository
+from kgate.urls import shown_url
+from kgate.yamltree.text import SourceText, decode
+
+_LISTED = ("resources", "bases", "generators", "transformers", "validators")
+"""Fields whose entries are files, folders or repositories."""
+_FOLDERS = ("components",)
+_FILES = ("patches", "patchesStrategicMerge", "patchesJson6902", "replacements", "crds", "configurations", "openapi")
+_FOLDER = ".kgate-fetched-"
+_STAND_IN = "kgate-"
+_LONGEST_NAME = 200
+_BEFORE = re.compile(r"(?:[&!]\S*\s+)*['\"]?")
+"""What may stand between the beginning of a scalar and its text."""
+
+
+def wanted(remote: Remote) -> Wanted | str:
+    """What a reference asks for, as kustomize takes it; else why that is not fetched."""
+    spec, text = repospec.parse(remote.text), remote.text
+    if repospec.is_remote_file(text) and remote.key in _LISTED:
+        return Wanted.at("url", text)
+    if repospec.is_remote_file(text) and remote.key in _FILES:
+        return Wanted.at("file", text)
+    if remote.key not in (*_LISTED, *_FOLDERS):
+        return f"kgate pull fetches nothing that {remote.key or 'it'} names"
+    if spec is None:
+        return "it is neither a file nor a repository to kustomize"
+    return spec.obstacle or Wanted.files("base", spec.clone, spec.path, spec.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A job in a private copy that holds what was fetched, what it reads there, and where that is from."""
+
+    job: Job
+    reached: Graph
+    foreign: Foreign
+
+
+def stage(job: Job, reached: Graph, read: Callable[[Job], Graph]) -> Staged | None:
+    """The job with all that was fetched of what it names elsewhere; None if that is nothing. ``read`` follows a job.
+
+    Raises CopyError, OSError, and what ``read`` raises.
+    """
+    if job.options.allow_remote or not any(_fetched(job, remote) for node in reached.nodes for remote in node.remotes):
+        return None
+    return _Stage.make(job, reached).run(read)
+
+
+def _fetched(job: Job, remote: Remote) -> tuple[Locked, bytes] | None:
+    """What was fetched for a reference, if it was."""
+    asked = wanted(remote)
+    locked = job.fetched.find(asked) if isinstance(asked, Wanted) else None
+    content = job.fetched.read(locked) if locked is not None else None
+    return (locked, content) if locked is not None and content is not None else None
+
+
+@dataclass(slots=True)
+class _Stage:
+    """The private copy: ``mounts`` has the folder of each thing in it, ``originals`` the texts of the kustomizations
+    that are edited, as they were."""
+
+    job: Job
+    root: Path
+    request_folder: Path
+    mounts: dict[Wanted, Path] = field(default_factory=dict)
+    originals: dict[Path, str] = field(default_factory=dict)
+    origins: dict[str, NamedAt] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    links: set[Path] = field(default_factory=set)
+    done: set[tuple[Path, int]] = field(default_factory=set)
+    room: archive.Room = field(default_factory=archive.Room)
+
+    @classmethod
+    def make(cls, job: Job, reached: Graph) -> _Stage:
+        """A copy of what the job reads in the repository."""
+        copy = Copy.make(job.workspace, job.folder, reached)
+        for path in copy.given:
+            copy.place(copy.clean, path).unlink()
+        for path in _patch_files(job):
+            place = copy.place(copy.clean, path)
+            if not place.exists():
+                job.workspace.copy(path, place)
+        return cls(job, copy.clean / TREE, copy.place(copy.clean, job.folder))
+
+    def run(self, read: Callable[[Job], Graph]) -> Staged:
+        """Mounts what was fetched until nothing more is named."""
+        while True:
+            job = self._job()
+            reached = read(job)
+            if not [one for node in reached.nodes for one in node.remotes if self._mount(job, node, one)]:
+                break
+        problems = (*reached.problems, *self._departures(job, reached))
+        return Staged(job, replace(reached, problems=problems), Foreign(self.origins, self.names))
+
+    def _job(self) -> Job:
+        """The job as the copy is now."""
+        before, request = self.job.workspace.repository, self.job.request
+        repository = replace(Repository.at(self.root), prefix=before.prefix)
+        without = frozenset(self.root / path.relative_to(before.root) for path in request.without)
+        return replace(
+            self.job,
+            request=replace(request, folder=self.request_folder, without=without),
+            folder=Path(os.path.realpath(self.request_folder)),
+            workspace=self.job.workspace.of(repository),
+            originals=self.originals,
+            foreign=Foreign(self.origins, self.names),
+        )
+
+    def _mount(self, job: Job, node: Kustomization, remote: Remote) -> bool:
+        """Puts what a reference names into the copy, and its name there in the place of the reference. Returns False
+        if it was not fetched, or if the reference is not written as one word."""
+        found = _fetched(job, remote)
+        if found is None or (node.path, remote.offset) in self.done:
+            return False
+        self.done.add((node.path, remote.offset))
+        text = decode(node.path.read_bytes())
+        start = text.find(remote.text, remote.offset)
+        name = self._name(node.folder, len(remote.text))
+        if start < 0 or not name or not _BEFORE.fullmatch(text[remote.offset : start]):
+            return False
+        original = self.originals.setdefault(node.path, text)
+        asked = SourceText(job.shown(node.path), original).location(start, start + len(remote.text), "")
+        self._put(job, node.folder / os.path.basename(name), found, asked)
+        self.names[name.removeprefix("./")] = shown_url(remote.text)
+        node.path.write_bytes((text[:start] + name + text[start + len(name) :]).encode())
+        return True
+
+    def _name(self, folder: Path, length: int) -> str:
+        """A name of that length for a new member of a folder; empty if it is too short for one."""
+        number = len(self.done)
+        while os.path.lexists(folder / (name := f"{_STAND_IN}{number}".ljust(min(length, _LONGEST_NAME), "-"))):
+            number += 1
+        padding = "./" * ((length - len(name) + 1) // 2)
+        name = name[: length - len(padding)]
+        return padding + name if len(padding + name) == length and name.startswith(f"{_STAND_IN}{number}") else ""
+
+    def _put(self, job: Job, place: Path, found: tuple[Locked, bytes], asked: Location) -> None:
+        """Unpacks what was fetched, once, and makes a link to it; a file is copied, as kustomize takes it only from
+        below the folder that names it."""
+        locked, content = found
+        described = about(content)
+        if locked.wanted not in self.mounts:
+            mount = self.root / f"{_FOLDER}{len(self.mounts) + 1}"
+            unpacked = job.workspace.folder() / "unpacked"
+            archive.unpack(content, unpacked, self.room)
+            (unpacked / TREE).rename(mount)
+            self.mounts[locked.wanted] = mount
+            self.origins[job.shown(mount)] = NamedAt(asked, locked.wanted.title)
+        tree = self.mounts[locked.wanted]
+        if "file" in described:
+            place.write_bytes((tree / described["file"]).read_bytes())
+            self.origins[job.shown(place)] = NamedAt(asked, locked.wanted.title)
+        else:
+            place.symlink_to(os.path.relpath(tree / described.get("folder", ""), os.path.realpath(place.parent)))
+        self.links.add(place)
+
+    def _departures(self, job: Job, reached: Graph) -> Iterator[Problem]:
+        """A Problem for each reference in what was fetched that leads out of it, but for what it names elsewhere."""
+        for node in reached.nodes:
+            mount = next((one for one in self.mounts.values() if node.folder.is_relative_to(one)), None)
+            if mount is None:
+                continue
+            outside = [
+                (node.source.position(link.offset).line, link.text)
+                for link in node.links
+                if link.lexical not in self.links and not _is_below(link.lexical, link.real, mount)
+            ]
+            outside += [(one.line, one.name) for one in node.charts if not _is_below(one.place, one.place, mount)]
+            for line, text in outside:
+                yield Problem(job.shown(node.path), line, f"{text} leads out of what was fetched, and is not followed")
+
+
+def _is_below(lexical: Path, real: Path, mount: Path) -> bool:
+    return lexical.is_relative_to(mount) and real.is_relative_to(mount)
+
+
+def _patch_files(job: Job) -> Iterator[Path]:
+    """The files of the repository that patches name which a GitOps object puts on top."""
+    additions: Mapping[str, object] = job.request.additions
+    for entries in additions.values():
+        for entry in entries if isinstance(entries, list) else ():
+            text = entry.get("path") if isinstance(entry, dict) else entry
+            path = Path(os.path.normpath(job.folder / text)) if isinstance(text, str) and "\0" not in text else None
+            if path is not None and job.workspace.repository.holds(path) and path.is_file():
+                yield path
