@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgate.elsewhere.fetched import open_fetched
+from kgate.elsewhere.hosts import Hosts
 from kgate.environment import Environment, read_dotenv, with_secrets
 from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
@@ -40,7 +41,9 @@ class Settings:
     not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one
     for each processor); ``notes`` say what the configuration asks for and does not get. ``origin`` says where the
     configuration comes from, ``stated`` where each setting does, ``change`` what the scanned change makes of one that a
-    trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
+    trusted revision has, and ``never_ignore`` holds the rules that a policy wants used. ``pull_from`` are the hosts
+    that a configuration allows which no change can have altered; ``ignores_hosts`` says that another one allows some
+    as well.
     """
 
     repository: Repository
@@ -53,6 +56,8 @@ class Settings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     never_ignore: tuple[str, ...] = ()
+    pull_from: tuple[str, ...] = ()
+    ignores_hosts: bool = False
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False
@@ -130,6 +135,8 @@ class ConfigFile:
     environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
     floor: Floor = field(default_factory=Floor)
+    pull_from: tuple[str, ...] = ()
+    ignores_hosts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +230,11 @@ def read_trusted(
 ) -> tuple[ConfigFile | None, ConfigChange | None]:
     """The configuration that decides, if there is one: the file that the user names, else the nearest one. If a trusted
     revision has it, also what the checkout makes of it. Raises ConfigError."""
-    if repository.trusted is None or (named is not None and not named.is_relative_to(repository.root)):
+    if named is not None and not named.is_relative_to(repository.root):
         return _read_nearest(paths, named, repository), None
+    if repository.trusted is None:  # whoever wrote the change may have written the file
+        found = _read_nearest(paths, named, repository)
+        return (replace(found, pull_from=(), ignores_hosts=bool(found.pull_from)) if found else None), None
     try:
         trusted = _read_nearest(paths, named, repository)
     except ConfigError as error:
@@ -311,8 +321,10 @@ def extended(file: ConfigFile, base: ConfigFile) -> ConfigFile:
     """A configuration with what another one says where it says nothing, and with the stricter floor of both."""
     has = file.fields.has if file.fields is not None else lambda _key: False
     taken: dict[str, Any] = {name: getattr(base, name) for key, name in _INHERITED.items() if not has(key)}
+    hosts = tuple(dict.fromkeys((*file.pull_from, *base.pull_from)))
+    shown, floor = file.shown or base.shown, file.floor.joined(base.floor)
     places = {**base.places, **file.places}
-    return replace(file, **taken, places=places, shown=file.shown or base.shown, floor=file.floor.joined(base.floor))
+    return replace(file, **taken, places=places, shown=shown, floor=floor, pull_from=hosts)
 
 
 def under_policy(
@@ -370,6 +382,7 @@ def _read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposit
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
         floor=parse_floor(fields, severities),
+        pull_from=_pull_from(fields),
     )
     return file, owner
 
@@ -418,6 +431,7 @@ KNOWN = (
     "argocd",
     "extends",
     "floor",
+    "pull-from",
     *(limit.key for limit in LIMITS),
 )
 
@@ -428,6 +442,17 @@ def _refuse_programs(fields: FileFields) -> None:
             flag = f"--{key}, or with KGATE_SCAN_{key.upper().replace('-', '_')}"
             message = f"{key} is not taken from a file, which a pull request may change; name the program with {flag}"
             fields.fault(message, key)
+
+
+def _pull_from(fields: FileFields) -> tuple[str, ...]:
+    """The hosts that may be asked."""
+    found = _texts(fields, "pull-from", "hosts that kgate pull may ask")
+    for index, text in enumerate(found):
+        try:
+            Hosts.parse([text])
+        except ConfigError as error:
+            fields.fault(str(error).replace("--pull-from", "pull-from:"), "pull-from", index)
+    return found
 
 
 def _kubernetes_version(fields: FileFields) -> str | None:
@@ -491,6 +516,8 @@ def settle(
         select=options.select or file.select,
         ignore=options.ignore or file.ignore,
         never_ignore=file.floor.never_ignore,
+        pull_from=file.pull_from,
+        ignores_hosts=file.ignores_hosts,
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",

@@ -87,6 +87,7 @@ def _texts(description: str, **limits: Any) -> Schema:
 
 _STRINGS: Schema = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
 _VERSION: Schema = {"type": "string", "pattern": _KUBERNETES, "examples": [f"1.{pss.NEWEST_MINOR}", "latest"]}
+_HOST = r"^(https?://)?([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"
 _ARGUMENT = "^(?!-)"
 """What helm does not take for an option."""
 
@@ -143,6 +144,7 @@ _CONFIG: Mapping[str, Schema] = {
     "argocd": _told("What Argo CD knows and the repository does not.", _mapping(environment.ARGOCD_FIELDS, _ARGOCD)),
     "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
     "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
+    "pull-from": _texts("Hosts that kgate pull may ask, if no change can have written this.", pattern=_HOST),
     **{limit.key: _limit(limit) for limit in LIMITS},
 }
 

@@ -220,6 +220,7 @@ KEYS = [
     "argocd",
     "extends",
     "floor",
+    "pull-from",
     *(limit.key for limit in LIMITS),
 ]
 

@@ -85,6 +85,7 @@ RIGHT = {
         "repositories: ['https://example.com/a.git']\nfloor: {min-score: baseline, fail-on: low, never-ignore: [a]}\n"
         "flux: {variables: {NAME: value, EMPTY: ''}}\n"
         "argocd: {clusters: [{name: a, labels: {b: c}}], plugins: {p: helm}}\n"
+        "pull-from: [ghcr.io, 'http://localhost:5000', 'https://[fd00::1]:8443']\n"
     ),
     "nulls": "min-score:\nfail-on: null\nkubernetes-version:\nselect:\nallow-empty:\nfloor:\nargocd: {clusters: }\n",
     "a chart": (
@@ -122,6 +123,8 @@ WRONG = {
     "a variable's name": "flux: {variables: {a-b: c}}\n",
     "a variable's value": "flux: {variables: {A: 1}}\n",
     "a cluster without name": "argocd: {clusters: [{server: a}]}\n",
+    "a host with a path": "pull-from: [ghcr.io/org]\n",
+    "a pattern of hosts": "pull-from: ['*.example.com']\n",
     "a plugin that is no tool": "argocd: {plugins: {p: jsonnet}}\n",
 }
 

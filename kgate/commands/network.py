@@ -28,6 +28,19 @@ config_option = click.option(
     metavar="FILE",
     help="Configuration file.  [default: the nearest kgate.yaml]",
 )
+policy_from_option = click.option(
+    "--policy-from",
+    metavar="REF",
+    help="Take configuration, rule folders and ignore files from this revision, such as the target branch of a pull "
+    "request; what the change weakens in them is a finding.",
+)
+policy_option = click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Policy of an organisation: settings for what the configuration does not say, and a floor below which it "
+    "cannot go.",
+)
 cache_dir_option = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -65,8 +78,8 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def terms_of(flags: Mapping[str, Any], settings: Settings) -> Terms:
-    """Returns what a pull may do, from flags and environment, and from the lock file of the trusted revision: its hosts
-    are allowed, too. Raises ConfigError."""
+    """Returns what a pull may do, from flags and environment, and from a configuration that no change can have altered
+    and the lock file of the trusted revision: their hosts are allowed, too. Raises ConfigError."""
     from kgate.elsewhere import credentials
     from kgate.elsewhere.fetched import trusted_hosts
     from kgate.elsewhere.hosts import Hosts
@@ -76,7 +89,7 @@ def terms_of(flags: Mapping[str, Any], settings: Settings) -> Terms:
     keyring = flags["keyring"].absolute() if flags["keyring"] else None
     named = [name for text in flags["pull_from"] for name in text.replace(",", " ").split()]
     return Terms(
-        Hosts.parse([*named, *trusted_hosts(settings.repository)]),
+        Hosts.parse([*named, *settings.pull_from, *trusted_hosts(settings.repository)]),
         given,
         keyring,
         is_locked=bool(flags.get("locked")),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console
-from kgate.commands.network import cache_dir_option, config_option, failures, network_options, run, terms_of
+from kgate.commands.network import (
+    cache_dir_option,
+    config_option,
+    failures,
+    network_options,
+    policy_from_option,
+    policy_option,
+    run,
+    terms_of,
+)
 from kgate.limits import TIMEOUT
 
 if TYPE_CHECKING:
@@ -39,6 +48,8 @@ Exit codes:
 @click.option("--update", is_flag=True, help="Take the newest versions that are asked for, whatever kgate.lock says.")
 @cache_dir_option
 @config_option
+@policy_from_option
+@policy_option
 @click.option("--helm-bin", metavar="PROGRAM", envvar="KGATE_SCAN_HELM_BIN", help="The helm to use.")
 @click.option(
     "--kubectl-bin",
@@ -68,6 +79,9 @@ def pull(**flags: Any) -> int:
     untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
     settings = settings_of(flags, untrusted)
     console.end_after(settings.timeout + _WRITING_SECONDS)
+    if settings.ignores_hosts:
+        why = "as the change that is judged may have written it"
+        click.echo(f"pull-from of {settings.origin.path} counts only with --policy-from or --policy, {why}", err=True)
     result = run(settings, terms_of(flags, settings))
     console.print_text("\n".join(map(console.inert, lines(result))))
     return 0 if result.is_complete else 3

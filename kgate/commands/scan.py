@@ -18,7 +18,14 @@ from kgate import reports
 from kgate.commands import console
 from kgate.commands.completion import complete_rule
 from kgate.commands.groups import MinScore, OneOf, not_one_of
-from kgate.commands.network import cache_dir_option, config_option, network_options, refuse_without
+from kgate.commands.network import (
+    cache_dir_option,
+    config_option,
+    network_options,
+    policy_from_option,
+    policy_option,
+    refuse_without,
+)
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
@@ -160,19 +167,8 @@ Exit codes:
 @click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
 @click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
 @config_option
-@click.option(
-    "--policy-from",
-    metavar="REF",
-    help="Take configuration, rule folders and ignore files from this revision, such as the target branch of a pull "
-    "request; what the change weakens in them is a finding.",
-)
-@click.option(
-    "--policy",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Policy of an organisation: settings for what the configuration does not say, and a floor below which it "
-    "cannot go.",
-)
+@policy_from_option
+@policy_option
 @click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
 @click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
 @click.option(

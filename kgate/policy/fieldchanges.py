@@ -8,6 +8,7 @@ from typing import TypeAlias
 from kgate.config import DEFAULT_MIN_SCORE, ConfigFile, chosen_ids
 from kgate.kubernetes import pss
 from kgate.model import Persona, Rule, Severity
+from kgate.urls import shown_text
 
 Names: TypeAlias = tuple[str | int, ...]
 """The path of a field of a configuration."""
@@ -82,6 +83,12 @@ def _floor(before: ConfigFile, after: ConfigFile) -> Changes:
     yield ("floor",), "The floor below which no configuration can go is lower."
 
 
+def _pull_from(before: ConfigFile, after: ConfigFile) -> Changes:
+    for index, host in enumerate(after.pull_from):
+        if host not in before.pull_from:
+            yield ("pull-from", index), f"A further host, {shown_text(host)}, may be asked for what is deployed."
+
+
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
@@ -97,6 +104,7 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "flux": _flux,
     "argocd": _argocd,
     "floor": _floor,
+    "pull-from": _pull_from,
 }
 """The comparison of each field that can be compared by itself, by its key."""
 

@@ -106,6 +106,10 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         config(("fail-on: high", "fail-on: critical")),
         ["kgate.yaml:2:1 The severity that fails by itself rises from high to critical."],
     ),
+    "a further host": (
+        config(("min-score: 70\n", "min-score: 70\npull-from: [ghcr.io]\n")),
+        ["kgate.yaml:2:13 A further host, ghcr.io, may be asked for what is deployed."],
+    ),
     "no severity": (
         config(("fail-on: high\n", "")),
         ["kgate.yaml:1:1 Findings of severity high no longer fail by themselves."],
