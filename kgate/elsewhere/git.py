@@ -17,6 +17,8 @@ from kgate.elsewhere.upstream import GitRepository
 from kgate.elsewhere.wanted import MAX_BYTES, RANGE, Wanted
 from kgate.rendering import archive, process, scratch
 from kgate.rendering.helm import ignore, semver
+from kgate.rendering.helm.copy import MAX_NESTING
+from kgate.rendering.helm.dependencies import is_chart, local_dependencies
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.workspace import CopyError, Workspace
 from kgate.repository import Repository, UntrustedFolders
@@ -60,8 +62,9 @@ def pull(source: Source, client: Client, gateway: Gateway, fetch: Fetching) -> D
         revision = source.commit if is_commit(source.commit) else git.revision(place)
         commit = git.fetched(replace(place, requested=revision))
         if wanted.kind == "git":
-            packed = _packed(git.tree, wanted)
+            packed = _packed(git, wanted)
         else:
+            git.check_out(place, "")
             packed = trees.packed(git.tree, wanted, commit, git.submodules, place.name)
     version = version_of(packed) if wanted.kind == "git" else commit
     return Download(version, f"{upstream.origin}@{commit}", packed)
@@ -92,6 +95,7 @@ class _Git:
         self.tree = folder / "tree"
         self.tree.mkdir()
         self.submodules: tuple[str, ...] = ()
+        self._room = archive.Room()
 
     def revision(self, wanted: Wanted) -> str:
         """The revision that is asked for; of a range, the newest tag in it. Raises RefusedError and TransferError."""
@@ -109,23 +113,26 @@ class _Git:
         return requested
 
     def fetched(self, wanted: Wanted) -> str:
-        """Checks everything out. Returns the commit. Raises RefusedError and TransferError."""
+        """Fetches the revision. Returns the commit. Raises RefusedError and TransferError."""
         self._run(wanted, "init", "-q")
         quiet = ("-q", "--depth=1", "--no-tags", "--no-recurse-submodules")
         self._run(wanted, "fetch", *quiet, self._passage.url, wanted.requested)
         commit = self._run(wanted, "rev-parse", "FETCH_HEAD^{commit}").decode("ascii", "replace").strip()
-        listed = self._run(wanted, "ls-tree", "-r", "-l", "-z", "FETCH_HEAD")
-        self.submodules = tuple(os.fsdecode(name) for name in _SUBMODULE.findall(listed))
-        room = archive.Room()
-        try:
-            for entry in listed.split(b"\0"):
-                room.admit(int(size[1]) if (size := _SIZE.match(entry)) else 0)
-        except archive.ArchiveError as error:
-            raise TransferError(f"{wanted.label}: {error}") from None
-        self._run(wanted, "checkout", "-q", "FETCH_HEAD", "--", ".")
         if not is_commit(commit):
             raise TransferError(f"{wanted.label}: is not a commit")
         return commit
+
+    def check_out(self, wanted: Wanted, path: str) -> None:
+        """Writes what lies at a path, the root if that is empty. Raises TransferError."""
+        listed = self._run(wanted, "ls-tree", "-r", "-l", "-z", "FETCH_HEAD", *_only(path))
+        self.submodules = tuple(os.fsdecode(name) for name in _SUBMODULE.findall(listed))
+        try:
+            for entry in listed.split(b"\0"):
+                self._room.admit(int(size[1]) if (size := _SIZE.match(entry)) else 0)
+        except archive.ArchiveError as error:
+            raise TransferError(f"{wanted.label}: {error}") from None
+        if listed:
+            self._run(wanted, "--literal-pathspecs", "checkout", "-q", "FETCH_HEAD", *(_only(path) or ("--", ".")))
 
     def _run(self, wanted: Wanted, *arguments: str) -> bytes:
         command: Sequence[str] = (self._program, *_OPTIONS, "-C", os.fspath(self.tree), *arguments)
@@ -146,18 +153,22 @@ class _Git:
         return outcome.stdout
 
 
-def _packed(tree: Path, wanted: Wanted) -> bytes:
-    """The chart as Flux and Helm pack it: without what .helmignore names, and no link that leaves the repository.
-    Raises TransferError."""
-    repository = Repository.at(tree)
-    source = tree / wanted.name
+def _only(path: str) -> tuple[str, ...]:
+    return ("--", path) if path else ()
+
+
+def _packed(git: _Git, wanted: Wanted) -> bytes:
+    """The chart as Flux and Helm pack it: without what .helmignore names, with the dependencies that lie in the
+    repository, and no link that leaves it. Raises TransferError."""
+    git.check_out(wanted, wanted.name)
+    repository = Repository.at(git.tree)
+    source = git.tree / wanted.name
     if not repository.holds(source / "Chart.yaml") or not (source / "Chart.yaml").is_file():
         raise TransferError(f"{wanted.label}: there is no Chart.yaml")
     try:
         with Workspace(repository) as workspace:
             copy = workspace.folder() / "chart"
-            workspace.copy(source, copy)
-            ignore.remove_ignored(copy)
+            _copy(git, wanted, source, workspace, copy)
             target = copy.with_suffix(".tgz")
             archive.pack(copy, target)
             return read_bytes(target, MAX_BYTES)
@@ -165,3 +176,17 @@ def _packed(tree: Path, wanted: Wanted) -> bytes:
         raise TransferError(f"{wanted.label}: {error}") from None
     except OSError as error:
         raise TransferError(f"{wanted.label}: {error.strerror}") from None
+
+
+def _copy(git: _Git, wanted: Wanted, source: Path, workspace: Workspace, target: Path, depth: int = 0) -> None:
+    """Copies a chart, and into it the charts that its dependencies name by ``file://``, as ``helm dependency build``
+    does. One that is not there stays missing, which a scan reports."""
+    workspace.copy(source, target)
+    ignore.remove_ignored(target)
+    for name, path in local_dependencies(target, source) if depth < MAX_NESTING else ():
+        place = target / "charts" / name
+        if not path.is_relative_to(git.tree) or os.path.lexists(place):
+            continue
+        git.check_out(wanted, path.relative_to(git.tree).as_posix().removeprefix("."))
+        if is_chart(path, name, workspace.repository):
+            _copy(git, wanted, path, workspace, place, depth + 1)

@@ -18,6 +18,7 @@ from kgate.elsewhere.hosts import Hosts
 from kgate.elsewhere.transfer import Patience
 from kgate.model import Report
 from kgate.pull import Pull, Terms, pull
+from kgate.rendering import archive
 from kgate.repository import Repository, UntrustedFolders
 from kgate.scan import scan
 from tests.command import kgate
@@ -314,6 +315,55 @@ def test_charts_of_git_repositories(tmp_path: Path, server: Server) -> None:
     assert again[1:] == ["fetched charts/web refs/heads/stable: 1.0.0", "fetched charts/web v1: 1.0.0"], (
         "the same commit"
     )
+
+
+LOCAL = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: umbrella}
+spec:
+  source: {repoURL: HOST/platform.git, path: apps/umbrella, helm: {values: "web: {privileged: true}"}}
+"""
+
+
+def test_a_chart_of_git_brings_the_charts_that_it_names_in_its_repository(tmp_path: Path, server: Server) -> None:
+    platform = tmp_path / "git/platform.git"
+    dependency = (
+        "apiVersion: v2\nname: NAME\nversion: 1.0.0\ndependencies:\n- {name: DEP, version: 1.0.0, repository: URL}\n"
+    )
+
+    def chart(name: str, of: str, url: str) -> str:
+        return dependency.replace("NAME", name).replace("DEP", of).replace("URL", url)
+
+    files = {
+        "apps/umbrella/Chart.yaml": chart("umbrella", "web", "file://../../charts/web"),
+        "charts/web/Chart.yaml": chart("web", "base", '"file://../base"'),
+        "charts/web/templates/pod.yaml": servers.WORKLOAD,
+        "charts/web/values.yaml": servers.VALUES,
+        "charts/base/Chart.yaml": chart("base", "outside", "file://../../../../outside"),
+        "charts/base/templates/pod.yaml": servers.WORKLOAD.replace("name: {{", "name: base-{{"),
+        "charts/base/values.yaml": servers.VALUES,
+        "large/file": "x",
+    }
+    write(platform, files)
+    write(tmp_path / "outside", {"Chart.yaml": "name: outside\nversion: 1.0.0\n"})
+    for arguments in (("init",), ("add", "."), ("commit", "-mone")):
+        git(platform, *arguments)
+    paths = ("/platform.git/info/refs", "/platform.git/git-upload-pack")
+    server.replies |= dict.fromkeys(paths, servers.git_backend(tmp_path / "git"))
+    root = tmp_path / "shop"
+    write(root, {"apps.yaml": LOCAL.replace("HOST", server.url)})
+    found = pulled(root, terms(server.url))
+    assert told(found) == ["added apps/umbrella HEAD: 1.0.0"]
+    (entry,) = found.fetched.entries.values()
+    names = {name for name, _ in archive.read(found.fetched.read(entry) or b"", archive.Room().admit)}
+    assert "charts/web/charts/base/templates/pod.yaml" in names
+    assert not [name for name in names if "outside" in name or "large" in name]
+    assert judged(scanned(root)) == [
+        "Pod/base-umbrella apps.yaml:5",
+        "Pod/umbrella apps.yaml:5",
+        "privileged-container apps.yaml:5",
+    ]
 
 
 K3S = """\

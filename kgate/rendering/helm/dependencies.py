@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from kgate.repository import Repository
 from kgate.urls import shown_url
 
 Dependency = Mapping[str, Json]
+_LOCAL = "file://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,15 @@ def _vendor(copy: ChartCopy, folder: Path, real: Path | None, fetched: Fetched, 
     return find_missing(metadata)
 
 
+def local_dependencies(folder: Path, real: Path) -> Iterator[tuple[str, Path]]:
+    """The name of each dependency of ``file://``, and where its chart would be; ``real`` is where the chart in a folder
+    comes from."""
+    for entry in Metadata(folder, Mount("")).dependencies:
+        name, url = entry.get("name"), str(entry.get("repository") or "")
+        if url.startswith(_LOCAL) and isinstance(name, str) and _NAME.fullmatch(name) and "\0" not in url:
+            yield name, Path(os.path.normpath(real / url.removeprefix(_LOCAL)))
+
+
 def _put_fetched(copy: ChartCopy, metadata: Metadata, item: Missing, fetched: Fetched) -> Path | None:
     """Puts a dependency into the copy if it was fetched from its repository. Returns its folder. Raises ChartError."""
     wanted = _wanted(metadata, item.entry)
@@ -119,7 +130,7 @@ def _wanted(metadata: Metadata, entry: Dependency) -> Wanted | None:
 def _replacement(item: Missing, shown: str) -> list[Note]:
     """A note if a chart of the repository is judged although another place is named."""
     repository = str(item.entry.get("repository") or "")
-    if repository.startswith("file://"):
+    if repository.startswith(_LOCAL):
         return []
     place = f"from {shown_url(repository)} " if repository else ""
     text = f"dependency {item.label} {place}is not in charts/; {shown} is judged in its place"
@@ -147,11 +158,11 @@ def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | Non
     here = repository.resolve(real)
     if here is None or not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
-    if url.startswith("file://"):
-        path = repository.resolve(real / url.removeprefix("file://"))
-        return path if path is not None and _is_chart(path, name, repository) else None
+    if url.startswith(_LOCAL):
+        path = repository.resolve(real / url.removeprefix(_LOCAL))
+        return path if path is not None and is_chart(path, name, repository) else None
     path = here.parent / name
-    if path == real or not _is_chart(path, name, repository):
+    if path == real or not is_chart(path, name, repository):
         return None
     version = str(YamlFile.read(path / "Chart.yaml", Mount("")).value.get("version", ""))
     return path if semver.satisfies(version, str(entry.get("version") or "")) else None
@@ -160,7 +171,7 @@ def _in_repository(copy: ChartCopy, real: Path, entry: Dependency) -> Path | Non
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def _is_chart(path: Path, name: str, repository: Repository) -> bool:
+def is_chart(path: Path, name: str, repository: Repository) -> bool:
     """True if a folder of the repository is the chart of that name."""
     chart = path / "Chart.yaml"
     inside = repository.holds(chart)
