@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urljoin, urlsplit
 
 from kgate.elsewhere.index import ChartVersion, versions
 from kgate.elsewhere.transfer import Answer, Client, TransferError
@@ -71,12 +71,21 @@ class ChartRepository:
                 "apiVersion": "v2",
                 "name": self.wanted.name,
                 "version": one.version,
-                "urls": [f"{base}/{index}/chart.tgz"],
+                "urls": [f"{base}/{index}/{_file_name(one.url)}"],
             }
             for index, one in enumerate(self._found)
         ]
         body = json.dumps({"apiVersion": "v1", "entries": {self.wanted.name: entries}}).encode()
         return Answer(url, 200, {"content-type": "application/json"}, body)
+
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}\.tgz")
+
+
+def _file_name(url: str) -> str:
+    """What the file of a chart is called, which its provenance file names."""
+    name = unquote(url.partition("?")[0].rpartition("/")[2])
+    return name if _FILE_NAME.fullmatch(name) else "chart.tgz"
 
 
 def _needed(answer: Answer) -> Answer:
