@@ -14,6 +14,7 @@ from kgate.elsewhere import lock
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.helm import Fetching
 from kgate.elsewhere.hosts import Hosts
+from kgate.elsewhere.proxies import Proxies
 from kgate.elsewhere.pull import Puller, Result, entries
 from kgate.elsewhere.transfer import Client, Patience
 from kgate.elsewhere.wanted import Asked, Locked, Wanted
@@ -143,7 +144,7 @@ class _Session:
         rendering = settings.rendering
         limits = replace(rendering.options, lifetime=lifetime).limits()
         helm = Toolbox(settings.repository.root, rendering.programs, map(Path, settings.paths)).helm
-        client = Client(terms.hosts, terms.credentials, terms.patience)
+        client = Client(terms.hosts, terms.credentials, terms.patience, proxies=Proxies.of_environment())
         fetching = Fetching(limits, terms.keyring)
         self.results: dict[Wanted, Result] = {}
         self._puller = Puller(rendering.fetched, client, helm, fetching, terms.is_locked, terms.updates)

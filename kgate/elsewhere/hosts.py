@@ -6,9 +6,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urlsplit
 
+from kgate.elsewhere.proxies import Proxies
 from kgate.errors import ConfigError
 from kgate.urls import shown_url
 
@@ -28,12 +29,14 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that may be asked: its scheme, name and port, and its addresses."""
+    """A server that may be asked: its scheme, name and port, its addresses, and the URL of the proxy that asks it, if
+    there is one."""
 
     scheme: str
     host: str
     port: int
     addresses: tuple[str, ...] = ()
+    proxy: str = field(default="", repr=False)
 
     @property
     def authority(self) -> str:
@@ -84,11 +87,21 @@ class Hosts:
             return False
         return True
 
-    def server(self, url: str) -> Server:
-        """The server of a URL, with its addresses. Raises RefusedError if it must not be asked, OSError if it has no
-        address."""
-        server = self._named(url)
-        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    def server(self, url: str, proxies: Proxies = Proxies()) -> Server:  # noqa: B008 - frozen
+        """The server of a URL, with its addresses and its proxy, if it has one. Raises RefusedError if it must not be
+        asked, OSError if it has no address.
+
+        A proxy looks up names itself: what this machine knows of a name is checked all the same, but it need not know
+        it.
+        """
+        named = self._named(url)
+        server = replace(named, proxy=proxies.find(named.scheme, named.host, named.port))
+        try:
+            found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        except OSError:
+            if not server.proxy:
+                raise
+            found = []
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         private = [] if server.origin in self.origins else [one for one in addresses if not _is_public(one)]
         if private:

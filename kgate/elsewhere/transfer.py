@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from kgate.elsewhere.hosts import Hosts, Server
+from kgate.elsewhere.proxies import Proxies
 from kgate.elsewhere.wanted import MAX_BYTES
 from kgate.urls import shown_url
 
@@ -58,6 +59,7 @@ class Client:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     patience: Patience = Patience()
     most: int = MAX_BYTES
+    proxies: Proxies = field(default_factory=Proxies)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _guards: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
     _answers: dict[str, Answer] = field(default_factory=dict, repr=False)
@@ -95,7 +97,7 @@ class Client:
         first = ""
         for _ in range(_MOST_REDIRECTS + 1):
             try:
-                server = self.hosts.server(url)
+                server = self.hosts.server(url, self.proxies)
             except OSError as error:
                 raise _PassingError(f"{shown_url(url)}: {error.strerror or error}") from None
             first = first or server.origin
@@ -134,6 +136,8 @@ class Client:
         import urllib3
         from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+        if server.proxy:
+            return self._through_proxy(method, url, headers, body, server)
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         timeout = urllib3.Timeout(connect=self.patience.silent, read=self.patience.silent)
@@ -166,6 +170,35 @@ class Client:
                 if address == server.addresses[-1]:
                     raise
         raise TransferError(f"{shown_url(url)}: has no address")
+
+    def _through_proxy(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, server: Server
+    ) -> BaseHTTPResponse:
+        """The same of a proxy, which is told the name of the server, and connects where that leads it."""
+        import urllib3
+
+        parts = urlsplit(server.proxy)
+        if parts.scheme not in ("http", "https"):
+            raise TransferError(f"{shown_url(url)}: the proxy of the environment is neither http nor https")
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+        proxy = urllib3.ProxyManager(
+            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            timeout=urllib3.Timeout(connect=self.patience.silent, read=self.patience.silent),
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=pair),
+            ssl_context=self._certificates,
+        )
+        sent = {"User-Agent": "kgate", "Accept-Encoding": "identity", **headers}
+        target = urlunsplit((server.scheme, server.authority, *urlsplit(url)[2:4], ""))
+        return proxy.urlopen(
+            method,
+            target,
+            body=body or None,
+            headers=sent,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
     @cached_property
     def _certificates(self) -> ssl.SSLContext:

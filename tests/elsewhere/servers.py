@@ -67,9 +67,9 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
         yield found
 
 
-def certificate(folder: Path) -> Path:
-    """A file with a certificate for localhost that it has signed itself, and its key."""
-    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+def certificate(folder: Path, host: str = "localhost") -> Path:
+    """A file with a certificate for a host that it has signed itself, and its key."""
+    subject = ("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
     out = ("-keyout", "key.pem", "-out", "certificate.pem", "-days", "2")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *out, *subject]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
