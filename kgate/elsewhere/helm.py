@@ -11,8 +11,10 @@ from kgate.elsewhere.fetched import digest_of, identity
 from kgate.elsewhere.gateway import Gateway, Passage, new_token
 from kgate.elsewhere.transfer import Client, TransferError
 from kgate.elsewhere.upstream import ChartRepository, Registry
-from kgate.elsewhere.wanted import MAX_BYTES, Wanted
+from kgate.elsewhere.wanted import FILTER, MAX_BYTES, RANGE, Wanted
+from kgate.regexp import PatternError, compile_go
 from kgate.rendering import archive, process, scratch
+from kgate.rendering.helm import semver
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
 from kgate.textfile import read_bytes
@@ -49,6 +51,8 @@ def pull(wanted: Wanted, client: Client, gateway: Gateway, helm: Tool, fetch: Fe
         )
     token = new_token()
     upstream = Registry(client, wanted, token) if wanted.kind == "oci" else ChartRepository(client, wanted)
+    if isinstance(upstream, Registry) and wanted.requested.startswith(RANGE):
+        wanted = replace(wanted, requested=_newest(wanted, upstream))
     if isinstance(upstream, Registry) and not _RANGE.search(wanted.requested) and not wanted.requested.startswith("@"):
         wanted = replace(wanted, requested=f"@{upstream.digest_of(wanted.requested)}")  # Helm takes no other tags
     with gateway.passage(upstream, token) as passage, scratch.private_folder() as folder:
@@ -57,6 +61,21 @@ def pull(wanted: Wanted, client: Client, gateway: Gateway, helm: Tool, fetch: Fe
     if expected and digest_of(content) != f"sha256:{expected}":
         raise TransferError(f"{upstream.origin}: is not the file whose digest is in the index of its repository")
     return Download(version_of(content), upstream.origin, content)
+
+
+def _newest(wanted: Wanted, registry: Registry) -> str:
+    """The newest tag in a range, of those that the filter of an OCIRepository matches. Raises RefusedError and
+    TransferError."""
+    ranges, _, pattern = wanted.revision.partition(FILTER)
+    try:
+        matches = compile_go(pattern).search
+    except PatternError as error:
+        raise TransferError(f"{registry.origin}: '{pattern:.60}' is not a regular expression: {error}") from None
+    tags = [tag for tag in registry.tags() if matches(tag)]
+    found = semver.newest(tags, ranges)
+    if found is None:
+        raise TransferError(f"{registry.origin}: none of the {len(tags)} tags that match {pattern:.60} is in {ranges}")
+    return f"@{registry.digest_of(found)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _refusal(answer: Answer) -> str:
 # --------------------------------------------------------------------------------------------- registry
 
 _CHALLENGE = re.compile(r'(?<![A-Za-z])([A-Za-z]+)="([^"]*)"')
+_MOST_PAGES = 100
 _PASSED = ("accept", "range")
 _RETURNED = (
     "content-type",
@@ -141,11 +142,32 @@ class Registry:
             found["link"] = link
         return Answer(answer.url, answer.status, found, answer.body)
 
+    def tags(self) -> list[str]:
+        """All tags. Raises RefusedError and TransferError."""
+        path, found = f"{self._path}/tags/list", list[str]()
+        for _ in range(_MOST_PAGES):
+            answer = _needed(self.answer(Asking("GET", path, {}), ""))
+            try:
+                listed = json.loads(answer.body).get("tags") or []
+            except (ValueError, AttributeError):
+                raise TransferError(f"{self.origin}: answers without a list of tags") from None
+            found += [tag for tag in listed if isinstance(tag, str)]
+            link = re.match(rf"</v2/{self.token}/([^>]*)>", answer.headers.get("link", ""))
+            if link is None:
+                return found
+            path = link[1]
+        raise TransferError(f"{self.origin}: has more than {_MOST_PAGES} pages of tags")
+
+    @property
+    def _path(self) -> str:
+        """The path of the chart below ``/v2/``."""
+        above = self.wanted.repository.removeprefix("oci://").partition("/")[2]
+        return f"{above}/{self.wanted.name}".lstrip("/")
+
     def digest_of(self, tag: str) -> str:
         """The digest of the manifest that a tag names. Raises RefusedError and TransferError."""
-        path = self.wanted.repository.removeprefix("oci://").partition("/")[2]
         headers = {"accept": "application/vnd.oci.image.manifest.v1+json"}
-        answer = self.answer(Asking("HEAD", f"{path}/{self.wanted.name}/manifests/{tag}".lstrip("/"), headers), "")
+        answer = self.answer(Asking("HEAD", f"{self._path}/manifests/{tag}", headers), "")
         digest = answer.headers.get("docker-content-digest", "")
         if answer.status != 200 or not is_digest(digest):
             raise TransferError(f"{self.origin}: there is no tag {tag}")

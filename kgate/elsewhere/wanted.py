@@ -14,7 +14,9 @@ KINDS: tuple[Kind, ...] = ("base", "file", "git", "helm", "oci", "tree", "url")
 TREES: tuple[Kind, ...] = ("base", "tree", "url", "file")
 """Those that are files, and no chart."""
 RANGE = "semver:"
-"""What a revision of git begins with that is a range of versions, of which the newest tag is meant."""
+"""What a revision of git begins with that is a range of versions, of which the newest tag is meant; and so for an
+``oci`` registry, if only the tags that a regular expression (after FILTER) matches are asked."""
+FILTER = " matching "
 
 MAX_BYTES = 64 << 20
 """The most bytes of one thing that is fetched, and of any one answer on the way to it."""

@@ -180,6 +180,7 @@ metadata: {{name: KIND, namespace: apps}}
 spec: {{chartRef: {{kind: OCIRepository, name: KIND}}, values: {{privileged: true}}}}
 """
         refs = {"range": "semver: 1.x", "tag": "tag: 1.0.0", "none": "tag: nightly", "newest": "semver: '>=2.0.0'"}
+        refs["filtered"] = "semver: '*', semverFilter: '^1\\.[01]'"
         root = tmp_path / "shop"
         write(root, {f"{kind}.yaml": oci.replace("KIND", kind).replace("REF", ref) for kind, ref in refs.items()})
         write(root, {"argo.yaml": ARGO.replace("HOST", host).replace("2.0.0", '"*"'), "argo-values.yaml": "{}"})
@@ -190,10 +191,11 @@ spec: {{chartRef: {{kind: OCIRepository, name: KIND}}, values: {{privileged: tru
         "added web 1.x: 1.2.0",
         "added web >=2.0.0: 2.0.0+build.1",
         f"failed web nightly: oci://{host}/charts/web: there is no tag nightly",
+        "added web semver:* matching ^1\\.[01]: 1.0.0",
     ]
     report = scanned(root)
     assert not report.problems
-    places = ["newest.yaml:9", "range.yaml:9", "tag.yaml:9"]
+    places = ["filtered.yaml:9", "newest.yaml:9", "range.yaml:9", "tag.yaml:9"]
     assert [one for one in judged(report) if one.startswith("priv")] == [f"privileged-container {p}" for p in places]
 
 

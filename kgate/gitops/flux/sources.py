@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
-from kgate.elsewhere.wanted import RANGE, Wanted
+from kgate.elsewhere.wanted import FILTER, RANGE, Wanted
 from kgate.environment import Environment
 from kgate.gitops.assumptions import note_flux_source
 from kgate.gitops.catalogue import Catalogue
@@ -161,9 +161,12 @@ class Surroundings:
         ref = spec.section("ref")
         digest = f"@{ref.text('digest')}" if ref.text("digest") else ""
         above, _, name = spec.text("url").rstrip("/").rpartition("/")
-        if not above.startswith("oci://") or ref.text("semverFilter"):
+        if not above.startswith("oci://"):
             return None
-        return Wanted.chart(above, name, digest or ref.text("semver") or ref.text("tag") or "latest")
+        ranges = ref.text("semver")
+        if ranges and ref.text("semverFilter"):
+            ranges = f"{RANGE}{ranges}{FILTER}{ref.text('semverFilter')}"
+        return Wanted.chart(above, name, digest or ranges or ref.text("tag") or "latest")
 
     def at(self, repository: Repository) -> Surroundings:
         """The same objects, with the files of another repository."""
