@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -87,14 +88,21 @@ TREE = "tree"
 
 def about(content: bytes) -> dict[str, str]:
     """What the archive of a tree says of itself: the fields of what it is of (``described``), and the ``folder`` or
-    ``file`` in it that is meant. Empty if it is not such an archive. Raises ArchiveError."""
+    ``file`` in it that is meant. Empty if it is not such an archive, or if what is meant lies outside of it. Raises
+    ArchiveError."""
     try:
         found = json.loads(archive.read_one(content, ABOUT) or b"{}")
     except ValueError as error:
         if isinstance(error, archive.ArchiveError):
             raise
         return {}
-    return found if isinstance(found, dict) else {}
+    is_one = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+    return found if is_one and _is_inside(found.get("folder", "")) and _is_inside(found.get("file", "")) else {}
+
+
+def _is_inside(path: str) -> bool:
+    """True for a normal path that leads upwards nowhere."""
+    return path in ("", ".") or posixpath.normpath(f"/{path}").strip("/") == path
 
 
 def described(wanted: Wanted, version: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 import kgate.pull as pull_module
 from kgate.elsewhere import lock
 from kgate.elsewhere.fetched import described, digest_of
-from kgate.elsewhere.wanted import Locked, Wanted
+from kgate.elsewhere.wanted import ABSENT, Locked, Wanted
 from kgate.rendering import archive
 from kgate.rendering.helm import semver
 from kgate.rendering.kustomize import bases, kustomization, repospec
@@ -473,6 +473,90 @@ def test_the_hostile_suite_through_the_cache(tmp_path: Path, monkeypatch: pytest
     places = {one.path for one in (*report.problems, *report.unjudged)}
     assert places <= {f"apps/a{n}.yaml" for n in range(99)} | {f"k{n}/kustomization.yaml" for n in range(99)}
     assert len(places) > 30
+
+
+FLUX_ROOT = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: all, namespace: flux-system}
+spec:
+  sourceRef: {kind: GitRepository, name: flux-system}
+  path: ./
+  patches:
+  - target: {kind: Pod, name: based}
+    patch: |
+      - {op: add, path: /spec/hostNetwork, value: true}
+"""
+ARGO_PATCH = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: patched}
+spec:
+  source:
+    repoURL: https://git.example.com/own/shop
+    path: patched
+    kustomize:
+      patches: [{path: patch.yaml, target: {kind: Pod}}]
+"""
+
+
+def test_bases_below_what_gitops_objects_deploy(tmp_path: Path) -> None:
+    root, base = tmp_path / "shop", "git::https://git.example.com/platform//app"
+    wanted = Wanted.files("base", "https://git.example.com/platform", "app", "HEAD")
+    write(tmp_path / "platform", {"app/kustomization.yaml": "resources: [pod.yaml]\n", "app/pod.yaml": pod("based")})
+    files = {
+        "flux/all.yaml": FLUX_ROOT,
+        "flux/argo.yaml": ARGO_PATCH,
+        "pods/pod.yaml": pod("plain"),
+        "team/kustomization.yaml": f"# {base}\r\nresources:\r\n- ok.yaml\r\n- '{base}'\r\n",
+        "team/ok.yaml": pod("team", "true"),
+        "patched/kustomization.yaml": f'resources: [&a "{base}"]\nnamePrefix: p-\n',
+        "patched/patch.yaml": "- {op: add, path: /spec/hostNetwork, value: true}\n",
+    }
+    write(root, files)
+    cached(root, {wanted: tmp_path / "platform"})
+    report = scan(settings(root))
+    assert [str(one) for one in (*report.problems, *report.unjudged)] == []
+    assert judged(report) == [
+        *["Pod/p-based patched/kustomization.yaml:1"] * 2,  # as Flux builds it, and as Argo CD does
+        "Pod/plain pods/pod.yaml:1",
+        "Pod/based team/kustomization.yaml:4",
+        "Pod/team team/ok.yaml:1",
+        *["host-network flux/all.yaml:10"] * 2,
+        "host-network patched/patch.yaml:1",
+        "privileged-container team/ok.yaml:9",
+    ]
+
+
+ODD = {
+    "folded": "- >-\n  BASE\n",
+    "with escapes": '- "BASE\\x3fref=v1"\n',
+    "over two lines": '- "git::https://git.example.com/platform//\\\n    app"\n',
+}
+
+
+def test_references_that_cannot_be_put_in_their_place(tmp_path: Path) -> None:
+    root, base = tmp_path / "shop", "git::https://git.example.com/platform//app"
+    entries = {
+        Wanted.files("base", "https://git.example.com/platform", "app", ref): tmp_path / "p" for ref in ("", "v1")
+    }
+    write(tmp_path / "p", {"app/kustomization.yaml": "resources: [pod.yaml]\n", "app/pod.yaml": pod("based")})
+    for number, text in enumerate(ODD.values()):
+        write(root, {f"k{number}/kustomization.yaml": f"resources:\n{text.replace('BASE', base)}"})
+    cached(root, entries)
+    report = scan(settings(root))
+    assert [one.path for one in report.unjudged] == [f"k{number}/kustomization.yaml" for number in range(3)]
+    assert all("write it in one word, without escapes" in one.message for one in report.unjudged)
+
+
+@pytest.mark.parametrize("folder", ["../../..", "/etc", "a/../..", "./app"])
+def test_what_an_archive_says_of_itself_leads_nowhere_else(tmp_path: Path, folder: str) -> None:
+    root, wanted = tmp_path / "shop", Wanted.files("base", "https://git.example.com/platform", "app", "HEAD")
+    write(tmp_path / "platform", {"app/kustomization.yaml": "resources: [pod.yaml]\n", "app/pod.yaml": pod("based")})
+    write(root, {"a/kustomization.yaml": "resources: ['git::https://git.example.com/platform//app']\n"})
+    cached(root, {wanted: tmp_path / "platform"}, folder)
+    (entry,) = scan(settings(root)).unjudged
+    assert entry.message.endswith(ABSENT)
 
 
 LEAVING = {

@@ -13,7 +13,7 @@ from kgate.elsewhere.wanted import Locked, Wanted
 from kgate.model import Location, Problem
 from kgate.rendering import archive
 from kgate.rendering.foreign import Foreign, NamedAt
-from kgate.rendering.kustomize import repospec
+from kgate.rendering.kustomize import kustomization, overlay, repospec
 from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.job import Job
@@ -74,15 +74,23 @@ def _fetched(job: Job, remote: Remote) -> tuple[Locked, bytes] | None:
     return (locked, content) if locked is not None and content is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """What lies in a folder of the private copy, and the folder of what names it, if that is from elsewhere, too."""
+
+    wanted: Wanted
+    above: Path | None
+
+
 @dataclass(slots=True)
 class _Stage:
-    """The private copy: ``mounts`` has the folder of each thing in it, ``originals`` the texts of the kustomizations
-    that are edited, as they were."""
+    """The private copy: ``mounts`` has a folder for each reference to something elsewhere, so that each has a place of
+    its own, and ``originals`` the texts of the kustomizations that are edited, as they were."""
 
     job: Job
     root: Path
     request_folder: Path
-    mounts: dict[Wanted, Path] = field(default_factory=dict)
+    mounts: dict[Path, _Mount] = field(default_factory=dict)
     originals: dict[Path, str] = field(default_factory=dict)
     origins: dict[str, NamedAt] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -116,15 +124,21 @@ class _Stage:
         """The job as the copy is now."""
         before, request = self.job.workspace.repository, self.job.request
         repository = replace(Repository.at(self.root), prefix=before.prefix)
-        without = frozenset(self.root / path.relative_to(before.root) for path in request.without)
+        without = {self.root / path.relative_to(before.root) for path in request.without}
+        without |= {path for path in self._listed() if self._mount_of(path) is not None}
         return replace(
             self.job,
-            request=replace(request, folder=self.request_folder, without=without),
+            request=replace(request, folder=self.request_folder, without=frozenset(without)),
             folder=Path(os.path.realpath(self.request_folder)),
             workspace=self.job.workspace.of(repository),
             originals=self.originals,
             foreign=Foreign(self.origins, self.names),
         )
+
+    def _listed(self) -> Iterator[Path]:
+        """What the kustomization that kgate makes for a folder without one lists."""
+        if kustomization.find(self.request_folder) is None:
+            yield from (self.request_folder / name for name in overlay.autodetect(self.request_folder))
 
     def _mount(self, job: Job, node: Kustomization, remote: Remote) -> bool:
         """Puts what a reference names into the copy, and its name there in the place of the reference. Returns False
@@ -140,8 +154,8 @@ class _Stage:
             return False
         original = self.originals.setdefault(node.path, text)
         asked = SourceText(job.shown(node.path), original).location(start, start + len(remote.text), "")
-        self._put(job, node.folder / os.path.basename(name), found, asked)
-        self.names[name.removeprefix("./")] = shown_url(remote.text)
+        self._put(job, node, os.path.basename(name), found, asked)
+        self.names |= dict.fromkeys((name, os.path.basename(name)), shown_url(remote.text))
         node.path.write_bytes((text[:start] + name + text[start + len(name) :]).encode())
         return True
 
@@ -154,19 +168,19 @@ class _Stage:
         name = name[: length - len(padding)]
         return padding + name if len(padding + name) == length and name.startswith(f"{_STAND_IN}{number}") else ""
 
-    def _put(self, job: Job, place: Path, found: tuple[Locked, bytes], asked: Location) -> None:
-        """Unpacks what was fetched, once, and makes a link to it; a file is copied, as kustomize takes it only from
-        below the folder that names it."""
+    def _put(self, job: Job, node: Kustomization, name: str, found: tuple[Locked, bytes], asked: Location) -> None:
+        """Unpacks what was fetched, and makes a link to it; a file is copied, as kustomize takes it only from below the
+        folder that names it. What a base leads back to is that base itself: a circle."""
         locked, content = found
-        described = about(content)
-        if locked.wanted not in self.mounts:
-            mount = self.root / f"{_FOLDER}{len(self.mounts) + 1}"
+        place, described, above = node.folder / name, about(content), self._mount_of(node.folder)
+        tree = next((one for one in self._chain(above) if self.mounts[one].wanted == locked.wanted), None)
+        if tree is None:
+            tree = self.root / f"{_FOLDER}{len(self.mounts) + 1}"
             unpacked = job.workspace.folder() / "unpacked"
             archive.unpack(content, unpacked, self.room)
-            (unpacked / TREE).rename(mount)
-            self.mounts[locked.wanted] = mount
-            self.origins[job.shown(mount)] = NamedAt(asked, locked.wanted.title)
-        tree = self.mounts[locked.wanted]
+            (unpacked / TREE).rename(tree)
+            self.mounts[tree] = _Mount(locked.wanted, above)
+            self.origins[job.shown(tree)] = NamedAt(asked, locked.wanted.title)
         if "file" in described:
             place.write_bytes((tree / described["file"]).read_bytes())
             self.origins[job.shown(place)] = NamedAt(asked, locked.wanted.title)
@@ -174,10 +188,20 @@ class _Stage:
             place.symlink_to(os.path.relpath(tree / described.get("folder", ""), os.path.realpath(place.parent)))
         self.links.add(place)
 
+    def _mount_of(self, path: Path) -> Path | None:
+        """The mount that a path lies in."""
+        return next((one for one in self.mounts if path.is_relative_to(one)), None)
+
+    def _chain(self, mount: Path | None) -> Iterator[Path]:
+        """A mount, that which names it, and so on."""
+        while mount is not None:
+            yield mount
+            mount = self.mounts[mount].above
+
     def _departures(self, job: Job, reached: Graph) -> Iterator[Problem]:
         """A Problem for each reference in what was fetched that leads out of it, but for what it names elsewhere."""
         for node in reached.nodes:
-            mount = next((one for one in self.mounts.values() if node.folder.is_relative_to(one)), None)
+            mount = self._mount_of(node.folder)
             if mount is None:
                 continue
             outside = [
