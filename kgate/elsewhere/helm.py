@@ -52,7 +52,7 @@ def pull(wanted: Wanted, client: Client, gateway: Gateway, helm: Tool, fetch: Fe
     token = new_token()
     upstream = Registry(client, wanted, token) if wanted.kind == "oci" else ChartRepository(client, wanted)
     if isinstance(upstream, Registry) and wanted.requested.startswith(RANGE):
-        wanted = replace(wanted, requested=_newest(wanted, upstream))
+        wanted = replace(wanted, requested=f"@{upstream.digest_of(newest_tag(wanted, upstream))}")
     if isinstance(upstream, Registry) and not _RANGE.search(wanted.requested) and not wanted.requested.startswith("@"):
         wanted = replace(wanted, requested=f"@{upstream.digest_of(wanted.requested)}")  # Helm takes no other tags
     with gateway.passage(upstream, token) as passage, scratch.private_folder() as folder:
@@ -63,7 +63,7 @@ def pull(wanted: Wanted, client: Client, gateway: Gateway, helm: Tool, fetch: Fe
     return Download(version_of(content), upstream.origin, content)
 
 
-def _newest(wanted: Wanted, registry: Registry) -> str:
+def newest_tag(wanted: Wanted, registry: Registry) -> str:
     """The newest tag in a range, of those that the filter of an OCIRepository matches. Raises RefusedError and
     TransferError."""
     ranges, _, pattern = wanted.revision.partition(FILTER)
@@ -75,7 +75,7 @@ def _newest(wanted: Wanted, registry: Registry) -> str:
     found = semver.newest(tags, ranges)
     if found is None:
         raise TransferError(f"{registry.origin}: none of the {len(tags)} tags that match {pattern:.60} is in {ranges}")
-    return f"@{registry.digest_of(found)}"
+    return found
 
 
 @dataclass(frozen=True, slots=True)

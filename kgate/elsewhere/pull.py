@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kgate.elsewhere import git, trees
+from kgate.elsewhere import artifact, git, trees
 from kgate.elsewhere import helm as helm_charts
 from kgate.elsewhere.fetched import Fetched, digest_of
 from kgate.elsewhere.gateway import Gateway
@@ -80,6 +80,8 @@ class Puller:
     def _fetch(self, wanted: Wanted, entry: Locked | None, gateway: Gateway) -> Download:
         """What is asked for, in the version of its entry if there is one. Raises RefusedError and TransferError."""
         commit = entry.origin.rpartition("@")[2] if entry is not None else ""
+        if wanted.kind == "artifact":
+            return artifact.pull(wanted, self.client, entry.version if entry is not None else "")
         if wanted.kind in ("url", "file"):
             return self._fetch_url(wanted, commit, gateway)
         if wanted.kind == "git" or wanted.kind in TREES:

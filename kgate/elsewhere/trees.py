@@ -41,6 +41,19 @@ def packed_file(data: bytes, wanted: Wanted) -> bytes:
         return _archived(target, {**described(wanted, FILE), "file": _CONTENT}, wanted)
 
 
+def packed_artifact(data: bytes, wanted: Wanted, version: str) -> bytes:
+    """The files of a packed folder, packed anew. Raises TransferError."""
+    with scratch.private_folder() as folder:
+        target = folder / "packed"
+        try:
+            archive.unpack(data, target / TREE, archive.Room(), archive.flat_name)
+        except archive.ArchiveError as error:
+            raise TransferError(f"{wanted.label}: {error}") from None
+        except OSError as error:
+            raise TransferError(f"{wanted.label}: {error.strerror}") from None
+        return _archived(target, {**described(wanted, version), "folder": "."}, wanted)
+
+
 def packed(tree: Path, wanted: Wanted, commit: str, submodules: Collection[str], path: str) -> bytes:
     """What is wanted of a checkout, packed: what lies at a path in it, with what that uses. Raises TransferError for
     what leaves the checkout or is missing."""

@@ -60,11 +60,11 @@ class ChartRepository:
         if name.endswith(".prov"):
             return self.client.get(f"{url}.prov")
         self.expected, self.origin = found.digest, shown_url(url)
-        return _needed(self.client.get(url))
+        return needed(self.client.get(url))
 
     def _index(self, base: str) -> Answer:
         url = f"{self.wanted.repository}/index.yaml"
-        answer = _needed(self.client.get_once(url))
+        answer = needed(self.client.get_once(url))
         self._found = versions(answer.body, self.wanted.name, shown_url(url))
         entries = [
             {
@@ -88,7 +88,7 @@ def _file_name(url: str) -> str:
     return name if _FILE_NAME.fullmatch(name) else "chart.tgz"
 
 
-def _needed(answer: Answer) -> Answer:
+def needed(answer: Answer) -> Answer:
     """The answer, unless the server refuses one. Raises TransferError."""
     if answer.status != 200:
         raise TransferError(_refusal(answer))
@@ -144,9 +144,9 @@ class Registry:
 
     def tags(self) -> list[str]:
         """All tags. Raises RefusedError and TransferError."""
-        path, found = f"{self._path}/tags/list", list[str]()
+        path, found = f"{self.path}/tags/list", list[str]()
         for _ in range(_MOST_PAGES):
-            answer = _needed(self.answer(Asking("GET", path, {}), ""))
+            answer = needed(self.answer(Asking("GET", path, {}), ""))
             try:
                 listed = json.loads(answer.body).get("tags") or []
             except (ValueError, AttributeError):
@@ -159,7 +159,7 @@ class Registry:
         raise TransferError(f"{self.origin}: has more than {_MOST_PAGES} pages of tags")
 
     @property
-    def _path(self) -> str:
+    def path(self) -> str:
         """The path of the chart below ``/v2/``."""
         above = self.wanted.repository.removeprefix("oci://").partition("/")[2]
         return f"{above}/{self.wanted.name}".lstrip("/")
@@ -167,7 +167,7 @@ class Registry:
     def digest_of(self, tag: str) -> str:
         """The digest of the manifest that a tag names. Raises RefusedError and TransferError."""
         headers = {"accept": "application/vnd.oci.image.manifest.v1+json"}
-        answer = self.answer(Asking("HEAD", f"{self._path}/manifests/{tag}", headers), "")
+        answer = self.answer(Asking("HEAD", f"{self.path}/manifests/{tag}", headers), "")
         digest = answer.headers.get("docker-content-digest", "")
         if answer.status != 200 or not is_digest(digest):
             raise TransferError(f"{self.origin}: there is no tag {tag}")
@@ -188,7 +188,7 @@ class Registry:
         fields = dict(_CHALLENGE.findall(challenge))
         query = urlencode({name: fields[name] for name in ("service", "scope") if name in fields})
         realm = fields.get("realm", "")
-        answer = _needed(self.client.get(f"{realm}{'&' if '?' in realm else '?'}{query}"))
+        answer = needed(self.client.get(f"{realm}{'&' if '?' in realm else '?'}{query}"))
         try:
             found = json.loads(answer.body)
             token = found.get("token") or found.get("access_token")
@@ -234,7 +234,7 @@ class GitRepository:
             raise TransferError(f"{self.origin}: git asks for {path:.100}")
         headers = {name.title(): text for name, text in asking.headers.items() if name in _GIT_HEADERS}
         url = f"{self._moved or self.wanted.repository}/{quote(path)}{f'?{query}' if query else ''}"
-        answer = _needed(self.client.ask(asking.method, url, headers, asking.body))
+        answer = needed(self.client.ask(asking.method, url, headers, asking.body))
         if path == "info/refs":
             self._moved = answer.url.partition("?")[0].removesuffix("/info/refs")
         return Answer(answer.url, 200, {"content-type": answer.headers.get("content-type", "")}, answer.body)

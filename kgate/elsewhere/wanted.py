@@ -9,9 +9,9 @@ from typing import Literal
 
 from kgate.urls import shown_url
 
-Kind = Literal["helm", "oci", "git", "base", "tree", "url", "file"]
-KINDS: tuple[Kind, ...] = ("base", "file", "git", "helm", "oci", "tree", "url")
-TREES: tuple[Kind, ...] = ("base", "tree", "url", "file")
+Kind = Literal["helm", "oci", "git", "base", "tree", "url", "file", "artifact"]
+KINDS: tuple[Kind, ...] = ("artifact", "base", "file", "git", "helm", "oci", "tree", "url")
+TREES: tuple[Kind, ...] = ("artifact", "base", "tree", "url", "file")
 """Those that are files, and no chart."""
 RANGE = "semver:"
 """What a revision of git begins with that is a range of versions, of which the newest tag is meant; and so for an
@@ -29,7 +29,8 @@ class Wanted:
 
     By its path in such a repository also the kustomization there with all that it uses (``base``), or a folder with all
     that lies below it and what kustomizations in it use (``tree``). ``file`` is the file at a URL, and ``url`` what
-    kustomize makes of a URL: a file if the server has one there, else the base that it names.
+    kustomize makes of a URL: a file if the server has one there, else the base that it names. An ``artifact`` holds the
+    files that Flux has packed into a registry.
 
     ``requested`` is a version, a range of versions, a tag, ``@sha256:…``, or a revision of git.
     """
@@ -69,7 +70,7 @@ class Wanted:
         where = shown_url(self.repository)
         if self.kind in ("url", "file"):
             return where
-        what = "chart" if self.kind not in TREES else "base" if self.kind == "base" else "folder"
+        what = {"tree": "folder", "base": "base", "artifact": "artifact"}.get(self.kind, "chart")
         return f"{what} {self.name or '.'} {self.revision} of {where}"
 
     @property
@@ -80,7 +81,7 @@ class Wanted:
     @property
     def title(self) -> str:
         """Where files of a tree are from, in words: ``https://git.example.com/platform at v1``."""
-        where = shown_url(self.repository)
+        where = shown_url(f"{self.repository}/{self.name}" if self.kind == "artifact" else self.repository)
         return where if self.kind in ("url", "file") else f"{where} at {self.revision}"
 
 

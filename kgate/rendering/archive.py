@@ -46,7 +46,32 @@ class Room:
             raise ArchiveError(f"it holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
 
 
-def read(packed: Path | bytes, admit: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
+Naming = Callable[[str], str]
+"""The name that a reader has for a member. Raises ArchiveError if it refuses it."""
+
+
+def chart_name(name: str) -> str:
+    """The name that Helm has for a member. Raises ArchiveError if Helm refuses it, or if it is unusual."""
+    first, *parts = name.split("\\" if "\\" in name else "/")
+    inner = "/".join(parts)
+    if not inner or inner != posixpath.normpath(inner) or inner.startswith(("/", "..")) or first == "Chart.yaml":
+        raise ArchiveError(f"its member '{name}' lies in no folder of the chart")
+    if re.match("[a-zA-Z]:/", inner):
+        raise ArchiveError(f"its member '{name}' has the name of a drive")
+    return inner
+
+
+def flat_name(name: str) -> str:
+    """The name of a member in an archive of the files of a folder. Raises ArchiveError if it leads out of it."""
+    inner = name.removeprefix("./")
+    if not inner or inner != posixpath.normpath(inner) or inner.startswith(("/", "..")) or "\\" in inner:
+        raise ArchiveError(f"its member '{name}' has no plain name")
+    return inner
+
+
+def read(
+    packed: Path | bytes, admit: Callable[[int], None], naming: Naming = chart_name
+) -> Iterator[tuple[str, bytes]]:
     """Yields the files of a packed chart, given as a path or its content, with the names that Helm has for them:
     without the first folder (loader/archive.go).
 
@@ -58,7 +83,7 @@ def read(packed: Path | bytes, admit: Callable[[int], None]) -> Iterator[tuple[s
     try:
         with gzip.open(io.BytesIO(packed) if isinstance(packed, bytes) else packed) as stream:
             for member, data in _members(stream, admit):
-                name = _inner_name(member)
+                name = naming(member)
                 if name in seen:
                     raise ArchiveError(f"it holds '{name}' twice")
                 seen.add(name)
@@ -67,10 +92,10 @@ def read(packed: Path | bytes, admit: Callable[[int], None]) -> Iterator[tuple[s
         raise ArchiveError(str(error)) from None
 
 
-def unpack(packed: Path | bytes, target: Path, room: Room) -> None:
+def unpack(packed: Path | bytes, target: Path, room: Room, naming: Naming = chart_name) -> None:
     """Unpacks the folder that a packed chart holds into a new one. Raises ArchiveError and OSError."""
     target.mkdir(parents=True)
-    for name, data in read(packed, room.admit):
+    for name, data in read(packed, room.admit, naming):
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
@@ -203,17 +228,6 @@ def _records(data: bytes) -> dict[str, bytes]:
 
 
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
-
-
-def _inner_name(name: str) -> str:
-    """The name that Helm has for a member. Raises ArchiveError if Helm refuses it, or if it is unusual."""
-    first, *parts = name.split("\\" if "\\" in name else "/")
-    inner = "/".join(parts)
-    if not inner or inner != posixpath.normpath(inner) or inner.startswith(("/", "..")) or first == "Chart.yaml":
-        raise ArchiveError(f"its member '{name}' lies in no folder of the chart")
-    if re.match("[a-zA-Z]:/", inner):
-        raise ArchiveError(f"its member '{name}' has the name of a drive")
-    return inner
 
 
 def pack(folder: Path, target: Path, without: Collection[Path] = ()) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
+import http.client
 import http.server
 import io
 import json
@@ -241,6 +243,39 @@ def _wait_for(url: str) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def upload(host: str, name: str, tag: str, layer: bytes) -> None:
+    """Puts an artifact with one layer into a registry, as ``flux push artifact`` does."""
+    media, blobs = "application/vnd.cncf.flux", [b"{}", layer]
+    for blob in blobs:
+        with _sent("POST", f"http://{host}/v2/{name}/blobs/uploads/", b"") as answer:
+            place = answer.headers["Location"]
+        _sent("PUT", f"{place}&digest=sha256:{hashlib.sha256(blob).hexdigest()}", blob).close()
+    entries = [
+        {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
+        for kind, blob in zip((f"{media}.config.v1+json", f"{media}.content.v1.tar+gzip"), blobs, strict=True)
+    ]
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": entries[0], "layers": entries[1:]}
+    _sent("PUT", f"http://{host}/v2/{name}/manifests/{tag}", json.dumps(manifest).encode(), kind).close()
+
+
+def _sent(method: str, url: str, body: bytes, kind: str = "application/octet-stream") -> http.client.HTTPResponse:
+    request = urllib.request.Request(url, body, {"Content-Type": kind}, method=method)
+    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=5)
+    return answer
+
+
+def flat(files: dict[str, str]) -> bytes:
+    """A packed folder, whose files have the names that they have in it."""
+    target = io.BytesIO()
+    with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return target.getvalue()
 
 
 def push(host: str, folder: Path, name: str, version: str) -> None:

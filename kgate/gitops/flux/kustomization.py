@@ -48,7 +48,7 @@ def _plan_elsewhere(
     """What it builds from another repository."""
     reference, field = spec.section("sourceRef"), "path" if spec.text("path") else "sourceRef"
     what = f"{path} of {surroundings.shown(reference)}"
-    wanted = surroundings.folder_of_git(reference, path)
+    wanted = surroundings.folder_elsewhere(reference, path)
     if wanted is None:
         spec.unjudged(f"{what} is not in this repository", "sourceRef", command="")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -172,10 +172,22 @@ class Surroundings:
         """The same objects, with the files of another repository."""
         return Surroundings(repository, self.catalogue, self.environment, self.fetched)
 
-    def folder_of_git(self, reference: ObjectFields, path: str) -> Wanted | None:
-        """The folder at a path of a GitRepository, at the revision that it names; None for anything else."""
+    def folder_elsewhere(self, reference: ObjectFields, path: str) -> Wanted | None:
+        """The folder at a path of a GitRepository, at the revision that it names, or what an OCIRepository holds; None
+        for anything else."""
+        if reference.text("kind") == "OCIRepository":
+            return self._artifact(reference)
         found = self.chart_of_git(reference, path)
         return Wanted.files("tree", found.repository, found.name, found.requested) if found is not None else None
+
+    def _artifact(self, reference: ObjectFields) -> Wanted | None:
+        """What an OCIRepository holds, unless it says which layer of an artifact is meant."""
+        found, source = self.chart_of_registry(reference), self.find(reference, (GROUP, "OCIRepository"))
+        if found is None or source is None or _spec(source, reference).body.get("layerSelector"):
+            return None
+        ref = _spec(source, reference).section("ref")
+        is_range = ref.text("semver") and not ref.text("digest") and not found.requested.startswith(RANGE)
+        return replace(found, kind="artifact", requested=f"{RANGE if is_range else ''}{found.requested}")
 
     def chart_of_git(self, reference: ObjectFields, path: str) -> Wanted | None:
         """The chart at a path of a GitRepository, at the revision that it names; None for anything else."""
