@@ -72,6 +72,8 @@ patches:
 - target: {kind: Pod, name: based}
   patch: |
     - {op: replace, path: /spec/containers/0/image, value: example.com/other:2}
+- target: {kind: Pod, name: shared}
+  path: HOST/files/patch.yaml
 configMapGenerator:
 - {name: settings, behavior: merge, literals: [a=2]}
 """,
@@ -99,15 +101,17 @@ patches:
 def test_bases_are_judged_without_network(tmp_path: Path, server: Server) -> None:
     publish(server, tmp_path, "platform", PLATFORM)
     server.replies["/files/pod.yaml"] = content(pod("filed", "true").encode())
+    server.replies["/files/patch.yaml"] = content(b"- {op: add, path: /spec/hostNetwork, value: true}\n")
     root = tmp_path / "shop"
     write(root, {name: text.replace("HOST", server.url) for name, text in BASES.items()})
     before = scanned(root)
-    assert [(one.line, one.command) for one in before.unjudged] == [(n, "kgate pull") for n in (3, 4, 5, 7)]
+    assert [(one.line, one.command) for one in before.unjudged] == [(n, "kgate pull") for n in (3, 4, 5, 7, 13)]
     found = pulled(root, terms(server.url))
     commit = str(found.results[0][0].locked and found.results[0][0].locked.version)
     assert told(found) == [
         f"added hardened v1: {commit}",
         f"added more v1: {commit}",
+        "added  HEAD: file",
         "added  HEAD: file",
         f"added  HEAD: {commit}",
     ]
@@ -123,6 +127,7 @@ def test_bases_are_judged_without_network(tmp_path: Path, server: Server) -> Non
         "privileged-container apps/kustomization.yaml:3",
         "privileged-container apps/kustomization.yaml:5",
         "host-network apps/kustomization.yaml:7",
+        "host-network apps/kustomization.yaml:13",
     ]
     first, *_ = report.findings
     assert first.location.snippet == f"- {server.url}/platform.git/base?ref=v1"
@@ -547,6 +552,17 @@ def test_references_that_cannot_be_put_in_their_place(tmp_path: Path) -> None:
     report = scan(settings(root))
     assert [one.path for one in report.unjudged] == [f"k{number}/kustomization.yaml" for number in range(3)]
     assert all("write it in one word, without escapes" in one.message for one in report.unjudged)
+
+
+def test_references_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bases, "MAX_REFERENCES", 2)
+    root, url = tmp_path / "shop", "https://git.example.com/platform"
+    write(tmp_path / "p", {"app/kustomization.yaml": "resources: [pod.yaml]\n", "app/pod.yaml": pod("based")})
+    write(root, {"kustomization.yaml": "resources:\n" + f"- git::{url}//app\n" * 4})
+    cached(root, {Wanted.files("base", url, "app", "HEAD"): tmp_path / "p"})
+    report = scan(settings(root))
+    assert [one.line for one in report.unjudged] == [4, 5]
+    assert report.unjudged[0].message.endswith("and no more than 2 in one build")
 
 
 @pytest.mark.parametrize("folder", ["../../..", "/etc", "a/../..", "./app"])

@@ -29,6 +29,9 @@ _FILES = ("patches", "patchesStrategicMerge", "patchesJson6902", "replacements",
 _FOLDER = ".kgate-fetched-"
 _STAND_IN = "kgate-"
 _LONGEST_NAME = 200
+MAX_REFERENCES = 500
+"""References to things elsewhere that one build follows."""
+
 _BEFORE = re.compile(r"(?:[&!]\S*\s+)*['\"]?")
 """What may stand between the beginning of a scalar and its text."""
 
@@ -96,6 +99,7 @@ class _Stage:
     names: dict[str, str] = field(default_factory=dict)
     links: set[Path] = field(default_factory=set)
     done: set[tuple[Path, int]] = field(default_factory=set)
+    contents: dict[Wanted, tuple[Locked, bytes] | None] = field(default_factory=dict, repr=False)
     room: archive.Room = field(default_factory=archive.Room)
 
     @classmethod
@@ -142,9 +146,11 @@ class _Stage:
 
     def _mount(self, job: Job, node: Kustomization, remote: Remote) -> bool:
         """Puts what a reference names into the copy, and its name there in the place of the reference. Returns False
-        if it was not fetched, or if the reference is not written as one word."""
-        found = _fetched(job, remote)
-        if found is None or (node.path, remote.offset) in self.done:
+        if it was not fetched, if the reference is not written as one word, and beyond MAX_REFERENCES. Raises
+        DeadlineError and CancelledError."""
+        job.options.lifetime.check()
+        found = self._fetched(job, remote)
+        if found is None or (node.path, remote.offset) in self.done or len(self.done) == MAX_REFERENCES:
             return False
         self.done.add((node.path, remote.offset))
         text = decode(node.path.read_bytes())
@@ -158,6 +164,15 @@ class _Stage:
         self.names |= dict.fromkeys((name, os.path.basename(name)), shown_url(remote.text))
         node.path.write_bytes((text[:start] + name + text[start + len(name) :]).encode())
         return True
+
+    def _fetched(self, job: Job, remote: Remote) -> tuple[Locked, bytes] | None:
+        """What was fetched for a reference, if it was; each thing is read once."""
+        asked = wanted(remote)
+        if isinstance(asked, str):
+            return None
+        if asked not in self.contents:
+            self.contents[asked] = _fetched(job, remote)
+        return self.contents[asked]
 
     def _name(self, folder: Path, length: int) -> str:
         """A name of that length for a new member of a folder; empty if it is too short for one."""

@@ -58,7 +58,8 @@ def _remote(job: Job, remote: Remote, path: str) -> Unjudged:
     job.ask(asked, path, remote.line)
     locked = job.fetched.find(asked)
     if locked is not None and job.fetched.read(locked) is not None:
-        why = f"{what} cannot be put in its place; write it in one word, without escapes"
+        most = f"and no more than {bases.MAX_REFERENCES} in one build"
+        why = f"{what} cannot be put in its place; write it in one word, without escapes, {most}"
         return Unjudged(path, remote.line, why, job.shown(job.folder))
     why = f"{what} is not fetched" if locked is None else f"{what}: {ABSENT}"
     return Unjudged(path, remote.line, why, job.shown(job.folder), PULL)
