@@ -79,9 +79,11 @@ class Puller:
 
     def _fetch(self, wanted: Wanted, entry: Locked | None, gateway: Gateway) -> Download:
         """What is asked for, in the version of its entry if there is one. Raises RefusedError and TransferError."""
-        commit = entry.origin.rpartition("@")[2] if entry is not None else ""
+        commit = ""
+        if entry is not None:
+            commit = entry.version if wanted.kind in TREES else entry.origin.rpartition("@")[2]
         if wanted.kind == "artifact":
-            return artifact.pull(wanted, self.client, entry.version if entry is not None else "")
+            return artifact.pull(wanted, self.client, commit)
         if wanted.kind in ("url", "file"):
             return self._fetch_url(wanted, commit, gateway)
         if wanted.kind == "git" or wanted.kind in TREES:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import TREE
-from kgate.elsewhere.wanted import ABSENT, Locked
+from kgate.elsewhere.wanted import ABSENT, Asked, Locked
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.kubernetes import manifest
-from kgate.model import PULL, Batch, Location, Problem, Unjudged, json_text
+from kgate.model import PULL, Batch, Location, Position, Problem, Unjudged, json_text
 from kgate.rendering import archive
 from kgate.rendering.foreign import Foreign, NamedAt
 from kgate.rendering.requests import Place, RenderContext, Request
@@ -82,8 +82,11 @@ class PulledTreeRequest:
             message = f"{wanted.label} cannot be unpacked: {error}"
             return Batch(problems=(Problem(self.asked.path, self.asked.start.line, message),))
         repository = replace(Repository.at(folder / TREE), urls=(wanted.repository,), prefix=f"{_PREFIX}/")
-        found = manifest.gathered(self._batches(repository, context))
-        return Foreign({_PREFIX: NamedAt(self.asked, wanted.title)}).batch(found)
+        fetched = replace(context.fetched, asked=set())
+        found = manifest.gathered(self._batches(repository, replace(context, fetched=fetched)))
+        foreign = Foreign({_PREFIX: NamedAt(self.asked, wanted.title)})
+        context.fetched.ask(_placed(one, foreign) for one in fetched.asked)
+        return foreign.batch(found)
 
     def _batches(self, repository: Repository, context: RenderContext) -> Iterator[Batch]:
         log = Log()
@@ -96,3 +99,10 @@ class PulledTreeRequest:
             yield manifest.read(repository.shown(path), data, context.options.asked_kinds)
         context.fetched.ask(log.asked)
         yield Batch(problems=tuple(log.problems), notes=tuple(log.notes), unjudged=tuple(log.unjudged))
+
+
+def _placed(asked: Asked, foreign: Foreign) -> Asked:
+    """What something asks for, at its place in the repository."""
+    start = Position(asked.line, 1)
+    place = foreign.place(Location(asked.path, start, start))
+    return replace(asked, path=place.path, line=place.start.line)

@@ -14,13 +14,16 @@ from typing import TypeAlias
 from kgate.kubernetes.nearest import nearest
 from kgate.kubernetes.workload import POD_KINDS, would_run_pods
 from kgate.model import (
+    AppliedValues,
     Batch,
     Json,
     Locator,
+    Note,
     Pointer,
     Problem,
     Resource,
     ResourceId,
+    Unjudged,
     child_pointer,
     json_text,
 )
@@ -211,18 +214,34 @@ def _problem_at(document: Locator, pointer: Pointer, message: str) -> Problem:
 
 
 def gathered(parts: Iterable[Batch]) -> Batch:
-    """Returns the parts of a file as one batch."""
+    """Returns parts, such as those of a file, as one batch."""
     resources: list[Resource] = []
     problems: list[Problem] = []
+    notes: list[Note] = []
+    applied: list[AppliedValues] = []
+    unjudged: list[Unjudged] = []
     ignored = skipped = files = values = 0
     for part in parts:
         resources += part.resources
         problems += part.problems
+        notes += part.notes
+        applied += part.applied
+        unjudged += part.unjudged
         ignored += part.ignored
         skipped += part.skipped
         files += part.files
         values += part.values
-    return Batch(tuple(resources), tuple(problems), ignored, skipped, files, values=values)
+    return Batch(
+        tuple(resources),
+        tuple(problems),
+        ignored,
+        skipped,
+        files,
+        notes=tuple(notes),
+        values=values,
+        applied=tuple(applied),
+        unjudged=tuple(unjudged),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,12 @@ def test_folders_of_other_repositories_are_rendered_as_their_controller_does(tmp
     again = [one.what for one, _ in pulled(root, terms(server.url), cache="empty").results]
     assert again == ["fetched", "fetched", "fetched", "failed", "fetched"], "branches stay at the commit of the lock"
     assert scanned(root, cache="empty").findings == report.findings
+    locked = pulled(root, replace(terms(), is_locked=True))
+    assert [one.reason.partition(":")[0] for one, _ in locked.results if one.what == "failed"] == [
+        "is not in kgate.lock, which --locked keeps as it is"
+    ]
+    updated = pulled(root, replace(terms(server.url), updates=True))
+    assert [one.wanted.requested for one, _ in updated.results if one.what == "renewed"] == ["HEAD", "main"]
 
 
 # ------------------------------------------------------------------------- what is not a plain success
@@ -531,6 +538,33 @@ def test_bases_below_what_gitops_objects_deploy(tmp_path: Path) -> None:
         "host-network patched/patch.yaml:1",
         "privileged-container team/ok.yaml:9",
     ]
+
+
+def test_what_a_folder_asks_for_in_turn_is_asked_for_where_it_is_named(tmp_path: Path) -> None:
+    root, url = tmp_path / "shop", "https://git.example.com/APP"
+    dependency = "dependencies: [{name: web, version: 1.x, repository: 'https://charts.example.com'}]\n"
+    trees = {
+        "chart": {"app/Chart.yaml": f"apiVersion: v2\nname: app\nversion: 1.0.0\n{dependency}"},
+        "inflated": {
+            "app/kustomization.yaml": "helmCharts: [{name: web, repo: 'https://charts.example.com', version: 1.x}]\n"
+        },
+        "based": {"app/kustomization.yaml": "resources: ['git::https://git.example.com/other//x']\n"},
+    }
+    entries = {}
+    for name, files in trees.items():
+        write(tmp_path / name, files)
+        entries[Wanted.files("tree", url.replace("APP", name), "app", "HEAD")] = tmp_path / name
+        write(root, {f"{name}.yaml": APPLICATION.replace("APP", name)})
+    cached(root, entries)
+    found = settings(root)
+    report = scan(found)
+    asked = [one for one in found.rendering.fetched.asked if one.wanted.name != "app"]
+    places = {(one.path, one.line) for one in asked}
+    assert places == {("chart.yaml", 5), ("inflated.yaml", 5), ("based.yaml", 5)}
+    assert {one.wanted.name for one in asked} == {"web", "x"}
+    assert {(one.path, one.line) for one in (*report.problems, *report.unjudged)} == places
+    assert {one.command for one in report.unjudged} == {"kgate pull"}
+    assert "kgate-elsewhere" not in repr(report)
 
 
 ODD = {
