@@ -38,7 +38,7 @@ def packed_file(data: bytes, wanted: Wanted) -> bytes:
         target = folder / "packed"
         (target / TREE).mkdir(parents=True)
         (target / TREE / _CONTENT).write_bytes(data)
-        return _archived(target, {**described(wanted, FILE), "file": _CONTENT}, wanted)
+        return _archived(target, {**described(wanted, FILE), "file": _CONTENT})
 
 
 def packed_artifact(data: bytes, wanted: Wanted, version: str) -> bytes:
@@ -48,10 +48,10 @@ def packed_artifact(data: bytes, wanted: Wanted, version: str) -> bytes:
         try:
             archive.unpack(data, target / TREE, archive.Room(), archive.flat_name)
         except archive.ArchiveError as error:
-            raise TransferError(f"{wanted.label}: {error}") from None
+            raise TransferError(str(error)) from None
         except OSError as error:
-            raise TransferError(f"{wanted.label}: {error.strerror}") from None
-        return _archived(target, {**described(wanted, version), "folder": "."}, wanted)
+            raise TransferError(error.strerror or str(error)) from None
+        return _archived(target, {**described(wanted, version), "folder": "."})
 
 
 def packed(tree: Path, wanted: Wanted, commit: str, submodules: Collection[str], path: str) -> bytes:
@@ -60,46 +60,46 @@ def packed(tree: Path, wanted: Wanted, commit: str, submodules: Collection[str],
     repository = Repository.at(tree)
     folder = repository.resolve(tree / path)
     if folder is None or not folder.is_dir():
-        raise TransferError(f"{wanted.label}: there is no such folder{_beside(submodules)}")
+        raise TransferError(f"there is no such folder{_beside(submodules)}")
     below = [name for name in submodules if (tree / name).is_relative_to(folder) or folder.is_relative_to(tree / name)]
     if wanted.kind == "tree" and below:
-        raise TransferError(f"{wanted.label}: {below[0]} is a git submodule, which is not fetched")
+        raise TransferError(f"{below[0]} is a git submodule, which is not fetched")
     with Workspace(repository) as workspace:
         target = workspace.folder()
         try:
             is_folder = wanted.kind == "tree"
-            found = _below(folder, repository) if is_folder else _used(folder, repository, wanted, submodules)
+            found = _below(folder, repository) if is_folder else _used(folder, repository, submodules)
             for file in sorted({*found}):
                 workspace.copy(file, target / TREE / file.relative_to(repository.root))
         except CopyError as error:
-            raise TransferError(f"{wanted.label}: {repository.shown(error.path)} {error}") from None
+            raise TransferError(f"{repository.shown(error.path)} {error}") from None
         about = {**described(wanted, commit), "folder": folder.relative_to(repository.root).as_posix()}
-        return _archived(target, about, wanted)
+        return _archived(target, about)
 
 
-def _archived(folder: Path, about: dict[str, str], wanted: Wanted) -> bytes:
+def _archived(folder: Path, about: dict[str, str]) -> bytes:
     (folder / ABOUT).write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
     target = folder.with_suffix(".tgz")
     try:
         archive.pack(folder, target)
         return read_bytes(target, MAX_BYTES)
     except archive.ArchiveError as error:
-        raise TransferError(f"{wanted.label}: {error}") from None
+        raise TransferError(str(error)) from None
     except OSError as error:
-        raise TransferError(f"{wanted.label}: {error.strerror}") from None
+        raise TransferError(error.strerror or str(error)) from None
 
 
-def _used(folder: Path, repository: Repository, wanted: Wanted, submodules: Collection[str]) -> Iterator[Path]:
+def _used(folder: Path, repository: Repository, submodules: Collection[str]) -> Iterator[Path]:
     """The files of a kustomization and of all that it includes. Raises TransferError for what is missing or outside."""
     reached = graph.follow([folder], repository)
     if folder in reached.bare:
-        raise TransferError(f"{wanted.label}: there is no kustomization{_beside(submodules)}")
+        raise TransferError(f"there is no kustomization{_beside(submodules)}")
     for problem in reached.problems:
-        raise TransferError(f"{wanted.label}: {problem}{_beside(submodules)}")
+        raise TransferError(f"{problem}{_beside(submodules)}")
     for link in reached.links:
         if link.lexical != link.real and link.is_folder:
             shown = repository.shown(link.lexical)
-            raise TransferError(f"{wanted.label}: {shown} is reached through a symbolic link, which is not kept")
+            raise TransferError(f"{shown} is reached through a symbolic link, which is not kept")
         if not link.is_folder:
             yield link.lexical
     yield from _members(reached.nodes, repository)

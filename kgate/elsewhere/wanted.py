@@ -18,6 +18,9 @@ RANGE = "semver:"
 ``oci`` registry, if only the tags that a regular expression (after FILTER) matches are asked."""
 FILTER = " matching "
 
+_SHORT = 12
+"""How much of a commit or digest is shown."""
+
 MAX_BYTES = 64 << 20
 """The most bytes of one thing that is fetched, and of any one answer on the way to it."""
 
@@ -120,7 +123,7 @@ class Locked:
         wanted = self.wanted
         url = wanted.repository.partition("?")[0]
         name = wanted.name.rpartition("/")[2] or (url.rpartition("/")[2] if wanted.kind in TREES else "") or "chart"
-        return f"{name}-{self.version}.tgz"
+        return f"{name}-{self.version[:_SHORT] if wanted.kind in TREES else self.version}.tgz"
 
 
 ABSENT = "kgate.lock names it, but the cache of this machine does not hold it with that digest, name and version"

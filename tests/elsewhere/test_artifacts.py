@@ -45,9 +45,8 @@ def test_artifacts_of_flux(tmp_path: Path) -> None:
             write(root, {f"{name}.yaml": text.replace("HOST", host)})
         found = pulled(root, terms(f"http://{host}"))
     rows = [one if one.startswith("failed") else one.rpartition(": ")[0] for one in told(found)]
-    leaving = f"artifact leaving v1 of oci://{host}/manifests: its member '../pod.yaml' has no plain name"
     assert rows == [
-        f"failed leaving v1: {leaving}",
+        "failed leaving v1: its member '../pod.yaml' has no plain name",
         f"failed none gone: oci://{host}/manifests/none: there is no tag gone",
         "added range semver:1.x",
         "added tag stable",

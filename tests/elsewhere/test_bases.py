@@ -213,7 +213,7 @@ def test_folders_of_other_repositories_are_rendered_as_their_controller_does(tmp
         "added chart HEAD",
         "added deploy main",
         "added deploy semver:>=1.0.0",
-        f"failed gone HEAD: folder gone HEAD of {server.url}/platform.git",
+        "failed gone HEAD",
         "added overlays/prod semver:1.x",
     ]
     report = scanned(root)
