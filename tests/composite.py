@@ -18,6 +18,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.command import ROOT
+from tests.waiting import HANG
 
 BASH = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 """How GitHub runs a step with ``shell: bash``."""
@@ -110,7 +111,7 @@ class Runner:
             env=self._environment(files) | {key: fill(value, contexts) for key, value in step.get("env", {}).items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=300,
+            timeout=HANG,
             check=False,
         )
         done.log += process.stdout.decode("utf-8")
@@ -130,6 +131,7 @@ class Runner:
             "GITHUB_OUTPUT": os.fspath(files["output"]),
             "GITHUB_STEP_SUMMARY": os.fspath(files["summary"]),
             "RUNNER_TEMP": os.fspath(self.temp),
+            "XDG_CACHE_HOME": os.fspath(self.workspace.parent / "cache"),
             **self.variables,
         }
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-SECONDS = 120
+SECONDS = 300
 _REQUEST_BYTES = 1 << 20
 
 

@@ -6,9 +6,10 @@ import contextlib
 import http.server
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tests.waiting import wait_for
 
 
 @dataclass
@@ -67,10 +68,5 @@ def lives(pid: int) -> bool:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process is gone within a moment: one that was killed may take some milliseconds to go."""
-    end = time.monotonic() + 3
-    while lives(pid):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
+    """Whether a process is gone: one that was killed may take some milliseconds to go."""
+    return wait_for(lambda: not lives(pid))

@@ -29,6 +29,7 @@ from ruamel.yaml import YAML
 
 from tests.command import ROOT, Result, kgate
 from tests.installable import Packages, packages_for
+from tests.waiting import HANG
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = (
@@ -44,7 +45,7 @@ def tool(name: str, *arguments: str, cwd: Path = ROOT) -> Result:
     """Runs a validator that the extra "test" installs beside this Python; without it the test fails."""
     program = shutil.which(name, path=BIN)
     assert program, f"no {name} beside this Python; run: pip install -e '.[test]'"
-    done = subprocess.run((program, *arguments), cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run((program, *arguments), cwd=cwd, capture_output=True, text=True, timeout=HANG, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -157,6 +158,20 @@ def test_linter_finds_nothing(command: tuple[str, ...], file: str, fault: tuple[
 def test_linter_sees_a_fault(tmp_path: Path, command: tuple[str, ...], file: str, fault: tuple[str, str]) -> None:
     result = tool(*command, cwd=copy(tmp_path, {file: fault}))
     assert result.code not in (0, 127), result
+
+
+def test_everything_that_is_left_out_by_default_is_run_by_ci() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    markers = {marker.partition(":")[0] for marker in options["markers"]}
+    assert set(re.findall(r"not (\w+)", options["addopts"])) == markers
+    (chosen,) = re.findall(r"^pytest -m '(.*)'$", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(chosen.split(" or ")) == markers
+
+
+def test_the_tests_that_our_workflow_names_exist() -> None:
+    named = re.findall(r"tests/[\w/]+\.py", (ROOT / WORKFLOWS[0]).read_text(encoding="utf-8"))
+    assert len(named) > 15
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 # ------------------------------------------------------------------------------------------------ scripts
@@ -367,6 +382,7 @@ def served(body: list[bytes], asked: list[str]) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installing")
 def test_a_cache_in_the_checkout_is_not_installed_from(job: Job) -> None:
     """A pull request commits what pip keeps of an evil package, under the address of the good one."""
@@ -390,6 +406,7 @@ def test_a_cache_in_the_checkout_is_not_installed_from(job: Job) -> None:
     assert asked == ["/kgate.tar.gz"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installing")
 def test_what_is_not_locked_is_not_installed(job: Job) -> None:
     """An index, or a mirror, gives another file under the name and version of a dependency."""
@@ -419,6 +436,7 @@ exec {python} "$@"
 MODULES = ("venv", "pip", "kgate", "json", "tarfile", "urllib", "sitecustomize", "usercustomize", "click", "encodings")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installing")
 def test_nothing_of_the_checkout_runs(job: Job) -> None:
     """Neither a Python that its files choose, nor a module or program of a name that the job uses, though variables

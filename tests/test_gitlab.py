@@ -19,6 +19,7 @@ from tests.installable import Packages, packages_for
 from tests.policy.clone import Clone, git
 from tests.real_tools import tools_env
 from tests.test_action import OWN_RULE, TARGET, WEAKENED
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.needs_npm
 
@@ -41,7 +42,7 @@ def gitlab(folder: Path, *arguments: str, **variables: str) -> Result:
         env={**os.environ, "PATH": path, **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)

@@ -22,6 +22,7 @@ HARMLESS |= {"chart: output without end", "kustomization: generator over http"}
 TOOLS = tools_env()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_repository(name: str, tmp_path: Path) -> None:
     repository = tmp_path / "repository"

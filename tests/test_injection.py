@@ -204,6 +204,7 @@ MACHINES += [("4.1", "namespaces"), ("3.17", "nothing"), ("3.17", "namespaces an
 HARMFUL = ("--post-renderer=PROGRAM", "--set-file=stolen=FILE", "--output-dir=FOLDER")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "lacks"), MACHINES, ids=map(", lacks ".join, MACHINES))
 def test_a_hidden_option(version: str, lacks: str, tmp_path: Path) -> None:
     """Each of the harmful options is tried with Helm 3 or 4, with and without the kernel's help."""
@@ -218,6 +219,7 @@ PLUGIN = "name: template\nversion: 0.1.0\nusage: a\ndescription: a\ncommand: PRO
 PLUGIN += "hooks: {install: PROGRAM}\ndownloaders: [{command: PROGRAM, protocols: [http, file]}]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "lacks"), MACHINES, ids=map(", lacks ".join, MACHINES))
 def test_homes_of_helm_that_the_repository_names(version: str, lacks: str, tmp_path: Path) -> None:
     files = {

@@ -31,6 +31,7 @@ from kgate.sources.progress import Progress
 from tests.command import kgate
 from tests.hostile import write
 from tests.real_tools import helm_tool, kustomize_tool
+from tests.waiting import HANG
 
 PROGRAMS = {"helm": os.fspath(helm_tool().path), "kubectl": os.fspath(kustomize_tool().path)}
 
@@ -118,6 +119,7 @@ def collect_cancelled(root: Path) -> None:
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [pytest.param(RuntimeError("a bug"), id="by a bug"), pytest.param(KeyboardInterrupt(), id="by Ctrl-C")]
 )
@@ -128,7 +130,7 @@ def test_scans_of_one_process_do_not_notice_each_other(error: BaseException, tmp
 
     def keep_pace(done: int, total: int) -> None:
         if done <= 4:
-            both.wait(60)
+            both.wait(HANG)
 
     with ThreadPoolExecutor(4) as threads:
         scans = [threads.submit(report, root, keep_pace) for root in (weak, strong)]

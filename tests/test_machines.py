@@ -143,18 +143,21 @@ def scan(attack: Attack, version: str, lacks: str, folder: Path) -> Result:
     return result
 
 
+@pytest.mark.slow
 @every_machine
 @pytest.mark.parametrize("row", [row for row in ATTACKS if row not in TOGETHER and not ATTACKS[row].is_refused])
 def test_nothing_runs_is_read_or_written_outside(row: str, version: str, lacks: str, tmp_path: Path) -> None:
     scan(ATTACKS[row], version, lacks, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in ATTACKS if ATTACKS[row].is_refused])
 def test_what_is_refused_is_not_even_rendered(row: str, tmp_path: Path) -> None:
     result = scan(ATTACKS[row], *MACHINES[0], tmp_path)
     assert result.out == "", "a scan that rendered anything would have a report"
 
 
+@pytest.mark.slow
 @every_machine
 def test_nothing_of_many_attacks_runs_is_read_or_written_outside(version: str, lacks: str, tmp_path: Path) -> None:
     """And every one of them is told."""

@@ -261,6 +261,7 @@ def _grows(ask: Callable[[str], object], make: Callable[[int], str], length: int
     return all(cost(lambda: ask(long)) > MOST_GROWTH * cost(lambda: ask(short)) for _ in range(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.where} {use.method}")
 def test_time_is_linear(use: Use) -> None:
     assert slow_text(use) is None, use.pattern

@@ -16,6 +16,7 @@ import pytest
 
 from tests.command import ROOT, Result
 from tests.real_tools import helm_tool, kustomize_tool
+from tests.waiting import HANG
 
 PRE_COMMIT = (sys.executable, "-m", "pre_commit")
 PREK = os.fspath(Path(sys.executable).parent / "prek")
@@ -66,7 +67,7 @@ def run(*command: str, cwd: Path, home: Path | None = None) -> Result:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
     clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     clean |= {"PRE_COMMIT_HOME": str(home), "PREK_HOME": str(home / "prek")} if home else {}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, encoding="utf-8", timeout=300, check=False)
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, encoding="utf-8", timeout=HANG, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -156,6 +157,7 @@ TREES: dict[str, tuple[Mapping[str, object], Mapping[str, str], str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hook", "files", "outcome", "words"), TREES.values(), ids=TREES.keys())
 def test_whole_tree(
     hooks: Hooks, tmp_path: Path, hook: Mapping[str, object], files: Mapping[str, str], outcome: str, words: str
@@ -178,6 +180,7 @@ COMMITS: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "expected"), COMMITS.values(), ids=COMMITS.keys())
 def test_commit(hooks: Hooks, tmp_path: Path, changes: Mapping[str, str | None], expected: list[str]) -> None:
     config = hooks.config(CHANGED, ALL)
@@ -203,6 +206,7 @@ UNSEEN: dict[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "text", "outcome"), UNSEEN.values(), ids=UNSEEN.keys())
 def test_what_only_the_whole_repository_shows(hooks: Hooks, tmp_path: Path, name: str, text: str, outcome: str) -> None:
     """As docs/pre-commit.md says of the hook for changed files."""
@@ -214,6 +218,7 @@ def test_what_only_the_whole_repository_shows(hooks: Hooks, tmp_path: Path, name
     assert outcomes(hooks.pre_commit("run", cwd=tmp_path)) == [outcome, "Failed"]
 
 
+@pytest.mark.slow
 def test_colours_bring_no_progress_bar(hooks: Hooks, tmp_path: Path) -> None:
     """With colours pre-commit gives a hook a terminal, and shows all that was written there."""
     tree(tmp_path, {"a.yaml": BAD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
@@ -225,17 +230,20 @@ def test_colours_bring_no_progress_bar(hooks: Hooks, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------- what is stated
 
 
+@pytest.mark.slow
 def test_manifest_is_valid(hooks: Hooks) -> None:
     result = hooks.pre_commit("validate-manifest", ".pre-commit-hooks.yaml", cwd=ROOT)
     assert result == Result(0, "", "")
 
 
+@pytest.mark.slow
 def test_try_repo(hooks: Hooks, tmp_path: Path) -> None:
     """It installs into a home of its own, so once is enough."""
     result = hooks.pre_commit("try-repo", str(hooks.repository), "--all-files", cwd=tree(tmp_path, {"a.yaml": GOOD}))
     assert outcomes(result) == ["Passed", "Passed"], result
 
 
+@pytest.mark.slow
 def test_documented_configuration(hooks: Hooks, tmp_path: Path) -> None:
     """Both hooks; narrowed to k8s/, without charts, at the score that the document gives."""
     text = (ROOT / "docs/pre-commit.md").read_text(encoding="utf-8")
@@ -253,6 +261,7 @@ def test_documented_configuration(hooks: Hooks, tmp_path: Path) -> None:
 PREK_ROWS = ("good", "bad", "broken", "other files", "300 files", "arguments", "all good", "all bad", "all broken")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", PREK_ROWS)
 def test_whole_tree_with_prek(hooks: Hooks, tmp_path: Path, row: str) -> None:
     hook, files, outcome, words = TREES[row]
@@ -263,6 +272,7 @@ def test_whole_tree_with_prek(hooks: Hooks, tmp_path: Path, row: str) -> None:
     assert result.out.count("Summary (Kubernetes") == 1, "one process"
 
 
+@pytest.mark.slow
 def test_commit_with_prek(hooks: Hooks, tmp_path: Path) -> None:
     """A real commit, through the hook that prek installs."""
     tree(tmp_path, {"a.yaml": GOOD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
@@ -275,6 +285,7 @@ def test_commit_with_prek(hooks: Hooks, tmp_path: Path) -> None:
     assert "1 workload under the threshold" in refused.out + refused.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "expected"), [(GOOD, "Passed"), (BAD, "Failed")], ids=["good", "bad"])
 def test_try_repo_with_prek(hooks: Hooks, tmp_path: Path, text: str, expected: str) -> None:
     result = hooks.prek("try-repo", str(hooks.repository), "--all-files", cwd=tree(tmp_path, {"a.yaml": text}))

@@ -15,6 +15,7 @@ import pytest
 
 from kgate.processes import WorkerError, spread
 from tests.command import ROOT
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one process does all")
 
@@ -117,7 +118,7 @@ def test_what_is_not_wanted_any_more_is_ended(children: Children) -> None:
 
 
 def slow(item: int) -> str:
-    time.sleep(30 if item else 0)
+    time.sleep(600 if item else 0)
     return with_process(item)
 
 
@@ -131,7 +132,7 @@ def work(item):
     time.sleep(0.05)
     return "x" * 2_000_000
 
-for _ in spread(work, range(1000), 2, Text()):
+for _ in spread(work, range(10**5), 2, Text()):
     pass
 """
 
@@ -144,10 +145,3 @@ def test_a_killed_process_leaves_no_other(tmp_path: Path) -> None:
     first.kill()
     first.wait()
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others))
-
-
-def wait_for(condition: object) -> None:
-    end = time.monotonic() + 30
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)

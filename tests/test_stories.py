@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import ROOT
+from tests.waiting import HANG
 
 SECTION = re.compile(r"^## (Add .+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 STEP = re.compile(r"([^\n]*:)\n+^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -64,7 +65,7 @@ def run(command: str, folder: Path) -> str:
         env={**variables, "PYTHONPATH": str(folder), "PYTEST_ADDOPTS": "-n 0"},  # this test is one of several workers
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -94,10 +95,12 @@ def follow(text: str, language: str, block: str, folder: Path) -> None:
         pytest.fail(f"this step does not say what to do with its block: {text}")
 
 
+@pytest.mark.slow
 def test_the_stories_are_found() -> None:
     assert {"Add a rule: one file", "Add a report format: one file", "Add a source: one folder"} <= set(FOLLOWED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", FOLLOWED)
 def test_whoever_follows_a_story_ends_green(title: str, clone: Path) -> None:
     steps = FOLLOWED[title]

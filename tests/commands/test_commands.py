@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.command import ROOT, kgate
+from tests.waiting import HANG
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
@@ -125,7 +126,7 @@ def test_interrupt_is_quiet(tmp_path: Path) -> None:
     )
     with (tmp_path / "pipe").open("wb"):
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert (out, err.strip()) == (b"", b"")
 
@@ -143,7 +144,7 @@ def test_a_closed_pipe_is_quiet() -> None:
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=30) == 141
+    assert process.wait(timeout=HANG) == 141
     assert err == b""
 
 
@@ -151,7 +152,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_closed_and_full_streams(closed: str) -> None:
     path = "-" if closed.startswith("<") else "examples"
     command = f"{sys.executable} -m kgate scan {path} {closed}"
-    run = subprocess.run(("bash", "-c", command), cwd=ROOT, capture_output=True, timeout=30, check=False)
+    run = subprocess.run(("bash", "-c", command), cwd=ROOT, capture_output=True, timeout=HANG, check=False)
     assert run.returncode == 2
     assert b"Traceback" not in run.stderr
 
@@ -200,7 +201,7 @@ def test_paths_that_the_system_refuses(path: str) -> None:
 def test_help_that_nobody_reads_is_no_verdict() -> None:
     code = "import os, subprocess, sys; r, w = os.pipe(); os.close(r); "
     code += "sys.exit(subprocess.run([sys.executable, '-m', 'kgate', 'scan', '--help'], stdout=w).returncode)"
-    run = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, timeout=30, check=False)
+    run = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, timeout=HANG, check=False)
     assert (run.returncode, run.stderr) == (141, b"")
 
 
@@ -220,7 +221,7 @@ def test_standard_input_from_a_terminal_is_refused() -> None:
         stdin=child,
         capture_output=True,
         cwd=ROOT,
-        timeout=30,
+        timeout=HANG,
         check=False,
     )
     os.close(parent)
@@ -445,7 +446,7 @@ def test_colour_and_links_on_a_terminal() -> None:
         chunks.append(chunk)
     os.close(parent)
     out = b"".join(chunks).decode()
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=HANG) == 1
     assert "\x1b[" in out
     assert "\x1b]8;" in out
 

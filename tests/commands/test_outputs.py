@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Result, installed, kgate
+from tests.waiting import HANG
 
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
 MARKERS = {"no repository": "", "a repository": ".git/HEAD", "a configuration": "kgate.yaml"}
@@ -197,7 +198,7 @@ def test_a_report_is_written(shop: Path, make: Callable[[Path], str]) -> None:
 
 def shell(command: str, cwd: Path) -> Result:
     command = command.replace("kgate ", f"PYTHONPATH='{installed()}' '{sys.executable}' -m kgate ", 1)
-    run = subprocess.run(("bash", "-c", command), cwd=cwd, capture_output=True, timeout=60, check=False)
+    run = subprocess.run(("bash", "-c", command), cwd=cwd, capture_output=True, timeout=HANG, check=False)
     return Result(run.returncode, run.stdout.decode(), run.stderr.decode())
 
 
@@ -263,7 +264,7 @@ def test_reports_are_written_where_nobody_reads_standard_output(shop: Path) -> N
         stdout=writer,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(installed())},
-        timeout=60,
+        timeout=HANG,
         check=False,
     )
     os.close(writer)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.command import ROOT
+from tests.waiting import HANG
 
 RUN = """
 import sys
@@ -32,7 +33,7 @@ OF_FORMATS = ("jinja2", "orjson", "rich", "sarif_om", "xml")
 )
 def test_what_is_not_needed_is_not_imported(arguments: tuple[str, ...], unused: tuple[str, ...]) -> None:
     command = (sys.executable, "-c", RUN, *arguments)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False)
     imported = done.stderr.split("\n")
     assert "kgate.commands.main" in imported
     assert [name for name in imported if name.startswith(unused)] == []

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tests.loopback import Quiet, running
 from tests.real_tools import helm_tool
+from tests.waiting import HANG, wait_for
 
 Handler = http.server.BaseHTTPRequestHandler
 Reply = Callable[[Handler], None]
@@ -227,22 +228,18 @@ def registry(folder: Path) -> Iterator[str]:
     command = [program, "serve", str(folder / "registry.yml")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(f"http://{host}/v2/")
+            wait_for(lambda: _answers(f"http://{host}/v2/"))
             yield host
         finally:
             process.kill()
 
 
-def _wait_for(url: str) -> None:
-    end = time.monotonic() + 20
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except OSError:
-            assert time.monotonic() < end, f"{url} does not answer"
-            time.sleep(0.05)
-        else:
-            return
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=HANG).close()
+    except OSError:
+        return False
+    return True
 
 
 def upload(host: str, name: str, tag: str, layer: bytes) -> None:

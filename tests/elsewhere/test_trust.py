@@ -26,6 +26,7 @@ from tests.elsewhere.servers import certificate, content, packed, serving
 from tests.elsewhere.test_pull import QUICK, flux, settings
 from tests.hostile import SECRET, outside, write
 from tests.loopback import loopback
+from tests.waiting import HANG
 
 ALLOWED = ("ghcr.io", "charts.example.com:8443", "http://localhost:5000", "https://charts.corp.example")
 
@@ -176,7 +177,7 @@ def test_a_program_that_hangs_up_or_asks_for_nothing_sensible_is_not_told(capfd:
     with Gateway() as gateway, gateway.passage(upstream, "0" * 32) as passage:
         chunked = f"POST /{passage.token}/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
         for request in (b"\xff\r\n\r\n", b"GET / HT", chunked.encode()):
-            with socket.create_connection(("127.0.0.1", passage.port), timeout=5) as connection:
+            with socket.create_connection(("127.0.0.1", passage.port), timeout=HANG) as connection:
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)
                 connection.recv(1 << 16)

@@ -14,6 +14,7 @@ import pytest
 from kgate.rendering import sandbox
 from kgate.rendering.sandbox import Reach
 from tests.lesser_kernel import LACKS
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are of Linux")
 
@@ -29,7 +30,7 @@ def run(code: str, reach: Reach, *, with_network: bool = False) -> str:
 
     reach = Reach((*reach.reads, *PYTHON), reach.writes, (*reach.programs, *PYTHON))
     with sandbox.started_confined(start, reach, with_network=with_network) as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG)
     return out.strip() if process.returncode == 0 else err.strip().splitlines()[-1].partition(":")[0]
 
 

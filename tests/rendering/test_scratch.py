@@ -16,6 +16,7 @@ from kgate.rendering import scratch
 from tests.command import ROOT
 from tests.loopback import ends
 from tests.real_tools import helm_tool, kustomize_tool
+from tests.waiting import wait_for
 
 HOLD = """
 import sys, time
@@ -24,7 +25,7 @@ with scratch.private_folder() as folder:
     (folder / "closed").mkdir()
     (folder / "closed").chmod(0)
     print(folder, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -121,14 +122,6 @@ def test_a_killed_scan_leaves_no_program_and_the_next_one_no_folder(tmp_path: Pa
     assert os.listdir(temporary)
     subprocess.run((*command[:-1], "1"), cwd=repository, env=variables, capture_output=True, check=False)
     assert os.listdir(temporary) == []
-
-
-def wait_for(find: Callable[[], list[int]]) -> list[int]:
-    end = time.monotonic() + 30
-    while not (found := find()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
 
 
 def processes(command: str, folder: Path) -> list[int]:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from kgate.rendering.workspace import CopyError, Workspace
 from kgate.repository import Repository
 from tests.command import ROOT
 from tests.loopback import ends, lives
+from tests.waiting import HANG, wait_for
 
 
 @pytest.fixture
@@ -318,7 +318,7 @@ from kgate.rendering.sandbox import Reach
 from kgate.rendering.workspace import Workspace
 
 LIFETIME = Lifetime()
-SLEEP = ["/bin/sh", "-c", "echo $$ > pid-{}; : > ready-{}; /bin/sleep 60; echo"]
+SLEEP = ["/bin/sh", "-c", "echo $$ > pid-{}; : > ready-{}; /bin/sleep 600; echo"]
 
 
 def sleep(space, number):
@@ -358,15 +358,12 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: int, code: int, way: st
     with subprocess.Popen(
         command, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
-        end = time.monotonic() + 20
-        while len(list(temporary.glob("*/*/ready-*"))) < count:
-            assert running.poll() is None, running.communicate()
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_for(lambda: running.poll() is not None or len(list(temporary.glob("*/*/ready-*"))) >= count)
+        assert running.poll() is None, running.communicate()
         children = [int(path.read_text()) for path in temporary.glob("*/*/pid-*")]
         assert all(map(lives, children))
         running.send_signal(number)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=HANG)
     assert (running.returncode, out, err.strip()) == (code, b"", b"")
     assert os.listdir(temporary) == []
     assert len(children) == count

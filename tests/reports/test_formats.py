@@ -72,6 +72,7 @@ def test_a_line_that_hides_manifests_is_shown(name: str) -> None:
     assert "this line hides 2 manifests" in text
 
 
+@pytest.mark.slow
 @every_format
 def test_what_is_held_does_not_grow_with_the_text(name: str) -> None:
     render = reports.renderer(name)

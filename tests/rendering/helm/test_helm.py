@@ -946,6 +946,7 @@ BOMBS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("files", "message"), [row[1:] for row in BOMBS], ids=[row[0] for row in BOMBS])
 def test_archives_have_bounds(tmp_path: Path, files: Files, message: str) -> None:
     write(tmp_path, {"charts/bomb.tgz": packed(files)})

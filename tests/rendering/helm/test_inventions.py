@@ -228,6 +228,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, version: str) -> No
     assert not first["problems"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("template", "values"),

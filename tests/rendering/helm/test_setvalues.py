@@ -14,6 +14,7 @@ from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.setvalues import SetError, parse
 from tests.hostile import write
 from tests.real_tools import helm_tool
+from tests.waiting import HANG
 
 TEXTS = [
     pytest.param("a.b=1", id="a path"),
@@ -93,7 +94,7 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def helm_values(chart: Path, flag: str, text: str, version: str) -> Json:
     """What Helm makes of a text; None if it refuses it."""
     command = (helm_tool(version).path, "template", "web", os.fspath(chart), flag, text)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
     if done.returncode:
         assert f"failed parsing {flag} data" in done.stderr
         return None

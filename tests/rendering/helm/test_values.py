@@ -16,6 +16,7 @@ from kgate.rendering.helm.values import Layer, ReleaseValues, SetLayer, ValuesTe
 from kgate.yamltree.text import SourceText
 from tests.hostile import write
 from tests.real_tools import helm_tool
+from tests.waiting import HANG
 
 MERGES = [
     ("later wins", {"a": 1}, {"a": 2}, {"a": 2}),
@@ -84,7 +85,7 @@ def helm_values(root: Path, own: list[Json], scope: tuple[str, ...], given: Json
         write(root, {f"{folder}/values.yaml": json.dumps(values)})
     write(root, {f"{folder}/templates/values.yaml": "{{ .Values | toJson }}\n"})
     command = (helm_tool().path, "template", "web", root / "web", "--values", root / "given.json")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
     found = effective([json.loads(done.stdout.splitlines()[-1])], (), {})
     return {key: value for key, value in found.items() if (key, value) != ("global", {})}
 
