@@ -15,6 +15,7 @@ from kgate import __version__
 from kgate.starter import CONFIG, HOOKS, PIPELINE, WORKFLOW, Start, configuration, workflow
 from kgate.yamltree.nodes import compose
 from tests.command import ROOT, installed, kgate
+from tests.waiting import HANG
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 OTHER_HOOK = "repos:\n- repo: https://example.com/a\n  rev: v1\n  hooks: [{id: a}]  # kept\n"
@@ -187,7 +188,7 @@ def test_it_asks_on_a_terminal(repository: Path) -> None:
     except OSError:  # Linux says so at the end of a terminal
         pass
     os.close(parent)
-    assert run.wait(timeout=60) == 0, shown
+    assert run.wait(timeout=HANG) == 0, shown
     assert b"'basline' is not a score" in shown
     assert [*state(repository)] == [WORKFLOW, HOOKS, CONFIG, "web.yaml"]
     assert "min-score: 90\n" in state(repository)[CONFIG]

@@ -15,6 +15,7 @@ from kgate.commands.main import main
 from kgate.commands.manual import manual_page, shared_files
 from kgate.commands.variables import read_variables
 from tests.command import ROOT, installed, kgate
+from tests.waiting import HANG
 
 MACROS = {".TH", ".SH", ".PP", ".TP", ".B", ".nf", ".fi"}
 
@@ -61,7 +62,7 @@ def test_progress_counts_and_estimates_nothing() -> None:
     except OSError:  # Linux says so at the end of a terminal
         pass
     os.close(parent)
-    assert run.wait(timeout=60) == 1
+    assert run.wait(timeout=HANG) == 1
     assert b"kgate: 3/3 read or rendered" in shown
     assert b":0" not in shown, "no time"
     assert b"%" not in shown
