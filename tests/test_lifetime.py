@@ -59,7 +59,7 @@ def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
     assert time.monotonic() - start < HANG / 2
     report = json.loads(result.out)
     assert (result.code, result.err) == (3, "")
-    assert [workload["score"] for workload in report["workloads"]] == [0]
+    assert [workload["score"] for workload in report["workloads"]] == [8]
     (problem,) = report["problems"]
     assert problem["message"].startswith("the scan was stopped after 4 seconds, so not everything was judged")
     assert problem["message"].endswith("or allow more with --timeout")
@@ -67,7 +67,7 @@ def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
         "passed": False,
         "incomplete": True,
         "reasons": [
-            "1 workload under the threshold, the lowest with score 0",
+            "1 workload under the threshold, the lowest with score 8",
             "1 problem: not everything could be judged",
         ],
     }
