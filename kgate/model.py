@@ -647,6 +647,18 @@ class Counts:
         return Counts(self.files + other.files, self.resources + other.resources, self.ignored + other.ignored)
 
 
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """How many objects run nothing, deploy nothing, and are of a kind that no rule is about; ``rbac`` of them give
+    rights to users and service accounts."""
+
+    objects: int = 0
+    rbac: int = 0
+
+    def __add__(self, other: Uncovered) -> Uncovered:
+        return Uncovered(self.objects + other.objects, self.rbac + other.rbac)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class AppliedValues:
     """Values inside an object that a chart was rendered with: the object (Resource.title), and the pointer to them."""
@@ -725,6 +737,7 @@ class Found:
     unlisted: Unlisted = Unlisted()
     notes: tuple[Note, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    uncovered: Uncovered = Uncovered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -787,6 +800,7 @@ class Report:
     configuration: Provenance = Provenance()
     settings: tuple[Setting, ...] = ()
     files: tuple[FileFate, ...] = ()
+    uncovered: Uncovered = Uncovered()
 
     @property
     def severities(self) -> Mapping[Severity, int]:

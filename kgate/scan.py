@@ -92,6 +92,7 @@ def assess(
             ledger.add_applied(part.applied)
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
+            ledger.add_skipped(part.skipped)
             facts = Facts.of(part.resources)
             for resource in part.resources:
                 lifetime.check()
@@ -130,6 +131,7 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
         fail_on=gate.fail_on,
         unlisted=found.unlisted,
         unjudged=found.unjudged,
+        uncovered=found.uncovered,
     )
 
 

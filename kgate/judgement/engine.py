@@ -50,8 +50,9 @@ class Judgement:
     rules of findings that were not wanted; ``explicit`` the ids of rules that somebody offends by choice
     (Blame.is_explicit); ``offended`` the ids of all offended rules, selected or not; ``unjudged``
     names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of;
-    ``unfollowed`` is what the resource deploys that is no part of its workload, and ``ignored`` holds the rules that it
-    offends and that were left out by name.
+    ``unfollowed`` is what the resource deploys that is no part of its workload; ``ignored`` holds the rules that it
+    offends and that were left out by name; ``is_covered`` is False for one that runs and deploys nothing, and is of a
+    kind that no selected rule is about.
     """
 
     workload: Workload | None
@@ -65,6 +66,7 @@ class Judgement:
     unfollowed: tuple[Unjudged, ...] = ()
     explicit: frozenset[str] = frozenset()
     ignored: tuple[Rule, ...] = ()
+    is_covered: bool = True
 
 
 NO_FACTS = Facts()
@@ -99,6 +101,8 @@ class Judge:
             kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds]) for kind in named
         }
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
+        chosen = [rule for rule in self.rules if selected is None or rule.id in selected]
+        self._covered = frozenset(kind for rule in chosen for kind in rule.kinds)
 
     @property
     def programs(self) -> tuple[cel.Program, ...]:
@@ -146,11 +150,15 @@ class Judge:
             tuple(deployers.unfollowed(resource)),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
             self._ignored_of(offences),
+            is_covered=workload is not None or deployers.is_one(resource) or self._is_asked_about(resource.id),
         )
 
     def _ignored_of(self, offences: Iterable[Offence]) -> tuple[Rule, ...]:
         """Returns the offended rules that were left out by name, each once."""
         return tuple({o.rule.id: o.rule for o in offences if o.rule.id in self._ignored}.values())
+
+    def _is_asked_about(self, who: ResourceId) -> bool:
+        return not self._covered.isdisjoint(_names(who))
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
@@ -191,8 +199,7 @@ class Judge:
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """Yields the rules about a kind in any group, then those about the kind in this group."""
-        group = who.api_version.rpartition("/")[0] or "core"
-        for name in (who.kind, f"{who.kind}.{group}"):
+        for name in _names(who):
             if name in self._kind_panels:
                 yield self._kind_panels[name]
 
@@ -238,6 +245,11 @@ class Judge:
                 names.add(name)
                 pending += self._by_id[name].includes
         return names
+
+
+def _names(who: ResourceId) -> tuple[str, str]:
+    """Returns what rules call the kind of an object: in any group, and in its own."""
+    return who.kind, f"{who.kind}.{who.api_version.rpartition('/')[0] or 'core'}"
 
 
 def _exceeds(value: Json, limit: int) -> bool:

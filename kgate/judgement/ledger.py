@@ -29,6 +29,7 @@ from kgate.model import (
     Rule,
     Score,
     Severity,
+    Uncovered,
     Unjudged,
     Unlisted,
 )
@@ -114,8 +115,12 @@ class Page:
     notes: tuple[Note, ...]
     quotas: Mapping[str, _Quota]
     counts: Counts
+    uncovered: Uncovered
     partial: tuple[PartialWorkload, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+
+
+_RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
 
 
 class Ledger:
@@ -133,6 +138,7 @@ class Ledger:
         self._rendered = _Rendered()
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
+        self._uncovered = Uncovered()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -147,6 +153,7 @@ class Ledger:
             return
         quota = self._quota(path)
         judgement = self._judge.judge(resource, facts, lambda rule: quota.lists(rule.id))
+        self._count(resource, judgement)
         quota.rules.update(rule.id for rule in judgement.unlisted)
         self.add_unjudged(judgement.unfollowed)
         outcome = _outcome(self._judge, judgement, self._threshold)
@@ -174,10 +181,11 @@ class Ledger:
                 counts += batch.counts
                 own.add_problems(batch.problems)
                 own.add_unjudged(batch.unjudged)
+                own.add_skipped(batch.skipped)
                 for resource in batch.resources:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
-        return Page(*listed, own._quotas, counts, tuple(own._partial), tuple(own._unjudged))
+        return Page(*listed, own._quotas, counts, own._uncovered, tuple(own._partial), tuple(own._unjudged))
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
@@ -188,13 +196,23 @@ class Ledger:
         self._unjudged |= dict.fromkeys(page.unjudged)
         self._quotas.update(page.quotas)
         self._partial += page.partial
+        self._uncovered += page.uncovered
 
     def add_applied(self, values: Iterable[AppliedValues]) -> None:
         """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
         self._applied.update(values)
 
+    def add_skipped(self, objects: int) -> None:
+        """Counts objects that were left unparsed, since they run nothing and no rule is about their kind."""
+        self._uncovered += Uncovered(objects)
+
+    def _count(self, resource: Resource, judgement: Judgement) -> None:
+        if not judgement.is_covered:
+            self._uncovered += Uncovered(1, int(resource.id.api_version.rpartition("/")[0] in _RBAC_GROUPS))
+
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement = self._judge.judge(resource, facts)
+        self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
         outcome = _outcome(self._judge, judgement, self._threshold)
         assessment = _assessment(resource, outcome) if outcome else None
@@ -271,7 +289,7 @@ class Ledger:
             else:
                 quota.outcomes[outcome] += 1
         listed = tuple(assessments), tuple(findings), tuple(self._problems)
-        return Found(*listed, self._unlisted(), tuple(self._notes), tuple(self._unjudged))
+        return Found(*listed, self._unlisted(), tuple(self._notes), tuple(self._unjudged), self._uncovered)
 
     def _unlisted(self) -> Unlisted:
         severities = {rule.id: rule.severity for rule in self._judge.rules}

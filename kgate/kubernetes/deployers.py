@@ -191,6 +191,12 @@ _GITOPS = {
 """Kinds that are followed where they are objects of their own."""
 
 
+def is_one(resource: Resource) -> bool:
+    """True if an object is of a kind that deploys others, whether these are followed or not."""
+    kind = _group(resource.id.api_version), resource.id.kind
+    return kind in DEPLOYERS or kind in _GITOPS
+
+
 def unfollowed(resource: Resource) -> Iterator[Unjudged]:
     """Yields what an object, or one inside of it, deploys and nobody judges."""
     group = _group(resource.id.api_version)

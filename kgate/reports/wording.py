@@ -7,7 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from kgate.model import UNKNOWN, Finding, Location, Related, Remark, Rendering, Score, Verdict, Waiver, field_path
+from kgate.model import (
+    UNKNOWN,
+    Finding,
+    Location,
+    Related,
+    Remark,
+    Rendering,
+    Score,
+    Uncovered,
+    Verdict,
+    Waiver,
+    field_path,
+)
 from kgate.reports.safety import one_line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
@@ -77,6 +89,14 @@ def acceptance(waiver: Waiver) -> str:
 def remark_sentence(remark: Remark) -> str:
     """Returns what a problem, a note or an entry of what is not judged says as a sentence."""
     return remark.text if remark.text.endswith(".") else f"{remark.text}."
+
+
+def uncovered(found: Uncovered) -> str:
+    """Returns how many objects no rule judges, RBAC apart; empty if there is none."""
+    if not found.objects:
+        return ""
+    rbac = f", {found.rbac:,} of them RBAC" if found.rbac else ""
+    return f"{found.objects:,} object{'' if found.objects == 1 else 's'} that no rule is about{rbac}"
 
 
 def origin(renderings: Iterable[Rendering]) -> str:

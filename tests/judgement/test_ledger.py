@@ -15,7 +15,7 @@ from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
-from kgate.model import Found, Location, Locator, Rendering, Resource, Severity
+from kgate.model import Found, Location, Locator, Rendering, Resource, Severity, Uncovered
 from kgate.rules import load
 from kgate.yamltree.nodes import Node
 from tests.command import kgate
@@ -205,3 +205,57 @@ def test_a_scan_of_many_pods(tmp_path: Path) -> None:
     assert [note["path"] for note in report["notes"]] == ["pods.yaml"]
     for path in tmp_path.glob("a.*"):
         assert "not listed are findings of" in path.read_text(encoding="utf-8")
+
+
+ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a}\nrules: []\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        pytest.param(ROLE, Uncovered(1, 1), id="a Role"),
+        pytest.param(ROLE.replace("rbac.authorization.k8s.io/v1", "authorization.openshift.io/v1"), Uncovered(1, 1)),
+        pytest.param(ROLE.replace("rbac.authorization.k8s.io", "example.com"), Uncovered(1), id="a Role of others"),
+        pytest.param(f"{ROLE}---\n{ROLE}", Uncovered(2, 2), id="two of them"),
+        pytest.param(
+            "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret}\n", Uncovered(1), id="a list"
+        ),
+        pytest.param(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n", Uncovered(1), id="left unparsed"
+        ),
+        pytest.param(
+            "apiVersion: example.com/v1\nkind: Thing\nspec: {size: 3}\n", Uncovered(1), id="a custom resource"
+        ),
+        pytest.param("apiVersion: v1\nkind: Service\nspec: {}\n", Uncovered(), id="a kind that rules are about"),
+        pytest.param(pods(2), Uncovered(), id="Pods"),
+        pytest.param(
+            "apiVersion: example.com/v1\nkind: Thing\nspec: {containers: [{name: a, image: b}]}\n",
+            Uncovered(),
+            id="a custom resource with a pod",
+        ),
+        pytest.param(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {}\n", Uncovered(), id="what is followed"
+        ),
+        pytest.param(
+            "apiVersion: mutations.gatekeeper.sh/v1\nkind: Assign\nspec: {a: 1}\n", Uncovered(), id="what is unjudged"
+        ),
+    ],
+)
+def test_objects_that_no_rule_is_about_are_counted(text: str, wanted: Uncovered) -> None:
+    """Alike in plain manifests, judged at once or on a page of their own, and in what is rendered."""
+    batch = manifest.read("a.yaml", text.encode())
+    plain, paged, rendered = Ledger(JUDGE, 60), Ledger(JUDGE, 60), Ledger(JUDGE, 60)
+    paged.add_page(paged.judge_files([("a.yaml", [batch])]))
+    for resource in batch.resources:
+        plain.judge(resource, "a.yaml")
+        rendered.judge(replace(resource, rendering=Rendering("helm", "charts/a")), "")
+    for book in (plain, rendered):
+        book.add_skipped(batch.skipped)
+    assert [book.close().uncovered for book in (plain, paged, rendered)] == [wanted] * 3
+
+
+def test_an_object_is_not_covered_by_a_rule_that_is_not_selected() -> None:
+    (service,) = resources("apiVersion: v1\nkind: Service\nspec: {}\n")
+    book = Ledger(Judge(load.load(), pss.NEWEST_MINOR, {"privileged-container"}), 60)
+    book.judge(service, "a.yaml")
+    assert book.close().uncovered == Uncovered(1)

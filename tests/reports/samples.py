@@ -26,6 +26,7 @@ from kgate.model import (
     Rule,
     Score,
     Severity,
+    Uncovered,
     Unjudged,
     Unlisted,
     Verdict,
@@ -313,7 +314,7 @@ def bounded() -> Report:
     """One finding and one workload of very many in one file."""
     note = Note("k8s/web.yaml", None, "not listed are findings of privileged-container (1,199)")
     unlisted = Unlisted({PRIVILEGED.severity: 1_199}, {Score(19, 60): 2_399}, notes=(note,))
-    return replace(with_findings(), notes=(note,), unlisted=unlisted)
+    return replace(with_findings(), notes=(note,), unlisted=unlisted, uncovered=Uncovered(1_200, 3))
 
 
 def weakened() -> Report:

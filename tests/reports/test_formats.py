@@ -51,6 +51,14 @@ def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
     assert "falls from 60 to 0" in text
 
 
+@pytest.mark.parametrize("name", ["html", "markdown", "text"])
+def test_objects_that_no_rule_is_about_are_counted(name: str) -> None:
+    """So that no findings never reads as if RBAC were judged."""
+    phrase = "1,200 objects that no rule is about, 3 of them RBAC"
+    assert phrase in written(name, "bounded")
+    assert "no rule is about" not in written(name, "without findings")
+
+
 NOTES_SHOWN = (
     "csv",
     "github",

@@ -14,7 +14,7 @@ from kgate.model import Assessment, Finding, Location, Report, Rule, Score, fiel
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, answer, at_most, fingerprints, origin, shown
+from kgate.reports.wording import acceptance, answer, at_most, fingerprints, origin, shown, uncovered
 
 _LIMIT = 500
 _LONG_LIMIT = 4_000
@@ -34,6 +34,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
         severities=[(severity.label, count) for severity, count in report.severities.items()],
         waived=report.waived,
+        uncovered=uncovered(report.uncovered),
         lowest=min(report.scores, default=None),
         bars=_bars(report.scores),
         thresholds=sorted({assessment.score.threshold for assessment in report.assessments}),

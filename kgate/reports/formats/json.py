@@ -171,5 +171,6 @@ def _summary(report: Report) -> dict[str, Any]:
         "waived": report.waived,
         "hidden": sum(line.manifests for line in report.hidden),
         "unjudged": len(report.unjudged) + report.unlisted.unjudged,
+        "uncovered": {"objects": report.uncovered.objects, "rbac": report.uncovered.rbac},
         "lowest_score": min(report.scores, default=None),
     }

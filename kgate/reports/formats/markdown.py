@@ -21,6 +21,7 @@ from kgate.reports.wording import (
     short_origin,
     shown,
     shown_score,
+    uncovered,
 )
 
 MAX_CHARS = 1_000_000
@@ -105,6 +106,7 @@ def _macros(link_base: str) -> Any:
         "place": partial(_place, link_base),
         "rule_link": _rule_link,
         "shown_score": shown_score,
+        "uncovered": uncovered,
     }
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module

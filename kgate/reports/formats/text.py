@@ -29,7 +29,7 @@ from kgate.model import (
 from kgate.reports.links import rule_page
 from kgate.reports.presentation import Detail, Presentation
 from kgate.reports.safety import one_line
-from kgate.reports.wording import at_most, first_sentence, origin, related_place, short_origin, shown_score
+from kgate.reports.wording import at_most, first_sentence, origin, related_place, short_origin, shown_score, uncovered
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -303,6 +303,7 @@ def _totals(report: Report) -> str:
             f"of {_count(read.files, 'file')}"
         ),
         f"findings: {', '.join(counts) or 'none'}" + (f", {waived} waived" if waived else ""),
+        uncovered(report.uncovered),
         f"{_count(read.ignored, 'other document')} ignored" if read.ignored else "",
         f"{_count(hidden, 'manifest')} hidden by .kgateignore" if hidden else "",
     )
