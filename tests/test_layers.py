@@ -36,6 +36,7 @@ FLOW = (
         "environment",
         "kubernetes.deployers",
         "kubernetes.embedded",
+        "kubernetes.encryption",
         "kubernetes.facts",
         "kubernetes.nearest",
         "kubernetes.podspec",

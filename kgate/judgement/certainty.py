@@ -12,6 +12,8 @@ from kgate.model import Gap, Json, Pointer, Resource, Rule, Unjudged, Unknown, c
 from kgate.rules.reads import reads
 from kgate.rules.variables import bound
 
+_LONGEST_SHOWN = 60
+
 Answer: TypeAlias = Offence | Gap
 Ask: TypeAlias = Callable[[Resource], Iterable[Answer]]
 """Gives the answers of the rules for a resource, whatever is known of it."""
@@ -113,4 +115,5 @@ def _identity(result: Answer) -> Hashable:
 def _unjudged(resource: Resource, pointer: Pointer, unknown: Unknown) -> Unjudged:
     place = unknown.place or resource.locate(pointer)
     subject = f"{resource.id}: {field_path(pointer)}"
-    return Unjudged(place.path, place.start.line, f"{unknown.text} {unknown.reason}", subject)
+    text = unknown.text if len(unknown.text) <= _LONGEST_SHOWN else f"{unknown.text[:_LONGEST_SHOWN]}…"
+    return Unjudged(place.path, place.start.line, f"{text} {unknown.reason}", subject)

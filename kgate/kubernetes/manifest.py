@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
+from kgate.kubernetes import encryption
 from kgate.kubernetes.nearest import nearest
 from kgate.kubernetes.workload import POD_KINDS, would_run_pods
 from kgate.model import (
@@ -61,6 +62,9 @@ def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterato
     unless rules target their kind.
     """
     yield Batch(files=1)
+    if (encrypted := encryption.whole_file(path, data, "what it deploys")) is not None:
+        yield Batch(unjudged=(encrypted,))
+        return
     try:
         source = _bounded_text(path, data)
     except ManifestError as error:
@@ -129,10 +133,11 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     objects = unreadable = 0
     doubts: list[Problem] = []
     templates = _Templates()
+    has_encrypted = bool(encryption.tokens(source.text))
     for part in _parts(source, _Kinds.of(asked_kinds)):
         if isinstance(part, Batch):
             objects += len(part.resources) + part.skipped + len(part.problems)
-            yield part
+            yield encryption.with_unknown(part) if has_encrypted else part
         elif part.is_template:
             templates.add(part)
         elif part.is_hinted:

@@ -26,6 +26,9 @@ SetPlace: TypeAlias = Callable[[], Location]
 """Gives the place of an argument."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_DECRYPTED = re.compile(r"secrets(?:\+(?:age|gpg)-import(?:-kubernetes)?)?://(?:[^?]*\?)?([^?]+)")
+"""A file that helm-secrets decrypts, with the key that it imports before it; the encrypted values stay unknown."""
+
 _MAX_ARGUMENT = 100_000
 
 
@@ -76,7 +79,7 @@ def _values_files_of(
     for index, text in helm.texts("valueFiles"):
         where, root = ("valueFiles", index), deployment.repository.root
         if _is_of_chart(text, deployment):
-            path = deployment.expand(text, source)
+            path = deployment.expand(_plain_name(text), source)
             if chart.text(path) is not None or not helm.flag("ignoreMissingValueFiles"):
                 yield from chart.values(helm, where, path, deployment.repository)
         else:
@@ -85,7 +88,14 @@ def _values_files_of(
 
 def _is_of_chart(text: str, deployment: Deployment) -> bool:
     """True if an entry names a file of the chart: it is neither a URL nor in another source."""
+    text = _plain_name(text)
     return text.partition("/")[0] not in deployment.references and not _SCHEME.match(text)
+
+
+def _plain_name(text: str) -> str:
+    """The name of a values file without the scheme of helm-secrets."""
+    decrypted = _DECRYPTED.fullmatch(text)
+    return text if decrypted is None else decrypted[1]
 
 
 Scope = tuple[ObjectFields, Path, Deployment]
@@ -95,6 +105,7 @@ Scope = tuple[ObjectFields, Path, Deployment]
 def _resolve(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Scope) -> Iterator[tuple[Path, bool]]:
     """The files that an entry names, each with whether the entry is a pattern; faults are Problems at the entry."""
     source, base, deployment = scope
+    text = _plain_name(text)
     reference = deployment.references.get(text.partition("/")[0])
     if reference is not None:
         text = "/" + deployment.expand(text.partition("/")[2], source)

@@ -28,7 +28,7 @@ EXTERNAL = ("external-secrets.io", "ExternalSecret")
 def whereabouts(kind: str, found: Resource | None, makers: Iterable[Resource]) -> str:
     """Where data that are not known come from, as a clause about the ConfigMap or Secret that has them; ``makers`` are
     the objects of its name from which an operator may make it."""
-    if kind == "Secret" and found is not None:
+    if found is not None and (kind == "Secret" or _is_encrypted(found.body)):
         return "which SOPS encrypts" if _is_encrypted(found.body) else "which cannot be read"
     if kind == "Secret":
         for maker in makers:

@@ -15,6 +15,7 @@ from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_files
 from kgate.gitops.flux.secrets import secret_data
 from kgate.gitops.flux.sources import Surroundings
+from kgate.kubernetes import encryption
 from kgate.model import Json, Location, Pointer, Resource
 from kgate.rendering.helm import setvalues
 from kgate.rendering.helm.release import InlineValues, ValuesFile
@@ -131,7 +132,8 @@ def _referred(
         name = "stringData" if key in (found.body.get("stringData") or {}) else "data"
         return (secret_data(found) or {}).get(key), replace(fields.section(name).place(key), snippet="")
     data = ObjectFields.of(found, reference.log).section("data")
-    return (data.text(key), data.place(key)) if key in data.body else (None, None)
+    is_known = key in data.body and not encryption.is_one(data.body[key])
+    return (data.text(key), data.place(key)) if is_known else (None, None)
 
 
 def values_sources(spec: ObjectFields, surroundings: Surroundings) -> Iterator[Resource]:

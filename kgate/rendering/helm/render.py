@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from kgate.kubernetes import manifest
+from kgate.kubernetes import encryption, manifest
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
     Batch,
@@ -221,10 +221,18 @@ class _Releases:
             if isinstance(values, ValuesFile) and not values.path.is_file():
                 text = f"no such values file, so the chart {self._job.shown} is not judged with it"
                 return False, (Problem(self._shown(values.path), None, text),)
+            if isinstance(values, ValuesFile) and (encrypted := self._encrypted(values.path, release)) is not None:
+                return False, (encrypted,)
         chart, is_degraded = self._chart, self._job.context.options.helm_degraded
         nested = tuple(dependencies.nested(chart.copy, chart.nodes, release, self._switches))
         missing = self._stand_ins.write(release, without_others=is_degraded)
         return is_degraded or not missing, (*nested, *missing)
+
+    def _encrypted(self, path: Path, release: Release) -> Unjudged | None:
+        """What is not judged if a values file is encrypted as a whole."""
+        data = self._job.context.workspace.repository.bytes_if_any(path)
+        what = release.requested_by or release.title or f"chart {self._job.shown}"
+        return encryption.whole_file(self._shown(path), data, f"{what} with these values")
 
     def _shown(self, path: Path) -> str:
         return self._job.context.workspace.repository.shown(path)

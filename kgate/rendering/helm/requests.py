@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kgate.elsewhere.wanted import ABSENT, Locked
@@ -40,9 +40,11 @@ class _OfReleases:
     def _finished(self, batch: Batch, context: RenderContext) -> Batch:
         """What Flux makes of what the releases render to, with marks on what is not known of it."""
         from kgate.rendering.helm.post_render import post_render
-        from kgate.rendering.helm.unknown import mark
+        from kgate.rendering.helm.unknown import mark, undecided
 
-        return mark(post_render(batch, self.releases, context), self.releases)
+        marked = mark(post_render(batch, self.releases, context), self.releases)
+        encrypted = tuple(undecided(marked, self.releases, context.workspace.repository))
+        return replace(marked, unjudged=(*marked.unjudged, *encrypted)) if encrypted else marked
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kgate.elsewhere.wanted import ABSENT
+from kgate.kubernetes import encryption
 from kgate.model import PULL, Problem, Remark, Unjudged
 from kgate.rendering.kustomize import bases, overlay, selectors
 from kgate.rendering.kustomize.graph import Graph
@@ -38,6 +39,7 @@ def _obstacles(job: Job, reached: Graph) -> Iterator[Remark]:
         for data in node.remote_data if has_copies and not job.options.allow_remote else ():
             why = f"{shown_url(data.text)} is not fetched, and replacements may copy it into a workload"
             yield Unjudged(job.shown(node.path), data.line, f"{why}; {_WAY_OUT}", job.shown(job.folder))
+        yield from _encrypted(job, node)
         for option in node.option_likes:
             yield Problem(job.shown(node.path), option.line, _option_message(option))
         for chart in node.charts if not node.option_likes else ():
@@ -45,6 +47,16 @@ def _obstacles(job: Job, reached: Graph) -> Iterator[Remark]:
     for text in overlay.remote_components(job.request) if not job.options.allow_remote else ():
         why = f"remote base {shown_url(text)} is not fetched; {_WAY_OUT}"
         yield Unjudged(job.shown(job.title), None, why, job.shown(job.folder))
+
+
+def _encrypted(job: Job, node: Kustomization) -> Iterator[Unjudged]:
+    """What a resource that is encrypted as a whole keeps from being built."""
+    for link in node.links:
+        if link.key == "resources" and not link.is_folder:
+            data = job.workspace.repository.bytes_if_any(link.real)
+            found = encryption.whole_file(job.shown(link.real), data, job.shown(job.folder))
+            if found is not None:
+                yield found
 
 
 _WAY_OUT = "--allow-remote fetches it"

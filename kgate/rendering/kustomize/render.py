@@ -26,7 +26,18 @@ from kgate.model import (
 from kgate.rendering import placeholders
 from kgate.rendering.archive import ArchiveError
 from kgate.rendering.detect import KUSTOMIZATION_NAMES
-from kgate.rendering.kustomize import bases, graph, kustomization, locate, marked, obstacles, overlay, substitution
+from kgate.rendering.kustomize import (
+    bases,
+    graph,
+    ksops,
+    kustomization,
+    locate,
+    marked,
+    obstacles,
+    overlay,
+    remote_data,
+    substitution,
+)
 from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.kustomize.candidates import MarkedScalars, SourceTree
 from kgate.rendering.kustomize.copy import Copy
@@ -35,7 +46,6 @@ from kgate.rendering.kustomize.job import Job
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError
 from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
 from kgate.rendering.kustomize.parsed import Parsed
-from kgate.rendering.kustomize.remote_data import leave_out
 from kgate.rendering.kustomize.run import Failure, Runner
 from kgate.rendering.kustomize.substitution import Variables
 from kgate.rendering.kustomize.untouched import Untouched
@@ -176,10 +186,14 @@ class _Building:
         charts = {chart.place: chart for node in reached.nodes for chart in node.charts}
         pulled = {place: content for place, chart in charts.items() if (content := job.pulled(chart)) is not None}
         self._copy = Copy.make(job.workspace, job.folder, reached, pulled)
-        self._left_out = () if job.options.allow_remote else tuple(leave_out(job, self._copy, reached.nodes))
+        self._left_out = () if job.options.allow_remote else tuple(self._leave_out_remote_data())
+        self._decrypted = tuple(ksops.leave_out(job, self._copy, reached.nodes))
         self._top = overlay.write(job.request, self._copy, job.workspace, is_component=self._is_component)
         self._runner = Runner(job, tool, self._copy)
         self._tree = SourceTree(replace(reached, nodes=(*reached.nodes, *self._top.nodes)), self._source, job.parsed)
+
+    def _leave_out_remote_data(self) -> Iterator[Note]:
+        return remote_data.leave_out(self._job, self._copy, self._reached.nodes)
 
     def batch(self) -> Batch:
         """The objects of the build, or why there are none. Raises OSError."""
@@ -215,7 +229,12 @@ class _Building:
             contents,
             resources=resources,
             problems=tuple(sorted(map(substituted.concealing, {*contents.problems, *problems}))),
-            notes=(*(() if build.marked is not None else (self._note,)), *self._left_out, *refused),
+            notes=(
+                *(() if build.marked is not None else (self._note,)),
+                *self._left_out,
+                *self._decrypted,
+                *refused,
+            ),
             files=sum(1 for _ in files),
         )
 
@@ -306,7 +325,7 @@ class _Substituted:
         body = resource.body
         is_kept = any(self.is_kept) and substitution.is_switched_off_in(body)
         unknown = placeholders.find(body, self.unknown) if self.unknown and not is_kept else {}
-        found = replace(resource, unknown=unknown, concealed=self.variables.concealed)
+        found = replace(resource, unknown={**resource.unknown, **unknown}, concealed=self.variables.concealed)
         shown = replace(found.id, name=found.shown(found.id.name), namespace=found.shown(found.id.namespace))
         return replace(found, id=shown)
 
