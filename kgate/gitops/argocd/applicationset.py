@@ -74,7 +74,7 @@ def _application(
     try:
         filled = filler.fill(kept, parameters)
     except FillError as error:
-        _report(spec, str(error), repository)
+        _report(spec, str(error), repository, parameters.unknown)
         return None
     filled["destination"] = {"namespace": filler.name(destination.text("namespace"), parameters)}
     filled["project"] = filler.name(spec.text("project"), parameters)
@@ -91,12 +91,15 @@ def _judged(name: str, value: Json) -> Json:
     return {key: field for key, field in value.items() if key != "targetRevision"} if isinstance(value, dict) else value
 
 
-def _report(spec: ObjectFields, expression: str, repository: Repository) -> None:
-    """Reports an expression that is not filled in: a Problem if a source may be in this repository."""
+def _report(spec: ObjectFields, expression: str, repository: Repository, unknown: str) -> None:
+    """Reports an expression that is not filled in: a Problem if a source may be in this repository and all parameters
+    are known. ``unknown`` says why some are not."""
     quiet = spec.logging_to(Log())
     inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
     message = f"{expression} cannot be resolved from the repository"
-    if inside:
+    if inside and unknown:
+        spec.unjudged(f"{expression} is not known: {unknown}", "source", command="")
+    elif inside:
         place = inside[0].pointer.removeprefix(child_pointer(spec.pointer)).strip("/").split("/")
         spec.fault(f"{message}, so the Applications of this template are not judged", *place)
     else:

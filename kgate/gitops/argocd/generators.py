@@ -50,7 +50,8 @@ NAMES = (
     "pullRequest",
     "plugin",
 )
-_UNKNOWN = (Parameters({}, is_partial=True),)
+_ADVICE = {"clusters": "list the clusters in kgate.yaml, under argocd.clusters"}
+_WITHOUT = "write what the Applications deploy without its parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,13 @@ class Generators:
         if self.environment.clusters is not None and not (section is not None and section.flag("flatList")):
             resolvers = {**resolvers, "clusters": self._clusters}
         if section is None:
-            return _UNKNOWN
+            return _unknown(f"generator '{names[0]}' needs parameters that are not known; {_WITHOUT}")
         if names[0] in resolvers:
             found = resolvers[names[0]](section)
         else:
-            advice = "; list the clusters in kgate.yaml, under argocd.clusters" if names[0] == "clusters" else ""
-            generator.note(f"generator '{names[0]}' cannot be resolved from the repository{advice}", names[0])
-            found = _UNKNOWN
+            why = f"generator '{names[0]}' cannot be resolved from the repository"
+            generator.note(f"{why}; {_ADVICE[names[0]]}" if names[0] in _ADVICE else why, names[0])
+            found = _unknown(f"{why}; {_ADVICE.get(names[0], _WITHOUT)}")
         self._made["sets"] += len(found) + 1
         if self._made["sets"] > MAX_MADE:
             raise TooManyError(f"makes more than {MAX_MADE:,} sets of parameters, so it is not judged")
@@ -163,8 +164,9 @@ class Generators:
             return ()
         prefixes = [_literal_prefix(path) for path, is_excluded, _ in entries if not is_excluded]
         if not url or not any(self.repository.is_meant(url, prefix) for prefix in prefixes):
-            section.note(f"{kind} of {shown_url(url)} cannot be resolved: it is not this repository", "repoURL")
-            return _UNKNOWN
+            why = f"{kind} of {shown_url(url)} cannot be resolved: it is not this repository"
+            section.note(why, "repoURL")
+            return _unknown(f"{why}; {_WITHOUT}")
         note_repository(section, "repoURL", self.repository)
         note_revision(section, "revision")
         paths = self._matching(section, entries, kind)
@@ -231,7 +233,7 @@ class Generators:
             own = {key: self.filler.fill_text(value, parameters) for key, value in section.strings("values").items()}
         except FillError as error:
             section.fault(f"{section.name('values')}: {error} is not filled in by kgate", "values")
-            return replace(parameters, is_partial=True)
+            return replace(parameters, unknown=str(error))
         if not own:
             return parameters
         added = {"values": own} if self.filler.is_go else {f"values.{key}": value for key, value in own.items()}
@@ -252,7 +254,7 @@ class Generators:
         for first in self.resolve(children[0], outer):
             for second in self.resolve(children[1], first):
                 merged = deep_merge(second.values, first.values)
-                found.append(Parameters(merged, first.is_partial or second.is_partial))
+                found.append(Parameters(merged, first.unknown or second.unknown))
                 if len(found) > MAX_PARAMETERS:
                     section.fault(f"{section.name()} gives more than {MAX_PARAMETERS:,} Applications")
                     return ()
@@ -265,8 +267,10 @@ class Generators:
         if not keys or not others:
             section.fault(f"{section.name()} must have two generators and mergeKeys")
             return ()
-        if any(one.is_partial for found in others for one in found):
-            base = [replace(one, is_partial=True) for one in base]
+        unknown = next((one.unknown for found in others for one in found if one.is_partial), "")
+        if unknown:
+            section.unjudged(f"{unknown}; it may replace parameters", "generators", part="with them", command="")
+            base = [replace(one, unknown=unknown) for one in base]
         for found in others:
             by_key = {_merge_key(one, keys): one for one in found}
             base = [
@@ -275,6 +279,11 @@ class Generators:
                 for key in [_merge_key(one, keys)]
             ]
         return base
+
+
+def _unknown(why: str) -> tuple[Parameters]:
+    """One set without the parameters of a generator, and why they are not known."""
+    return (Parameters({}, why),)
 
 
 def _merge_key(parameters: Parameters, keys: Sequence[str]) -> str:

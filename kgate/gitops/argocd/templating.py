@@ -17,11 +17,16 @@ class FillError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a generator gives for one Application. Those of a generator that needs the cluster are missing where
-    ``is_partial``."""
+    """What a generator gives for one Application. Those of a generator that needs more than the repository are missing;
+    ``unknown`` then says why, and what to do."""
 
     values: Mapping[str, Json]
-    is_partial: bool = False
+    unknown: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """True if some are missing."""
+        return bool(self.unknown)
 
 
 @dataclass(frozen=True, slots=True)

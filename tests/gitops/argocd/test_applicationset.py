@@ -205,7 +205,32 @@ def test_what_is_made(shop: Shop, text: str, wanted: list[str]) -> None:
 
 CLUSTERS = "- clusters: {}\n"
 LIST_THEM = "; list the clusters in kgate.yaml, under argocd.clusters"
-UNKNOWN = "note apps.yaml:6: generator 'clusters' cannot be resolved from the repository" + LIST_THEM
+WITH_THEM = "ApplicationSet/argocd/all with them is not judged"
+MERGED_WITH_CLUSTERS = """\
+- merge:
+    mergeKeys: [name]
+    generators:
+    - list: {elements: [{name: a, path: apps/one}]}
+    - clusters: {}
+"""
+
+
+def unknown(generator: str) -> str:
+    return f"generator '{generator}' cannot be resolved from the repository"
+
+
+def unresolved(generator: str) -> str:
+    return f"note apps.yaml:6: {unknown(generator)}"
+
+
+UNKNOWN = unresolved("clusters") + LIST_THEM
+
+
+def missing(expression: str, generator: str, advice: str = "") -> str:
+    """What is said of a template that needs a parameter of a generator which cannot be resolved."""
+    advice = advice or "; write what the Applications deploy without its parameters"
+    why = f"{expression} is not known: {unknown(generator)}{advice}"
+    return f"unjudged apps.yaml:12: ApplicationSet/argocd/all is not judged: {why}"
 
 
 def unfilled(expression: str) -> str:
@@ -227,9 +252,29 @@ TOLD: dict[str, tuple[str, list[str], list[str]]] = {
     "clusters, and the path depends on them": (
         applicationset(CLUSTERS, "apps/{{name}}"),
         [],
+        [missing("{{name}}", "clusters", LIST_THEM), UNKNOWN],
+    ),
+    "pull requests, and the path depends on them": (
+        applicationset("- pullRequest: {github: {owner: o, repo: r}}\n", "apps/{{branch}}"),
+        [],
+        [missing("{{branch}}", "pullRequest"), unresolved("pullRequest")],
+    ),
+    "repositories of a server, and the path depends on them": (
+        applicationset("- scmProvider: {github: {organization: o}}\n", "apps/{{repository}}"),
+        [],
+        [missing("{{repository}}", "scmProvider"), unresolved("scmProvider")],
+    ),
+    "a plugin, and the path depends on it": (
+        applicationset("- plugin: {configMapRef: {name: p}}\n", "apps/{{.app}}", go=True),
+        [],
+        [missing("{{.app}}", "plugin"), unresolved("plugin")],
+    ),
+    "clusters that may replace the path": (
+        applicationset(MERGED_WITH_CLUSTERS, "{{path}}"),
+        ["apps/one web"],
         [
-            unfilled("{{name}}"),
-            UNKNOWN,
+            f"unjudged apps.yaml:8: {WITH_THEM}: {unknown('clusters')}{LIST_THEM}; it may replace parameters",
+            UNKNOWN.replace(":6:", ":10:"),
         ],
     ),
     "clusters, and the path depends on them, elsewhere": (
@@ -372,7 +417,7 @@ def test_go_templates_that_are_not_filled_in(text: str) -> None:
 
 def test_templates_of_helm_stay_in_values_without_go() -> None:
     text = '{{ .Release.Name }}-{{ include "x" . }}-{{ env }}'
-    assert Filler(is_go=False).fill_text(text, Parameters({"env": "dev"}, is_partial=True)) == text[:-9] + "dev"
+    assert Filler(is_go=False).fill_text(text, Parameters({"env": "dev"}, unknown="no clusters")) == text[:-9] + "dev"
 
 
 def test_parameters() -> None:
