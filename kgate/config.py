@@ -92,6 +92,7 @@ class Options:
     kubectl_bin: str | None = None
     kustomize_bin: str | None = None
     helm_dependency_build: bool = False
+    variants: str | None = None
     helm_degraded: bool | None = None
     allow_remote: bool = False
     flux_variables: Path | None = None
@@ -646,6 +647,7 @@ def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFol
     programs = {"helm": options.helm_bin, "kubectl": options.kubectl_bin, "kustomize": options.kustomize_bin}
     render_options = RenderOptions(
         helm_dependency_build=options.helm_dependency_build,
+        value_variants=options.variants == "values",
         helm_degraded=_either(options.helm_degraded, file.helm_degraded),
         allow_remote=options.allow_remote,
         seconds=_lower(RENDER_TIMEOUT, options.render_timeout, file),

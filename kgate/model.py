@@ -216,19 +216,19 @@ class ResourceId:
 class Rendering:
     """What a resource was rendered by: ``tool`` is helm or kustomize, ``path`` the chart or the folder of the
     kustomization, ``variant`` tells several renderings of it apart (a release and its values), and
-    ``requested_by`` names the GitOps object that asks for it, with its place. ``cluster`` says for which other cluster
-    a release was rendered (upgraded, on an old Kubernetes)."""
+    ``requested_by`` names the GitOps object that asks for it, with its place. ``given`` says under which other
+    circumstances a release was rendered: in another cluster (upgraded, on an old Kubernetes), with other values."""
 
     tool: str
     path: str
     variant: str = ""
     requested_by: str = ""
-    cluster: str = ""
+    given: str = ""
 
     @property
     def title(self) -> str:
-        """The variant and the cluster."""
-        return ", ".join(part for part in (self.variant, self.cluster) if part)
+        """The variant, and what is given besides."""
+        return ", ".join(part for part in (self.variant, self.given) if part)
 
     def __str__(self) -> str:
         parts = (f"{self.tool} {self.path}", self.title, self.requested_by and f"for {self.requested_by}")
@@ -695,7 +695,8 @@ class FileFate:
 class Batch:
     """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
     ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest,
-    ``values`` counts the scalars and collections that were parsed, and ``applied`` names what was rendered."""
+    ``values`` counts the scalars and collections that were parsed, ``applied`` names what was rendered, and ``silent``
+    the templates that put out nothing."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -708,6 +709,7 @@ class Batch:
     applied: tuple[AppliedValues, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     fates: tuple[FileFate, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Counts:

@@ -180,6 +180,11 @@ Exit codes:
 @click.option(
     "--helm-degraded", is_flag=True, default=None, help="Render what can be rendered; report the rest as problems."
 )
+@click.option(
+    "--variants",
+    type=click.Choice(["values"]),
+    help="Also judge what the values of charts switch off, for their maintainers.",
+)
 @click.option("--allow-remote", is_flag=True, help="Let kustomize fetch remote bases.")
 @click.option(
     "--flux-variables",

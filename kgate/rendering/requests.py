@@ -79,11 +79,13 @@ class Request(Protocol):
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What the user allows, and the limits of each process: seconds of wall time and bytes of memory. ``asked_kinds``
-    are the kinds that rules ask about (manifest.read), ``lifetime`` is that of the whole scan."""
+    are the kinds that rules ask about (manifest.read), ``lifetime`` is that of the whole scan. ``value_variants`` asks
+    for what the values of the repository's own charts switch off."""
 
     helm_dependency_build: bool = False
     helm_degraded: bool = False
     allow_remote: bool = False
+    value_variants: bool = False
     seconds: float = RENDER_TIMEOUT.default
     memory: int = RENDER_MEMORY.default << 20
     kubernetes_version: str | None = None

@@ -104,7 +104,7 @@ def origin(renderings: Iterable[Rendering]) -> str:
     labels: dict[str, list[str]] = {}
     for rendering in renderings:
         label = f"for {rendering.requested_by}" if rendering.requested_by else rendering.variant
-        label = ", ".join(part for part in (label, rendering.cluster) if part)
+        label = ", ".join(part for part in (label, rendering.given) if part)
         labels.setdefault(f"{rendering.tool} {rendering.path}", []).append(label)
     return "; ".join(_labelled(source, found) for source, found in labels.items())
 

@@ -154,7 +154,9 @@ class Fates:
     def _used(self, path: Path, outputs: Sequence[Output]) -> tuple[Fate, Sequence[str]]:
         """What uses a file that is not judged as it is written, and as what."""
         claim = self._scanned.claims.get(path)
-        titles = [self._title(output.request) for output in outputs]
+        shown = self._repository.shown(path)
+        silent = {True: ", where it puts out nothing with these values", False: ""}
+        titles = [self._title(output.request) + silent[shown in output.silent] for output in outputs]
         if not any(output.is_judged for output in outputs):
             return Fate.UNJUDGED, [f"{title}, which is not judged" for title in titles] or ["nothing renders it"]
         if claim is None or find_link(claim, RESOURCES):

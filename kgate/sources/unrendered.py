@@ -48,12 +48,13 @@ _WITH_LABELS = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Replica
 class Output:
     """What a request rendered to: kinds and names of its workloads. ``is_whole`` is False if something went wrong,
     which is a Problem; what is only not judged may be accepted, and so does not count. ``is_judged`` is False where
-    nothing came out and something is not judged."""
+    nothing came out and something is not judged. ``silent`` are the templates that put out nothing."""
 
     request: Request
     workloads: frozenset[tuple[str, str]]
     is_whole: bool
     is_judged: bool
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Outputs:
         workloads = [one for one in map(find_workload, batch.resources) if one is not None]
         names = frozenset((one.resource.id.kind, one.resource.id.name) for one in workloads)
         is_whole, is_judged = not batch.problems, bool(batch.resources or not batch.unjudged)
-        self._outputs.append(Output(request, names, is_whole=is_whole, is_judged=is_whole and is_judged))
+        silent = frozenset(batch.silent)
+        self._outputs.append(Output(request, names, is_whole=is_whole, is_judged=is_whole and is_judged, silent=silent))
         if request.place.kind == "kustomization":
             for one in workloads:
                 for place in _places(one):

@@ -112,9 +112,14 @@ class Branch:
 
     def is_printed(self, printed: Mapping[str, Sequence[int]]) -> bool:
         """True if some of its text is in an output; ``printed`` holds where the texts begin that are, in order."""
-        offsets = printed.get(self.key, ())
-        index = bisect_left(offsets, self.start)
-        return index < len(offsets) and offsets[index] < self.end
+        return is_in_output(printed, self.key, self.start, self.end)
+
+
+def is_in_output(printed: Mapping[str, Sequence[int]], key: str, start: int, end: int) -> bool:
+    """True if a text that begins in a part of a template, given by key and offsets, is in an output."""
+    offsets = printed.get(key, ())
+    index = bisect_left(offsets, start)
+    return index < len(offsets) and offsets[index] < end
 
 
 def asking_branches(templates: Mapping[str, Template]) -> tuple[Branch, ...]:

@@ -30,6 +30,7 @@ from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
 from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.run import ArgumentError, Dump, Failure, Printed, Runner
+from kgate.rendering.helm.switches import ChartValues, Switched, switched_parts
 from kgate.rendering.helm.values import ValuesReader
 from kgate.rendering.helm.variants import other_clusters
 from kgate.rendering.requests import RenderContext
@@ -40,6 +41,9 @@ from kgate.yamltree.text import SourceText, decode
 
 _MOST_TRIALS = 100
 """Renderings that find out which branches of a chart its values switch off; the rest is taken for switched on."""
+
+_MOST_VARIANTS = 50
+"""Renderings of a chart with other values, if the user asks for them."""
 
 _VALUES_ADVICE = "; if it needs values, name them in kgate.yaml, under charts"
 
@@ -54,6 +58,7 @@ def render(path: Path, releases: Sequence[Release], context: RenderContext) -> B
 def render_pulled(chart: PulledChart, releases: Sequence[Release], context: RenderContext) -> Batch:
     """The same for a chart from elsewhere, whose faults are Problems at the place that asks for it."""
     path, line = chart.asked.path, chart.asked.start.line
+    context = replace(context, options=replace(context.options, value_variants=False))
     batch = _rendered(lambda: unpack_pulled(chart, context.workspace), chart.file, path, releases, context)
     own = f"chart {chart.file}: "
     named = (one if one.path != path or one.line else Problem(path, line, own + one.message) for one in batch.problems)
@@ -122,6 +127,7 @@ def _render(job: _Job, copy: ChartCopy, releases: Sequence[Release]) -> Batch:
         notes=(*notes, *(note for part in parts for note in part.notes)),
         unjudged=unjudged_of(one for part in parts for one in part.unjudged),
         applied=tuple(values for part in parts for values in part.applied),
+        silent=rendered.silent,
     )
 
 
@@ -163,6 +169,14 @@ class _Releases:
         self._refused: tuple[Release, Failure] | None = None
         self._rendered: list[Release] = []
         self._trials_left = _MOST_TRIALS
+        self._printing: set[str] = set()
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The templates in the repository that no release makes print anything, if any was rendered."""
+        own = (one for one in self._chart.templates.values() if not (one.is_partial or one.mount.archive))
+        silent = sorted(one.mount.shown for one in own if one.key not in self._printing)
+        return tuple(silent) if self._rendered else ()
 
     def render(self, releases: Sequence[Release]) -> Iterator[Batch]:
         """What each release comes to, up to so many values in all: they are held until the chart is judged."""
@@ -194,6 +208,7 @@ class _Releases:
             places = self._runner.printed_places(printed)
             yield from self._read(printed, release)
             yield from self._of_other_clusters(release, printed, places)
+            yield from self._of_other_values(release, printed, places)
 
     def _refused_defaults(self, printed: Printed, release: Release) -> Failure | None:
         """Why Helm would not install the chart with its own values; None if it would, or if that is not known."""
@@ -247,6 +262,8 @@ class _Releases:
             return
         rendering = self._job.rendering(release)
         yield Batch(applied=release.applied)
+        texts = printed.dump.texts.items()
+        self._printing.update(self._chart.names[name].template.key for name, text in texts if text.strip())
         for contents in self._contents(printed.dump, printed, release):
             yield replace(contents, resources=tuple(replace(item, rendering=rendering) for item in contents.resources))
             self._values_left -= contents.values
@@ -272,13 +289,56 @@ class _Releases:
             if missed:
                 again = self._runner.run(other.release)
                 places = self._runner.printed_places(again)
-                rendering = replace(self._job.rendering(release), cluster=other.title)
+                rendering = replace(self._job.rendering(release), given=other.title)
                 new = seen.new_of(self._workloads(again, other.release))
                 seen.add(new)
                 missed = [branch for branch in missed if not branch.is_printed(places)]
                 for batch in new:
                     yield replace(batch, resources=tuple(replace(one, rendering=rendering) for one in batch.resources))
         yield Batch(unjudged=tuple(map(self._unknown, self._promising(missed, release, seen))))
+
+    # ------------------------------------------------------------------------------- other values
+
+    def _of_other_values(
+        self, release: Release, printed: Printed, places: Mapping[str, Sequence[int]]
+    ) -> Iterator[Batch]:
+        """What the first release would print besides if its values switched on what they switch off."""
+        is_wanted = self._job.context.options.value_variants and len(self._rendered) == 1
+        if not is_wanted or release.post_renderers or isinstance(printed.dump, Failure):
+            return
+        seen = _Seen()
+        seen.add(self._contents(printed.dump, printed, release))
+        found = {part.title: part for part in self._switched(release) if not part.is_printed(places)}
+        for part in list(found.values())[:_MOST_VARIANTS]:
+            yield from self._with_values(part, release, seen)
+        if len(found) > _MOST_VARIANTS:
+            text = f"{len(found) - _MOST_VARIANTS} more parts that values switch off are not rendered"
+            yield Batch(notes=(Note(self._job.file, None, text),))
+
+    def _switched(self, release: Release) -> Iterator[Switched]:
+        """What values of a release decide, in the templates of the charts that are the repository's own."""
+        for node in self._chart.nodes:
+            if not node.is_foreign:
+                scope = ChartValues(node.scope, self._values.of(release, node).body())
+                start = (node.folder / "templates").relative_to(self._chart.copy.folder).as_posix() + "/"
+                for key, template in sorted(self._chart.templates.items()):
+                    if key.startswith(start) and template.tokens is not None:
+                        yield from switched_parts(key, template.tokens, scope)
+
+    def _with_values(self, part: Switched, release: Release, seen: _Seen) -> Iterator[Batch]:
+        """What is new with some values; a note if Helm does not render the chart with them."""
+        other = part.put_on(release)
+        again = self._runner.run(other)
+        if isinstance(again.dump, Failure):
+            place = self._place_of(again.dump)
+            text = f"with {part.title}, Helm does not render it, so that is not judged: {again.dump.reason}"
+            yield Batch(notes=(Note(place.path, place.line, text),))
+            return
+        rendering = replace(self._job.rendering(release), given=f"with {part.title}")
+        new = seen.new_of(self._contents(again.dump, again, other))
+        seen.add(new)
+        for batch in new:
+            yield replace(batch, resources=tuple(replace(one, rendering=rendering) for one in batch.resources))
 
     def _missed(self, printed: Printed, places: Mapping[str, Sequence[int]]) -> list[Branch]:
         """The branches, of charts that are switched on, that ask for the cluster and that a release does not print."""

@@ -75,7 +75,7 @@ def rendered(root: Path, templates: dict[str, str], values: str = "") -> tuple[l
         batch = ChartRequest(place, releases.default_releases(place, repository)).render(context)
         pods = [one for one in batch.resources if one.id.name == "evil"]
         assert all(one.locate("").path.startswith("web/templates/") for one in pods)
-    variants = [one.rendering.cluster for one in pods if one.rendering is not None]
+    variants = [one.rendering.given for one in pods if one.rendering is not None]
     return variants, [str(one) for one in batch.unjudged], [str(one) for one in batch.problems]
 
 
