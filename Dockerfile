@@ -16,6 +16,11 @@ RUN tar -xzf "/helm/$TARGETARCH.tar.gz" -C /kgate/bin --strip-components=1 --no-
 FROM python:3.13-slim@sha256:ffb752e139c0a19692a43af8d8523b274222dd68eebad5d583b45c2201c6e30a
 LABEL org.opencontainers.image.source=https://github.com/kgate/kgate \
       org.opencontainers.image.licenses=Apache-2.0
+# git reads trusted revisions and what is tracked, and fetches; the base image, which is pinned, decides its version
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /kgate /kgate
 ENV PATH=/kgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 WORKDIR /work
