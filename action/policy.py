@@ -1,6 +1,7 @@
 """Finds the revision whose policy a change must keep, and fetches it where the checkout lacks it.
 
-In a job of GitHub it is a step of the action, with the output ``revision``; in one of GitLab it prints the revision.
+In a job of GitHub it is a step of the action, with the outputs ``revision`` and ``is-fork``; in one of GitLab it
+prints the revision.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def main() -> None:
         sys.exit(2)
     if is_github:
         with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8", newline="\n") as outputs:
-            outputs.write(f"revision={revision}\n")
+            outputs.write(f"revision={revision}\nis-fork={json.dumps(_is_from_fork(_event(os.environ)))}\n")
     else:
         print(revision)
 
@@ -153,6 +154,13 @@ def _target_on_github(event: Mapping[str, Any]) -> Wanted | None:
     if not isinstance(commit, str) or not commit:
         raise PolicyError("the event does not say which commit the target branch has")
     return Wanted(commit)
+
+
+def _is_from_fork(event: Mapping[str, Any]) -> bool:
+    """True for a pull request whose branch is in another repository, or in one that is gone."""
+    pull = event.get("pull_request") or {}
+    head, base = (((pull.get(side) or {}).get("repo") or {}).get("full_name") for side in ("head", "base"))
+    return bool(pull) and (head is None or head != base)
 
 
 def _event(variables: Mapping[str, str]) -> Mapping[str, Any]:

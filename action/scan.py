@@ -79,10 +79,20 @@ def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
     command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS)]
     command += [f"{option}={inputs[name]}" for name, option in OPTIONS.items() if inputs.get(name)]
     command += [switch for name, (switch, value) in SWITCHES.items() if inputs.get(name) == value]
+    command += _pulling(inputs) if inputs.get("INPUT_PULL") == "true" else ()
     if inputs.get("INPUT_COMMENT") == "true":
         command.append(f"--max-chars={COMMENT_CHARACTERS}")
     paths = [line.strip() for line in inputs.get("INPUT_PATHS", "").splitlines()]
     return [*command, "--", *filter(None, paths)]
+
+
+def _pulling(inputs: Mapping[str, str]) -> Iterator[str]:
+    """Yields the options for fetching; a pull request from a fork gets no more than kgate.lock names."""
+    yield "--pull"
+    yield f"--cache-dir={inputs['FETCHED']}"
+    yield from (f"--pull-from={host}" for host in inputs.get("INPUT_PULL_FROM", "").replace(",", " ").split())
+    if inputs.get("INPUT_IS_FORK") != "false":
+        yield "--locked"
 
 
 def _scan(command: list[str]) -> int:

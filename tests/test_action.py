@@ -19,6 +19,8 @@ import pytest
 
 from tests.command import ROOT
 from tests.composite import Done, Runner, UnknownExpressionError, evaluate, parse_outputs
+from tests.elsewhere import servers
+from tests.elsewhere.test_pull import flux
 from tests.installable import packages_for
 from tests.policy.clone import Clone, git
 from tests.real_tools import tools_env
@@ -645,3 +647,40 @@ def test_unknown_expression(expression: str) -> None:
 
 def test_outputs_of_both_shapes() -> None:
     assert parse_outputs("a=b=c\nd<<E\n1\n2=3\nE\ne=\n") == {"a": "b=c", "d": "1\n2=3", "e": ""}
+
+
+# ------------------------------------------------------------------------------------ what lies elsewhere
+
+
+def fork(runner: Runner, head: str | None) -> Runner:
+    """On a pull request from a branch of some repository, which may be gone."""
+    sides = {"head": {"repo": {"full_name": head} if head else None}, "base": {"repo": {"full_name": "octo/shop"}}}
+    pull_request(runner, "http://127.0.0.1:9", {"pull_request": {"number": 7, **sides}})
+    runner.variables = {**runner.variables, **tools_env()}
+    return runner
+
+
+def test_what_is_deployed_from_elsewhere_is_fetched_and_kept_by_the_lock(runner: Runner) -> None:
+    """For a pull request from a fork only what kgate.lock names. Without the input nothing is."""
+    with servers.serving() as server:
+        servers.publish(server, "charts", "web", "1.0.0")
+        files = {"web.yaml": flux("web", f"{server.url}/charts")}
+        inputs = {"pull": "true", "pull_from": f"https://a.example, {server.url}", "upload_sarif": "false"}
+        lock = runner.workspace / "kgate.lock"
+        assert use(runner, files, upload_sarif="false").code == 3
+        for head in ("mallory/shop", None):
+            done = use(fork(runner, head), files, **inputs)
+            assert (done.code, lock.exists()) == (3, False), done.log
+            assert "is not in kgate.lock" in done.log
+        assert server.seen == []
+        done = use(fork(runner, "octo/shop"), files, **inputs)
+        assert (done.code, lock.exists()) == (0, True), done.log
+        (first,) = [used.inputs for used in done.used]
+        shutil.rmtree(first["path"])
+        done = use(fork(runner, "mallory/shop"), files, **inputs)
+        assert (done.code, done.outputs["score"]) == (0, "61"), done.log
+        (second,) = [used.inputs for used in done.used]
+    assert first["path"] == second["path"]
+    assert first["key"] != second["key"], "the lock was written in between"
+    assert all(re.fullmatch(r"kgate-fetched-[0-9a-f]{20}", used["key"]) for used in (first, second))
+    assert list(Path(second["path"]).rglob("*")), "what the cache keeps"

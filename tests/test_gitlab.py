@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import ROOT, Result
+from tests.elsewhere import servers
+from tests.elsewhere.test_pull import flux
 from tests.installable import Packages, packages_for
 from tests.policy.clone import Clone, git
 from tests.real_tools import tools_env
@@ -185,3 +187,30 @@ def test_artifacts_name_what_the_job_writes(tmp_path: Path) -> None:
         path = re.findall(rf"^ +{report}:(?:\n +-)? (\S+)$", result.out, re.MULTILINE)
         assert path, report
         assert f"={path[0]} " in result.out, report
+
+
+def test_what_is_deployed_from_elsewhere_is_fetched_and_cached(packages: Packages, tmp_path: Path) -> None:
+    """From a fork only what kgate.lock names. What was fetched leaves the checkout for the scan, and comes back."""
+    with servers.serving() as server:
+        servers.publish(server, "charts", "web", "1.0.0")
+        include = component(pull=True, pull_from=server.url)
+        shop = project(tmp_path / "shop", {"web.yaml": flux("web", f"{server.url}/charts")}, include)
+
+        def run(**more: str) -> Result:
+            values = {"KGATE_PACKAGE": packages.ready.as_uri(), **tools_env(), **more}
+            variables = [part for name, value in values.items() for part in ("--variable", f"{name}={value}")]
+            return gitlab(shop, "--force-shell-executor", *variables, "kgate")
+
+        fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
+        refused = run(**fork)
+        assert "is not in kgate.lock" in refused.out + refused.err, refused
+        assert (refused.code, server.seen) == (1, []), refused
+        fetched = run()
+        assert (fetched.code, "passed" in fetched.out) == (0, True), fetched
+    assert "web" in (shop / "kgate.lock").read_text(encoding="utf-8")
+    assert any(path.is_file() for path in (shop / "kgate-fetched").rglob("*"))
+    (shop / "kgate-fetched/evil.yaml").write_text(BAD, encoding="utf-8")
+    subprocess.run((*GIT, "add", "kgate-fetched"), cwd=shop, check=True)
+    named = run()
+    assert "rename that of the repository" in named.out + named.err, named
+    assert named.code == 1

@@ -101,7 +101,7 @@ def terms_of(flags: Mapping[str, Any], settings: Settings) -> Terms:
 def refuse_without(flag: str, flags: Mapping[str, Any]) -> None:
     """Raises click.UsageError for an option about fetching on a command line that asks for none."""
     context = click.get_current_context()
-    for name in ("pull_from", "registry_config", "keyring") if not flags[flag] else ():
+    for name in ("pull_from", "registry_config", "keyring", "locked") if not flags[flag] else ():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is about what is fetched; add --{flag} to fetch it")
 

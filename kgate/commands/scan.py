@@ -195,6 +195,7 @@ Exit codes:
 @click.option(
     "--pull", is_flag=True, help="Fetch what the repository deploys from elsewhere first, as kgate pull does."
 )
+@click.option("--locked", is_flag=True, help="With --pull: fetch only what kgate.lock names, and do not change it.")
 @network_options
 @cache_dir_option
 @_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
