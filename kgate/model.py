@@ -198,6 +198,9 @@ class Locator(Protocol):
     def line(self, path: str, number: int) -> str:
         """A line of a file that a location names; empty if its text is not at hand."""
 
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """The value of a field as the document writes it, with null fields, which bodies lack; None if absent."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ResourceId:

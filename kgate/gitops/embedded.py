@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from kgate.model import Location, Pointer, Position
+from kgate.gitops.fields import ObjectFields
+from kgate.model import Json, Location, Pointer, Position
 from kgate.rendering.helm.release import InlineValues
 from kgate.repository import Repository
 from kgate.yamltree.embedded import outward
@@ -28,7 +29,28 @@ def read_values(text: str, place: Location, repository: Repository) -> InlineVal
     if len(roots) > 1 or not isinstance(roots[0].value, dict):
         raise ValueError("values must be one mapping")
     document = SourceText(place.path, text).document(0, roots[0])
-    return InlineValues(roots[0].value, _outward(document.locate, text.splitlines(), place, repository))
+    return InlineValues(roots[0].with_nulls(), _outward(document.locate, text.splitlines(), place, repository))
+
+
+def held_values(section: ObjectFields) -> InlineValues | None:
+    """The values that a field of an object holds; None if there are none. A null in them deletes a default."""
+    resource = section.resource
+    body = _with_nulls_of(section.body, resource.locator.with_nulls(resource.pointer + section.pointer))
+
+    def locate(pointer: Pointer) -> Location:
+        return resource.locate(section.pointer + pointer)
+
+    return InlineValues(body, locate, section.pointer, resource.locator.line) if body else None
+
+
+def _with_nulls_of(value: Json, written: Json) -> Json:
+    """A value with the null fields of what is written in its place, where parameters may stand."""
+    if isinstance(value, Mapping) and isinstance(written, Mapping):
+        nulls = {key: None for key, one in written.items() if one is None and key not in value}
+        return {key: _with_nulls_of(one, written.get(key)) for key, one in value.items()} | nulls
+    if isinstance(value, list) and isinstance(written, list) and len(value) == len(written):
+        return [_with_nulls_of(one, other) for one, other in zip(value, written, strict=True)]
+    return value
 
 
 def _outward(

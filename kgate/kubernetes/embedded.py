@@ -161,3 +161,7 @@ class _Inside:
     def line(self, path: str, number: int) -> str:
         """A line of the file."""
         return self._locator.line(path, number)
+
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """The value of a field of the object with its null fields; None if it is absent."""
+        return self._locator.with_nulls(pointer)

@@ -190,6 +190,12 @@ class Node:
             node = member
         return node
 
+    def with_nulls(self) -> Json:
+        """Returns the value with the null fields that ``value`` drops."""
+        if self.fields is not None:
+            return {key: entry[2].with_nulls() for key, entry in self.fields.items()}
+        return [item.with_nulls() for item in self.items] if self.items is not None else self.value
+
     def child(self, token: str) -> Node | None:
         """Returns the member of a mapping or sequence that a token names, or None."""
         if self.items is None:

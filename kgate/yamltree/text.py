@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kgate.model import Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens, unescaped
+from kgate.model import Json, Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens, unescaped
 from kgate.yamltree.linehash import LineHashes
 from kgate.yamltree.nodes import ManifestError, Node, compose
 
@@ -168,6 +168,11 @@ class Document:
     def line(self, path: str, number: int) -> str:
         """Returns a line of the file."""
         return self._source.line(path, number)
+
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """Returns the value of a field with its null fields; None if it is absent."""
+        node = self._tree().at(pointer)
+        return None if node is None else node.with_nulls()
 
     def _nearest(self, pointer: Pointer) -> tuple[_Field, bool]:
         """Returns a field or its nearest parent, and True if it is the field itself."""

@@ -90,6 +90,9 @@ class Patched:
     def line(self, path: str, number: int) -> str:
         return self.base.line(path, number)
 
+    def with_nulls(self, pointer: str) -> object:
+        return self.base.with_nulls(pointer)
+
 
 def begun_elsewhere(renderings: int) -> tuple[Resource, ...]:
     """What several overlays make of a base, where each of them has the beginning of the document in its own patch."""

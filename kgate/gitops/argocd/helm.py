@@ -13,9 +13,9 @@ from typing import TypeAlias
 from kgate.gitops.argocd.build_environment import Deployment
 from kgate.gitops.assumptions import note_repository, note_revision
 from kgate.gitops.elsewhere import Pulled
-from kgate.gitops.embedded import read_values
+from kgate.gitops.embedded import held_values, read_values
 from kgate.gitops.fields import ObjectFields
-from kgate.model import Location, Pointer, child_pointer
+from kgate.model import Location, child_pointer
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import doublestar
 from kgate.rendering.helm.release import InlineValues, Release, ValuesFile
@@ -162,12 +162,9 @@ def _glob(helm: ObjectFields, where: tuple[str | int, ...], text: str, scope: Sc
 def _values(helm: ObjectFields, deployment: Deployment) -> Iterator[InlineValues]:
     """``valuesObject``, else ``values`` (argo-cd, ApplicationSourceHelm.ValuesYAML: one replaces the other)."""
     if helm.body.get("valuesObject") is not None:
-        section = helm.section("valuesObject")
-
-        def locate(pointer: Pointer) -> Location:
-            return helm.resource.locate(section.pointer + pointer)
-
-        yield InlineValues(section.body, locate, section.pointer, helm.resource.locator.line)
+        values = held_values(helm.section("valuesObject"))
+        if values is not None:
+            yield values
     elif helm.text("values"):
         try:
             values = read_values(helm.text("values"), helm.place("values"), deployment.repository)

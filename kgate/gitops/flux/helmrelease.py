@@ -10,11 +10,12 @@ from pathlib import Path
 from kgate.elsewhere.wanted import Wanted
 from kgate.gitops.additions import IMAGE_FIELDS, Additions, patch_entry
 from kgate.gitops.elsewhere import Pulled, find
+from kgate.gitops.embedded import held_values
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.flux.artifact import check_chart
 from kgate.gitops.flux.sources import GROUP, Surroundings
 from kgate.gitops.flux.values import chart_values, values_from, values_sources
-from kgate.model import Location, Pointer, Resource, Unknown
+from kgate.model import Resource, Unknown
 from kgate.rendering import placeholders
 from kgate.rendering.helm.release import InlineValues, PostRenderer, Release
 from kgate.rendering.helm.requests import ChartRequest
@@ -126,13 +127,9 @@ def _chart(template: ObjectFields, surroundings: Surroundings) -> Path | Pulled 
 
 
 def _inline_values(spec: ObjectFields) -> Iterator[InlineValues]:
-    section = spec.section("values")
-    if section.body:
-
-        def locate(pointer: Pointer) -> Location:
-            return spec.resource.locate(section.pointer + pointer)
-
-        yield InlineValues(section.body, locate, section.pointer, spec.resource.locator.line)
+    values = held_values(spec.section("values"))
+    if values is not None:
+        yield values
 
 
 def _post_renderers(spec: ObjectFields) -> Iterator[PostRenderer]:

@@ -6,7 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kgate.model import Batch, Json, Location, Locator, Pointer, Problem, Resource, child_pointer, pointer_tokens
+from kgate.model import (
+    Batch,
+    Json,
+    Location,
+    Locator,
+    Pointer,
+    Problem,
+    Resource,
+    child_pointer,
+    pointer_tokens,
+    value_at,
+)
 from kgate.rendering import process
 from kgate.rendering.helm.release import PostRenderer, Release
 from kgate.rendering.jsontext import json_text
@@ -112,6 +123,12 @@ class _Patched(Locator):
     def line(self, path: str, number: int) -> str:
         """A line of the chart."""
         return self.before.locator.line(path, number)
+
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """The value of a field; that of the chart with its null fields, if that is the same without."""
+        before = self.before
+        is_same = value_at(before.body, pointer) == value_at(self.body, pointer)
+        return before.locator.with_nulls(before.pointer + pointer) if is_same else value_at(self.body, pointer)
 
 
 _ABSENT = object()

@@ -56,14 +56,8 @@ class ValuesText:
 
     @cached_property
     def _body(self) -> Json:
-        value = _with_nulls(self._root) if self._root is not None else {}
+        value = self._root.with_nulls() if self._root is not None else {}
         return value if isinstance(value, dict) else {}
-
-
-def _with_nulls(node: Node) -> Json:
-    if node.fields is not None:
-        return {key: _with_nulls(entry[2]) for key, entry in node.fields.items()}
-    return [_with_nulls(item) for item in node.items] if node.items is not None else node.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,11 @@ class BuiltDocument:
         """A line of a source of the build."""
         return self._build.tree.line(path, number)
 
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """The value of a field with its null fields; None if it is absent."""
+        node = self._root.at(pointer)
+        return None if node is None else node.with_nulls()
+
     def claim(self, pointer: Pointer) -> Claim:
         """The place of a field and by what it is known; each is looked for once."""
         if pointer not in self._claims:
