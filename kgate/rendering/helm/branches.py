@@ -3,8 +3,9 @@ installed, for the version of Kubernetes or for the time."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,8 @@ _ASSIGNED = re.compile(r"\s*(\$\w+)\s*:?=(.*)", re.DOTALL)
 _CONDITION = re.compile(r"(\s*(?:else\s+)?if\s+)(.*)\Z", re.DOTALL)
 _CALLED = re.compile(r"\b(?:include|template)\s+(?:\"([^\"\\]+)\"|`([^`]+)`)")
 
-_KIND = re.compile(r"^[ \t]*+(?:- ++)?[\"']?kind[\"']?:[ \t]*+(\S[^\n]*)", re.MULTILINE)
+_KIND = re.compile(r"(?:^|(?<=\}\}))[ \t]*+(?:- ++)?[\"']?kind[\"']?:[ \t]*+(\S[^\n]*)", re.MULTILINE)
+_SEPARATOR = re.compile(r"^---", re.MULTILINE)
 _IDLE_KINDS = frozenset(
     {
         *("Secret", "ConfigMap", "Service", "Ingress", "NetworkPolicy", "PersistentVolumeClaim", "StorageClass"),
@@ -37,9 +39,6 @@ _OF_PODS = re.compile(
 _MOST_CHOICES = 100
 """Conditions that the cluster decides on the way to one branch. What is behind more of them is not rendered, and not
 judged."""
-
-_FAR = 20_000
-"""How far from a branch the kind of its object is looked for."""
 
 _PRINTS_ANY = re.compile(r"\b(?:include|template|tpl|toYaml|toJson|Files)\b")
 
@@ -229,8 +228,37 @@ class _Block:
         self.add(asking)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """The kinds that a template writes, by their offsets, how many before each of them run something, and where its
+    documents begin and end."""
+
+    places: Sequence[int]
+    busy: Sequence[int]
+    bounds: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> _Kinds:
+        """Those of a template."""
+        found = list(_KIND.finditer(text))
+        busy = itertools.accumulate((kind[1].strip(" \t\r\"'") not in _IDLE_KINDS for kind in found), initial=0)
+        bounds = [0, *(mark.start() for mark in _SEPARATOR.finditer(text)), len(text)]
+        return cls([kind.start() for kind in found], list(busy), bounds)
+
+    def are_idle(self, start: int, end: int) -> bool:
+        """True if a part of the template, or else the document around it, writes kinds, and all of them run nothing."""
+        first, last = self.bounds[bisect_right(self.bounds, start) - 1], self.bounds[bisect_left(self.bounds, end)]
+        inside, around = (
+            (bisect_left(self.places, low), bisect_left(self.places, high))
+            for low, high in ((start, end), (first, last))
+        )
+        begin, stop = inside if inside[0] < inside[1] else around
+        return begin < stop and self.busy[begin] == self.busy[stop]
+
+
 def _branches(template: Template, tokens: Sequence[Token], asking: _Asking) -> Iterator[Branch]:
     blocks: list[_Block] = []
+    kinds = _Kinds.of(template.text)
     line, at = 1, 0
     for token in tokens:
         if not token.body or token.is_comment:
@@ -239,7 +267,7 @@ def _branches(template: Template, tokens: Sequence[Token], asking: _Asking) -> I
         word = gotemplate.keyword(token.body)
         if word in ("else", "end") and blocks:
             if blocks[-1].asks:
-                yield _branch(template, blocks[-1], token.start, asking)
+                yield _branch(template, blocks[-1], token.start, asking, kinds)
             if word == "end":
                 blocks.pop()
             else:
@@ -251,14 +279,14 @@ def _branches(template: Template, tokens: Sequence[Token], asking: _Asking) -> I
             asking = asking.after(token.body, is_conditional=bool(blocks and blocks[-1].way))
 
 
-def _branch(template: Template, block: _Block, end: int, asking: _Asking) -> Branch:
+def _branch(template: Template, block: _Block, end: int, asking: _Asking, kinds: _Kinds) -> Branch:
     body = (block.opened.body or "").strip()
     decisive = block.before if body == "else" and block.before else block.opened
     condition = ("else of " if body == "else" else "") + " ".join((decisive.body or "").split())
     place = template.key, block.opened.end, end, condition, block.line
     if len(block.way) > _MOST_CHOICES:
         return Branch(*place, (), asking, is_far=True)
-    return Branch(*place, block.way, asking, _is_idle(template.text, block.opened.end, end))
+    return Branch(*place, block.way, asking, kinds.are_idle(block.opened.end, end))
 
 
 def _may_matter(template: Template, branch: Branch) -> bool:
@@ -282,15 +310,6 @@ def _prints(token: Token) -> bool:
     body = token.body or ""
     word = gotemplate.keyword(body)
     return not token.is_comment and word in ("", "template") and not gotemplate.is_assignment(body)
-
-
-def _is_idle(text: str, start: int, end: int) -> bool:
-    """True if a part of a template, or else the document around it, writes kinds, and all of them run nothing."""
-    first, last = max(0, start - _FAR), end + _FAR
-    before, after = text.rfind("\n---", first, start), text.find("\n---", end, last)
-    document = text[before if before >= 0 else first : after if after >= 0 else last]
-    found = list(_KIND.finditer(text[start:end])) or list(_KIND.finditer(document))
-    return bool(found) and all(kind[1].strip(" \t\r\"'") in _IDLE_KINDS for kind in found)
 
 
 # ------------------------------------------------------------------------------------------ forced branches

@@ -258,3 +258,24 @@ def test_helpers_that_call_one_another_are_followed_once() -> None:
     use = '{{ if include "a0" . }}\nkind: Pod\n{{ end }}'
     (found,) = branches.asking_branches({"x.tpl": template_of(text), "p.yaml": template_of(use)})
     assert found.condition == 'if include "a0" .'
+
+
+RULES = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n" + "  # a rule\n" * 5_000
+ASKED = "{{ if .Release.IsUpgrade }}\n  a: {{ toYaml .Values.a }}\n{{ end }}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_idle"),
+    [
+        pytest.param(RULES + ASKED, True, id="far below its kind"),
+        pytest.param(f"kind: Job\n---\n{RULES}{ASKED}---\nkind: Job\n", True, id="between other documents"),
+        pytest.param(f"kind: Job\n{RULES}{ASKED}", False, id="another kind in the document"),
+        pytest.param(
+            RULES + "{{ if .Release.IsUpgrade }}kind: Pod{{ end }}", False, id="a kind of its own after an action"
+        ),
+        pytest.param(ASKED, False, id="no kind"),
+    ],
+)
+def test_what_a_document_is_decides_however_long_it_is(text: str, is_idle: bool) -> None:
+    (found,) = branches.asking_branches({"p.yaml": template_of(text)})
+    assert found.is_idle == is_idle
