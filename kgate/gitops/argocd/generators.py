@@ -82,7 +82,7 @@ class Generators:
             "matrix": lambda inner: self._matrix(inner, outer),
             "merge": lambda inner: self._merge(inner, outer),
         }
-        if self.environment.clusters is not None and not (section is not None and section.flag("flatList")):
+        if self.environment.clusters is not None:
             resolvers = {**resolvers, "clusters": self._clusters}
         if section is None:
             return _unknown(f"generator '{names[0]}' needs parameters that are not known; {_WITHOUT}")
@@ -151,7 +151,10 @@ class Generators:
 
     def _clusters(self, section: ObjectFields) -> Sequence[Parameters]:
         found = clusters.parameters(section, self.environment.clusters or (), is_go=self.filler.is_go)
-        return [self._with_values(section, Parameters(one)) for one in found]
+        each = [self._with_values(section, Parameters(one)) for one in found]
+        if not section.flag("flatList"):
+            return each
+        return [Parameters({"clusters": [dict(one.values) for one in each]}, any(one.is_partial for one in each))]
 
     # ---------------------------------------------------------------------------------------------- git
 

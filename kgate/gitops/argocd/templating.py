@@ -76,8 +76,8 @@ def _fill_fast(text: str, parameters: Parameters) -> str:
         name = text[begin + 2 : end].strip()
         if name not in parameters.values and parameters.is_partial and _PARAMETER.fullmatch(name):
             raise FillError(f"{{{{{name}}}}}")
-        filled = str(parameters.values[name]) if name in parameters.values else text[begin : end + 2]
-        parts += (text[position:begin], filled)
+        value = parameters.values.get(name)
+        parts += (text[position:begin], value if isinstance(value, str) else text[begin : end + 2])
         position = end + 2
     return _joined((*parts, text[position:]))
 

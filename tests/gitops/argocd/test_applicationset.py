@@ -500,6 +500,8 @@ GIVEN = Environment(
     )
 )
 BY_LABEL = "- clusters: {selector: {matchLabels: {tier: a}}}\n"
+ONE = "[path: apps/*e]"
+FLAT = "- clusters: {flatList: true, selector: {matchLabels: {tier: a}}, values: {app: '{{.name}}!'}}\n"
 BY_EXPRESSION = "- clusters: {selector: {matchExpressions: [{key: env, operator: NotIn, values: [one]}]}}\n"
 CLUSTER_ROWS = {
     "all": (CLUSTERS, "apps/one", "web-{{name}}", False, ["in-cluster", "Prod_EU", "test"]),
@@ -519,6 +521,22 @@ CLUSTER_ROWS = {
         "web-{{values.app}}",
         False,
         ["two"],
+    ),
+    "as one list": ("- clusters: {flatList: true}\n", "apps/one", "web-all", True, ["all"]),
+    "as one list, of which one member is named": (
+        FLAT,
+        'apps/{{ index .clusters 0 "metadata" "labels" "env" }}',
+        'web-{{ index .clusters 0 "values" "app" }}',
+        True,
+        ["Prod_EU!"],
+    ),
+    "as one list, without Go": ("- clusters: {flatList: true}\n", "apps/one", "web-{{clusters}}", False, ["clusters"]),
+    "as one list in a matrix": (
+        f"- matrix:\n    generators: [clusters: {{flatList: true}}, git: {{repoURL: {URL}, directories: {ONE}}}]\n",
+        "{{.path.path}}",
+        "web-{{.path.basename}}",
+        True,
+        ["one"],
     ),
     "in a matrix": (
         f"- matrix:\n    generators: [clusters: {{}}, git: {{repoURL: {URL}, directories: [path: apps/*e]}}]\n",
