@@ -31,6 +31,11 @@ class Pattern:
         """True if the pattern matches a whole text."""
         return self._compiled.fullmatch(decodable(text)) is not None
 
+    def end_of_match(self, text: str) -> int | None:
+        """Returns where a match ends that begins with the text; None if there is none."""
+        match = self._compiled.match(decodable(text))
+        return None if match is None else int(match.end())
+
 
 def compile_go(pattern: str) -> Pattern:
     """Compiles a pattern in the syntax of Go's package regexp. Raises PatternError.

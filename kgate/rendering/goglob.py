@@ -40,6 +40,16 @@ def path_match(pattern: str) -> Glob:
     return _compiled("".join(_go(decodable(_bounded(pattern)))))
 
 
+def beginning(pattern: str, *, is_longest: bool) -> Pattern | None:
+    """Compiles a pattern of envsubst, of which ``*`` and ``?`` match slashes too, to be matched at the beginning of a
+    text: the longest or the shortest one. None if it is malformed, so that it matches nothing. Raises PatternError."""
+    try:
+        source = "".join(_go(decodable(_bounded(pattern)), star=".*" if is_longest else ".*?", one="."))
+    except _MalformedError:
+        return None
+    return compile_go(f"(?s:{source})")
+
+
 def doublestar(pattern: str) -> Glob:
     """Compiles a pattern of path.Match with ``**`` for any number of folders, and ``{a,b}`` (bmatcuk/doublestar).
     Raises PatternError."""
@@ -104,6 +114,10 @@ _NOTHING = r"[^\x{0}-\x{10ffff}]"
 # -------------------------------------------------------------------------------------------------------- Go
 
 
+class _MalformedError(PatternError):
+    """A pattern that has no meaning."""
+
+
 class _Reader:
     """A pattern and how far it has been read."""
 
@@ -126,13 +140,16 @@ class _Reader:
         """Reads the next letter. Raises PatternError at the end."""
         letter = self.letter
         if not letter:
-            raise PatternError("syntax error in pattern")
+            raise _MalformedError("syntax error in pattern")
         self.at += 1
         return letter
 
 
-def _go(pattern: str) -> Iterator[str]:
-    """Go's path.Match and filepath.Match as a regular expression (path/match.go).
+_WITHIN_FOLDER = "[^/]*"
+
+
+def _go(pattern: str, star: str = _WITHIN_FOLDER, one: str = "[^/]") -> Iterator[str]:
+    """Go's path.Match and filepath.Match as a regular expression (path/match.go); what ``*`` and ``?`` match is given.
 
     Raises PatternError for a class between stars that may be a slash: Go takes the first letter that the class
     matches, and does not try another if the next star then meets the slash.
@@ -142,12 +159,12 @@ def _go(pattern: str) -> Iterator[str]:
     while reader.letter:
         letter = reader.next()
         if letter == "*":
-            if may_be_slash:
+            if may_be_slash and star == _WITHIN_FOLDER:
                 raise PatternError("a class between stars may match a slash; name what it matches")
             is_behind_star = True
-            yield "[^/]*"
+            yield star
         elif letter == "?":
-            yield "[^/]"
+            yield one
         elif letter == "[":
             is_negated = reader.take("^")
             ranges = _go_ranges(reader)
@@ -169,7 +186,7 @@ def _go_ranges(reader: _Reader) -> list[tuple[str, str]]:
 def _go_member(reader: _Reader) -> str:
     letter = reader.next()
     if letter in "-]":
-        raise PatternError("syntax error in pattern")
+        raise _MalformedError("syntax error in pattern")
     return reader.next() if letter == "\\" else letter
 
 

@@ -8,12 +8,17 @@ from dataclasses import replace
 
 from kgate.model import Json, Pointer, Unknown, child_pointer
 
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_0-9]++)[^{}]*+\}")
+_PLACEHOLDER = re.compile(r"\$\{#?([A-Za-z_0-9]++)[^{}]*+\}")
 
 
 def names(text: str) -> set[str]:
     """The variables in a text."""
     return {match[1] for match in _PLACEHOLDER.finditer(text)}
+
+
+def is_one(text: str) -> bool:
+    """True for a text that is an expression without others in it."""
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def find(body: Json, variables: Mapping[str, Unknown]) -> dict[Pointer, Unknown]:

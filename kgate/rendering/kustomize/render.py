@@ -286,11 +286,14 @@ class _Building:
 @dataclass(frozen=True, slots=True)
 class _Substituted:
     """The documents of a build with their variables replaced, as Flux does, and what could not be. ``unknown`` holds
-    the variables whose expressions stay."""
+    the variables whose expressions stay, ``missing`` those among them that have no value, and ``unreadable`` what is
+    wrong with an expression."""
 
     documents: tuple[str, ...]
     faults: tuple[str, ...] = ()
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    unreadable: tuple[str, ...] = ()
     variables: Variables | None = None
     is_kept: tuple[bool, ...] = ()
 
@@ -310,12 +313,10 @@ class _Substituted:
     @property
     def refusals(self) -> Iterator[str]:
         """Why Flux does not apply the build, whatever else is in the cluster, with one message for each reason."""
-        if self.variables is None or self.variables.sources:
-            return
-        reasons: dict[str, list[str]] = {}
-        for name, one in sorted(self.unknown.items()):
-            reasons.setdefault(one.reason.replace(name, "NAME"), []).append(f"${{{name}}}")
-        for reason, names in sorted(reasons.items()):
+        yield from self.unreadable
+        if self.missing and self.variables is not None and not self.variables.sources:
+            first, *others = names = [f"${{{name}}}" for name in sorted(self.missing)]
+            reason = self.variables.why_missing("NAME" if others else first[2:-1])
             yield f"{', '.join(names)} {reason}"
 
     def marked(self, resource: Resource) -> Resource:
@@ -338,22 +339,27 @@ class _Substituted:
 
 def _replaced(documents: Sequence[str], is_kept: Sequence[bool], variables: Variables) -> _Substituted:
     """The documents with variables replaced except in those that are kept, and what could not be replaced."""
-    found, faults, room = list(documents), [], substitution.MAX_LENGTH
-    unknown: dict[str, Unknown] = {}
+    found, faults, unreadable, room = list(documents), [], [], substitution.MAX_LENGTH
+    unknown: dict[str, str] = {}
+    missing: set[str] = set()
     for index, document in enumerate(documents):
         if index >= len(is_kept) or is_kept[index]:
             continue
         try:
             replaced = substitution.substitute(document, variables, room)
         except substitution.ExpressionError as error:
-            unknown |= {name: Unknown("", str(error)) for name in placeholders.names(document)}
+            unreadable.append(str(error))
+            unknown |= dict.fromkeys(placeholders.names(document), f"is in an object in which {error}")
         except substitution.SubstitutionError as error:
             faults.append(str(error))
         else:
             found[index] = replaced.text
-            room -= len(replaced.text)
-            unknown |= {name: Unknown("", variables.why_unknown(name)) for name in replaced.missing}
-    return _Substituted(tuple(found), tuple(faults), unknown)
+            room -= replaced.letters
+            missing |= replaced.missing
+            unknown |= replaced.not_evaluated
+    unknown |= {name: variables.why_missing(name) for name in missing}
+    reasons = {name: Unknown("", reason) for name, reason in unknown.items()}
+    return _Substituted(tuple(found), tuple(faults), reasons, frozenset(missing), tuple(dict.fromkeys(unreadable)))
 
 
 class _GeneratedText(SourceText):

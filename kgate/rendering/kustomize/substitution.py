@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kgate.model import Json
+from kgate.rendering import placeholders
+from kgate.rendering.kustomize import envsubst
+from kgate.rendering.kustomize.envsubst import FunctionError
 from kgate.yamltree.nodes import ManifestError, compose
 
 _SPECIAL = re.compile(r"\$\$|\$\{")
 _IN_DEFAULT = re.compile(r"\$\{|\}")
 _NAME = re.compile(r"[A-Za-z_0-9]+")
-_DEFAULT = re.compile(r":[=?+-]|=")
-_OPERATION = re.compile(
-    r"\$\{(?:#([A-Za-z_0-9]++)|([A-Za-z_0-9]++)"
-    r"(?:(\^\^?|,,?)|:([0-9]{1,9})(?::([0-9]{1,9}))?|(//|/[#%]?)([^/\\${}]++)/([^\\${}]*+)))\}"
-)
-"""A length, letters in another case, a part, or a replacement, each without expressions in it."""
+_FUNCTION = re.compile(r":[=?+-]|[=:]|[,^]{1,2}|//|/[#%]?|##?|%%?|")
+_DEFAULTS = (":=", ":?", ":+", ":-", "=")
+_TAKES_PATTERN = ("#", "##", "%", "%%")
+_COLONS = re.compile(":+")
+_SLASHES = re.compile("/+")
+_TO_BRACE = re.compile(r"(?:(?!\$\{)[^}])++")
+_TO_COLON = re.compile(r"(?:(?!\$\{)[^:}])++")
+_ESCAPE = re.compile(r"\$\$|\\[/\\]")
+_OLD = re.compile(rf"(?:{_ESCAPE.pattern}|(?!\$\{{)[^/])++")
+_NEW = re.compile(rf"(?:{_ESCAPE.pattern}|(?!\$\{{)[^}}])++")
+"""What the arguments of functions consist of: a text up to a letter, or one expression."""
 
 _LINE_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _SWITCH = "kustomize.toolkit.fluxcd.io/substitute"
@@ -25,10 +33,10 @@ _MOST_NESTED = 20
 _LONGEST_SHOWN = 40
 
 MAX_LENGTH = 32 * 1024 * 1024
-"""Letters that all texts of a build may have after the substitution."""
-
+"""Letters that all texts of a build may have after the substitution, with those that functions took."""
 
 _TOO_LONG = f"with its variables replaced it is longer than {MAX_LENGTH:,} letters"
+_TOO_MUCH = f"its variables are too long: functions take more than {MAX_LENGTH:,} letters of them"
 
 
 class SubstitutionError(Exception):
@@ -36,7 +44,7 @@ class SubstitutionError(Exception):
 
 
 class ExpressionError(SubstitutionError):
-    """An expression that is not evaluated; some of them make Flux give up, too."""
+    """An expression that Flux cannot read, so that it applies nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Variables:
     sources: tuple[str, ...] = ()
     secret: frozenset[str] = frozenset()
 
-    def why_unknown(self, name: str) -> str:
+    def why_missing(self, name: str) -> str:
         """Says why a variable has no value, and what to do."""
         if self.sources:
             where = " or ".join(self.sources)
@@ -66,27 +74,30 @@ class Variables:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """The text of an object with its variables replaced, and the names of those that have no value and no default,
-    whose expressions stay."""
+    """The text of an object with its variables replaced. The expressions stay of those that are ``missing``, without a
+    value and a default, and of those in ``not_evaluated``, which has the reason for each name. ``letters`` counts those
+    of the text and those that its functions took."""
 
     text: str
     missing: frozenset[str] = frozenset()
+    not_evaluated: Mapping[str, str] = field(default_factory=dict, hash=False)
+    letters: int = 0
 
 
 def substitute(text: str, variables: Variables, most: int = MAX_LENGTH) -> Replaced:
     """The text of one object with ``${NAME}``, ``${NAME:=default}`` and similar expressions replaced. ``$$`` is a
     dollar sign, and line feeds of values are left out, as Flux does.
 
-    Raises SubstitutionError for functions of envsubst that take patterns, for a text that grows longer than ``most``,
-    and for one that is no longer one document, of which Flux would take the first.
+    Raises SubstitutionError for an expression that Flux cannot read, for a text that grows longer than ``most``, and
+    for one that is no longer one document, of which Flux would take the first.
     """
     if "$" not in text:
-        return Replaced(text)
+        return Replaced(text, letters=len(text))
     reader = _Reader(text, variables, most)
     found = "".join(reader.pieces())
     if found != text and not _is_one_document(found):
         raise SubstitutionError("with its variables replaced, an object is no longer one YAML document")
-    return Replaced(found, frozenset(reader.missing))
+    return Replaced(found, frozenset(reader.missing), reader.not_evaluated, most - reader.room)
 
 
 def is_switched_off(text: str) -> bool:
@@ -114,32 +125,21 @@ def _is_one_document(text: str) -> bool:
         raise SubstitutionError(f"with its variables replaced, an object cannot be read: {error}") from None
 
 
-def _applied(found: re.Match[str], value: str) -> str:
-    """What a function makes of a value (envsubst, funcs.go)."""
-    _, _, case, start, length, how, old, new = found.groups()
-    if found[1]:
-        return str(len(value))
-    if case:
-        end = len(value) if len(case) == 2 else 1
-        return (value[:end].upper() if case[0] == "^" else value[:end].lower()) + value[end:]
-    if start is not None:
-        return value[int(start) :][: int(length) if length is not None else None]
-    if how == "/#":
-        return new + value.removeprefix(old) if value.startswith(old) else value
-    if how == "/%":
-        return value.removesuffix(old) + new if value.endswith(old) else value
-    return value.replace(old, new, 1 if how == "/" else -1)
-
-
 @dataclass(slots=True)
 class _Reader:
-    """Reads a text once, from left to right (envsubst, parse/parse.go); ``room`` is for so many more letters."""
+    """Reads a text once, from left to right (envsubst, parse/parse.go); ``room`` is for so many more letters.
+
+    ``_doubts`` says of everything so far that is not known, or secret, why a function does not take it.
+    """
 
     text: str
     variables: Variables
     room: int
     position: int = 0
     missing: set[str] = field(default_factory=set)
+    not_evaluated: dict[str, str] = field(default_factory=dict)
+    _values: dict[str, str] = field(default_factory=dict)
+    _doubts: list[str] = field(default_factory=list)
 
     def pieces(self) -> Iterator[str]:
         """The text with its expressions replaced."""
@@ -151,40 +151,85 @@ class _Reader:
 
     def _value(self, start: int, depth: int) -> str:
         """The value of the expression that begins at ``start`` and whose name is next."""
-        operation = _OPERATION.match(self.text, start)
-        if operation is not None:
-            return self._operated(operation)
+        is_length = self._takes("#")
         name = _NAME.match(self.text, self.position)
-        if name is None or depth > _MOST_NESTED:
+        if name is None:
             raise self._error(start)
+        if depth > _MOST_NESTED:
+            raise SubstitutionError(f"it has more than {_MOST_NESTED} expressions in each other")
         self.position = name.end()
-        sign = _DEFAULT.match(self.text, self.position)
-        default = ""
-        if sign is not None:
-            self.position = sign.end()
-            default = "".join(self._default(start, depth))
-        if not self.text.startswith("}", self.position):
+        doubts = len(self._doubts)
+        function = "#" if is_length else self._matched(_FUNCTION)
+        arguments = () if is_length else tuple(self._arguments(function, start, depth))
+        if not self._takes("}"):
             raise self._error(start)
-        self.position += 1
-        if sign is None and name[0] not in self.variables.values:
+        if function in _DEFAULTS:
+            return self._counted(self._of(name[0])) or "".join(arguments)
+        if name[0] not in self.variables.values:
             self.missing.add(name[0])
-            return self._counted(self.text[start : self.position])
-        return self._counted(self._of(name[0])) or default
+            self._doubts.append(f"depends on ${{{name[0]}}}, which {self.variables.why_missing(name[0])}")
+            return self._kept(start, name[0])
+        value = self._of(name[0])
+        if not function:
+            return self._counted(value)
+        try:
+            return self._applied(function, value, arguments, self._doubts[doubts:])
+        except FunctionError as error:
+            self.not_evaluated[name[0]] = str(error)
+            self._doubts.append(str(error))
+            return self._kept(start, name[0])
 
-    def _operated(self, found: re.Match[str]) -> str:
-        """The value of an expression with a function on strings; lengths and positions are bytes to Flux."""
-        name = found[1] or found[2]
-        if name not in self.variables.values:
-            self.missing.add(name)
-            self.position = found.end()
-            return self._counted(found[0])
-        value = self._of(name)
-        if not value.isascii():
-            raise self._error(found.start())
-        self.position = found.end()
-        if found[7] and value.count(found[7]) * len(found[8]) > self.room:
+    def _applied(self, function: str, value: str, arguments: Sequence[str], doubts: Sequence[str]) -> str:
+        """What a function makes of a value. Raises FunctionError."""
+        if doubts:
+            raise FunctionError(doubts[0])
+        self._counted(value, _TOO_MUCH)
+        if function == "//" and value.count(arguments[0]) * len("".join(arguments[1:])) > self.room:
             raise SubstitutionError(_TOO_LONG)
-        return self._counted(_applied(found, value))
+        return self._counted(envsubst.apply(function, value, arguments))
+
+    def _kept(self, start: int, name: str) -> str:
+        """An expression that stays, or only its variable if it has braces in it."""
+        text = self.text[start : self.position]
+        return self._counted(text if placeholders.is_one(text) else f"${{{name}}}")
+
+    def _arguments(self, function: str, start: int, depth: int) -> Iterator[str]:
+        if function in _DEFAULTS:
+            yield from self._default(start, depth)
+        elif function in _TAKES_PATTERN:
+            yield self._argument(_TO_BRACE, start, depth)
+        elif function == ":":
+            yield self._argument(_TO_COLON, start, depth)
+            if self._matched(_COLONS):
+                yield self._argument(_TO_BRACE, start, depth)
+        elif function.startswith("/"):
+            yield _unescaped(self._argument(_OLD, start, depth))
+            if not self._matched(_SLASHES):
+                raise self._error(start)
+            if not self.text.startswith("}", self.position):
+                yield _unescaped(self._argument(_NEW, start, depth))
+
+    def _argument(self, pattern: re.Pattern[str], start: int, depth: int) -> str:
+        """A text, or one expression."""
+        begin = self.position
+        if self._takes("${"):
+            return self._value(begin, depth + 1)
+        text = self._matched(pattern)
+        if not text:
+            raise self._error(start)
+        return text
+
+    def _matched(self, pattern: re.Pattern[str]) -> str:
+        """Reads what a pattern matches next, and returns it; an empty text if it does not."""
+        match = pattern.match(self.text, self.position)
+        self.position = self.position if match is None else match.end()
+        return "" if match is None else match[0]
+
+    def _takes(self, text: str) -> bool:
+        """Reads a text if it comes next, and returns whether it does."""
+        found = self.text.startswith(text, self.position)
+        self.position += len(text) if found else 0
+        return found
 
     def _default(self, start: int, depth: int) -> Iterator[str]:
         """The pieces up to the brace that closes the expression; there is no escape in a default."""
@@ -198,17 +243,25 @@ class _Reader:
         raise self._error(start)
 
     def _of(self, name: str) -> str:
-        value = self.variables.values.get(name, "").replace("\n", "")
-        if _LINE_BREAK.search(value):
-            raise SubstitutionError(f"the value of ${{{name}}} holds a line break other than a line feed")
-        return value
+        if name in self.variables.secret:
+            self._doubts.append("takes a part of a secret value, which no report may show")
+        if name not in self._values:
+            value = self.variables.values.get(name, "").replace("\n", "")
+            if _LINE_BREAK.search(value):
+                raise SubstitutionError(f"the value of ${{{name}}} holds a line break other than a line feed")
+            self._values[name] = value
+        return self._values[name]
 
-    def _counted(self, piece: str) -> str:
+    def _counted(self, piece: str, message: str = _TOO_LONG) -> str:
         self.room -= len(piece)
         if self.room < 0:
-            raise SubstitutionError(_TOO_LONG)
+            raise SubstitutionError(message)
         return piece
 
     def _error(self, start: int) -> ExpressionError:
         shown = self.text[start : start + _LONGEST_SHOWN].splitlines()[0]
-        return ExpressionError(f"{shown} is an expression that kgate does not evaluate")
+        return ExpressionError(f"{shown} is not an expression that Flux can read; write $${{ for the text")
+
+
+def _unescaped(argument: str) -> str:
+    return _ESCAPE.sub(lambda match: match[0][1], argument)

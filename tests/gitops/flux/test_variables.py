@@ -197,3 +197,31 @@ def test_no_report_shows_the_value_of_a_secret(tmp_path: Path, pod: str) -> None
         shown = text.replace("nodeSelector: {${A}: a, hunter-hunter: b}", "")  # the line of the source itself
         assert len(shown) > 100
         assert "hunter-hunter" not in shown
+
+
+def test_functions_on_strings_decide(tmp_path: Path) -> None:
+    given = "    substitute: {A: 'x/false.y', B: web}\n"
+    spec = PLAIN + "  hostNetwork: ${A:2:5}\n  hostPID: ${B/web/false}\n  hostIPC: ${NONE:=${B//web/false}}\n"
+    other = POD.replace("name: web", "name: other") + PLAIN + "  hostNetwork: ${B##*}true\n"
+    code, problems, out = scan(tmp_path, given, {"app/web.yaml": f"{POD}{spec}---\n{other}"})
+    assert (code, problems) == (0, [])
+    report = json.loads(out)
+    assert [one["resource"]["name"] for one in report["findings"] if one["rule"] == "host-network"] == ["other"]
+
+
+def test_what_flux_cannot_read_is_told(tmp_path: Path) -> None:
+    for text, shown in (("${A#}", "${A#}"), ("${A/b}", "${A/b}"), ("${A-b}", "${A-b}")):
+        pod = POD + PLAIN + f'  hostname: "{text}"\n'
+        code, problems, out = scan(tmp_path, "    substitute: {A: web}\n", {"app/web.yaml": pod})
+        assert (code, problems) == (0, [])
+        notes = [one["message"] for one in json.loads(out)["notes"]]
+        assert any(f"{shown}" in note and "not an expression that Flux can read" in note for note in notes), notes
+
+
+def test_no_report_shows_a_part_of_a_secret(tmp_path: Path) -> None:
+    spec = "  containers: [{name: app, image: 'web:${A:1}', securityContext: {runAsUser: '${A#h}'}}]\n"
+    files = {"app/web.yaml": POD + spec, "given.env": "A=hunter-hunter\n"}
+    code, problems, out = scan(tmp_path, "    substitute: {B: web}\n", files, "--flux-variables", "given.env")
+    assert (code, "unter-hunter" in out) == (3, False)
+    assert all("takes a part of a secret value, which no report may show" in one for one in problems), problems
+    assert len(problems) == 2

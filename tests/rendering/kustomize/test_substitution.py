@@ -6,6 +6,8 @@ import pytest
 
 from kgate.rendering.kustomize.substitution import SubstitutionError, Variables, is_switched_off, substitute
 
+Z = "abcABC123ABCabc"
+P = "a/b.c.b"
 VALUES = {
     "A": "one",
     "EMPTY": "",
@@ -15,7 +17,10 @@ VALUES = {
     "LONG": "x" * 20,
     "BRACE": "{",
     "WIDE": "äb",
-    "Z": "abcABC123ABCabc",
+    "Z": Z,
+    "P": P,
+    "DOT": ".",
+    "MINUS": "-2",
 }
 # What stands on the right was printed by envsubst.Eval of fluxcd/pkg.
 REPLACED = [
@@ -46,6 +51,28 @@ OPERATIONS = [
         "${Z/#abc/x}|${Z/#b/x}|${Z/%abc/x/y}", "xABC123ABCabc|abcABC123ABCabc|abcABC123ABCx/y", id="at an end"
     ),
     pytest.param("${NONE:=${Z:0:3}}", "abc", id="in a default"),
+    pytest.param("${Z: -3}|${Z: -1}|${Z:x}|${Z: 1}", "|".join([Z] * 4), id="a position that is not a number"),
+    pytest.param("${Z:${MINUS}}|${Z:1:z}|${Z:+3:1}|${Z:2::3}", f"bc|{Z}|{Z}|cAB", id="positions from elsewhere"),
+    pytest.param("${Z:99999999999999999999}|${Z:007:2}", f"{Z}|23", id="long numbers"),
+    pytest.param("${P#*.}|${P#*/}|${P#/}|${P#*}|${P#x*}", f"c.b|b.c.b|{P}|/b.c.b|{P}", id="the shortest beginning"),
+    pytest.param("${P##*.}|${P##*/}|${P##*}|${P##?[/-9]}", "b|b.c.b||b.c.b", id="the longest beginning"),
+    pytest.param("${P%.*}|${P%/*}|${P%*}|${P%?}|${P%x}", f"a/b.c|a|a/b.c.|a/b.c.|{P}", id="the shortest end"),
+    pytest.param("${P%%.*}|${P%%/*}|${P%%*}|${P%%b}", "a/b|a||a/b.c.", id="the longest end"),
+    pytest.param("${P#[a-c]/[^x]}|${P#[b-a]}|${P##[^/]*[.]}", f".c.b|{P}|b", id="classes"),
+    pytest.param(
+        "${P#[a}|${P##a\\}|${P%[b]}|${P#[]a]}", "|".join([P] * 4), id="malformed patterns, and a class at the end"
+    ),
+    pytest.param("${P#a\\/}|${P#\\a}|${P#$%:*{}|${EMPTY#*}", f"b.c.b|/b.c.b|{P}|", id="escapes and signs"),
+    pytest.param(
+        "${P//${DOT}/${A}}|${P#${P:0:2}}|${A/o/${NONE:-x}}",
+        "a/boneconeb|b.c.b|xne",
+        id="arguments that are expressions",
+    ),
+    pytest.param(
+        "${P/\\//-}|${P//\\//}|${P/./$$}|${P/.//-}", "a-b.c.b|ab.c.b|a/b$c.b|a/b-c.b", id="escapes, and two slashes"
+    ),
+    pytest.param("${P/#a/}|${P/%b/}|${P/a/}|${A//${EMPTY}/-}", f"{P}|{P}|/b.c.b|-o-n-e-", id="nothing in its place"),
+    pytest.param("${Z^,}|${Z,^}|${#WIDE}|${WIDE/b/c}", f"{Z}|{Z}|3|äc", id="mixed cases, and bytes"),
 ]
 
 
@@ -81,20 +108,57 @@ def test_what_has_no_value_stays_and_is_named(text: str, expected: set[str]) -> 
     ],
 )
 def test_why_a_variable_is_unknown(variables: Variables, words: str) -> None:
-    assert words in variables.why_unknown("NAME")
+    assert words in variables.why_missing("NAME")
+
+
+NOT_EVALUATED = [
+    pytest.param("${WIDE:1}", "${WIDE:1}", "WIDE", "takes letters apart", id="a part of letters of several bytes"),
+    pytest.param("${WIDE#?}!", "${WIDE#?}!", "WIDE", "takes letters apart", id="a pattern for them"),
+    pytest.param("${WIDE^^}", "${WIDE^^}", "WIDE", "takes letters apart", id="their capitals"),
+    pytest.param("${A:1:-1}", "${A:1:-1}", "A", "of negative length", id="a negative length"),
+    pytest.param("${A#" + "x" * 4097 + "}", None, "A", "longer than 4,096 letters", id="a long pattern"),
+    pytest.param("${A//o/{}", "{ne", "", "", id="a brace is evaluated"),
+    pytest.param("${WIDE,,}${WIDE//b/{}", "${WIDE,,}ä{", "WIDE", "takes letters apart", id="and where it is not"),
+    pytest.param("${TOKEN:1}", "${TOKEN:1}", "TOKEN", "part of a secret", id="a part of a secret value"),
+    pytest.param(
+        "${TOKEN#s}-${#TOKEN}", "${TOKEN#s}-${#TOKEN}", "TOKEN", "part of a secret", id="less, and its length"
+    ),
+    pytest.param("${P:${TOKEN}:1}", "${P}", "P", "part of a secret", id="a secret as a position"),
+    pytest.param("${NONE:=${TOKEN}}", "secret", "", "", id="a whole secret value is hidden by its text"),
+    pytest.param("${A/o/${NONE}}", "${A}", "A", "depends on ${NONE}, which is set nowhere", id="an unknown argument"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected", "name", "told"), NOT_EVALUATED)
+def test_what_is_not_evaluated_stays(text: str, expected: str | None, name: str, told: str) -> None:
+    found = substitute(f"v: '{text}'", Variables({**VALUES, "TOKEN": "secret"}, secret=frozenset({"TOKEN"})))
+    assert expected is None or found.text == f"v: '{expected}'"
+    assert [*found.not_evaluated] == ([name] if name else [])
+    assert told in "".join(found.not_evaluated.values())
+
+
+def test_functions_take_time_linear_in_the_value() -> None:
+    values = Variables({"LONG": "a" * 1_000_000})
+    found = substitute(
+        "v: '" + "".join(f"${{LONG{sign}{'a*' * 30}b}}" for sign in ("#", "##", "%", "%%")) + "'", values
+    )
+    assert len(found.text) == 4_000_005
+    with pytest.raises(SubstitutionError, match="functions take more than"):
+        substitute("v: '" + "${LONG##*}" * 40 + "'", values)
 
 
 REFUSED = [
-    pytest.param("v: ${A/a/${A}}", "${A/a/${A}} is an expression", id="a replacement by an expression"),
-    pytest.param("v: ${A#*.}", "${A#*.} is an expression", id="a pattern at the beginning"),
-    pytest.param("v: ${A%%.*}", "${A%%.*} is an expression", id="a pattern at the end"),
-    pytest.param("v: ${A: -1}", "${A: -1} is an expression", id="a part from the end"),
-    pytest.param("v: ${WIDE:1}", "${WIDE:1} is an expression", id="a part of letters of several bytes"),
-    pytest.param("v: ${A-b}", "${A-b} is an expression", id="a default that Flux does not know"),
-    pytest.param("v: ${}", "${} is an expression", id="no name"),
-    pytest.param("v: ${A", "${A is an expression", id="no end"),
-    pytest.param("v: ${NONE:-a\nb: 1", "${NONE:-a is an expression", id="a default without an end"),
-    pytest.param("${N:=" * 22 + "}" * 22, "is an expression", id="too many in each other"),
+    pytest.param("v: ${A#}", "${A#} is not an expression", id="no pattern"),
+    pytest.param("v: ${A#${A}x}", "${A#${A}x} is not an expression", id="a pattern of an expression and a text"),
+    pytest.param("v: ${A/x}", "${A/x} is not an expression", id="no end of what is replaced"),
+    pytest.param("v: ${A///x}", "${A///x} is not an expression", id="nothing to replace"),
+    pytest.param("v: ${A:}${A::1}", "${A:}${A::1} is not an expression", id="no position"),
+    pytest.param("v: ${#}", "${#} is not an expression", id="the length of nothing"),
+    pytest.param("v: ${A-b}", "${A-b} is not an expression", id="a default that Flux does not know"),
+    pytest.param("v: ${}", "${} is not an expression", id="no name"),
+    pytest.param("v: ${A", "${A is not an expression", id="no end"),
+    pytest.param("v: ${NONE:-a\nb: 1", "${NONE:-a is not an expression", id="a default without an end"),
+    pytest.param("${N:=" * 22 + "}" * 22, "more than 20 expressions in each other", id="too many in each other"),
     pytest.param("v: ${RETURN}", "the value of ${RETURN} holds a line break", id="a carriage return"),
     pytest.param("v: ${MORE}", "the value of ${MORE} holds a line break", id="a document after a carriage return"),
     pytest.param("v: ${NONE:-1\n---\nb: 1}", "no longer one YAML document", id="a second document"),
