@@ -266,11 +266,52 @@ def _compose_with_newer(text: str) -> Iterator[Node]:
     import yaml
     from yaml._yaml import CParser
 
-    next_event: Callable[[], Any] = CParser(text).get_event
-    try:
-        yield from _documents(next_event if "!" not in text else partial(_checked_event, next_event, text), yaml)
-    except yaml.YAMLError as error:
-        raise _syntax_error(error) from None
+    original = text
+    while True:
+        next_event: Callable[[], Any] = CParser(text).get_event
+        next_event = next_event if "!" not in text else partial(_checked_event, next_event, text)
+        next_event = next_event if text is original else partial(_with_colons, next_event)
+        documents: list[Node] = []
+        try:
+            for root in _documents(next_event, yaml):
+                documents.append(root)  # noqa: PERF402 - those before a fault count
+        except yaml.YAMLError as error:
+            index = _refused_colon(error, original)
+            if index is None or text.count(_COLON) * len(text) > _MOST_READ_AGAIN:
+                yield from documents
+                raise _syntax_error(error) from None
+            text = f"{text[:index]}{_COLON}{text[index + 1 :]}"
+        except ManifestError:
+            yield from documents
+            raise
+        else:
+            yield from documents
+            return
+
+
+_MOST_READ_AGAIN = 4 * 1024 * 1024
+"""Letters that are read again for colons at the end of plain scalars in flow collections."""
+
+_COLON = "\ue03a"
+"""Stands for such a colon."""
+
+
+def _refused_colon(error: Exception, text: str) -> int | None:
+    """Returns where libyaml stops at a colon before a bracket or comma, as in ``{a: fe80::}``, although for go-yaml it
+    is a part of the plain scalar; None if it is another error."""
+    mark = getattr(error, "problem_mark", None)
+    if getattr(error, "problem", None) != _UNKNOWN_TO_OLD_LIBYAML or mark is None or _COLON in text:
+        return None
+    index = int(mark.index)
+    return index if text[index : index + 1] == ":" and text[index + 1 : index + 2] in tuple(",[]{}") else None
+
+
+def _with_colons(next_event: Callable[[], Any]) -> Any:
+    """Returns the next event, with the colons in its value."""
+    event = next_event()
+    if getattr(event, "value", None) is not None:
+        event.value = event.value.replace(_COLON, ":")
+    return event
 
 
 _GLUED_TAG = re.compile(r"(?:&\S+\s+)?!(?:<[^>\s]*>|(?!<))[^\s,\[\]{}]*[,\[\]{}]")
