@@ -25,6 +25,8 @@ class Log:
     """Folders that such files are taken from."""
     left_out: dict[Path, str] = field(default_factory=dict)
     """Files in such folders that are not applied (real paths), each with what leaves it out."""
+    by_plugins: list[Path] = field(default_factory=list)
+    """Folders that plugins make manifests of, in a way that kgate does not follow."""
     asked: list[Asked] = field(default_factory=list)
     """What objects deploy from elsewhere."""
 

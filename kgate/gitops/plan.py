@@ -57,8 +57,8 @@ class Planned:
     rendered with their defaults. ``covered`` holds folders of plain manifests that a request renders with changes:
     those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
     applied as they are written, whatever else uses or ignores them (real paths), ``left_out`` those
-    in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests.
-    ``asked`` is what they deploy from elsewhere.
+    in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests,
+    ``by_plugins`` those that plugins make manifests of. ``asked`` is what they deploy from elsewhere.
     """
 
     requests: tuple[Request, ...] = ()
@@ -70,6 +70,7 @@ class Planned:
     raw: frozenset[Path] = frozenset()
     left_out: Mapping[Path, str] = field(default_factory=dict)
     folders: frozenset[Deployed] = frozenset()
+    by_plugins: frozenset[Path] = frozenset()
     asked: frozenset[Asked] = frozenset()
 
 
@@ -116,6 +117,7 @@ def plan(
         raw=frozenset(log.raw),
         left_out=_left_out(log, requests, repository),
         folders=frozenset(log.folders),
+        by_plugins=frozenset(log.by_plugins),
         asked=frozenset(log.asked),
     )
 

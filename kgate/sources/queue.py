@@ -127,7 +127,8 @@ class RenderQueue:
         if not self._plan.claimed:
             return
         alone = (request for request in self._own if request.place not in self._plan.claimed | self._configured)
-        found = sorted({self._repository.shown(one.place.path) for one in alone if not self._deploys(one.key)})
+        paths = {one.place.path for one in alone if not self._deploys(one.key)} - self._plan.by_plugins
+        found = sorted(map(self._repository.shown, paths))
         if found:
             more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
             message = f"no GitOps object of this repository deploys {', '.join(found[:_MOST_NAMED])}{more}"

@@ -305,6 +305,21 @@ def test_it_is_judged_once(tmp_path: Path, files: Mapping[str, str], expected: l
             ["a, b"],
             id="two overlays beside an app, and the cluster itself",
         ),
+        pytest.param(
+            {
+                **APP,
+                "cluster/app.yaml": application("app", "app"),
+                "cluster/made.yaml": application("made", "a", ", plugin: {name: own}"),
+                "cluster/chart.yaml": application("chart", "chart", ", plugin: {}"),
+                "a/kustomization.yaml": listing("pod.yaml"),
+                "a/pod.yaml": pod("a"),
+                "b/kustomization.yaml": listing("pod.yaml"),
+                "b/pod.yaml": pod("b"),
+                **CHART,
+            },
+            ["b"],
+            id="folders that plugins deploy are not listed",
+        ),
     ],
 )
 def test_what_nothing_deploys_is_listed(tmp_path: Path, files: Mapping[str, str], expected: list[str]) -> None:

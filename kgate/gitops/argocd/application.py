@@ -136,7 +136,7 @@ def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> 
         source.fault(f"{name} in '{source.text('path')}' overrides this source, which kgate does not do", "path")
     tool = _tool(source, folder, names)
     if tool == "plugin":
-        tool = _tool_of_plugin(source, deployment)
+        tool = _tool_of_plugin(source, folder, deployment)
     if tool == "helm" and "Chart.yaml" in names:
         yield ChartRequest(folder, (helm_release(source, folder, deployment),))
     elif tool == "kustomize" and detect.kustomization_name(names):
@@ -150,12 +150,13 @@ def _plan_folder(source: ObjectFields, folder: Path, deployment: Deployment) -> 
         source.log.raw.extend(plan_directory(source, folder, deployment.repository))
 
 
-def _tool_of_plugin(source: ObjectFields, deployment: Deployment) -> str:
+def _tool_of_plugin(source: ObjectFields, folder: Path, deployment: Deployment) -> str:
     """The tool that does the same as a config management plugin, as the owner states; empty if that is not known, and
     so not judged what the plugin makes."""
     plugin = source.section("plugin")
     tool = deployment.plugins.get(plugin.text("name"), "")
     if not tool:
+        source.log.by_plugins.append(folder)
         message = "a config management plugin makes the manifests"
         advice = "; if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
         source.unjudged(message + (advice if plugin.text("name") else ""), "plugin", command="")
