@@ -583,7 +583,7 @@ def _lack(body: dict[str, Json]) -> str:
     """Says which field an object lacks, and whether that is there under a misspelt name."""
     missing = "kind" if body.get("apiVersion") else "apiVersion"
     misspelt = nearest(missing, body.keys() - {missing})
-    advice = f"correct `{misspelt}`" if misspelt else "add it"
+    advice = f"correct `{misspelt}`" if misspelt else "add it, or list the file in .kgateignore if it is a part of one"
     return f"the object has no {missing}, so it cannot be identified; {advice}"
 
 

@@ -74,7 +74,9 @@ def _chart_template(spec: ObjectFields, surroundings: Surroundings) -> ObjectFie
     """The mapping that names the chart: in the release itself, or in the HelmChart that it refers to."""
     if spec.body.get("chartRef") is None:
         if spec.body.get("chart") is None:
-            spec.note("the HelmRelease has neither spec.chart nor spec.chartRef, so Flux does not accept it")
+            spec.note(
+                "the HelmRelease has neither spec.chart nor spec.chartRef, so Flux takes it only as a patch of another"
+            )
             return None
         return spec.section("chart").section("spec")
     reference = spec.section("chartRef")

@@ -332,7 +332,8 @@ class _Place:
             yield Link(reference.key, text, reference.node.start.index, lexical, real, is_folder)
         elif not exists and self._must_exist(reference):
             place = self.repository.shown(lexical)
-            message = f"{reference.key}: there is no {place}, so what it builds is not judged; add it, or remove this"
+            advice = "add it, remove this, or list the folder in .kgateignore if another step makes the file"
+            message = f"{reference.key}: there is no {place}, so what it builds is not judged; {advice}"
             yield Fault(reference.line, message)
 
     def _must_exist(self, reference: _Reference) -> bool:

@@ -531,6 +531,7 @@ UNKNOWN_VALUES = (
 )
 
 
+ONLY_A_PATCH = "Flux takes it only as a patch of another"
 FROM_SECRET = "valuesFrom: [{kind: Secret, name: x}]\n"
 
 
@@ -560,7 +561,7 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
     ),
     "no chart": (
         (helm_release(chart="interval: 1m\n"),),
-        ["note apps.yaml:4: the HelmRelease has neither spec.chart nor spec.chartRef, so Flux does not accept it"],
+        [f"note apps.yaml:4: the HelmRelease has neither spec.chart nor spec.chartRef, so {ONLY_A_PATCH}"],
     ),
     "a chart that is missing": (
         (helm_release(chart=chart_of("GitRepository", "./gone")), source()),
