@@ -34,19 +34,34 @@ _NOT_SEARCHED = ("metadata", "status")
 POD_KINDS = frozenset({*_TEMPLATE_PATHS, *_TEMPLATES_OF_OTHERS.values(), *argo.SPECS})
 """Kinds that run pods by their schema, in whatever group."""
 
-_WHOLE_GROUPS = frozenset(
-    {
-        *("argoproj.io", "tekton.dev", "triggers.tekton.dev", "serving.knative.dev", "sources.knative.dev"),
-        *("apps.openshift.io", "template.openshift.io", "apps.kruise.io", "rollouts.kruise.io", "keda.sh"),
-        *("jobset.x-k8s.io", "leaderworkerset.x-k8s.io", "batch.volcano.sh", "kubeflow.org", "ray.io"),
-        *("agones.dev", "actions.github.com", "actions.summerwind.dev", "kro.run", "fluxcd.controlplane.io"),
-    }
-)
-"""API groups whose controllers run a pod template as it is written. Those of other groups complete one with defaults
-of their own, or with another template, as charts do with values."""
+_WHOLE_KINDS: Mapping[str, tuple[str, ...]] = {
+    "actions.github.com": ("AutoscalingRunnerSet", "EphemeralRunnerSet", "EphemeralRunner"),
+    "agents.x-k8s.io": ("Sandbox",),
+    "agones.dev": ("Fleet", "GameServerSet", "GameServer"),
+    "apps.kruise.io": (
+        *("AdvancedCronJob", "BroadcastJob", "CloneSet", "DaemonSet", "StatefulSet", "UnitedDeployment"),
+    ),
+    "apps.openshift.io": ("DeploymentConfig",),
+    "argoproj.io": ("Rollout", "Experiment", "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun"),
+    "batch.volcano.sh": ("Job", "CronJob"),
+    "flow.volcano.sh": ("JobTemplate",),
+    "game.kruise.io": ("GameServerSet",),
+    "jobset.x-k8s.io": ("JobSet",),
+    "keda.sh": ("ScaledJob",),
+    "kubeflow.org": (*("JAXJob", "MPIJob", "MXJob", "Notebook", "PaddleJob", "PyTorchJob", "TFJob", "XGBoostJob"),),
+    "leaderworkerset.x-k8s.io": ("LeaderWorkerSet",),
+    "operators.coreos.com": ("ClusterServiceVersion",),
+    "ray.io": ("RayCluster", "RayCronJob", "RayJob", "RayService"),
+    "serving.knative.dev": ("Service", "Configuration", "Revision"),
+    "sinks.knative.dev": ("JobSink",),
+    "sources.knative.dev": ("ContainerSource",),
+}
+"""Kinds of others whose controllers run a pod template as it is written. Any other kind completes it with defaults of
+its own or with another template, as charts do with values, or puts it into the pods of others (SidecarSet, PodDefault,
+EventListener, RunnerDeployment); objects inside it count by their own kinds."""
 
-_FRAGMENT_KINDS = frozenset(("Application", "ApplicationSet", "ArgoCD", "SidecarSet"))
-"""Kinds of these groups that hold values of charts, or what is put into the pods of others."""
+_OVERLAYS = frozenset({"listenerTemplate", "patch"})
+"""Fields of whole kinds whose pods are laid over others: of an AutoscalingRunnerSet, and of a UnitedDeployment."""
 
 _PATCHING_GROUPS = ("kustomize.toolkit.fluxcd.io",)
 """API groups whose objects hold patches of other objects."""
@@ -156,7 +171,7 @@ class _Owner:
 
 
 def _runs_as_written(group: str, kind: str) -> bool:
-    return group in _KUBERNETES_GROUPS or (group in _WHOLE_GROUPS and kind not in _FRAGMENT_KINDS)
+    return group in _KUBERNETES_GROUPS or kind in _WHOLE_KINDS.get(group, ())
 
 
 def _as_patch(part: Pod | Gap) -> Pod | Gap:
@@ -213,7 +228,8 @@ def _pods_here(
     if _lists_containers(value) or _misspells_containers(value, pointer):
         metadata = parent.body.get("metadata")
         pod = read_pod(value, pointer, metadata, parent.pointer + "/metadata")
-        return (*CONTAINER_LISTS, "volumes"), with_gaps(replace(pod, is_whole=owner.is_whole))
+        is_whole = owner.is_whole and _OVERLAYS.isdisjoint(pointer.split("/"))
+        return (*CONTAINER_LISTS, "volumes"), with_gaps(replace(pod, is_whole=is_whole))
     return (), (*_host_access(value, pointer), *_granting_containers(value, pointer))
 
 

@@ -62,7 +62,7 @@ def workloads(pod: Body, metadata: Body | None = None) -> Iterator[Body]:
             yield _object(api_version, kind, {"spec": {"jobTemplate": {"spec": {"template": template}}}})
     yield _object("keda.sh/v1alpha1", "ScaledJob", {"spec": {"jobTargetRef": {"template": template}}})
     yield _object("kubeflow.org/v1", "TFJob", {"spec": {"tfReplicaSpecs": {"Worker": {"template": template}}}})
-    yield _object("apps.kruise.io/v1", "Anything", {"spec": {"parts": [{"deeply": {"podTemplate": template}}]}})
+    yield _object("apps.kruise.io/v1", "CloneSet", {"spec": {"parts": [{"deeply": {"podTemplate": template}}]}})
 
 
 def _object(api_version: str, kind: str, body: Body, metadata: Body | None = None) -> Body:

@@ -187,6 +187,80 @@ def test_tekton_pipelines() -> None:
     assert pod.origins["hostUsers"] == "/spec/taskRunTemplate/podTemplate/hostUsers"
 
 
+# --------------------------------------------------------------------------------- whole or completed
+
+TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "x"}]}}
+DEPLOYMENT = thing("apps/v1", "Deployment", {"template": TEMPLATE})
+JOB = {"spec": {"template": TEMPLATE}}
+WHOLE = [
+    thing("actions.github.com/v1alpha1", "AutoscalingRunnerSet", {"template": TEMPLATE}),
+    thing("agents.x-k8s.io/v1alpha1", "Sandbox", {"podTemplate": TEMPLATE}),
+    thing("agones.dev/v1", "Fleet", {"template": {"spec": {"template": TEMPLATE}}}),
+    thing("apps.kruise.io/v1alpha1", "CloneSet", {"template": TEMPLATE}),
+    thing("apps.kruise.io/v1alpha1", "AdvancedCronJob", {"template": {"jobTemplate": JOB}}),
+    thing("apps.kruise.io/v1alpha1", "UnitedDeployment", {"template": {"statefulSetTemplate": JOB}}),
+    thing("apps.openshift.io/v1", "DeploymentConfig", {"template": TEMPLATE}),
+    thing("argoproj.io/v1alpha1", "Rollout", {"template": TEMPLATE}),
+    thing("argoproj.io/v1alpha1", "Experiment", {"templates": [{"template": TEMPLATE}]}),
+    thing("argoproj.io/v1alpha1", "AnalysisTemplate", {"metrics": [{"provider": {"job": JOB}}]}),
+    thing("batch.volcano.sh/v1alpha1", "Job", {"tasks": [{"template": TEMPLATE}]}),
+    thing("flow.volcano.sh/v1alpha1", "JobTemplate", {"tasks": [{"template": TEMPLATE}]}),
+    thing("game.kruise.io/v1alpha1", "GameServerSet", {"gameServerTemplate": TEMPLATE}),
+    thing("jobset.x-k8s.io/v1alpha2", "JobSet", {"replicatedJobs": [{"template": JOB}]}),
+    thing("keda.sh/v1alpha1", "ScaledJob", {"jobTargetRef": {"template": TEMPLATE}}),
+    thing("kubeflow.org/v1", "PyTorchJob", {"pytorchReplicaSpecs": {"Master": {"template": TEMPLATE}}}),
+    thing("kubeflow.org/v1", "Notebook", {"template": TEMPLATE}),
+    thing("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", {"leaderWorkerTemplate": {"workerTemplate": TEMPLATE}}),
+    thing(
+        "operators.coreos.com/v1alpha1",
+        "ClusterServiceVersion",
+        {"install": {"spec": {"deployments": [{"name": "a", "spec": {"template": TEMPLATE}}]}}},
+    ),
+    thing("ray.io/v1", "RayCluster", {"headGroupSpec": {"template": TEMPLATE}}),
+    thing("serving.knative.dev/v1", "Service", {"template": TEMPLATE}),
+    thing("sinks.knative.dev/v1alpha1", "JobSink", {"job": JOB}),
+    thing("sources.knative.dev/v1", "ContainerSource", {"template": TEMPLATE}),
+    thing("kro.run/v1alpha1", "ResourceGraphDefinition", {"resources": [{"id": "a", "template": DEPLOYMENT}]}),
+    thing("fluxcd.controlplane.io/v1", "ResourceSet", {"resources": [DEPLOYMENT]}),
+    thing(
+        "argoproj.io/v1alpha1", "Sensor", {"triggers": [{"template": {"k8s": {"source": {"resource": DEPLOYMENT}}}}]}
+    ),
+    thing("template.openshift.io/v1", "TemplateInstance", {"template": {"objects": [DEPLOYMENT]}}),
+]
+COMPLETED = [
+    thing("actions.summerwind.dev/v1alpha1", "RunnerDeployment", {"template": TEMPLATE}),
+    thing("actions.github.com/v1alpha1", "AutoscalingRunnerSet", {"listenerTemplate": TEMPLATE}),
+    thing("apps.kruise.io/v1alpha1", "SidecarSet", {"containers": [{"name": "c", "image": "x"}]}),
+    thing("apps.kruise.io/v1alpha1", "ContainerRecreateRequest", {"podName": "a", "containers": [{"name": "c"}]}),
+    thing("apps.kruise.io/v1alpha1", "WorkloadSpread", {"subsets": [{"patch": TEMPLATE}]}),
+    thing("apps.kruise.io/v1alpha1", "UnitedDeployment", {"topology": {"subsets": [{"patch": JOB}]}}),
+    thing("apps.kruise.io/v1alpha1", "EphemeralJob", {"template": {"ephemeralContainers": [{"name": "c"}]}}),
+    thing("argoproj.io/v1beta1", "ArgoCD", {"repo": {"initContainers": [{"name": "c", "image": "x"}]}}),
+    thing("kro.run/v1alpha1", "WebApp", {"containers": [{"name": "c", "image": "x"}]}),
+    thing("kubeflow.org/v1alpha1", "PodDefault", {"initContainers": [{"name": "c", "image": "x"}]}),
+    thing("serving.kserve.io/v1beta1", "InferenceService", {"predictor": TEMPLATE["spec"]}),
+    thing("triggers.tekton.dev/v1beta1", "EventListener", {"resources": {"kubernetesResource": JOB}}),
+]
+
+
+def named(bodies: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(body, id=f"{body['apiVersion']} {body['kind']}") for body in bodies]
+
+
+@pytest.mark.parametrize("body", named(WHOLE))
+def test_what_a_controller_runs_as_it_is_written(body: dict[str, Any]) -> None:
+    workload = find(body)
+    assert workload is not None
+    assert workload.is_whole
+
+
+@pytest.mark.parametrize("body", named(COMPLETED))
+def test_what_a_controller_completes(body: dict[str, Any]) -> None:
+    workload = find(body)
+    assert workload is not None
+    assert not workload.is_whole
+
+
 # ------------------------------------------------------------- shapes that hide behind other shapes
 
 PRIVILEGED = {"securityContext": {"privileged": True}}
