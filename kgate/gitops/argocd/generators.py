@@ -173,6 +173,12 @@ class Generators:
         note_repository(section, "repoURL", self.repository)
         note_revision(section, "revision")
         paths = self._matching(section, entries, kind)
+        if not paths:
+            is_rooted = any(path.startswith("/") for path, is_excluded, _ in entries if not is_excluded)
+            advice = "; begin paths without a slash, at the root of the repository" if is_rooted else ""
+            section.note(
+                f"{section.name(kind)} match nothing in this repository, so there is no Application{advice}", kind
+            )
         found = self._of_folders(paths) if kind == "directories" else self._of_files(section, paths)
         prefix = section.text("pathParamPrefix")
         return [self._git_parameters(section, prefix, *one) for one in found]

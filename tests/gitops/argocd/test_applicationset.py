@@ -243,6 +243,7 @@ def unfilled_elsewhere(expression: str, line: int = 12) -> str:
     return f"unjudged apps.yaml:{line}: ApplicationSet/argocd/all is not judged: {message}"
 
 
+NO_MATCH = "note apps.yaml:8: spec.generators[0].git.{} match nothing in this repository, so there is no Application"
 TOLD: dict[str, tuple[str, list[str], list[str]]] = {
     "clusters, and nothing depends on them": (
         applicationset(CLUSTERS, "apps/one", "{{name}}-web"),
@@ -292,6 +293,26 @@ TOLD: dict[str, tuple[str, list[str], list[str]]] = {
             unfilled_elsewhere("{{path}}", 14),
             f"note apps.yaml:7: directories of {NOT_HERE} cannot be resolved: it is not this repository",
         ],
+    ),
+    "folders from the root of a machine": (
+        applicationset(GIT + "    directories: [{path: /apps/*}]\n", "{{path}}"),
+        [],
+        [f"{NO_MATCH.format('directories')}; begin paths without a slash, at the root of the repository"],
+    ),
+    "folders that are not there": (
+        applicationset(GIT + "    directories: [{path: services/*}]\n", "{{path}}"),
+        [],
+        [NO_MATCH.format("directories")],
+    ),
+    "folders that are all left out": (
+        applicationset(GIT + "    directories: [{path: apps/*}, {path: apps/*, exclude: true}]\n", "{{path}}"),
+        [],
+        [NO_MATCH.format("directories")],
+    ),
+    "files that are not there": (
+        applicationset(GIT + "    files: [{path: 'apps/*/nothing.json'}]\n", "{{path}}"),
+        [],
+        [NO_MATCH.format("files")],
     ),
     "a matrix with clusters": (
         applicationset(nested("matrix", CLUSTERS, DIRECTORIES), "{{path}}", "{{path.basename}}"),
