@@ -203,11 +203,11 @@ class _Reader:
             if self._matched(_COLONS):
                 yield self._argument(_TO_BRACE, start, depth)
         elif function.startswith("/"):
-            yield _unescaped(self._argument(_OLD, start, depth))
+            yield self._argument(_OLD, start, depth)
             if not self._matched(_SLASHES):
                 raise self._error(start)
             if not self.text.startswith("}", self.position):
-                yield _unescaped(self._argument(_NEW, start, depth))
+                yield self._argument(_NEW, start, depth)
 
     def _argument(self, pattern: re.Pattern[str], start: int, depth: int) -> str:
         """A text, or one expression."""
@@ -217,7 +217,7 @@ class _Reader:
         text = self._matched(pattern)
         if not text:
             raise self._error(start)
-        return text
+        return _ESCAPE.sub(lambda match: match[0][1], text) if pattern in (_OLD, _NEW) else text
 
     def _matched(self, pattern: re.Pattern[str]) -> str:
         """Reads what a pattern matches next, and returns it; an empty text if it does not."""
@@ -261,7 +261,3 @@ class _Reader:
     def _error(self, start: int) -> ExpressionError:
         shown = self.text[start : start + _LONGEST_SHOWN].splitlines()[0]
         return ExpressionError(f"{shown} is not an expression that Flux can read; write $${{ for the text")
-
-
-def _unescaped(argument: str) -> str:
-    return _ESCAPE.sub(lambda match: match[0][1], argument)

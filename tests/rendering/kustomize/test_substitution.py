@@ -20,6 +20,7 @@ VALUES = {
     "Z": Z,
     "P": P,
     "DOT": ".",
+    "ESCAPES": "$$\\/",
     "MINUS": "-2",
 }
 # What stands on the right was printed by envsubst.Eval of fluxcd/pkg.
@@ -71,6 +72,7 @@ OPERATIONS = [
     pytest.param(
         "${P/\\//-}|${P//\\//}|${P/./$$}|${P/.//-}", "a-b.c.b|ab.c.b|a/b$c.b|a/b-c.b", id="escapes, and two slashes"
     ),
+    pytest.param("${P/a/${ESCAPES}}|${ESCAPES/${ESCAPES}/x}", "$$\\//b.c.b|x", id="no escapes in values"),
     pytest.param("${P/#a/}|${P/%b/}|${P/a/}|${A//${EMPTY}/-}", f"{P}|{P}|/b.c.b|-o-n-e-", id="nothing in its place"),
     pytest.param("${Z^,}|${Z,^}|${#WIDE}|${WIDE/b/c}", f"{Z}|{Z}|3|äc", id="mixed cases, and bytes"),
 ]
