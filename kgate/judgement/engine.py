@@ -163,7 +163,17 @@ class Judge:
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
             return self._results(resource, workload, facts)
-        return sure_results(resource, lambda one: self._results(one, find_workload(one), facts), self.rules)
+        rules = [rule for rule in self.rules if self._counts(rule)]
+        return sure_results(resource, lambda one: self._counted(one, facts), rules)
+
+    def _counts(self, rule: Rule) -> bool:
+        """True if a rule is selected, or decides about the Pod Security level: what others find, nobody sees."""
+        return self._selected is None or rule.id in self._selected or bool(rule.pss)
+
+    def _counted(self, resource: Resource, facts: Facts) -> Iterator[Offence | Gap]:
+        """The results but for those of rules that do not count."""
+        results = self._results(resource, find_workload(resource), facts)
+        return (one for one in results if isinstance(one, Gap) or self._counts(one.rule))
 
     def _results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterator[Offence | Gap]:
         """Asks the rules about a resource and its pods."""
