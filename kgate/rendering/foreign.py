@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kgate.model import Batch, Location, Locator, Pointer, Related, Remark, Resource
+from kgate.model import Batch, Json, Location, Locator, Pointer, Related, Remark, Resource
 
 R = TypeVar("R", bound=Remark)
 
@@ -114,6 +114,10 @@ class _Locator:
     def line(self, path: str, number: int) -> str:
         """A line of a file."""
         return self._inner.line(path, number)
+
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """The value of a field with its null fields; None if it is absent."""
+        return self._inner.with_nulls(pointer)
 
 
 def _alone(location: Location) -> Location:

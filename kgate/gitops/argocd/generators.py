@@ -154,7 +154,12 @@ class Generators:
         each = [self._with_values(section, Parameters(one)) for one in found]
         if not section.flag("flatList"):
             return each
-        return [Parameters({"clusters": [dict(one.values) for one in each]}, any(one.is_partial for one in each))]
+        return [
+            Parameters(
+                {"clusters": [dict(one.values) for one in each]},
+                next((one.unknown for one in each if one.is_partial), ""),
+            )
+        ]
 
     # ---------------------------------------------------------------------------------------------- git
 
