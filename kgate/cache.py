@@ -8,10 +8,10 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate import wholefile
+from kgate.values import dataclass
 
 MAX_BYTES = 512 << 20
 """The most bytes of all entries of a cache, unless it says otherwise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder, find
 from kgate.textfile import read_bytes
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.rendering.helm.requests import ChartRequest
@@ -95,6 +96,7 @@ class Options:
     variants: str | None = None
     helm_degraded: bool | None = None
     allow_remote: bool = False
+    pull: bool = False
     flux_variables: Path | None = None
     cache_dir: Path | None = None
     timeout: int | None = None
@@ -527,7 +529,8 @@ def settle(
         timeout=_lower(TIMEOUT, options.timeout, file),
         notes=(*_notes(options, file), *_floor_notes(options, file)),
         rendering=replace(
-            _render_settings(options, file, untrusted), fetched=open_fetched(repository, options.cache_dir, untrusted)
+            _render_settings(options, file, untrusted),
+            fetched=open_fetched(repository, options.cache_dir, untrusted, is_filled=options.pull),
         ),
         origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal
 
 from kgate import __version__
 from kgate.errors import ConfigError
 from kgate.rendering.tools import OLDEST_HELM, OLDEST_KUSTOMIZE, REFUSAL, Tool, Toolbox, install_command
+from kgate.values import dataclass
 
 State = Literal["ok", "missing", "too old", "broken", "limited", "not needed"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
+
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from kgate.values import dataclass
 
 _SECTION = re.compile(r'\[\s*([-.A-Za-z0-9]+)(?:[ \t]+"((?:[^"\\\n]|\\[^\n])*)")?\]')
 _KEY = re.compile(r"([A-Za-z][-A-Za-z0-9]*)[ \t]*(=|(?=\n)|\Z)")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from kgate.values import dataclass
 
 MAX_BYTES = 512 << 20
 """Bytes of an index: some five million files."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol, TypeAlias
+
+from kgate.values import dataclass
 
 Json: TypeAlias = Any
 """What YAML and JSON hold: dict, list, str, int, float, bool or None."""

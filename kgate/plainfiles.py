@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from kgate.judgement.ledger import Ledger, Page
@@ -16,6 +13,7 @@ from kgate.model import Batch, Rule
 from kgate.processes import spread
 from kgate.sources import files
 from kgate.sources.files import SourceFile
+from kgate.values import dataclass
 
 _WORTH_BYTES = 1 << 20
 """Bytes of manifests above which a second process saves more time than its start takes."""
@@ -72,31 +70,18 @@ def _are_worth_it(listed: Sequence[SourceFile]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _PageCodec:
-    """Turns pages into bytes and back (processes.Codec); a rule is written as its id."""
+    """Turns pages into bytes and back (processes.Codec)."""
 
     rules: Mapping[str, Rule]
 
     def encode(self, page: Page) -> bytes:
         """Returns the page as bytes."""
-        stream = io.BytesIO()
-        _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(page)
-        return stream.getvalue()
+        from kgate.pagecodec import encode
+
+        return encode(page)
 
     def decode(self, data: bytes) -> Page:
         """Returns the page from its bytes."""
-        page: Page = _Unpickler(io.BytesIO(data), self.rules).load()
-        return page
+        from kgate.pagecodec import decode
 
-
-class _Pickler(pickle.Pickler):
-    def persistent_id(self, value: object) -> str | None:
-        return value.id if type(value) is Rule else None
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, rules: Mapping[str, Rule]) -> None:
-        super().__init__(stream)
-        self._rules = rules
-
-    def persistent_load(self, pid: str) -> Rule:
-        return self._rules[pid]
+        return decode(data, self.rules)

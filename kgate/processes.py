@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -101,6 +100,8 @@ class _Team(Generic[Item, Result]):
         except BrokenPipeError:
             return
         except Exception as error:  # noqa: BLE001 - raised again where the result is taken
+            import pickle
+
             sender.send_bytes(b"!" + pickle.dumps(error))
 
     def result(self, number: int) -> Result:
@@ -111,6 +112,8 @@ class _Team(Generic[Item, Result]):
             message = "a process that judged part of the files was ended, perhaps for want of memory; try --jobs 1"
             raise WorkerError(message) from None
         if data[:1] == b"!":
+            import pickle
+
             raise pickle.loads(data[1:])  # noqa: S301 - from our own process
         return self._codec.decode(data[1:])
 

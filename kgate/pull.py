@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate import wholefile
@@ -26,6 +26,7 @@ from kgate.rendering.tools import Toolbox
 from kgate.sources.collection import collect
 from kgate.sources.files import Intake, SourceFile
 from kgate.sources.progress import Progress
+from kgate.values import dataclass
 
 MAX_ROUNDS = 5
 """How often what was fetched is asked in turn for what it deploys from elsewhere."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from kgate.values import dataclass
 
 MAX_PATTERN = 256 * 1024
 """Letters that a pattern may have."""

@@ -8,12 +8,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from kgate import gitconfig, textfile
 from kgate.urls import normalise_url
+from kgate.values import dataclass
 
 T = TypeVar("T")
 

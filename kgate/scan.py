@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,10 +20,10 @@ from kgate.model import Batch, Counts, FileFate, Finding, Found, Note, Problem, 
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.urls import shown_text
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config import Settings
-    from kgate.policy.weakened import Weakenings
     from kgate.sources.progress import Progress
 
 
@@ -57,11 +57,11 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings), ignored_ids(gate.rules, settings))
     ledger = Ledger(judge, settings.min_score)
     lifetime = Lifetime(settings.timeout)
-    weakenings = _weakenings(settings, builtin, lifetime)
+    weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as parts:
-        ledger.add_problems(remark for remark in weakenings.remarks if isinstance(remark, Problem))
-        notes = (remark for remark in weakenings.remarks if isinstance(remark, Note))
-        report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings.findings)
+        ledger.add_problems(remark for remark in remarks if isinstance(remark, Problem))
+        notes = (remark for remark in remarks if isinstance(remark, Note))
+        report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
     return replace(report, configuration=settings.origin, settings=settings.stated)
 
 
@@ -104,10 +104,16 @@ def assess(
     return replace(report, files=tuple(fates))
 
 
-def _weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifetime) -> Weakenings:
+def _weakenings(
+    settings: Settings, builtin: Sequence[Rule], lifetime: Lifetime
+) -> tuple[Sequence[Finding], Sequence[Remark]]:
+    """The findings about what the change weakens, and remarks; none if no trusted revision decides."""
+    if settings.repository.trusted is None:
+        return (), ()
     from kgate.policy.weakened import find_weakenings
 
-    return find_weakenings(settings, builtin, lifetime)
+    found = find_weakenings(settings, builtin, lifetime)
+    return found.findings, found.remarks
 
 
 def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:

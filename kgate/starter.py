@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from kgate import __version__, wholefile
 from kgate.errors import OutputError
 from kgate.model import Json
 from kgate.repository import CONFIG_NAMES, Repository, UntrustedFolders
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import compileall
 import os
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ class Result:
 
 @cache
 def installed() -> Path:
-    """A folder with kgate as a wheel installs it: its rules are parsed and compiled already, so that it starts in 60 %
+    """A folder with kgate as a wheel installs it: its rules and modules are compiled already, so that it starts in 60 %
     of the time that a clone takes. Every process of a run of tests makes its own, from the source as it is then."""
     from kgate.rules.packaging import packaged
 
@@ -40,6 +41,7 @@ def installed() -> Path:
     package = shutil.copytree(ROOT / "kgate", folder / "kgate")
     shutil.copytree(ROOT / "rules", package / "builtin_rules")
     (package / "builtin_rules.json").write_text(packaged(), encoding="utf-8")
+    compileall.compile_dir(package, quiet=1)
     return folder
 
 

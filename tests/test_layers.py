@@ -16,6 +16,7 @@ KINDS = tuple(f"rendering.{path.parent.name}" for path in sorted(PACKAGE.glob("r
 """The kinds of source, each a room of its own."""
 
 FLOW = (
+    ("values",),
     ("errors", "gitconfig", "gitindex", "lifetime", "limits", "model", "regexp", "textfile", "urls", "wholefile"),
     (
         "cache",
@@ -68,7 +69,7 @@ FLOW = (
     ("rendering.tools", "rendering.workspace"),
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
-    ("rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
+    ("pagecodec", "rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("elsewhere",),
     ("gitops.fields",),
     ("gitops.assumptions", "gitops.embedded"),
@@ -85,15 +86,15 @@ FLOW = (
 """Low to high. A room imports from rows below its own, and within itself without circles."""
 
 ONLY = {
-    "judgement": ("model", "kubernetes", "rules", "judgement"),
-    "kubernetes": ("errors", "model", "yamltree", "kubernetes"),
-    "yamltree": ("model", "yamltree"),
-    "reports": ("model", "errors", "reports"),
-    "exports": ("model", "errors", "exports"),
+    "judgement": ("values", "model", "kubernetes", "rules", "judgement"),
+    "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
+    "yamltree": ("values", "model", "yamltree"),
+    "reports": ("values", "model", "errors", "reports"),
+    "exports": ("values", "model", "errors", "exports"),
 }
 """All that these rooms may import of kgate."""
 
-PURE = ("model", "yamltree", "kubernetes", "judgement", "exports")
+PURE = ("values", "model", "yamltree", "kubernetes", "judgement", "exports")
 """Rooms that touch nothing outside of the process."""
 
 WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")

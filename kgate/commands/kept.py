@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgate.cache import MAX_ENTRY_BYTES, Cache, open_cache
 from kgate.model import Report
 from kgate.reports.presentation import Presentation
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config import Settings

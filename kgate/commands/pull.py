@@ -77,7 +77,7 @@ def pull(**flags: Any) -> int:
         raise click.UsageError("--locked and --update exclude each other; leave one of them out")
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
-    settings = settings_of(flags, untrusted)
+    settings = settings_of({**flags, "pull": True}, untrusted)
     console.end_after(settings.timeout + _WRITING_SECONDS)
     if settings.ignores_hosts:
         why = "as the change that is judged may have written it"

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
 from kgate.reports.presentation import Detail, Presentation
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.commands.kept import Kept
@@ -463,6 +464,8 @@ def _shows_links() -> bool:
 
 
 def _width() -> int:
+    if not sys.stdout.isatty():
+        return 100
     import shutil
 
-    return min(shutil.get_terminal_size((100, 24)).columns, 140) if sys.stdout.isatty() else 100
+    return min(shutil.get_terminal_size((100, 24)).columns, 140)

@@ -8,15 +8,15 @@ import posixpath
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.cache import Cache
 from kgate.elsewhere import lock
 from kgate.elsewhere.wanted import TREES, Asked, Locked, Wanted
 from kgate.errors import ConfigError
-from kgate.rendering import archive
 from kgate.repository import OutsideError, Repository, UntrustedFolders
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
 
@@ -72,6 +72,8 @@ def digest_of(content: bytes) -> str:
 
 def identity(content: bytes) -> tuple[str, str]:
     """Name and version of a packed chart, all of which is read; empty if it is none. Raises ArchiveError."""
+    from kgate.rendering import archive
+
     try:
         root = next(compose(decode(archive.read_one(content, "Chart.yaml") or b"")), None)
     except (UnicodeDecodeError, ManifestError):
@@ -90,6 +92,8 @@ def about(content: bytes) -> dict[str, str]:
     """What the archive of a tree says of itself: the fields of what it is of (``described``), and the ``folder`` or
     ``file`` in it that is meant. Empty if it is not such an archive, or if what is meant lies outside of it. Raises
     ArchiveError."""
+    from kgate.rendering import archive
+
     try:
         found = json.loads(archive.read_one(content, ABOUT) or b"{}")
     except ValueError as error:
@@ -114,15 +118,17 @@ def described(wanted: Wanted, version: str) -> dict[str, str]:
 def _is_of(locked: Locked, content: bytes) -> bool:
     """True if what is packed is what an entry says: of a chart, its name and version, and that is the version that is
     asked for."""
+    from kgate.rendering.archive import ArchiveError
+
     wanted = locked.wanted
     if wanted.kind in TREES:
         try:
             return described(wanted, locked.version).items() <= about(content).items()
-        except archive.ArchiveError:
+        except ArchiveError:
             return False
     try:
         name, version = identity(content)
-    except archive.ArchiveError:
+    except ArchiveError:
         return False
     exact = _exact(wanted.requested) if wanted.kind != "git" else None
     is_named = wanted.kind == "git" or name == wanted.name
@@ -172,10 +178,14 @@ def trusted_hosts(repository: Repository) -> tuple[str, ...]:
     return tuple(sorted({rest.partition("/")[0] for scheme, _, rest in urls if scheme in ("https", "oci")}))
 
 
-def open_fetched(repository: Repository, folder: Path | None, untrusted: UntrustedFolders) -> Fetched:
-    """What is known of a repository, with the cache in a folder that the user names, or else that of this user. Raises
-    ConfigError."""
+def open_fetched(
+    repository: Repository, folder: Path | None, untrusted: UntrustedFolders, *, is_filled: bool
+) -> Fetched:
+    """What is known of a repository, with the cache in a folder that the user names, or else that of this user. The
+    latter is left alone if nothing is taken from it and it is not ``is_filled``. Raises ConfigError."""
     entries = read_lock(repository)
+    if folder is None and not entries and not is_filled:
+        return Fetched()
     if folder is None:
         from platformdirs import user_cache_path
 

@@ -12,11 +12,11 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from kgate.elsewhere.hosts import RefusedError
 from kgate.elsewhere.transfer import Answer, TransferError
 from kgate.elsewhere.upstream import Asking, Upstream
+from kgate.values import dataclass
 
 _MOST_ASKED = 16 << 20
 _REQUEST = re.compile(r"/(v2/)?([0-9a-f]{32})/(.*)", re.DOTALL)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kgate.elsewhere import trees
@@ -23,6 +23,7 @@ from kgate.rendering.sandbox import Reach
 from kgate.rendering.workspace import CopyError, Workspace
 from kgate.repository import Repository, UntrustedFolders
 from kgate.textfile import read_bytes
+from kgate.values import dataclass
 
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")

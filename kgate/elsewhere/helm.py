@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import digest_of, identity
@@ -18,6 +18,7 @@ from kgate.rendering.helm import semver
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
 from kgate.textfile import read_bytes
+from kgate.values import dataclass
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _REQUESTED = re.compile(r"[ -~]{1,200}")

@@ -6,12 +6,13 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from urllib.parse import SplitResult, urlsplit
 
 from kgate.elsewhere.proxies import Proxies
 from kgate.errors import ConfigError
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _PORTS = {"https": 443, "http": 80}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kgate.elsewhere.transfer import TransferError
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

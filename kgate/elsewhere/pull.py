@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from kgate.elsewhere import artifact, git, trees
@@ -18,6 +18,7 @@ from kgate.elsewhere.wanted import TREES, Locked, Wanted
 from kgate.rendering.kustomize import repospec
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 What = Literal["kept", "fetched", "added", "renewed", "failed"]
 """What became of something: it was in lock and cache; only in the lock, and is in the cache now; is new in the lock;

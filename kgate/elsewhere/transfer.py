@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
@@ -15,6 +15,7 @@ from kgate.elsewhere.hosts import Hosts, Server
 from kgate.elsewhere.proxies import Proxies
 from kgate.elsewhere.wanted import MAX_BYTES
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 from urllib.parse import parse_qs, quote, unquote, urlencode, urljoin, urlsplit
 
@@ -13,6 +13,7 @@ from kgate.elsewhere.index import ChartVersion, versions
 from kgate.elsewhere.transfer import Answer, Client, TransferError
 from kgate.elsewhere.wanted import Wanted, is_digest
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 Kind = Literal["helm", "oci", "git", "base", "tree", "url", "file", "artifact"]
 KINDS: tuple[Kind, ...] = ("artifact", "base", "file", "git", "helm", "oci", "tree", "url")

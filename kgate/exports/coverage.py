@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from kgate.model import Json, Rule
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.model import Json, Location, Pointer, Resource, child_pointer
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

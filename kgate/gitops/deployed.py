@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.rendering.requests import Request
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

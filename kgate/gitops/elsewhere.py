@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.wanted import Locked, Wanted
@@ -15,6 +14,7 @@ from kgate.rendering import archive
 from kgate.rendering.helm.release import InlineValues, Release
 from kgate.rendering.helm.requests import PulledChartRequest
 from kgate.repository import Repository
+from kgate.values import dataclass
 from kgate.yamltree.text import decode
 
 

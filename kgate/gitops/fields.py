@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.wanted import Asked, Wanted
 from kgate.gitops.deployed import Deployed
 from kgate.model import PULL, Location, Note, Pointer, Problem, Resource, Unjudged, child_pointer
 from kgate.repository import OutsideError, Repository
+from kgate.values import dataclass
 from kgate.yamltree.fields import Fields
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -25,6 +25,7 @@ from kgate.rendering.kustomize import overlay
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Place, Request
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 _DEPLOYING = frozenset(
     {

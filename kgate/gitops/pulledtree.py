@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import TREE
@@ -15,6 +15,7 @@ from kgate.rendering import archive
 from kgate.rendering.foreign import Foreign, NamedAt
 from kgate.rendering.requests import Place, RenderContext, Request
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 _PREFIX = ".kgate-elsewhere"
 """What the paths in the copy begin with."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from kgate.judgement.target import Target
 from kgate.model import Json, Rule
 from kgate.rules import cel, fieldpath
 from kgate.rules.variables import bound
+from kgate.values import dataclass
 
 Tokens = tuple[str | int, ...]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
@@ -33,6 +32,7 @@ from kgate.model import (
 from kgate.rules import cel, fieldpath
 from kgate.rules.reads import Reads
 from kgate.rules.variables import bound
+from kgate.values import dataclass
 
 MAX_POD_VALUES = 10_000
 """The largest pod or other object that is judged, in values (some hundred containers): rules compare

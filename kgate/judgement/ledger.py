@@ -6,7 +6,7 @@ import copy
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement
 from kgate.judgement.merge import merged_assessments, merged_findings, place
@@ -33,6 +33,7 @@ from kgate.model import (
     Unjudged,
     Unlisted,
 )
+from kgate.values import dataclass
 
 MAX_LISTED = 100
 """Findings of one rule, workloads with one outcome, and problems that are listed for each file."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kgate.judgement.blame import Blame
 from kgate.judgement.target import Target
 from kgate.model import Json, Pointer, Problem, Resource, Rule, pointer_tokens, value_at
+from kgate.values import dataclass
 
 
 @dataclass(slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kgate.judgement.engine import Judgement
 from kgate.judgement.score import score
 from kgate.model import AppliedValues, Assessment, Finding, Pointer, Problem, Rendering, Unjudged
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

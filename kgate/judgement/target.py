@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Container, Json, Pod, Pointer, Resource, child_pointer
 from kgate.rules import fieldpath
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 
 from kgate.model import Json, Pointer, Resource, Unjudged, child_pointer, field_path, pointer_tokens, value_at
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

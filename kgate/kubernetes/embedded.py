@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kgate.model import Json, Location, Locator, Pointer, Resource, child_pointer
+from kgate.values import dataclass
 from kgate.yamltree.embedded import outward
 from kgate.yamltree.nodes import MAX_DEPTH, ManifestError, Node, compose
 from kgate.yamltree.text import SourceText

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.model import Json, Pod, Resource
+from kgate.values import dataclass
 
 _AUTOMOUNT = "automountServiceAccountToken"
 KINDS = frozenset({"ServiceAccount"})

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from kgate.model import (
     child_pointer,
     json_text,
 )
+from kgate.values import dataclass
 from kgate.yamltree import spelling, streams
 from kgate.yamltree.nodes import (
     MAX_DEPTH,

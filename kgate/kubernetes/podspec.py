@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Container, Gap, Json, Pod, Pointer, child_pointer
+from kgate.values import dataclass
 
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 """In the order in which upstream's pod-security-admission visits them."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TypeAlias
 
+import orjson
+
 from kgate.model import Json, Pointer, child_pointer
+from kgate.values import dataclass
 
 MAX_FAULTS = 100
 """How many fields of one value are named that are unknown or have a wrong type."""
@@ -151,7 +152,7 @@ def type_names() -> tuple[str, ...]:
 @cache
 def _data() -> Mapping[str, Mapping[str, Json]]:
     """Returns the fields of each type, and under the empty name the kinds of each API version."""
-    data: Mapping[str, Mapping[str, Json]] = json.loads(pkgutil.get_data("kgate.kubernetes", "types.json") or b"")
+    data: Mapping[str, Mapping[str, Json]] = orjson.loads(pkgutil.get_data("kgate.kubernetes", "types.json") or b"")
     return data
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
+import orjson
+
 from kgate.kubernetes.nearest import nearest
+from kgate.values import dataclass
 
 _Kinds: TypeAlias = Mapping[str, tuple[int, int | None]]
 """Kinds, with since and until when they are served."""
@@ -103,5 +104,6 @@ def _all_kinds() -> set[str]:
 @cache
 def _data() -> Mapping[str, Mapping[str, _Kinds]]:
     """Returns the kinds of each version of each group."""
-    data: Mapping[str, Mapping[str, _Kinds]] = json.loads(pkgutil.get_data("kgate.kubernetes", "versions.json") or b"")
+    content = pkgutil.get_data("kgate.kubernetes", "versions.json") or b""
+    data: Mapping[str, Mapping[str, _Kinds]] = orjson.loads(content)
     return data

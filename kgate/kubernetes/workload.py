@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kgate.kubernetes import argo, tekton
 from kgate.kubernetes.embedded import OBJECTS_FIELD
 from kgate.kubernetes.podspec import CONTAINER_LISTS, Holder, list_of, mapping, read_pod, with_gaps
 from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer
+from kgate.values import dataclass
 
 _TEMPLATE_PATHS: dict[str, tuple[str, ...]] = {
     "Pod": (),

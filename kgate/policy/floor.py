@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kgate.errors import ConfigError
 from kgate.kubernetes import pss
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, SCORE_WORDS
 from kgate.model import Severity
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate import textfile
@@ -15,6 +15,7 @@ from kgate.rendering import process, scratch
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import REFUSAL, Toolbox
 from kgate.repository import CONFIG_NAMES, GitFolders, OutsideError, Repository, git_folders
+from kgate.values import dataclass
 
 _LIMITS = process.Limits(seconds=60, output=256 << 20)
 _MOST_LINKS = 40

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.lifetime import FOREVER, Lifetime
@@ -12,6 +11,7 @@ from kgate.repository import Repository, SearchError
 from kgate.sources.files import Listing, list_files
 from kgate.sources.hidden import HiddenFiles
 from kgate.sources.ignores import FILES, IgnoreLine, Ignores
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.config import ConfigFile, Settings
@@ -18,6 +18,7 @@ from kgate.repository import Repository
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.rules.load import RuleFolder
+from kgate.values import dataclass
 from kgate.yamltree.fields import UserFile
 
 _TOP = Position(1, 1)

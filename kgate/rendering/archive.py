@@ -11,8 +11,9 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from kgate.values import dataclass
 
 _BLOCK = 512
 _MOST_PADDING = 1 << 20

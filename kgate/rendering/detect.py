@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from kgate.values import dataclass
 
 _CHART_FILES = (
     "Chart.yaml",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from kgate.model import Batch, Json, Location, Locator, Pointer, Related, Remark, Resource
+from kgate.values import dataclass
 
 R = TypeVar("R", bound=Remark)
 

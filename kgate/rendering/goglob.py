@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kgate.regexp import Pattern, PatternError, compile_go, decodable
+from kgate.values import dataclass
 
 MAX_PATTERN = 4096
 """Letters that a single pattern may have: as many as a path."""

@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Literal
@@ -23,6 +22,7 @@ from kgate.lifetime import FOREVER, Lifetime
 from kgate.rendering import sandbox
 from kgate.rendering.sandbox import NOTHING, Reach
 from kgate.urls import shown_text
+from kgate.values import dataclass
 
 Bound = Literal["", "seconds", "memory", "output", "errors", "file", "system"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ from kgate.lifetime import FOREVER, Lifetime
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT
 from kgate.model import Batch, Note
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 if TYPE_CHECKING:  # a scan of plain manifests starts no program
     from kgate.rendering.process import Limits

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from kgate.model import Json, list_index
+from kgate.values import dataclass
 
 Key: TypeAlias = tuple[str | int, ...]
 """The way to a value, through mappings and lists."""

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from typing import Protocol
 from kgate.errors import ConfigError
 from kgate.rendering import process, scratch
 from kgate.repository import UntrustedFolders
+from kgate.values import dataclass
 
 OLDEST_HELM = (3, 17)
 OLDEST_KUSTOMIZE = (5, 0)

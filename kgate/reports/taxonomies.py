@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Rule
+from kgate.values import dataclass
 
 _CWE_TITLE = re.compile(r"CWE-(\d+)(?:: (.+))?")
 _CWE_TAG = re.compile(r"cwe-(\d+)")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kgate.judgement.engine import Judge, Judgement
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts
 from kgate.model import Example, Json, Rule, field_path
 from kgate.rules.placements import Body, placements
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

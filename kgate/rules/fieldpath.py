@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from kgate.model import Json
+from kgate.values import dataclass
 
 Tokens = tuple[str | int, ...]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from kgate.repository import Repository, UntrustedFolders
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.rules.packaged import package
 from kgate.textfile import read_bytes
+from kgate.values import dataclass
 
 
 def builtin_folder() -> Path:

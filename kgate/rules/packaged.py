@@ -8,16 +8,18 @@ clone, which has no such file.
 from __future__ import annotations
 
 import hashlib
-import json
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from kgate import __version__
 from kgate.model import Example, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.values import dataclass
 
 FILE = Path(__file__).parent.parent / "builtin_rules.json"
 
@@ -53,7 +55,7 @@ cannot evaluate it, as it was packaged, gets no programs from there."""
 def package(file: Path = FILE) -> Package:
     """The contents of the file, which changes only with kgate itself; nothing if there is none that can be read."""
     try:
-        return Package(**json.loads(file.read_bytes()))
+        return Package(**orjson.loads(file.read_bytes()))
     except (OSError, ValueError, TypeError):
         return Package()
 

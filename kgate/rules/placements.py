@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kgate.kubernetes.podspec import CONTAINER_LISTS
 from kgate.model import Example, Rule
+from kgate.values import dataclass
 
 Body: TypeAlias = dict[str, Any]
 

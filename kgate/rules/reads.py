@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from kgate.model import Json
 from kgate.rules.cel import VARIABLES
+from kgate.values import dataclass
 
 _NOT_CODE = re.compile(
     r"//[^\n]*"

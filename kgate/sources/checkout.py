@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate import gitconfig
@@ -13,6 +12,7 @@ from kgate.model import Batch, Note, Problem
 from kgate.regexp import PatternError
 from kgate.repository import Repository
 from kgate.sources import ignores
+from kgate.values import dataclass
 
 # ---------------------------------------------------------------------------------------------- submodules
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from kgate.repository import Repository
 from kgate.sources.files import EXTENSIONS, ClaimedFile, SourceFile, read_file
 from kgate.sources.ignores import Ignores
 from kgate.sources.unrendered import DATA, PATCHES, RESOURCES, Output, Outputs, entry_of, find_link
+from kgate.values import dataclass
 
 MAX_LISTED = 100_000
 """Files that are listed; a note says how many there are besides."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ from kgate.rendering import detect, finders
 from kgate.repository import Repository, SearchError, shown_bytes
 from kgate.sources.ignores import KGATEIGNORE, IgnoreLine, Ignores
 from kgate.sources.progress import Count, Progress
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.rendering.kustomize.kustomization import Kustomization, Link

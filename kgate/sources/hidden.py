@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.kubernetes import manifest
@@ -11,6 +10,7 @@ from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import HiddenManifests
 from kgate.repository import Repository, SearchError
 from kgate.sources.files import EXTENSIONS, Listing
+from kgate.values import dataclass
 
 MAX_FILES = 2_000
 """Hidden files that are read to be counted, in one scan: hiding a folder must stay quicker than judging it."""

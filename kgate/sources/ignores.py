@@ -6,7 +6,7 @@ As to git, a ``.gitignore`` says nothing about a file that is tracked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from kgate.regexp import Pattern, PatternError, compile_go
 from kgate.rendering.goglob import WILD, bytewise, literal, wildmatch
 from kgate.repository import Repository
 from kgate.sources.tracked import Tracked
+from kgate.values import dataclass
 
 GITIGNORE = ".gitignore"
 KGATEIGNORE = ".kgateignore"

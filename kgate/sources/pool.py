@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +27,7 @@ from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
 from kgate.sources.survey import Survey, expected_objects
 from kgate.sources.unrendered import Outputs, Unrendered
+from kgate.values import dataclass
 
 _AHEAD = 4
 """Renderings for each processor that may wait to be judged: they hold memory."""

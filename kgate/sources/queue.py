@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from kgate.sources.files import ClaimedFile, Listing, SourceFile
 from kgate.sources.gitops_search import holds_deployment, peek
 from kgate.sources.survey import FileObjects
 from kgate.sources.unrendered import Manifests
+from kgate.values import dataclass
 
 MAX_ROUNDS = 20
 """How often GitOps objects that others render to are followed (apps of apps of apps)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from kgate.model import Resource
 from kgate.repository import Repository
 from kgate.sources.files import EXTENSIONS, Listing, SourceFile
 from kgate.sources.gitops_search import FLUX, holds_deployment, peek
+from kgate.values import dataclass
 from kgate.yamltree import spelling
 
 _VALUES = re.compile(r"\b(?:ConfigMap|(?:Sealed|External)?Secret)\b")

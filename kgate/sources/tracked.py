@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate import gitindex, textfile
 from kgate.repository import Repository, git_entries, git_folders
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import sys
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from kgate.rendering.requests import Request
 from kgate.repository import Repository, SearchError
 from kgate.sources.files import ClaimedFile, SourceFile, read_file
 from kgate.sources.gitops_search import peek
+from kgate.values import dataclass
 from kgate.yamltree import spelling
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn, Protocol, Self
 
 from kgate.model import Json, Location, Pointer, child_pointer, field_path, pointer_tokens
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode, find_span
 

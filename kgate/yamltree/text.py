@@ -6,9 +6,9 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from kgate.model import Json, Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens, unescaped
+from kgate.values import dataclass
 from kgate.yamltree.linehash import LineHashes
 from kgate.yamltree.nodes import ManifestError, Node, compose
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import Request
 from kgate.repository import Repository
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 _SURE = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.elsewhere.fetched import Fetched
 from kgate.gitops.fields import ObjectFields
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 _UNKNOWN_REVISION = "0" * 40

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from kgate.environment import Environment
 from kgate.gitops.argocd import clusters
@@ -24,6 +24,7 @@ from kgate.regexp import PatternError
 from kgate.rendering import goglob
 from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
+from kgate.values import dataclass
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, compose
 from kgate.yamltree.text import decode

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Json
 from kgate.rendering import gotemplate
+from kgate.values import dataclass
 
 
 class FillError(Exception):

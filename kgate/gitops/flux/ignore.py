@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import Glob, path_match
 from kgate.repository import Repository, SearchError
+from kgate.values import dataclass
 
 FILE = ".sourceignore"
 _MAX_BYTES = 64 * 1024 - 1

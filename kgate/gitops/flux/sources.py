@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -18,6 +18,7 @@ from kgate.gitops.flux.secrets import EXTERNAL, SEALED, whereabouts
 from kgate.model import Resource
 from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 GROUP = "source.toolkit.fluxcd.io"
 GENERATOR = ("source.extensions.fluxcd.io", "ArtifactGenerator")

@@ -7,11 +7,12 @@ import itertools
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm.chart import Template
+from kgate.values import dataclass
 
 _ASKING = re.compile(r"\.(?:Capabilities|IsUpgrade|IsInstall|Revision)\b|(?<![\w.$])(?:lookup|now|ago)\b")
 _VARIABLE = re.compile(r"\$\w+")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import StandIn, Token
+from kgate.values import dataclass
 
 _LENGTH = 20
 

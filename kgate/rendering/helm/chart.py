@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.model import Json, Location, Problem, child_pointer
@@ -23,6 +23,7 @@ from kgate.rendering.helm.copy import (
     whole_file,
 )
 from kgate.textfile import read_bytes
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode, find_span
 

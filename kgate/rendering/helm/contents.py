@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.regexp import PatternError
 from kgate.rendering import goglob, gotemplate
 from kgate.rendering.goglob import Glob
 from kgate.repository import Repository, SearchError
+from kgate.values import dataclass
 
 _DATA = (
     *(".md", ".txt", ".jpg", ".jpeg", ".gif", ".png", ".wmv", ".flv", ".tar.gz", ".zip"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.model import Location, Note, Position, Problem
 from kgate.rendering import archive
 from kgate.rendering.helm import ignore
 from kgate.rendering.workspace import CopyError, Workspace
+from kgate.values import dataclass
 
 MAX_NESTING = 8
 """How deep sub-charts may lie in sub-charts."""

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -33,6 +32,7 @@ from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import CopyError
 from kgate.repository import Repository
 from kgate.urls import shown_url
+from kgate.values import dataclass
 
 Dependency = Mapping[str, Json]
 _LOCAL = "file://"

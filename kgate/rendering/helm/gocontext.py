@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token, Word
+from kgate.values import dataclass
 
 Step: TypeAlias = str | None
 """A key below ``.Values``; None stands for any member of a collection."""

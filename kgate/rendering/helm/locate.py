@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import Mark, MarkedText, Trace
 from kgate.rendering.helm.values import Given, ReleaseValues
 from kgate.rendering.structure import Sought
+from kgate.values import dataclass
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import Document, SourceText, Span, find_span

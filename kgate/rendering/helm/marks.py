@@ -11,7 +11,7 @@ import bisect
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm import chance
 from kgate.rendering.helm.chart import Template, templates_depth
+from kgate.values import dataclass
 
 _DIGITS = 4096
 _BLOCK = _DIGITS + 3

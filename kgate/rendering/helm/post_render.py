@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kgate.model import (
     Batch,
@@ -23,6 +23,7 @@ from kgate.rendering.helm.release import PostRenderer, Release
 from kgate.rendering.jsontext import json_text
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_KUSTOMIZE
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 
 _LONGEST_MESSAGE = 600

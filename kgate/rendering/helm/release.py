@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.model import AppliedValues, Json, Location, Pointer, Unknown
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kgate.rendering.detect import ChartFolder
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.repository import OutsideError, Repository, SearchError
+from kgate.values import dataclass
 from kgate.yamltree.fields import FileFields
 
 _LONGEST_NAME = 53

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from kgate.rendering.helm.variants import other_clusters
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import INSTALL_HELM, OLDEST_HELM, Tool
 from kgate.rendering.workspace import CopyError
+from kgate.values import dataclass
 from kgate.yamltree.nodes import MAX_EXPANDED_NODES, ManifestError, compose
 from kgate.yamltree.text import SourceText, decode
 

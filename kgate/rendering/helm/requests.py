@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.wanted import ABSENT, Locked
@@ -12,6 +12,7 @@ from kgate.rendering.helm.contents import decisive_files
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.requests import Place, RenderContext
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 
 class _OfReleases:

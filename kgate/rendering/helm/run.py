@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.rendering import gotemplate, process
@@ -22,6 +22,7 @@ from kgate.rendering.requests import RenderContext, advice
 from kgate.rendering.sandbox import NOTHING, Reach
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
+from kgate.values import dataclass
 from kgate.yamltree import streams
 
 _NOT_YAML = "kgate: [\n"

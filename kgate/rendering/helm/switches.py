@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from kgate.model import Json, child_pointer, json_text, value_at
@@ -13,6 +13,7 @@ from kgate.rendering import gotemplate
 from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm.branches import is_in_output
 from kgate.rendering.helm.release import Release
+from kgate.values import dataclass
 
 Settings: TypeAlias = Mapping[tuple[str, ...], Json]
 """Values by their keys, from those of the top chart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
 from kgate.rendering.structure import Key, Sought
 from kgate.repository import Repository
+from kgate.values import dataclass
 from kgate.yamltree.embedded import outward
 from kgate.yamltree.merge import deep_merge
 from kgate.yamltree.nodes import ManifestError, Node, compose

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kgate.rendering.helm import inventions
 from kgate.rendering.helm.chart import Chart
 from kgate.rendering.helm.release import Release
+from kgate.values import dataclass
 
 _HAS = re.compile(r"\.APIVersions\.Has\s++\(?\s*+(?:\"([\w./-]{1,200})\"|`([\w./-]{1,200})`)")
 _MOST_APIS = 200

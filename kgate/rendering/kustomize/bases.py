@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import TREE, about
@@ -20,6 +20,7 @@ from kgate.rendering.kustomize.job import Job
 from kgate.rendering.kustomize.kustomization import Kustomization, Remote
 from kgate.repository import Repository
 from kgate.urls import shown_url
+from kgate.values import dataclass
 from kgate.yamltree.text import SourceText, decode
 
 _LISTED = ("resources", "bases", "generators", "transformers", "validators")

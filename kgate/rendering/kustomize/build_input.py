@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.model import Json, Location, Pointer
 from kgate.rendering.kustomize.substitution import Variables
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from kgate.rendering.kustomize.kustomization import Kustomization, Link, Patch
 from kgate.rendering.kustomize.nodes import Tokens, child, descend, items, ways
 from kgate.rendering.kustomize.parsed import Parsed, Piece
 from kgate.rendering.kustomize.selectors import Selector
+from kgate.values import dataclass
 from kgate.yamltree.nodes import Node
 from kgate.yamltree.text import SourceText, find_span
 

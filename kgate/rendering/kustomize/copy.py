@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.rendering import archive
@@ -13,6 +13,7 @@ from kgate.rendering.detect import KUSTOMIZATION_NAMES
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.workspace import MAX_COPIED_BYTES, MAX_COPIED_FILES, CopyError, Workspace
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

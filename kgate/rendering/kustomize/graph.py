@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.model import Problem
 from kgate.rendering.kustomize import kustomization
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError, Link
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 MAX_KUSTOMIZATIONS = 2000
 

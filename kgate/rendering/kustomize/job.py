@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -17,6 +17,7 @@ from kgate.rendering.kustomize.parsed import Parsed
 from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import Workspace
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from kgate.rendering.kustomize.nodes import get, items
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.repository import OutsideError, Repository
 from kgate.urls import shown_url
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node, compose
 from kgate.yamltree.text import SourceText, decode
 

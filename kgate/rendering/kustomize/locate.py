@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -27,6 +27,7 @@ from kgate.rendering.kustomize.nodes import Tokens, descend, get, is_leaf, items
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.kustomize.untouched import Untouched
 from kgate.rendering.structure import Sought
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node
 from kgate.yamltree.text import SourceText, Span
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.rendering.kustomize import marks, overlay
@@ -14,6 +13,7 @@ from kgate.rendering.kustomize.copy import Copy
 from kgate.rendering.kustomize.graph import Graph
 from kgate.rendering.kustomize.kustomization import Kustomization
 from kgate.rendering.kustomize.parsed import Parsed
+from kgate.values import dataclass
 
 _MARKED = ("resources", "bases", "patches", "patchesStrategicMerge", "patchesJson6902")
 

@@ -7,10 +7,11 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.model import Json
 from kgate.rendering.kustomize.nodes import children, get, items
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node, compose, resolve
 
 # Yi syllables: letters, so that a plain scalar stays plain.

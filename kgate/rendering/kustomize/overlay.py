@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.model import Json, Location, Pointer, Position, child_pointer
@@ -19,6 +19,7 @@ from kgate.rendering.kustomize.nodes import ways
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
+from kgate.values import dataclass
 from kgate.yamltree.text import SourceText, decode
 
 Reader = Callable[[Path], SourceText]

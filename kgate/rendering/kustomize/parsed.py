@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from kgate.rendering.kustomize import marks
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node, compose
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.fetched import Fetched
@@ -52,6 +52,7 @@ from kgate.rendering.kustomize.untouched import Untouched
 from kgate.rendering.requests import RenderOptions
 from kgate.rendering.tools import Tool
 from kgate.rendering.workspace import CopyError, Workspace
+from kgate.values import dataclass
 from kgate.yamltree.text import SourceText, decode
 
 _APPROXIMATE = "the lines of what it builds are approximate"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qs
+
+from kgate.values import dataclass
 
 _SCHEMES = ("ssh://", "https://", "http://", "file://")
 _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*@")

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kgate.model import Batch
@@ -14,6 +13,7 @@ from kgate.rendering import detect
 from kgate.rendering.kustomize.build_input import BuildInput
 from kgate.rendering.requests import Place, RenderContext
 from kgate.repository import Repository
+from kgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

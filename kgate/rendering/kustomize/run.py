@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.rendering import process
@@ -18,6 +18,7 @@ from kgate.rendering.requests import advice
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import Tool
 from kgate.repository import UntrustedFolders
+from kgate.values import dataclass
 
 _LONGEST_MESSAGE = 800
 _GIT_PROTOCOLS = "https:http:ssh:git"

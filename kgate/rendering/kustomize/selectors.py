@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Json, json_text
 from kgate.regexp import Pattern, PatternError, compile_go
 from kgate.rendering.kustomize.nodes import get
+from kgate.values import dataclass
 from kgate.yamltree.nodes import Node
 
 _FIELDS = ("group", "version", "kind", "name", "namespace")

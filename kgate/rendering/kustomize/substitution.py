@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kgate.model import Json
 from kgate.rendering import placeholders
 from kgate.rendering.kustomize import envsubst
 from kgate.rendering.kustomize.envsubst import FunctionError
+from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 
 _SPECIAL = re.compile(r"\$\$|\$\{")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from kgate.model import Json
 from kgate.rendering.kustomize import marks
 from kgate.rendering.kustomize.kustomization import Kustomization
 from kgate.rendering.kustomize.nodes import Tokens, get, items
+from kgate.values import dataclass
 from kgate.yamltree.nodes import Node
 
 HASH = re.compile(r"-[bcdfghkmt24-9]{10}$")

@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, answer, at_most, fingerprints, origin, shown, uncovered
+from kgate.values import dataclass
 
 _LIMIT = 500
 _LONG_LIMIT = 4_000

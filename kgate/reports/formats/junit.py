@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import chain, count
 from typing import Literal, TypeAlias
@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from kgate.model import Assessment, Finding, HiddenManifests, Note, Problem, Report, ResourceId, Unjudged, Verdict
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, shown_score, summary
+from kgate.values import dataclass
 
 _LINE_LIMIT = 2_000
 _FEW = 8

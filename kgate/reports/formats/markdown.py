@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from kgate.reports.wording import (
     shown_score,
     uncovered,
 )
+from kgate.values import dataclass
 
 MAX_CHARS = 1_000_000
 """GitHub drops a step summary above 1 MiB, GitLab a note above 1,000,000 characters."""

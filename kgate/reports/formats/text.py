@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,6 +30,7 @@ from kgate.reports.links import rule_page
 from kgate.reports.presentation import Detail, Presentation
 from kgate.reports.safety import one_line
 from kgate.reports.wording import at_most, first_sentence, origin, related_place, short_origin, shown_score, uncovered
+from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from rich.style import Style
