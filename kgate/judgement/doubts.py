@@ -22,7 +22,7 @@ def gaps(doubts: Iterable[Doubt], target: Target, schema: Schema) -> Iterator[Ga
     wrong = _WrongTypes(target, schema)
     unexplained: dict[Pointer, list[Doubt]] = {}
     for rule, same in groupby(doubts, key=lambda doubt: doubt.rule):
-        found = [gap for path in sorted(reads_of([rule], target.kind).paths) for gap in wrong.along(*path)]
+        found = [gap for path in sorted(reads_of(rule, target.kind).paths) for gap in wrong.along(*path)]
         yield from found
         for doubt in () if found else same:
             unexplained.setdefault(target.pointer(doubt.tokens), []).append(doubt)

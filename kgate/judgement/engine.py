@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from kgate.judgement import doubts, memo, oddities
@@ -97,8 +99,9 @@ class Judge:
         self._closures = {rule.id: self._closure(rule) for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
         named = sorted({kind for rule in self.rules for kind in rule.kinds})
+        about = self._asked("resource")
         self._kind_panels = {
-            kind: _Panel("resource", [rule for rule in self._asked("resource") if kind in rule.kinds]) for kind in named
+            kind: _Panel("resource", [(rule, what) for rule, what in about if kind in rule.kinds]) for kind in named
         }
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
         chosen = [rule for rule in self.rules if selected is None or rule.id in selected]
@@ -110,8 +113,9 @@ class Judge:
         panels = (*self._panels.values(), *self._kind_panels.values())
         return tuple(program for panel in panels for program in panel.programs)
 
-    def _asked(self, target: str) -> list[Rule]:
-        return [rule for rule in self.rules if target in rule.targets]
+    def _asked(self, target: str) -> list[tuple[Rule, Reads]]:
+        """The rules about a kind of target, each with what it can read of one."""
+        return [(rule, memo.reads_of(rule, target)) for rule in self.rules if target in rule.targets]
 
     def judge(
         self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = _everything
@@ -304,15 +308,17 @@ class _Panel:
     of rules that read the same, so that equal targets, and equal parts of targets, are judged once.
     """
 
-    def __init__(self, kind: str, rules: Sequence[Rule]) -> None:
-        self._order = {rule.id: number for number, rule in enumerate(rules)}
-        remembered = [rule for rule in rules if memo.is_worth_it(rule, kind)]
-        others = [rule for rule in rules if rule not in remembered]
+    def __init__(self, kind: str, rules: Sequence[tuple[Rule, Reads]]) -> None:
+        self._order = {rule.id: number for number, (rule, _) in enumerate(rules)}
+        others: list[Rule] = []
         groups: dict[Reads, list[Rule]] = {}
-        for rule in remembered:
-            groups.setdefault(memo.reads_of([rule], kind), []).append(rule)
+        for rule, what in rules:
+            if memo.is_worth_it(what, kind):
+                groups.setdefault(what, []).append(rule)
+            else:
+                others.append(rule)
         self._memos = [(Memo(what), _Group(kind, same)) for what, same in groups.items()]
-        self._whole = Memo(memo.reads_of(remembered, kind)) if remembered else None
+        self._whole = Memo(functools.reduce(operator.or_, groups)) if groups else None
         self._others = _Group(kind, others) if others else None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import marshal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from kgate.judgement.blame import Blame, Doubt
@@ -61,9 +61,9 @@ class Memo:
             self._blames -= len(self._answers.pop(next(iter(self._answers)))) + 1
 
 
-def is_worth_it(rule: Rule, kind: str) -> bool:
+def is_worth_it(what: Reads, kind: str) -> bool:
     """True if targets of a kind are often equal in all that a rule can read."""
-    return all(_is_common(path, kind) for path in reads_of([rule], kind).paths)
+    return all(_is_common(path, kind) for path in what.paths)
 
 
 def _is_common(path: tuple[str, ...], kind: str) -> bool:
@@ -71,13 +71,10 @@ def _is_common(path: tuple[str, ...], kind: str) -> bool:
     return path in _COMMON[kind] or (is_field and path[1] not in _LARGE)
 
 
-def reads_of(rules: Iterable[Rule], kind: str) -> Reads:
-    """What rules, and the search for the field to blame, can read of a target of a kind, but for the version."""
-    found = Reads(frozenset())
-    for rule in rules:
-        meaning = () if rule.each else (kind,)  # of item: the target, or a part of what the paths of each name
-        found |= reads(_texts(rule, kind)).renamed("item", meaning).renamed("minor", ())
-    return found
+def reads_of(rule: Rule, kind: str) -> Reads:
+    """What a rule, and the search for the field to blame, can read of a target of a kind, but for the version."""
+    meaning = () if rule.each else (kind,)  # of item: the target, or a part of what the paths of each name
+    return reads(_texts(rule, kind)).renamed("item", meaning).renamed("minor", ())
 
 
 def _texts(rule: Rule, kind: str) -> Iterator[str]:
