@@ -71,8 +71,9 @@ _RANGE_OF_VALUES = re.compile(r"(\s*+range\s++(?:\$\w++\s*+:=\s*+)?)values\s++(?
 
 
 def may_call(text: str) -> bool:
-    """True if a text, as a template, may call a function of chance."""
-    return "{{" in text and _CALL.search(text) is not None
+    """True if a text, as a template or around several, may call a function of chance in an action. Comments about them
+    do not count: most values files speak of their values."""
+    return any(_CALL.search(part[: part.rfind("}}")] if "}}" in part else part) for part in text.split("{{")[1:])
 
 
 def settled(token: Token, index: int) -> Token:

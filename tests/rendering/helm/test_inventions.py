@@ -329,3 +329,21 @@ def test_a_fault_is_told_as_the_template_writes_it(tmp_path: Path) -> None:
 def test_calls_that_have_stand_ins(body: str, settled: str) -> None:
     (token,) = gotemplate.tokens(f"{{{{{body}}}}}")
     assert " ".join((chance.settled(token, 0).body or "").split()) == " ".join(settled.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        pytest.param("name: '{{ randAlphaNum 5 }}'", True, id="an action"),
+        pytest.param("# the values of now\nname: '{{ .Release.Name }}' # default values\n", False, id="comments"),
+        pytest.param("name: now", False, id="no action"),
+        pytest.param("a: '{{ print \"}}\" (randInt 0 9) }}'", True, id="behind braces in a string"),
+        pytest.param("a: '{{ print \"{{\" (randInt 0 9) }}'", True, id="behind others"),
+        pytest.param("a: '{{ print \"}}{{ }}\" (randInt 0 9) }}' # values", True, id="behind both"),
+        pytest.param("a: '{{ print 1'\nb: 'now }}'", True, id="an action in two values"),
+        pytest.param("a: '{{ randInt 0'\nb: '9'", True, id="an action that other text ends"),
+        pytest.param("a: '{{ .Values.now }}'", False, id="a field of that name"),
+    ],
+)
+def test_chance_counts_in_actions(text: str, calls: bool) -> None:
+    assert chance.may_call(text) is calls
