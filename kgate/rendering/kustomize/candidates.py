@@ -159,6 +159,8 @@ class SourceTree:
         self.parsed = parsed
         self._read = read
         self._sources: dict[Path, SourceText] = {}
+        self._by_path: dict[str, Path] = {}
+        self._by_source: dict[int, list[Path]] = {}
         self._pieces: dict[Path, tuple[Piece, ...]] = {}
         self._fragments: dict[Path, tuple[Fragment, ...]] = {}
         self._named: dict[Path, _Named] = {}
@@ -167,13 +169,15 @@ class SourceTree:
     def source(self, file: Path) -> SourceText:
         """The text of a file with the path that reports show."""
         if file not in self._sources:
-            self._sources[file] = self._read(file)
+            self._sources[file] = source = self._read(file)
+            self._by_path.setdefault(source.path, file)
+            self._by_source.setdefault(id(source), []).append(file)  # this tree keeps the text alive
         return self._sources[file]
 
     def line(self, path: str, number: int) -> str:
         """A line of a file that was read, by the path that reports show."""
-        found = (source for source in self._sources.values() if source.path == path)
-        return next((source.line(path, number) for source in found), "")
+        file = self._by_path.get(path)
+        return self._sources[file].line(path, number) if file is not None else ""
 
     def is_whole(self, file: Path) -> bool:
         """True if all documents of a file can be read."""
@@ -223,7 +227,7 @@ class SourceTree:
     def inclusions(self, shown: str, folder: Path) -> tuple[Location, ...]:
         """The entries of kustomizations through which the build of a folder reaches a file, outermost first."""
         found: list[Location] = []
-        path = next((file for file, source in self._sources.items() if source.path == shown), None)
+        path = self._by_path.get(shown)
         seen = set()
         while path is not None and path not in seen and path != folder:
             seen.add(path)
@@ -244,9 +248,9 @@ class SourceTree:
     def _entries(self) -> dict[Path, tuple[Kustomization, Link]]:
         return {link.real: (node, link) for node in self.graph.nodes for link in node.links}
 
-    def files_of(self, source: SourceText) -> Iterator[Path]:
+    def files_of(self, source: SourceText) -> Sequence[Path]:
         """The files that a text was read from."""
-        return (file for file, known in self._sources.items() if known is source)
+        return self._by_source.get(id(source), ())
 
     def inline(self, file: Path, patch: marks.InlinePatch) -> tuple[Fragment, ...]:
         """The documents of a patch inside a kustomization file."""

@@ -61,3 +61,31 @@ def cost(count: int) -> float:
 
 def test_many_objects_are_found_in_linear_time() -> None:
     assert cost(1600) < 9 * cost(400), "4 is linear, 16 quadratic"
+
+
+class _Counted(SourceText):
+    """A text that counts how often its path is asked for."""
+
+    asked = 0
+
+    @property
+    def path(self) -> str:
+        _Counted.asked += 1
+        return self._shown
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._shown = path
+
+
+def test_a_file_is_found_among_many_without_looking_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Counted, "asked", 0)
+    known = SourceTree(Graph(), lambda file: _Counted(file.name, f"a: {file.name}"), Parsed())
+    files = [Path(f"/r/{number}.yaml") for number in range(500)]
+    for file in files:
+        source = known.source(file)
+        assert list(known.files_of(source)) == [file]
+        assert known.line(file.name, 1) == f"a: {file.name}"
+        assert known.inclusions(file.name, Path("/r")) == ()
+    assert known.line("elsewhere.yaml", 1) == ""
+    assert _Counted.asked < 10 * len(files)
