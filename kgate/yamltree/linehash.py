@@ -49,15 +49,17 @@ class LineHashes:
 
     def _number_lines(self, last: int) -> None:
         """Finds the lines up to ``last``, and numbers each among those before it with an equal window."""
-        text, seen = self._text, self._seen
-        while len(self._numbers) < min(last, len(self._starts)):
-            start = self._starts[len(self._numbers)]
+        text, seen, starts, numbers = self._text, self._seen, self._starts, self._numbers
+        for line in range(len(numbers), last):
+            if line == len(starts):
+                return
+            start = starts[line]
             window = hash(text[start : start + _WINDOW])
             number = seen[window] = seen.get(window, 0) + 1
-            self._numbers.append(number)
+            numbers.append(number)
             end = text.find("\n", start)
             if end >= 0:
-                self._starts.append(end + 1)
+                starts.append(end + 1)
 
     @cached_property
     def _text(self) -> str:
