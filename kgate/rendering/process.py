@@ -31,6 +31,10 @@ _WATCH_SECONDS = 0.05
 _PS_SECONDS = 0.2
 _GRACE_SECONDS = 1.0
 _DEAD_PROXY = "http://127.0.0.1:9"
+_GARBAGE_PERCENT = "800"
+"""How much the heap of a program in Go may grow before it looks for garbage. Most end before they do, which saves helm
+a fifth and kubectl a third of its processor time; GOMEMLIMIT keeps the heap of large ones from growing more than it
+used to."""
 _FILE_BYTES = 64 << 20
 _STDERR_BYTES = 1 << 20
 
@@ -92,7 +96,8 @@ def run(
     _check(program)
     prefix = death_signal()
     with tempfile.TemporaryDirectory(prefix="home-", dir=folder, ignore_cleanup_errors=True) as home:
-        variables = {**_environment(home, with_network), **(environment or {})}
+        memory = {"GOGC": _GARBAGE_PERCENT, "GOMEMLIMIT": str(limits.memory // 4)}
+        variables = {**_environment(home, with_network), **memory, **(environment or {})}
         whole = Reach(
             (Path(folder), *reach.reads),
             (Path(home), *reach.writes),

@@ -262,6 +262,8 @@ def test_nothing_of_the_caller_is_in_the_environment(tmp_path: Path, monkeypatch
     assert {found[name] for name in found if name.startswith(("XDG_", "HELM_")) or name == "TMPDIR"} == {home}
     assert found["PATH"] == f"{home}/no-programs"
     assert found["KUBECONFIG"] == "/dev/null"
+    assert int(found["GOMEMLIMIT"]) < process.Limits().memory
+    assert int(found["GOGC"]) > 100
     assert Path(home).parent == folder
     assert home not in (str(folder / name) for name in before), "a repository could hold plugins and .kube/kuberc"
     assert not os.path.lexists(home)

@@ -22,9 +22,6 @@ from kgate.values import dataclass
 
 _LONGEST_MESSAGE = 800
 _GIT_PROTOCOLS = "https:http:ssh:git"
-_GARBAGE_PERCENT = "800"
-"""How much the heap of a build may grow before Go looks for garbage. Most builds end before it does, which saves a
-third of their processor time; the memory limit below keeps large ones from growing more than they used to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +69,12 @@ class Runner:
 
 
 def _command(job: Job, tool: Tool, copy: Copy) -> _Command:
-    memory = {"GOGC": _GARBAGE_PERCENT, "GOMEMLIMIT": str(job.options.memory // 4)}
     verb = "kustomize" if tool.name == "kubectl" else "build"
-    command = _Command((os.fspath(tool.path), verb), environment=memory)
+    command = _Command((os.fspath(tool.path), verb))
     if job.options.allow_remote:
         folders = UntrustedFolders.around((job.workspace.root,)).others_of(os.environ.get("PATH", ""))
         git = {"PATH": os.pathsep.join(map(str, folders)), "GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS}
-        command = replace(command, programs=folders, environment=memory | git)
+        command = replace(command, programs=folders, environment=git)
     if copy.has_charts and job.helm is not None:
         helm = (*process.death_signal(), os.fspath(job.helm.path))
         wrapper = helm_wrapper.write(job.workspace.folder(), copy.clean.parent, helm)
