@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -93,7 +94,9 @@ def _own(files: tuple[tuple[str, bytes], ...]) -> tuple[Rule, ...]:
 
 def own_files() -> list[tuple[str, bytes]]:
     """The names and contents of kgate's own rule files, sorted."""
-    return [(path.name, read_bytes(path)) for path in sorted(builtin_folder().glob("*.yaml"))]
+    folder = builtin_folder()
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".yaml"))
+    return [(name, read_bytes(folder / name)) for name in names]
 
 
 def _of_user(folder: RuleFolder) -> Iterator[Rule]:
