@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgate.elsewhere.fetched import open_fetched
-from kgate.elsewhere.hosts import Hosts
 from kgate.environment import Environment, read_dotenv, with_secrets
 from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
@@ -450,6 +449,10 @@ def _refuse_programs(fields: FileFields) -> None:
 def _pull_from(fields: FileFields) -> tuple[str, ...]:
     """The hosts that may be asked."""
     found = _texts(fields, "pull-from", "hosts that kgate pull may ask")
+    if not found:
+        return ()
+    from kgate.elsewhere.hosts import Hosts
+
     for index, text in enumerate(found):
         try:
             Hosts.parse([text])

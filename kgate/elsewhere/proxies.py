@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import field
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from kgate.values import dataclass
 
@@ -20,10 +19,14 @@ class Proxies:
     @classmethod
     def of_environment(cls) -> Proxies:
         """Those that the user's variables name."""
+        from urllib.request import getproxies_environment
+
         return cls(getproxies_environment())
 
     def find(self, scheme: str, host: str, port: int) -> str:
         """The proxy for a server; empty if it is asked directly, as every server of this machine is."""
+        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
         url = self.urls.get(scheme) or self.urls.get("all") or ""
         if not url or _is_here(host) or proxy_bypass_environment(f"{host}:{port}", dict(self.urls)):
             return ""
