@@ -193,6 +193,10 @@ _RULE: Mapping[str, Schema] = {
     "message": _told("What is wrong, in one sentence.", _TEXT),
     "rationale": _told("What an attacker gains.", _TEXT),
     "remediation": _told("What to write instead.", _TEXT),
+    "instead": _told(
+        "What to write instead, in a few words after the offending source.",
+        {"type": "string", "pattern": rf"^\s*(\S([^\n]{{0,{rulefile.MAX_INSTEAD - 2}}}\S)?)?\s*$"},
+    ),
     "examples": _mapping(("good", "bad"), {"good": _EXAMPLES, "bad": _EXAMPLES}, ("good", "bad")),
     "persona": {"enum": _PERSONAS},
     "pss": {"anyOf": [_CHECK, {"type": "array", "items": _CHECK}, {"type": "null"}]},

@@ -426,6 +426,7 @@ class Rule:
     includes: tuple[str, ...] = ()
     rationale: str = ""
     remediation: str = ""
+    instead: str = ""
     references: tuple[Reference, ...] = ()
     tags: tuple[str, ...] = ()
     equivalents: tuple[tuple[str, str], ...] = ()
@@ -569,6 +570,7 @@ class Score:
     of which something could not be judged. For this one ``is_judged`` is False, and it reaches no threshold.
     ``ignored`` names the rules that it offends and that were left out by name, without which it would be
     ``without_ignoring``.
+    ``decisive`` is the least severity of the findings that have to go for the threshold to be reached; None if it is.
     """
 
     value: int
@@ -577,6 +579,7 @@ class Score:
     is_judged: bool = True
     without_ignoring: int | None = None
     ignored: tuple[str, ...] = ()
+    decisive: Severity | None = None
 
     @property
     def known(self) -> int | None:
@@ -701,7 +704,8 @@ class Batch:
     """What ``files`` files hold, or a part of one; ``ignored`` counts documents that are not Kubernetes objects,
     ``skipped`` resources that were recognised without being parsed, ``path`` is the file of a plain manifest,
     ``values`` counts the scalars and collections that were parsed, ``applied`` names what was rendered, and ``silent``
-    the templates that put out nothing."""
+    the templates that put out nothing.
+    ``counts_in`` says of a resource whether it is to be judged; None if all are."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -715,6 +719,7 @@ class Batch:
     unjudged: tuple[Unjudged, ...] = ()
     fates: tuple[FileFate, ...] = ()
     silent: tuple[str, ...] = ()
+    counts_in: Callable[[Resource], bool] | None = field(default=None, compare=False, repr=False)
 
     @property
     def counts(self) -> Counts:

@@ -398,6 +398,11 @@ def find_root(paths: Sequence[Path]) -> Path:
     return shared
 
 
+def has_git(root: Path) -> bool:
+    """True if a root folder is that of a checkout of git."""
+    return _has_any(root, (_GIT,))
+
+
 def _has_any(folder: Path, markers: Iterable[str]) -> bool:
     return any(os.path.lexists(folder / marker) for marker in markers)
 

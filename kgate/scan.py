@@ -96,7 +96,8 @@ def assess(
             facts = Facts.of(part.resources)
             for resource in part.resources:
                 lifetime.check()
-                ledger.judge(resource, part.path, facts)
+                if part.counts_in is None or part.counts_in(resource):
+                    ledger.judge(resource, part.path, facts)
     except DeadlineError:
         ledger.add_problems([_overdue(lifetime)])
     found = ledger.close()

@@ -66,7 +66,7 @@ REPORTS = (ROOT / "docs/reports.md").read_text(encoding="utf-8")
 
 def test_the_document_of_the_reports_names_every_format() -> None:
     assert tuple(sorted(re.findall(r"^\| `(\S+)` \|", REPORTS, re.MULTILINE))) == reports.names()
-    assert len(SHOWN.findall(REPORTS)) == 7
+    assert len(SHOWN.findall(REPORTS)) == 8
 
 
 @pytest.mark.parametrize(("name", "block"), SHOWN.findall(REPORTS), ids=lambda value: value.split("\n")[0][:20])

@@ -119,6 +119,11 @@ def outcomes(result: Result) -> list[str]:
     return found
 
 
+def verdicts(result: Result) -> int:
+    """How many reports were printed."""
+    return len(re.findall(r"^ *(✓ passed|✗ failed|! incomplete)", result.out, re.MULTILINE))
+
+
 # ------------------------------------------------------------------------------------------ the tree
 
 CHANGED, ALL = {"id": "kgate"}, {"id": "kgate-all"}
@@ -166,7 +171,7 @@ def test_whole_tree(
     result = hooks.pre_commit("run", "--all-files", "--verbose", cwd=tmp_path)
     assert outcomes(result) == [outcome], result
     assert words in result.out
-    assert result.out.count("Summary (Kubernetes") == (outcome != "Skipped"), "one process"
+    assert verdicts(result) == (outcome != "Skipped"), "one process"
 
 
 # ---------------------------------------------------------------------------------------- the commit
@@ -269,7 +274,7 @@ def test_whole_tree_with_prek(hooks: Hooks, tmp_path: Path, row: str) -> None:
     result = hooks.prek("run", "--all-files", "--verbose", cwd=tmp_path)
     assert outcomes(result) == [outcome], result
     assert words in result.out
-    assert result.out.count("Summary (Kubernetes") == 1, "one process"
+    assert verdicts(result) == 1, "one process"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import signal
@@ -65,14 +66,37 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def prepare_streams() -> None:
-    """Makes the streams write what the terminal's encoding lacks as escapes. Raises OutputError if standard error is
+    """Makes the streams write what the terminal's encoding lacks in ASCII. Raises OutputError if standard error is
     closed. A closed standard output becomes one that cannot be written to, so that the reports of -o are still made."""
     if sys.stderr is None:
         raise OutputError("standard error is closed; leave it open, or redirect it to /dev/null")
     if sys.stdout is None:
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115
+    codecs.register_error("kgate", _plainer)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="kgate")  # type: ignore[union-attr]
+
+
+_PLAINER = {
+    "✓": "+",
+    "✗": "x",
+    "•": "*",
+    "→": "->",
+    "←": "<-",
+    "│": "|",
+    "█": "#",
+    "░": ".",
+    "…": "...",
+    "–": "-",
+}
+"""What kgate's own signs become where the encoding of a terminal (cp437, cp1252, ASCII) lacks them."""
+
+
+def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handles what cannot be encoded: kgate's own signs become ASCII, all else escapes."""
+    if isinstance(error, UnicodeEncodeError) and (sign := _PLAINER.get(error.object[error.start])):
+        return sign, error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def abandon_output() -> None:

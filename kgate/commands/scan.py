@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from kgate import reports
-from kgate.commands import console
+from kgate.commands import console, screen
 from kgate.commands.completion import complete_rule
 from kgate.commands.groups import MinScore, OneOf, not_one_of
 from kgate.commands.network import (
@@ -29,7 +29,7 @@ from kgate.commands.network import (
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
-from kgate.reports.presentation import Detail, Presentation
+from kgate.reports.presentation import Presentation, Show
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -237,8 +237,18 @@ Exit codes:
     callback=_link_base,
     help="URL below which a server shows the files of this commit.  [default: from the GitHub or GitLab job]",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Text report: only problems and the summary.")
-@click.option("-v", "--verbose", is_flag=True, help="Text report: do not shorten lists. Errors: show tracebacks.")
+@click.option(
+    "--show",
+    type=click.Choice([show.value for show in Show]),
+    help="Text report: the objects to list, those that fail or all with a finding.  [default: failed]",
+)
+@click.option(
+    "--min-severity",
+    type=click.Choice(_SEVERITIES),
+    help="Text report: list findings of this severity or above.  [default: those that make an object fail]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Text report: only the verdict, and what fails in a line each.")
+@click.option("-v", "--verbose", is_flag=True, help="Text report: everything. Errors: show tracebacks.")
 @click.option(
     "--color",
     type=OneOf(["auto", "always", "never"]),
@@ -376,8 +386,15 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
     """Yields the report for standard output, then those for files."""
     from kgate.commands import outputs
 
-    of_file = Presentation(link_base=flags["link_base"], category=flags["category"], max_chars=flags["max_chars"])
-    yield _Copy(flags["format_name"], _for_screen(of_file, flags, settings.repository.root), console.print_pieces)
+    root = settings.repository.root
+    of_file = Presentation(
+        link_base=flags["link_base"],
+        category=flags["category"],
+        max_chars=flags["max_chars"],
+        folder=screen.folder_of(flags["paths"], root, os.environ),
+    )
+    of_file = screen.with_details(of_file, flags)
+    yield _Copy(flags["format_name"], screen.for_screen(of_file, flags, root), console.print_pieces)
     for name, file in flags["outputs"]:
         yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
 
@@ -434,38 +451,3 @@ def _deliver(copies: Iterable[_Copy], texts: Iterable[Iterator[str]]) -> bool:
     if closed is not None and not failures:
         raise closed
     return not failures
-
-
-def _for_screen(presentation: Presentation, flags: Mapping[str, Any], root: Path) -> Presentation:
-    """Adds what standard output can show, and how much of it was asked for."""
-    color = _wants_color(flags["color"])
-    return replace(
-        presentation,
-        color=color,
-        width=_width(),
-        detail=Detail.QUIET if flags["quiet"] else Detail.VERBOSE if flags["verbose"] else Detail.NORMAL,
-        linked_folder=str(root) if color and _shows_links() else None,
-    )
-
-
-def _wants_color(choice: str) -> bool:
-    if choice != "auto":
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE"):
-        return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _shows_links() -> bool:
-    """Returns True if standard output is a terminal that shows links, or at least hides what it cannot show."""
-    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux")
-
-
-def _width() -> int:
-    if not sys.stdout.isatty():
-        return 100
-    import shutil
-
-    return min(shutil.get_terminal_size((100, 24)).columns, 140)

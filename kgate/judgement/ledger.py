@@ -11,7 +11,7 @@ from dataclasses import field
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
-from kgate.judgement.score import score
+from kgate.judgement.score import decisive_severity, score
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import Facts
 from kgate.model import (
@@ -63,7 +63,8 @@ def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | N
     value = score(judgement.rules, judgement.explicit)
     ignored = tuple(sorted(rule.id for rule in judgement.ignored))
     without = score((*judgement.rules, *judgement.ignored), judgement.explicit) if ignored else None
-    found = Score(value, threshold, not (is_judged and is_whole), is_judged, without, ignored)
+    decisive = decisive_severity(judgement.rules, threshold, judgement.explicit)
+    found = Score(value, threshold, not (is_judged and is_whole), is_judged, without, ignored, decisive)
     if not is_whole:
         return _Outcome(found, UNKNOWN)
     return _Outcome(found, pss.level(judge.rules, judgement.offended) if is_judged else "privileged")

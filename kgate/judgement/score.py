@@ -33,6 +33,18 @@ def score(rules: Iterable[Rule], explicit: Collection[str] = ()) -> int:
     return max(floor, ceiling - sum(rule.points for rule in ranked[1:]) - chosen)
 
 
+def decisive_severity(rules: Iterable[Rule], threshold: int, explicit: Collection[str] = ()) -> Severity | None:
+    """The least severity of the findings that have to go, with all that are worse, for the threshold to be reached;
+    None if it is reached."""
+    left = {rule.id: rule for rule in rules}.values()
+    decisive = None
+    for severity in reversed(Severity):
+        if score((rule for rule in left if rule.severity <= severity), explicit) >= threshold:
+            return decisive
+        decisive = severity
+    return decisive
+
+
 def decide(
     found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool, unjudged_passes: bool = False
 ) -> Verdict:

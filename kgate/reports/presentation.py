@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import field
 from enum import Enum
 
+from kgate.model import Severity
 from kgate.values import dataclass
 
 
 class Detail(Enum):
     """How much a reader asked for."""
 
-    QUIET = "only problems and the summary"
-    NORMAL = "findings, long lists shortened"
+    QUIET = "the verdict, and what fails in a line each"
+    NORMAL = "what decides the verdict, the rest counted"
     VERBOSE = "everything"
+
+
+class Show(Enum):
+    """Which objects a reader asked for."""
+
+    FAILED = "failed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What turns the path of a report into one that starts where the reader is: ``prefix`` leads to the root of the
+    repository, and ``own`` is the path from there back to where the reader is, if that is below the root."""
+
+    prefix: str = ""
+    own: str = ""
+
+    def path(self, path: str) -> str:
+        """Returns a path of the report as the reader would type it."""
+        if path.startswith(("/", "<")):
+            return path
+        if self.own and f"{path}/".startswith(f"{self.own}/"):
+            return path[len(self.own) + 1 :] or "."
+        return path if not self.prefix else self.prefix if path == "." else f"{self.prefix.rstrip('/')}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """Options of all formats; a format ignores those that it has no use for. The defaults suit a file.
 
-    ``width`` counts columns, ``max_chars`` the characters of the whole report (None: as many as the format allows).
+    ``width`` counts columns, ``breaks`` says that a longer line is broken there, ``max_chars`` counts the characters
+    of the whole report (None: as many as the format allows). ``show`` and ``min_severity`` say what the text report
+    lists (None: what fails).
     ``link_base`` is the URL below which a server shows the scanned files, ``linked_folder`` the local folder that
-    links of a terminal lead into; no links without them. ``category`` identifies one of several scans of a commit in
-    code scanning.
+    links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start.
+    ``category`` identifies one of several scans of a commit in code scanning. ``seconds`` tells how long the scan
+    took; None where the same scan must print the same.
     """
 
     color: bool = False
     width: int = 100
+    breaks: bool = False
     detail: Detail = Detail.NORMAL
+    show: Show = Show.FAILED
+    min_severity: Severity | None = None
     linked_folder: str | None = None
     link_base: str = ""
+    folder: Folder = Folder()
     category: str = "kgate"
     max_chars: int | None = None
+    seconds: Callable[[], float] | None = field(default=None, compare=False, repr=False)

@@ -74,6 +74,20 @@ def shown_score(score: Score) -> str:
     return UNKNOWN if score.is_bound else str(score.value)
 
 
+_BAR_CELLS = 10
+
+
+def bar(score: Score) -> str:
+    """Returns ten cells, of which one is filled for every ten points of a known score."""
+    filled = (score.known or 0) * _BAR_CELLS // 100
+    return "█" * filled + "░" * (_BAR_CELLS - filled)
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things: ``1 workload``, ``2,000 workloads``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def at_most(score: Score) -> str:
     """Returns what is known of a score that is not known itself; empty for a known score."""
     if not score.is_judged:
@@ -96,7 +110,7 @@ def uncovered(found: Uncovered) -> str:
     if not found.objects:
         return ""
     rbac = f", {found.rbac:,} of them RBAC" if found.rbac else ""
-    return f"{found.objects:,} object{'' if found.objects == 1 else 's'} that no rule is about{rbac}"
+    return f"{counted(found.objects, 'object')} that no rule is about{rbac}"
 
 
 def origin(renderings: Iterable[Rendering]) -> str:
@@ -105,8 +119,13 @@ def origin(renderings: Iterable[Rendering]) -> str:
     for rendering in renderings:
         label = f"for {rendering.requested_by}" if rendering.requested_by else rendering.variant
         label = ", ".join(part for part in (label, rendering.given) if part)
-        labels.setdefault(f"{rendering.tool} {rendering.path}", []).append(label)
+        labels.setdefault(f"{rendering.tool} {shown_folder(rendering.path)}", []).append(label)
     return "; ".join(_labelled(source, found) for source, found in labels.items())
+
+
+def shown_folder(path: str) -> str:
+    """Returns a path that nobody takes for the end of a sentence."""
+    return "./" if path == "." else path
 
 
 def short_origin(renderings: Iterable[Rendering]) -> str:

@@ -34,6 +34,7 @@ OPTIONAL = (
     "variables",
     "fields",
     "includes",
+    "instead",
     "references",
     "tags",
     "equivalents",
@@ -84,6 +85,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         includes=fields.text_or_texts("includes"),
         rationale=_text(fields, "rationale"),
         remediation=_text(fields, "remediation"),
+        instead=_instead(fields),
         references=tuple(_references(fields)),
         tags=fields.text_or_texts("tags"),
         equivalents=tuple(_equivalents(fields.section("equivalents"))),
@@ -95,6 +97,19 @@ def _rule(fields: FileFields, stem: str) -> Rule:
 
 def _text(fields: FileFields, name: str) -> str:
     return fields.text(name).strip()
+
+
+MAX_INSTEAD = 60
+"""Characters of ``instead``: it shares a line with the place, the rule and the source."""
+
+
+def _instead(fields: FileFields) -> str:
+    text = _text(fields, "instead")
+    if "\n" in text or len(text) > MAX_INSTEAD:
+        fields.fault(
+            f"instead must be one line of at most {MAX_INSTEAD} characters, such as privileged: false", "instead"
+        )
+    return text
 
 
 def _check_id(fields: FileFields, stem: str) -> None:

@@ -25,6 +25,7 @@ from kgate.sources.fates import Fates, ScannedFiles
 from kgate.sources.files import Intake, Listing, Read
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
+from kgate.sources.scope import NamedFiles
 from kgate.sources.survey import Survey, expected_objects
 from kgate.sources.unrendered import Outputs, Unrendered
 from kgate.values import dataclass
@@ -51,7 +52,8 @@ def collect_rendered(
     count = Count(intake.progress, len(plain) + len(queue.pending()))
     yield from intake.read_counted(plain, known.facts, count)
     outputs = Outputs(listing.claims, repository, settings.options.lifetime)
-    renderings = _Renderings(queue, outputs, encodings, repository, settings)
+    named = NamedFiles.of(listing.starts, repository)
+    renderings = _Renderings(queue, outputs, encodings, repository, settings, named)
     with closing(renderings.render_all(listing, count)) as rendered:  # also if showing the progress fails
         yield from rendered
     if late := files.in_order(queue.take_late_files()):
@@ -80,6 +82,7 @@ class _Renderings:
     _encodings: Encodings
     _repository: Repository
     _settings: RenderSettings
+    _named: NamedFiles | None
 
     def _read_named(self) -> None:
         """Reads the files that GitOps objects apply as they are written, and that may name further ones."""
@@ -110,7 +113,7 @@ class _Renderings:
                 for request, batch in zip(requests, count.counted(rendered), strict=True):
                     self._queue.add(request.key, batch.resources)
                     self._outputs.add(request, batch)
-                    yield batch
+                    yield self._scoped(request, batch)
         notes = (*_refused(tools, self._repository), *context.late_notes)
         yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
 
@@ -118,8 +121,12 @@ class _Renderings:
         """What was held back and is now known to be deployed so."""
         for held in self._queue.settled():
             self._outputs.add(held.request, held.batch)
-            yield held.batch
+            yield self._scoped(held.request, held.batch)
         yield from self._queue.settled_files()
+
+    def _scoped(self, request: Request, batch: Batch) -> Batch:
+        """What a request has rendered to; if the user names single files, with what of it counts."""
+        return batch if self._named is None else self._named.scoped(request, batch)
 
     def _follow(self, pool: _Pool, count: Count) -> None:
         """Renders what may hold GitOps objects, until all of these are known."""

@@ -336,6 +336,11 @@ WRONG_RULES: dict[str, tuple[str, str, str]] = {
         "  bad:\n  - spec: {}\n    kubernetes: latest",
         ":15: examples.bad[0].kubernetes must be a version such as '1.24'",
     ),
+    "long instead": (
+        "points: 3",
+        f"points: 3\ninstead: {'word ' * 13}",
+        ":5: instead must be one line of at most 60",
+    ),
     "wrong path": ("fields: [metadata.labels.team]", "fields: ['a b']", ":7: 'a b' is not a field path"),
 }
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.judgement.score import BANDS, decide, score
+from kgate.judgement.score import BANDS, decide, decisive_severity, score
 from kgate.model import Assessment, Finding, Found, Location, Position, Problem, ResourceId, Rule, Score, Severity
 
 NOWHERE = Location("a.yaml", Position(1, 1), Position(1, 1))
@@ -56,6 +56,23 @@ def test_score(rules: list[Rule], wanted: int) -> None:
 )
 def test_what_somebody_chose_weighs_twice(rules: list[Rule], explicit: set[str], wanted: int) -> None:
     assert score(rules, explicit) == wanted
+
+
+@pytest.mark.parametrize(
+    ("rules", "threshold", "wanted"),
+    [
+        pytest.param([CRITICAL, HIGH, MEDIUM, LOW], 60, Severity.HIGH, id="baseline"),
+        pytest.param([CRITICAL, HIGH, MEDIUM, LOW], 90, Severity.MEDIUM, id="restricted"),
+        pytest.param([HIGH, MEDIUM], 50, None, id="above the threshold"),
+        pytest.param([HIGH, *(rule(f"m{n}", Severity.MEDIUM, 10) for n in range(5))], 50, Severity.HIGH, id="points"),
+        pytest.param([LOW, rule("l2", Severity.LOW, 9)], 96, Severity.LOW, id="low alone"),
+        pytest.param([], 100, None, id="nothing"),
+    ],
+)
+def test_the_findings_that_decide(rules: list[Rule], threshold: int, wanted: Severity | None) -> None:
+    assert decisive_severity(rules, threshold) == wanted
+    left = [one for one in rules if wanted is None or one.severity < wanted]
+    assert score(left) >= threshold
 
 
 RULES = st.lists(st.builds(rule, st.text(), st.sampled_from(Severity), st.integers(1, 10)), unique_by=lambda r: r.id)

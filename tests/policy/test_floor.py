@@ -133,7 +133,7 @@ def test_the_command_takes_a_policy_that_the_change_cannot_reach(tmp_path: Path)
     clone = Clone.of(tmp_path / "shop", {"a.yaml": POD, "policy.yaml": POLICY})
     clone.changed({"kgate.yaml": "min-score: 0\nignore: [host-pid]\n", "policy.yaml": "{}"})
     (tmp_path / "policy.yaml").write_text(POLICY, encoding="utf-8")
-    held = kgate("scan", ".", "--policy", "../policy.yaml", cwd=clone.folder)
+    held = kgate("scan", ".", "-v", "--policy", "../policy.yaml", cwd=clone.folder)
     assert (held.code, "kgate.yaml:2: host-pid is not ignored, as the policy wants" in held.out) == (1, True), held
     inside = kgate("scan", ".", "--policy", "policy.yaml", cwd=clone.folder)
     assert (inside.code, "lies in the scanned repository, whose changes it is to hold" in inside.err) == (2, True), (

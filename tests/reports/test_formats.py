@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
@@ -40,10 +41,20 @@ def test_text_of_a_manifest_is_inert(name: str) -> None:
     assert not UNSEEN.search(text)
 
 
-@pytest.mark.parametrize("name", sorted({*reports.names()} - {"badge"}))
+def test_what_weakens_the_gate_is_shown_last_on_a_terminal() -> None:
+    """After all other findings, where a terminal stands still."""
+    text = "".join(reports.renderer("text")(samples.weakened(), samples.LINKED))
+    places = [text.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]
+    assert min(places) > max(match.start() for match in re.finditer(r"privileged-container|shop/web", text))
+    assert "falls from 60 to 0" in text
+
+
+@pytest.mark.parametrize("name", [*sorted({*reports.names()} - {"badge", "text"}), "text, whole"])
 def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
     """Before all other findings. A badge shows the verdict alone."""
-    text = "".join(reports.renderer(name)(samples.weakened(), samples.LINKED))
+    name, _, whole = name.partition(", ")
+    presentation = replace(samples.LINKED, detail=Detail.VERBOSE if whole else Detail.NORMAL)
+    text = "".join(reports.renderer(name)(samples.weakened(), presentation))
     start = {"sarif": '"results":', "json": '"findings":', "html": '"findings":', "markdown": "### Details"}
     found = text[text.index(start.get(name, "")) :]
     places = [found.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]

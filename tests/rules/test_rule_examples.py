@@ -49,6 +49,8 @@ def _names_of_path(path: str) -> list[str]:
 def test_documentation_is_complete(rule: Rule) -> None:
     assert len(rule.rationale) > 150, "say what an attacker gains, in a few sentences"
     assert len(rule.remediation) > 80, "say what to write instead"
+    assert rule.instead, "say in a line what to write instead"
+    assert not rule.instead.endswith("."), "what to write, and no sentence"
     assert rule.message[0].isupper(), "a sentence"
     assert rule.message.endswith("."), "a sentence"
     assert len(rule.message) <= 110

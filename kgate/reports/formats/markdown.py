@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule, Score
+from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule
 from kgate.reports.links import line_page, rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import (
     acceptance,
     answer,
     at_most,
+    bar,
     first_sentence,
     related_places,
     short_origin,
@@ -99,7 +100,7 @@ def _macros(link_base: str) -> Any:
         "first_sentence": first_sentence,
         "acceptance": acceptance,
         "at_most": at_most,
-        "bar": _bar,
+        "bar": bar,
         "prose": _prose,
         "related_places": related_places,
         "origin": short_origin,
@@ -134,12 +135,6 @@ def _rule_link(rule: Rule) -> Any:
 
     page, title = rule_page(rule), _prose(rule.title)
     return Markup(f"[{title}]({page})") if page else title  # noqa: S704  inert is the escape
-
-
-def _bar(score: Score) -> str:
-    """Returns ten cells, of which one is filled for every ten points of a known score."""
-    filled = (score.known or 0) // 10
-    return "█" * filled + "░" * (10 - filled)
 
 
 def _lowest_first(assessments: Iterable[Assessment]) -> list[Assessment]:

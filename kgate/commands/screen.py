@@ -1,0 +1,117 @@
+"""What standard output can show, and how much of a report the user asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from kgate.model import Severity
+from kgate.reports.presentation import Detail, Folder, Presentation, Show
+
+_LEAST_COLUMNS = 40
+_CONTRADICTIONS = (
+    ({"quiet", "verbose"}, "--quiet and --verbose contradict each other; leave one of them out"),
+    ({"quiet", "min_severity"}, "--quiet lists no findings to choose from; leave out --quiet or --min-severity"),
+    ({"quiet", "all"}, "--quiet lists only what fails; leave out --quiet or --show all"),
+    ({"verbose", "failed"}, "--verbose shows everything; leave out --verbose or --show failed"),
+    ({"verbose", "min_severity"}, "--verbose shows everything; leave out --verbose or --min-severity"),
+)
+_DETAILS = ("quiet", "verbose", "show", "min_severity")
+
+
+def with_details(presentation: Presentation, flags: Mapping[str, Any]) -> Presentation:
+    """Adds how much of the text report was asked for: by flags if there are any, else by the environment. Raises
+    click.UsageError for flags that contradict each other, or that nothing heeds."""
+    asked = _asked(flags)
+    given = {name for name, value in asked.items() if value} | {asked["show"]} - {None}
+    for together, message in _CONTRADICTIONS:
+        if together <= given:
+            raise click.UsageError(message)
+    lowest = asked["min_severity"]
+    return replace(
+        presentation,
+        detail=Detail.QUIET if asked["quiet"] else Detail.VERBOSE if asked["verbose"] else Detail.NORMAL,
+        show=Show(asked["show"] or Show.FAILED.value),
+        min_severity=Severity.parse(lowest) if lowest else None,
+    )
+
+
+def _asked(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the flags for how much is shown; those of the environment only if the command line has none."""
+    context = click.get_current_context()
+    typed = [name for name in _DETAILS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    has_text = flags["format_name"] == "text" or any(name == "text" for name, _ in flags["outputs"])
+    for name in ("show", "min_severity"):
+        if name in typed and not has_text:
+            flag = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} is about the text report; leave it out, or ask for one with -o text=FILE")
+    return {name: flags[name] if name in typed or not typed else None for name in _DETAILS}
+
+
+def for_screen(presentation: Presentation, flags: Mapping[str, Any], root: Path) -> Presentation:
+    """Adds what standard output can show."""
+    color = _wants_color(flags["color"])
+    is_terminal, started = sys.stdout.isatty(), time.monotonic()
+    return replace(
+        presentation,
+        color=color,
+        width=max(shutil.get_terminal_size().columns, _LEAST_COLUMNS) if is_terminal else presentation.width,
+        breaks=is_terminal,
+        linked_folder=str(root) if color and _shows_links() else None,
+        seconds=(lambda: time.monotonic() - started) if is_terminal and not flags["cache"] else None,
+    )
+
+
+def _wants_color(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _shows_links() -> bool:
+    """Returns True if standard output is a terminal that shows links, or at least hides what it cannot show."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux")
+
+
+# ------------------------------------------------------------------------------ where paths start
+
+
+def folder_of(paths: Sequence[str], root: Path, environment: Mapping[str, str]) -> Folder:
+    """Returns where paths start: in a checkout of git at its root, else in the folder of the CI job that holds it, or
+    where the user is, as the user has typed them."""
+    from kgate.repository import has_git
+
+    if has_git(root):
+        return Folder()
+    jobs = (environment.get(name, "") for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"))
+    for base in (*map(Path, filter(os.path.isabs, jobs)), Path.cwd()):
+        real = Path(os.path.realpath(base))
+        if root.is_relative_to(real) and real != real.parent:
+            return Folder(_prefix(root.relative_to(real).as_posix()))
+    here = Path.cwd()
+    typed = [path for path in paths if path != "-"]
+    for path in typed:
+        folder = path if os.path.isdir(path) else os.path.dirname(path)
+        if Path(os.path.realpath(folder)) == root:
+            return Folder(_prefix(Path(os.path.normpath(folder)).as_posix()))
+    if any(map(os.path.isabs, typed)):
+        return Folder(root.as_posix())
+    own = here.relative_to(root).as_posix() if here.is_relative_to(root) else ""
+    return Folder(_prefix(Path(os.path.relpath(root, here)).as_posix()), own)
+
+
+def _prefix(path: str) -> str:
+    return "" if path == "." else path
