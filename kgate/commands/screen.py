@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -64,11 +63,17 @@ def for_screen(presentation: Presentation, flags: Mapping[str, Any], root: Path)
     return replace(
         presentation,
         color=color,
-        width=max(shutil.get_terminal_size().columns, _LEAST_COLUMNS) if is_terminal else presentation.width,
+        width=_columns() if is_terminal else presentation.width,
         breaks=is_terminal,
         linked_folder=str(root) if color and _shows_links() else None,
         seconds=(lambda: time.monotonic() - started) if is_terminal and not flags["cache"] else None,
     )
+
+
+def _columns() -> int:
+    import shutil
+
+    return max(shutil.get_terminal_size().columns, _LEAST_COLUMNS)
 
 
 def _wants_color(choice: str) -> bool:

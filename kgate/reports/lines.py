@@ -51,11 +51,16 @@ def _style(definition: str) -> Style:
 
 def cells(text: str) -> int:
     """Returns how many columns a text takes: none for combining characters, two for wide ones."""
-    if text.isascii():
+    others = text.translate(_OF_ONE_COLUMN)
+    if others.isascii():
         return len(text)
     from rich.cells import cell_len
 
-    return cell_len(text.replace(_STICKY, " "))
+    return cell_len(others)
+
+
+_OF_ONE_COLUMN = str.maketrans(dict.fromkeys(f"{_STICKY}→│…–—█░✗✓·’“”", " "))
+"""The signs that reports are made of: most texts have no others that are not ASCII."""
 
 
 def broken(pieces: Line, width: int, hang: int) -> Iterator[Line]:

@@ -48,6 +48,7 @@ def test_json_has_every_field_of_the_design() -> None:
         "schema",
         "version",
         "configuration",
+        "settings",
         "workloads",
         "findings",
         "problems",
