@@ -384,8 +384,6 @@ class _Copy:
 
 def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFolders) -> Iterator[_Copy]:
     """Yields the report for standard output, then those for files."""
-    from kgate.commands import outputs
-
     root = settings.repository.root
     of_file = Presentation(
         link_base=flags["link_base"],
@@ -396,6 +394,8 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
     of_file = screen.with_details(of_file, flags)
     yield _Copy(flags["format_name"], screen.for_screen(of_file, flags, root), console.print_pieces)
     for name, file in flags["outputs"]:
+        from kgate.commands import outputs
+
         yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
 
 
