@@ -20,7 +20,7 @@ TARGET = "app"
 OUTSIDE = "outside"
 WITNESS = "witness"
 SECRET = "what-nobody-may-read"
-ENVIRONMENT_NAME = "KGATE_HOSTILE_SECRET"
+ENVIRONMENT_NAME = "HOSTILE_SECRET"
 """Name of an environment variable of the caller that some cases try to read; a test gives it the value SECRET."""
 
 

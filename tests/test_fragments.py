@@ -75,7 +75,7 @@ def test_a_fragment_has_no_score_and_fails_by_its_findings(
 def test_what_reports_show_of_a_fragment(tmp_path: Path) -> None:
     tree(tmp_path, {"web.yaml": helm_release(WEB)})
     text = scan(tmp_path).out
-    assert "web.yaml:1:1  score –  PSS –  part of a pod, at most 29  (needs 60)" in text
+    assert "web.yaml:1:1  score –, needs 60  part of a pod, at most 29  PSS –" in text
     assert "the lowest with score at most 29" in text
     assert "| – | ░░░░░░░░░░ | – |" in scan(tmp_path, "-f", "markdown", ".").out
     assert ",–,–,60,no,–" in scan(tmp_path, "-f", "csv", ".").out

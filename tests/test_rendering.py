@@ -260,7 +260,7 @@ def test_each_overlay_of_a_remote_base_is_named(tmp_path: Path) -> None:
     assert sorted((one["path"], one["line"], one["what"]) for one in found["unjudged"]) == [
         ("base/kustomization.yaml", 1, name) for name in ("one", "three", "two")
     ]
-    assert found["verdict"]["reasons"][0].startswith("3 parts of what is deployed were not judged; accept that")
+    assert found["verdict"]["reasons"][0].startswith("3 parts of what is deployed were not judged; run kgate pull, or accept")
 
 
 def test_a_pattern_of_the_configuration_finds_the_charts_of_the_scan(tmp_path: Path) -> None:
@@ -412,7 +412,7 @@ def test_same_bytes(tmp_path: Path) -> None:
         printed = scan(root, ".", *outputs, env={"PYTHONHASHSEED": seed}).out
         texts.append([printed, *((tmp_path / name).read_text(encoding="utf-8") for name in formats)])
     assert texts[0] == texts[1]
-    assert all(len(text) > 100 for text in texts[0])
+    assert all(len(text) > 50 for text in texts[0])
     for text in texts[0]:
         assert os.fspath(tmp_path) not in text
         assert "kgate-" not in text.replace("kgate-report", "").replace("kgate-action", ""), "a temporary folder"
@@ -645,4 +645,5 @@ def test_an_application_in_utf_16(tmp_path: Path) -> None:
 def test_a_manifest_below_crds_is_judged_once(tmp_path: Path) -> None:
     tree(tmp_path, {**CHART, **_OFF, "web/crds/weak.yaml": WEAK_DEPLOYMENT.replace("name: web", "name: weak", 1)})
     assert weak_deployments(report(tmp_path)) == 1
-    assert weak_deployments(report(tmp_path, "web/templates/deployment.yaml")) == 1
+    assert weak_deployments(report(tmp_path, "web/crds/weak.yaml")) == 1
+    assert weak_deployments(report(tmp_path, "web/templates/deployment.yaml")) == 0

@@ -642,7 +642,8 @@ def test_what_a_base_must_not_reach(tmp_path: Path) -> None:
         (
             f"../../secret/pod.yaml {leads_out}",
             f"../../secret {leads_out}",
-            "files: there is no kgate.yaml, so what it builds is not judged; add it, or remove this",
+            "files: there is no kgate.yaml, so what it builds is not judged; add it, remove this, or "
+            "list the folder in .kgateignore if another step makes the file",
             f"../../secret/pod.yaml {leads_out}",
             f"web {leads_out}",
             "../../app includes this kustomization again: kustomizations must not form a circle",

@@ -304,7 +304,7 @@ HOSTILE = {
         "values.yaml": "a: 1\n",
     },
     "a lookup of a host": {"templates/b.yaml": CONFIG_MAP.replace("VALUE", '{{ getHostByName "URL" | quote }}')},
-    "the environment": {"templates/b.yaml": CONFIG_MAP.replace("VALUE", '{{ env "KGATE_HOSTILE_SECRET" }}')},
+    "the environment": {"templates/b.yaml": CONFIG_MAP.replace("VALUE", '{{ env "HOSTILE_SECRET" }}')},
     "a file outside": {
         "templates/b.yaml": CONFIG_MAP.replace("VALUE", '{{ .Files.Get "../../OUTSIDE/values.yaml" | quote }}')
     },
@@ -325,7 +325,7 @@ def cached(root: Path, data: bytes) -> Report:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_chart_from_the_cache(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KGATE_HOSTILE_SECRET", SECRET)
+    monkeypatch.setenv("HOSTILE_SECRET", SECRET)
     place = outside(tmp_path / "shop")
     with loopback() as server:
         files = {
