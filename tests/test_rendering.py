@@ -260,7 +260,8 @@ def test_each_overlay_of_a_remote_base_is_named(tmp_path: Path) -> None:
     assert sorted((one["path"], one["line"], one["what"]) for one in found["unjudged"]) == [
         ("base/kustomization.yaml", 1, name) for name in ("one", "three", "two")
     ]
-    assert found["verdict"]["reasons"][0].startswith("3 parts of what is deployed were not judged; run kgate pull, or accept")
+    reason = found["verdict"]["reasons"][0]
+    assert reason.startswith("3 parts of what is deployed were not judged; run kgate pull, or accept")
 
 
 def test_a_pattern_of_the_configuration_finds_the_charts_of_the_scan(tmp_path: Path) -> None:
