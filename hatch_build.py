@@ -3,7 +3,9 @@ what a package brings beside the program (kgate/commands/manual.py)."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 class RulesHook(BuildHookInterface[Any]):
     """Adds ``builtin_rules.json``, a manual page and completion scripts to a wheel."""
+
+    _folder: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Writes the files, unless the package stays a clone, which reads the rules themselves."""
@@ -31,8 +35,14 @@ class RulesHook(BuildHookInterface[Any]):
             build_data["shared_data"][self._write(place, text)] = place
 
     def _write(self, name: str, text: str) -> str:
-        """Writes a file below the folder of the build, and returns its path."""
-        file = Path(self.directory, name)
+        """Writes a file, and returns its path. Not into the folder of the build: all in there is published."""
+        self._folder = self._folder or Path(tempfile.mkdtemp())
+        file = self._folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
         return str(file)
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Removes the files, which the wheel holds now."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder)

@@ -32,10 +32,9 @@ from tests.installable import Packages, packages_for
 from tests.waiting import HANG
 
 BIN = Path(sys.executable).parent
-WORKFLOWS = (
-    ".github/workflows/ci.yml",
-    *(f"docs/workflows/{name}.yml" for name in ("gate", "code-scanning", "comment")),
-)
+OWN = (".github/workflows/ci.yml", ".github/workflows/release.yml")
+EXAMPLES = tuple(f"docs/workflows/{name}.yml" for name in ("gate", "code-scanning", "comment"))
+WORKFLOWS = (*OWN, *EXAMPLES)
 COMPONENT = "templates/kgate.yml"
 INCLUDE = "docs/ci/gitlab-include.yml"
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
@@ -131,14 +130,16 @@ def shellcheck() -> str:
     return os.fspath(BIN / "shellcheck")
 
 
-ZIZMOR = ("zizmor", "--offline", "--no-progress", "--strict-collection", "action.yml", ".github", *WORKFLOWS[1:])
+ZIZMOR = ("zizmor", "--offline", "--no-progress", "--strict-collection", "action.yml", ".github", *EXAMPLES)
 LINTERS: dict[str, tuple[tuple[str, ...], str, tuple[str, str]]] = {
     "zizmor": (ZIZMOR, "action.yml", ('exit "$EXIT_CODE"', 'echo "${{ inputs.paths }}"')),
     "zizmor, pins": (ZIZMOR, "docs/workflows/gate.yml", ("3d3c42e5aac5ba805825da76410c181273ba90b1", "v7")),
-    "actionlint": (("actionlint", "-shellcheck", shellcheck(), *WORKFLOWS), WORKFLOWS[3], ("SCORE:", "SCORE: $${{")),
+    "zizmor, release": (ZIZMOR, OWN[1], ('release check "$TAG"', "release check ${{ github.ref_name }}")),
+    "actionlint, release": (("actionlint", *OWN), OWN[1], ("needs: [build, test]", "needs: [built, test]")),
+    "actionlint": (("actionlint", "-shellcheck", shellcheck(), *WORKFLOWS), EXAMPLES[2], ("SCORE:", "SCORE: $${{")),
     "actionlint, scripts": (
         ("actionlint", "-shellcheck", shellcheck(), *WORKFLOWS),
-        WORKFLOWS[0],
+        OWN[0],
         ('test -s "$REPORT"', "test -s $REPORT"),
     ),
     "jactionlint": (("jactionlint", "--shellcheck", shellcheck()), "action.yml", ("steps.scan.", "steps.scam.")),
@@ -623,7 +624,7 @@ def test_examples_name_inputs_of_the_action() -> None:
     for file in WORKFLOWS:
         steps = [step for job in documents(file)[0]["jobs"].values() for step in job["steps"]]
         ours = [step for step in steps if step.get("uses", "").startswith(("./", "kgate/"))]
-        assert ours or file == WORKFLOWS[0], file
+        assert ours or file in OWN, file
         given |= {name for step in ours for name in step.get("with", {})}
     assert len(given) > 3
     assert given <= set(documents("action.yml")[0]["inputs"])
