@@ -32,7 +32,7 @@ from tests.installable import Packages, packages_for
 from tests.waiting import HANG
 
 BIN = Path(sys.executable).parent
-OWN = (".github/workflows/ci.yml", ".github/workflows/release.yml")
+OWN = (".github/workflows/ci.yml", ".github/workflows/release.yml", ".github/workflows/site.yml")
 EXAMPLES = tuple(f"docs/workflows/{name}.yml" for name in ("gate", "code-scanning", "comment"))
 WORKFLOWS = (*OWN, *EXAMPLES)
 COMPONENT = "templates/kgate.yml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kgate.model import Example, Persona, Rule, Versions
@@ -14,11 +14,11 @@ _WIDTH = 96
 
 def rule_list(rules: Iterable[Rule], format_name: str) -> str:
     """Returns a list of all rules, the most severe first."""
-    ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
+    ranked = _ranked(rules)
     if format_name == "json":
         return json.dumps([as_json(rule) for rule in ranked], indent=2)
     if format_name == "markdown":
-        return "\n".join(_markdown_index(ranked))
+        return "\n".join(_markdown_index(ranked, "#{}"))
     width = max(len(rule.id) for rule in ranked)
     return "\n".join(
         f"{rule.severity.label:<8}  {rule.points:>2}  {rule.persona.label:<8}  {rule.id:<{width}}  {rule.title}"
@@ -42,19 +42,23 @@ def explanation(rule: Rule, format_name: str) -> str:
 
 def handbook(rules: Iterable[Rule]) -> str:
     """Returns the text of docs/rules.md: the index and a page for every rule."""
-    ranked = sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
-    lines = [
-        "# Rules",
-        "",
-        "<!-- Generated from rules/ by `python docs/generate.py`; do not edit. -->",
-        "",
-        f"kgate has {len(ranked)} rules. How the score comes from them: [score](score.md).",
-        "",
-        *_markdown_index(ranked),
-    ]
+    ranked = _ranked(rules)
+    lines = [*_contents(ranked, "#{}", "")]
     for rule in ranked:
         lines += ["", *_markdown_page(rule, "##")]
     return "\n".join(lines) + "\n"
+
+
+def pages(rules: Iterable[Rule]) -> dict[str, str]:
+    """Returns the same as documents of a folder in docs: one for each rule, by its id, and ``index``."""
+    ranked = _ranked(rules)
+    documents = {"index": _contents(ranked, "{}.md", "../")} | {rule.id: _markdown_page(rule, "#") for rule in ranked}
+    return {name: "\n".join(lines) + "\n" for name, lines in documents.items()}
+
+
+def _ranked(rules: Iterable[Rule]) -> list[Rule]:
+    """Returns the most severe first."""
+    return sorted(rules, key=lambda rule: (-rule.severity, -rule.points, rule.id))
 
 
 def as_json(rule: Rule) -> dict[str, Any]:
@@ -163,13 +167,21 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------- Markdown
 
 
-def _markdown_index(rules: Iterable[Rule]) -> Iterator[str]:
+def _contents(ranked: Sequence[Rule], link: str, docs: str) -> Iterator[str]:
+    """Yields the index, as a document; ``docs`` leads to the folder of the other documents."""
+    yield from ("# Rules", "", "<!-- Generated from rules/ by `python docs/generate.py`; do not edit. -->", "")
+    yield f"kgate has {len(ranked)} rules. How the score comes from them: [score]({docs}score.md)."
+    yield from ("", *_markdown_index(ranked, link))
+
+
+def _markdown_index(rules: Iterable[Rule], link: str) -> Iterator[str]:
+    """Yields a table; ``link`` leads to a rule, with ``{}`` for its id."""
     yield "| severity | points | persona | rule | what it is | Pod Security Standards |"
     yield "| --- | ---: | --- | --- | --- | --- |"
     for rule in rules:
         levels = ", ".join(sorted({check.level for check in rule.pss}))
         weight = f"{rule.severity.label} | {rule.points} | {rule.persona.label}"
-        yield f"| {weight} | [{rule.id}](#{rule.id}) | {rule.title} | {levels} |"
+        yield f"| {weight} | [{rule.id}]({link.format(rule.id)}) | {rule.title} | {levels} |"
 
 
 def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from lxml import html as parser
 
 from kgate.model import Report
 from kgate.reports.formats import html
+from tests.browser import launched
 from tests.reports import samples
 
 if TYPE_CHECKING:
@@ -92,22 +91,10 @@ def test_the_same_report_gives_the_same_bytes() -> None:
 in_browser = pytest.mark.needs_browser
 
 
-def chromium() -> str:
-    named = os.environ.get("KGATE_CHROMIUM")
-    path = named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not path:
-        pytest.fail("no Chromium on PATH; run 'apt-get install chromium', or name the program in KGATE_CHROMIUM")
-    return path
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with launched() as running:
         yield running
-        running.close()
 
 
 @contextmanager
