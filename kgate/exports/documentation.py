@@ -80,6 +80,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "includes": list(rule.includes),
         "message": rule.message,
         "rationale": rule.rationale,
+        "instead": rule.instead,
         "remediation": rule.remediation,
         "references": [{"title": reference.title, "url": reference.url} for reference in rule.references],
         "tags": list(rule.tags),
@@ -150,6 +151,8 @@ def _terminal_details(rule: Rule) -> Iterator[str]:
 
 
 def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.instead:
+        yield "In short", rule.instead
     yield "Used by persona", " and ".join(persona.label for persona in Persona if persona >= rule.persona)
     for check in rule.pss:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
