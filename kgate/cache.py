@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate import wholefile
@@ -53,6 +53,16 @@ class Cache:
 
     def put(self, key: bytes, content: bytes) -> None:
         """Keeps content under a key, if possible."""
+        self.put_all([(key, content)])
+
+    def put_all(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keeps contents under their keys, as far as possible, and looks once whether that is too much."""
+        for key, content in entries:
+            self._write(key, content)
+        with contextlib.suppress(OSError):
+            self._prune()
+
+    def _write(self, key: bytes, content: bytes) -> None:
         if len(content) > MAX_ENTRY_BYTES:
             return
         path = self._path(key)
@@ -61,7 +71,6 @@ class Cache:
             if path.parent.is_symlink():
                 return
             wholefile.replace(path, lambda handle: _write(handle, _sealed(content, key)), 0o600)
-            self._prune()
 
     def _path(self, key: bytes) -> Path:
         name = key.hex()

@@ -49,9 +49,11 @@ class Kept:
 
         if report.problems or inputs.digest(self.settings) != self.state:
             return
-        for format_name, presentation, text in texts:
-            entry = bytes([report.verdict.exit_code]) + text.encode(*_ENCODING)
-            self.cache.put(self._key(format_name, presentation), entry)
+        code = bytes([report.verdict.exit_code])
+        self.cache.put_all(
+            (self._key(format_name, presentation), code + text.encode(*_ENCODING))
+            for format_name, presentation, text in texts
+        )
 
     def _key(self, format_name: str, presentation: Presentation) -> bytes:
         what = repr((format_name, presentation)).encode(*_ENCODING)
