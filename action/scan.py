@@ -22,7 +22,7 @@ REPORTS = {
     "html": "kgate.html",
     "github": "annotations.txt",
 }
-"""Formats that the action writes, and their files."""
+"""Formats that the action writes, and their files. The annotations end with the lines that the last step prints."""
 
 OPTIONS = {
     "INPUT_POLICY_FROM": "--policy-from",
@@ -48,9 +48,10 @@ def main() -> None:
     code = _scan(_command(inputs, folder))
     files = {name: folder / file for name, file in REPORTS.items() if (folder / file).exists()}
     if inputs.get("INPUT_ANNOTATIONS") == "true" and "github" in files:
-        print(files["github"].read_text(encoding="utf-8"), flush=True)
+        with files["github"].open(encoding="utf-8") as lines:
+            print(*(line for line in lines if line.startswith("::")), sep="", flush=True)
     outputs = {"exit-code": str(code), **_counts(files.get("json"))}
-    outputs |= {f"{name}-file": os.fspath(path) for name, path in files.items() if name != "github"}
+    outputs |= {f"{name}-file": os.fspath(path) for name, path in files.items()}
     _write(inputs["GITHUB_OUTPUT"], "".join(_assignments(outputs)))
     if inputs.get("INPUT_SUMMARY") == "true":
         _write(inputs["GITHUB_STEP_SUMMARY"], _summary(files.get("markdown"), code))

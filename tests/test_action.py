@@ -128,6 +128,10 @@ def test_gate_is_the_last_step_and_alone_fails(runner: Runner) -> None:
     assert done.code == 1
     assert done.outcomes[-1] == "failure"
     assert "failure" not in done.outcomes[:-1]
+    assert [line for line in done.log.splitlines()[-4:] if not line.startswith("::")] == [
+        "✗ Pod/bad  b.yaml:1:1  score 38 D, needs 60: host-pid",
+        "✗ failed: 1 workload under the threshold, the lowest with score 38",
+    ]
 
 
 # --------------------------------------------------------------------------------------------- hostile
@@ -180,8 +184,8 @@ def test_manifests_are_never_commands(runner: Runner) -> None:
     done = use(runner, {"b.yaml": HOSTILE, "\n::error::y.yaml": BROKEN}, comment="true")
     assert done.code == 3
     assert done.outputs["passed"] == "false"
-    outside = re.sub(r"::stop-commands::(\w+)\n.*?\n::\1::\n", "", done.log, count=1, flags=re.DOTALL)
-    assert outside != done.log
+    outside, count = re.subn(r"::stop-commands::(\w+)\n.*?\n::\1::\n", "", done.log, flags=re.DOTALL)
+    assert count == 2, "the scan, and what the last step prints"
     assert not re.search(r"^::(error|set-output)::[xy]|##\[", outside, re.MULTILINE), outside
     assert not re.search(r"^\s*(::error::|::set-output)|##\[|\x1b", done.log, re.MULTILINE), done.log
     assert "</details>@all" not in done.summary

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import Enum
 
-from kgate.model import Severity
+from kgate.model import Location, Severity
 from kgate.values import dataclass
 
 
@@ -43,6 +43,19 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """The lines that a proposed change adds or rewrites: the first and the last line of each piece, by the paths of
+    the report."""
+
+    pieces: Mapping[str, tuple[tuple[int, int], ...]]
+
+    def has(self, location: Location) -> bool:
+        """True if a place is on a line of the change."""
+        line = location.start.line
+        return any(first <= line <= last for first, last in self.pieces.get(location.path, ()))
+
+
+@dataclass(frozen=True, slots=True)
 class Presentation:
     """Options of all formats; a format ignores those that it has no use for. The defaults suit a file.
 
@@ -51,6 +64,7 @@ class Presentation:
     lists (None: what fails).
     ``link_base`` is the URL below which a server shows the scanned files, ``linked_folder`` the local folder that
     links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start.
+    ``change`` knows the lines of the change that is gated; None where that is not known.
     ``category`` identifies one of several scans of a commit in code scanning. ``seconds`` tells how long the scan
     took; None where the same scan must print the same.
     """
@@ -64,6 +78,11 @@ class Presentation:
     linked_folder: str | None = None
     link_base: str = ""
     folder: Folder = Folder()
+    change: Change | None = None
     category: str = "kgate"
     max_chars: int | None = None
     seconds: Callable[[], float] | None = field(default=None, compare=False, repr=False)
+
+    def is_new(self, location: Location) -> bool:
+        """True if it is known that a place is on a line of the change."""
+        return self.change is not None and self.change.has(location)

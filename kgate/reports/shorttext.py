@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from kgate.model import Assessment, Finding, Note, Problem, Report, ResourceId, Rule, Severity, Unjudged
+from kgate.model import Finding, Note, Problem, Report, Rule, Severity, Unjudged
+from kgate.reports.blocks import Block, Selection
 from kgate.reports.causes import Cause, causes
 from kgate.reports.lines import Line, cells, cut, line, sticky
 from kgate.reports.presentation import Detail, Presentation, Show
@@ -32,7 +32,7 @@ from kgate.reports.textparts import (
     totals,
     verdict,
 )
-from kgate.reports.wording import at_most, counted, first_sentence, origin, related_place
+from kgate.reports.wording import at_most, counted, first_sentence, offence, origin, related_place
 from kgate.values import dataclass
 
 _EXCERPTS = 3
@@ -47,7 +47,7 @@ _SOURCE_INDENT = 6
 
 def lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     """Yields the lines of the report."""
-    selection = _Selection(report, presentation)
+    selection = Selection(report, presentation)
     if presentation.detail is Detail.QUIET:
         for block in selection.blocks:
             yield from _quiet_block(block, presentation)
@@ -59,112 +59,6 @@ def lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     yield from _end(report, selection, presentation)
 
 
-# -------------------------------------------------------------------------------- what is shown
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """An object, or several of one source with the same findings: those that are shown, and the assessments of what is
-    a workload, the worst first. ``fails`` is False for what is shown although it does not decide the verdict."""
-
-    resource: ResourceId
-    path: str
-    assessments: Sequence[Assessment]
-    findings: Sequence[Finding]
-    fails: bool
-
-    @property
-    def order(self) -> tuple[object, ...]:
-        """A key that sorts what decides the verdict last, and the worst last of all."""
-        worst = self.assessments[0].score.order if self.assessments else (True, 100, False)
-        gravity = max((finding.rule.severity for finding in self.findings), default=Severity.LOW)
-        is_about_gate = any(finding.is_about_gate for finding in self.findings)
-        known, value, bound = worst
-        return is_about_gate, self.fails, not known, -value, not bound, gravity
-
-
-class _Selection:
-    """What the reader asked for, and what of it decides the verdict."""
-
-    def __init__(self, report: Report, presentation: Presentation) -> None:
-        self._report = report
-        self._presentation = presentation
-
-    @cached_property
-    def blocks(self) -> Sequence[_Block]:
-        """The objects to show, the worst last."""
-        blocks = [*self._of_workloads(), *self._of_others()]
-        return sorted(blocks, key=lambda block: block.order)
-
-    @cached_property
-    def _by_object(self) -> Mapping[tuple[str, ResourceId], Sequence[Finding]]:
-        """The findings of each object of each source."""
-        found: dict[tuple[str, ResourceId], list[Finding]] = {}
-        for finding in self._report.findings:
-            for resource in finding.resources:
-                found.setdefault((finding.source, resource), []).append(finding)
-        return found
-
-    def _of_workloads(self) -> Iterator[_Block]:
-        """A block for all workloads of a source that have the same findings."""
-        alike: dict[tuple[object, ...], tuple[list[Assessment], list[Finding], bool]] = {}
-        for assessment in self._report.assessments:
-            found = self._findings(assessment)
-            shown, fails = self._shown(found, assessment), self._fails(found, assessment)
-            if shown or not assessment.passed:
-                key = assessment.location.path, fails, tuple(map(id, shown))
-                alike.setdefault(key, ([], shown, fails))[0].append(assessment)
-        for assessments, listed, fails in alike.values():
-            ranked = sorted(assessments, key=lambda a: a.score.order)
-            yield _Block(ranked[0].workload, ranked[0].location.path, ranked, _in_order(listed), fails)
-
-    def _findings(self, assessment: Assessment) -> Sequence[Finding]:
-        found = self._by_object.get((assessment.location.path, assessment.workload), ())
-        own = set(assessment.renderings)
-        return [one for one in found if not one.renderings or not own.isdisjoint(one.renderings)]
-
-    def _of_others(self) -> Iterator[_Block]:
-        """A block for each object that runs no pods."""
-        workloads = {(one.location.path, one.workload) for one in self._report.assessments}
-        for (path, resource), found in self._by_object.items():
-            own = [one for one in found if one.resource == resource]
-            if (path, resource) not in workloads and (shown := self._shown(own, None)):
-                yield _Block(resource, path, (), _in_order(shown), self._fails(own, None))
-
-    def _shown(self, findings: Sequence[Finding], assessment: Assessment | None) -> list[Finding]:
-        """The findings of an object that are shown."""
-        asked = self._presentation
-        if asked.show is Show.FAILED and not self._fails(findings, assessment):
-            return []
-        least = asked.min_severity
-        if least is not None:
-            return [one for one in findings if one.rule.severity >= least]
-        if asked.show is Show.ALL:
-            return list(findings)
-        return [one for one in findings if self._decides(one, assessment)]
-
-    def _fails(self, findings: Iterable[Finding], assessment: Assessment | None) -> bool:
-        """True if an object decides that the gate fails."""
-        return (assessment is not None and not assessment.passed) or any(map(self._is_refused, findings))
-
-    def _decides(self, finding: Finding, assessment: Assessment | None) -> bool:
-        """True if the object does not pass while it has this finding."""
-        least = assessment.score.decisive if assessment is not None else None
-        is_open = finding.waiver is None
-        return self._is_refused(finding) or (is_open and least is not None and finding.rule.severity >= least)
-
-    def _is_refused(self, finding: Finding) -> bool:
-        """True if a finding fails by itself, whatever the score is."""
-        fail_on = self._report.fail_on
-        if finding.is_about_gate:
-            return True
-        return finding.waiver is None and fail_on is not None and finding.rule.severity >= fail_on
-
-
-def _in_order(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location.order))
-
-
 # --------------------------------------------------------------------------------------- blocks
 
 
@@ -173,13 +67,13 @@ class _Blocks:
     """The blocks to print. ``excerpts`` says in which block the line of a finding is shown, for the worst ones, and
     ``explained`` where the reason and the fix of a rule are told: in the last block that has it."""
 
-    blocks: Sequence[_Block]
+    blocks: Sequence[Block]
     presentation: Presentation
     excerpts: Mapping[int, int]
     explained: Mapping[str, int]
 
     @classmethod
-    def of(cls, selection: _Selection, presentation: Presentation) -> _Blocks:
+    def of(cls, selection: Selection, presentation: Presentation) -> _Blocks:
         """The blocks of a selection."""
         found = [(finding, number) for number, block in enumerate(selection.blocks) for finding in block.findings]
         last = {id(finding): (finding, number) for finding, number in found}
@@ -197,7 +91,7 @@ class _Blocks:
             yield line()
             yield from self._details(block, number)
 
-    def _details(self, block: _Block, number: int) -> Iterator[Line]:
+    def _details(self, block: Block, number: int) -> Iterator[Line]:
         """Yields the excerpts of a block, and what its rules mean where no later block tells it."""
         for _, same in groupby(block.findings, key=lambda finding: finding.rule.id):
             findings = tuple(same)
@@ -215,7 +109,7 @@ class _Blocks:
                 yield line()
 
 
-def _headline(block: _Block, presentation: Presentation) -> Line:
+def _headline(block: Block, presentation: Presentation) -> Line:
     name = one_line(str(block.resource))
     sign = ("✗", "bold red") if block.fails else ("✓", "green") if block.assessments else ("•", "dim")
     if not block.assessments:
@@ -236,7 +130,7 @@ def _headline(block: _Block, presentation: Presentation) -> Line:
     )
 
 
-def _origins(block: _Block, presentation: Presentation) -> Iterator[Line]:
+def _origins(block: Block, presentation: Presentation) -> Iterator[Line]:
     """Yields what the objects of a block were rendered by, and what the others are called."""
     found = {rendering for assessment in block.assessments for rendering in assessment.renderings}
     found = found or {rendering for finding in block.findings for rendering in finding.renderings}
@@ -248,7 +142,7 @@ def _origins(block: _Block, presentation: Presentation) -> Iterator[Line]:
         yield line("  ", (f"also {one_line(', '.join(others[:_FEW_NAMES]))}{more}", "dim"))
 
 
-def _rows(block: _Block, presentation: Presentation) -> Iterator[Line]:
+def _rows(block: Block, presentation: Presentation) -> Iterator[Line]:
     """Yields a line for each finding: place, severity, rule, what is written there, and what to write instead."""
     rows = Counter(_Row.of(finding, block.path, presentation) for finding in block.findings)
     places = max((cells(row.place) for row in rows if row.is_here), default=0)
@@ -301,12 +195,10 @@ class _Row:
 
 
 def _source(finding: Finding, presentation: Presentation) -> str:
-    """Returns the offending text of a line, or the message if the line shows nothing that could be changed."""
+    """Returns what is written at a finding, as far as a line has room for it."""
+    text = offence(finding)
     if finding.is_about_gate:
-        return one_line(finding.message)
-    location = finding.location
-    region = location.snippet[location.start.column - 1 : location.end.column - 1]
-    text = one_line((region or location.snippet).strip())
+        return text
     return sticky(cut(text, min(_SOURCE_WIDTH, presentation.width - _SOURCE_INDENT)))
 
 
@@ -327,7 +219,7 @@ def _excerpt(finding: Finding, presentation: Presentation) -> Iterator[Line]:
         yield line((" " * 7 + " ← ", "dim"), one_line(text))
 
 
-def _quiet_block(block: _Block, presentation: Presentation) -> Iterator[Line]:
+def _quiet_block(block: Block, presentation: Presentation) -> Iterator[Line]:
     """Yields one line for what fails: the object, its score, and its rules, on a terminal as many as fit."""
     head = _headline(block, presentation)
     rules = list(dict.fromkeys(finding.rule.id for finding in block.findings))
@@ -387,7 +279,7 @@ def _cause(
 # ------------------------------------------------------------------------------------------ end
 
 
-def _end(report: Report, selection: _Selection, presentation: Presentation) -> Iterator[Line]:
+def _end(report: Report, selection: Selection, presentation: Presentation) -> Iterator[Line]:
     """Yields what is not shown, how much there is, and the verdict."""
     is_quiet = presentation.detail is Detail.QUIET
     if report.verdict.exit_code == 0:
@@ -417,7 +309,7 @@ def _passed(report: Report, presentation: Presentation) -> Line:
     return line(("✓ passed", "bold green"), f": {'; '.join(parts)}")
 
 
-def _hidden(report: Report, selection: _Selection, presentation: Presentation) -> Iterator[Line]:
+def _hidden(report: Report, selection: Selection, presentation: Presentation) -> Iterator[Line]:
     """Yields how many findings are not shown, and the flag that shows them."""
     shown = {id(finding) for block in selection.blocks for finding in block.findings}
     left = Counter(one.rule.severity for one in report.findings if id(one) not in shown and one.waiver is None)

@@ -53,6 +53,15 @@ def summary(finding: Finding) -> str:
     return f"{cut(finding.message.rstrip('.'), 400)} ({place})."
 
 
+def offence(finding: Finding) -> str:
+    """Returns the offending text of a line as one inert line, or the message of what weakens the gate."""
+    if finding.is_about_gate:
+        return one_line(finding.message)
+    location = finding.location
+    region = location.snippet[location.start.column - 1 : location.end.column - 1]
+    return one_line((region or location.snippet).strip())
+
+
 def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
     """Yields a fingerprint for each finding; the second finding with an equal one gets ``:2``, and so on."""
     seen: Counter[str] = Counter()

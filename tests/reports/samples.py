@@ -157,8 +157,9 @@ def finding(
 def assessment(
     workload: ResourceId = WEB, path: str = "k8s/web.yaml", value: int = 25, level: str = "privileged"
 ) -> Assessment:
-    """A workload with a score; the threshold is 60."""
-    return Assessment(workload, location(path, 1), Score(value, 60), level)
+    """A workload with a score; the threshold is 60, and below it high findings have to go."""
+    decisive = Severity.HIGH if value < 60 else None
+    return Assessment(workload, location(path, 1), Score(value, 60, decisive=decisive), level)
 
 
 def report(
@@ -266,7 +267,8 @@ def hostile() -> Report:
     """Every hostile text in every place that a manifest, a file name or a waiver can fill."""
     findings = tuple(_hostile_finding(text, line) for line, text in enumerate(HOSTILE_TEXTS, 1))
     assessments = tuple(
-        Assessment(f.resource, f.location, Score(10, 60), "privileged", renderings=f.renderings) for f in findings
+        Assessment(f.resource, f.location, Score(10, 60, decisive=Severity.HIGH), "privileged", renderings=f.renderings)
+        for f in findings
     )
     tidy = tuple(
         Assessment(ResourceId("v1", "Pod", text, "tidy"), location(text, 1), Score(97, 60), "restricted")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.model import Problem
+from kgate.model import Problem, Report, Score, Severity, Verdict
 from kgate.reports.formats import github
+from kgate.reports.presentation import Change
 from kgate.reports.wording import shown
 from tests.reports import samples
 
@@ -51,7 +52,7 @@ def read(text: str) -> list[Annotation]:
 
 def test_there_are_samples() -> None:
     assert len(RENDERED) == 10
-    assert len(read(RENDERED["with findings"])) == 5
+    assert len(read(RENDERED["with findings"])) == 3
 
 
 @every_sample
@@ -75,12 +76,59 @@ def test_every_command_is_ours_and_names_a_place(name: str) -> None:
         assert "\r" not in annotation.text
 
 
-def test_the_worst_come_first_and_the_rest_is_counted() -> None:
+def with_threshold(report: Report, threshold: int, decisive: Severity) -> Report:
+    """The report on workloads that have to get rid of findings of a severity or above."""
+    score = Score(25, threshold, decisive=decisive)
+    return replace(report, assessments=tuple(replace(one, score=score) for one in report.assessments))
+
+
+def test_the_worst_come_first_and_the_rest_is_counted_in_a_line() -> None:
     text = RENDERED["long"]
-    assert [annotation.level for annotation in read(text)] == ["error"] * 10 + ["warning"] * 10 + ["notice"] * 10
-    assert all("critical: " in annotation.properties["title"] for annotation in read(text)[:10])
-    assert "kgate: 2,990 more of level error are not annotated\n" in text
-    assert text.endswith("kgate: failed\nkgate: 1 workload under the threshold, the lowest with score 25\n")
+    assert [annotation.level for annotation in read(text)] == ["error"] * 10
+    assert all("critical: " in annotation.properties["title"] for annotation in read(text))
+    assert "kgate: not annotated: 2,990 errors\n" in text
+    text = samples.written(github, with_threshold(samples.long(), 95, Severity.LOW))
+    assert [annotation.level for annotation in read(text)] == ["error"] * 10 + ["warning"] * 10
+    assert "kgate: not annotated: 2,990 errors, 1,490 warnings, 1,500 low findings\n" in text
+
+
+def test_only_what_decides_is_annotated() -> None:
+    """Neither a finding that the threshold allows, nor one of a workload that passes."""
+    report = samples.with_findings()
+    severities = [a.properties["title"].partition(":")[0] for a in read(RENDERED["with findings"])]
+    assert severities == ["critical", "critical", "high"]
+    assert {f.rule.severity for f in report.findings} > {Severity.MEDIUM, Severity.LOW}
+    tidy = replace(report, assessments=(samples.assessment(value=90),), verdict=Verdict(True, False, ()))
+    assert read(samples.written(github, tidy)) == []
+    gated = samples.weakened()
+    tidy = replace(gated, assessments=(samples.assessment(value=90),))
+    assert {a.properties["file"] for a in read(samples.written(github, tidy)) if a.level == "error"} == {
+        "z/kgate.yaml",
+        "z/.kgateignore",
+    }
+
+
+def test_findings_on_lines_of_the_change_come_first() -> None:
+    """A hundred that were there before leave room for the one that is new, though it is less severe."""
+    report = samples.long()
+    new = replace(samples.finding(samples.HOST_PATH, line=7), resource=report.assessments[0].workload)
+    path = report.assessments[0].location.path
+    new = replace(new, location=samples.location("k8s/new.yaml", 7), source=path)
+    report = replace(report, findings=(*report.findings, new))
+    change = Change({"k8s/new.yaml": ((1, 2), (6, 8))})
+    first, second = read(samples.written(github, report, change=change))[:2]
+    assert (first.properties["file"], first.properties["line"]) == ("k8s/new.yaml", "7")
+    assert "critical" in second.properties["title"]
+    others = read(samples.written(github, report, change=Change({"k8s/new.yaml": ((8, 9),)})))
+    assert "k8s/new.yaml" not in {a.properties["file"] for a in others}
+
+
+def test_what_fails_is_printed_in_a_line_each() -> None:
+    assert RENDERED["with findings"].split("\n")[3:] == [
+        "✗ Deployment/shop/web  k8s/web.yaml:1:7  score 25 F, needs 60: privileged-container, host-path-volume",
+        "✗ failed: 1 workload under the threshold, the lowest with score 25",
+        "",
+    ]
 
 
 def test_a_finding_reads_well() -> None:
@@ -120,8 +168,8 @@ def test_problems_come_first_and_leave_room_for_findings() -> None:
 @given(st.text(st.one_of(st.characters(), st.sampled_from("%:,\r\n#[]")), max_size=60))
 def test_any_text_starts_no_command(text: str) -> None:
     place = samples.location(text, 1, f"/{text}", text)
-    finding = replace(samples.finding(container=text, resource=samples.TIDY), location=place, message=text)
-    report = samples.report((finding,), problems=(Problem(text, None, text),))
+    finding = replace(samples.finding(container=text, resource=samples.TIDY), location=place, message=text, source=text)
+    report = samples.report((finding,), (samples.assessment(samples.TIDY, text),), (Problem(text, None, text),))
     found = read(samples.written(github, report))
     assert [annotation.level for annotation in found] == ["error", "error"]
     assert [annotation.properties["file"] for annotation in found] == [shown(text, 1_000)] * 2

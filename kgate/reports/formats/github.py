@@ -1,23 +1,25 @@
-"""GitHub annotations: workflow commands that show findings at the lines of a pull request."""
+"""GitHub annotations: workflow commands that show what fails at the lines of a pull request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TypeAlias
 
 from kgate.model import Finding, Location, Remark, Report, Severity
-from kgate.reports.presentation import Presentation
-from kgate.reports.wording import answer, first_sentence, origin, related_places, shown, summary
+from kgate.reports import shorttext
+from kgate.reports.blocks import decisive
+from kgate.reports.lines import plain
+from kgate.reports.presentation import Detail, Presentation
+from kgate.reports.wording import counted, first_sentence, origin, related_places, shown, summary
 
-_LEVELS = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "notice",
-}
+_LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
+"""The levels of findings. A low one is never annotated, even where it decides."""
+
 _MOST_A_LEVEL = 10
 """GitHub drops the annotations of a step beyond ten of a level."""
 
@@ -29,36 +31,35 @@ Command: TypeAlias = tuple[str, Callable[[], str]]
 """The level of a workflow command, and what writes it: only commands that are shown are written."""
 
 
-def render(report: Report, _presentation: Presentation) -> Iterator[str]:
-    """Yields at most ten commands of each level, the worst first, then the answer in plain lines."""
-    for level, commands in groupby(_commands(report), key=itemgetter(0)):
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
+    """Yields at most ten commands of each level, then what fails and the verdict in plain lines."""
+    findings = sorted(decisive(report), key=lambda one: (not one.is_about_gate, not presentation.is_new(one.location)))
+    left: Counter[str] = Counter()
+    for level, commands in groupby(_commands(report, findings), key=itemgetter(0)):
         yield from (f"{write()}\n" for _, write in islice(commands, _MOST_A_LEVEL))
-        if more := sum(1 for _ in commands):
-            yield f"kgate: {more:,} more of level {level} are not annotated\n"
-    yield f"kgate: {answer(report.verdict)}\n"
-    yield from (f"kgate: {shown(reason, 500)}\n" for reason in report.verdict.reasons)
+        left[level] = sum(1 for _ in commands)
+    left["low finding"] = sum(finding.rule.severity not in _LEVELS for finding in findings)
+    if more := ", ".join(counted(count, noun) for noun, count in left.items() if count):
+        yield f"kgate: not annotated: {more}\n"
+    quiet = replace(presentation, detail=Detail.QUIET, color=False)
+    yield from (f"{plain(line)}\n" for line in shorttext.lines(report, quiet))
 
 
-def _commands(report: Report) -> Iterator[Command]:
+def _commands(report: Report, findings: Sequence[Finding]) -> Iterator[Command]:
     """Yields all commands, level by level. Half of the errors shown are for problems: not judged is not passed."""
-    ranked = sorted(
-        (finding for finding in report.findings if finding.waiver is None),
-        key=lambda finding: (not finding.is_about_gate, -finding.rule.severity, -finding.rule.points, finding.location),
-    )
     yield from _of_remarks("error", "Problem", report.problems[:_MOST_PROBLEMS])
-    yield from _of_findings("error", ranked)
+    yield from _of_findings("error", findings)
     yield from _of_remarks("error", "Problem", report.problems[_MOST_PROBLEMS:])
     doubts, accepted = (report.unjudged, ()) if report.verdict.incomplete else ((), report.unjudged)
     yield from _of_remarks("warning", "Not judged", doubts[:_MOST_PROBLEMS])
-    yield from _of_findings("warning", ranked)
+    yield from _of_findings("warning", findings)
     yield from _of_remarks("warning", "Not judged", doubts[_MOST_PROBLEMS:])
-    yield from _of_findings("notice", ranked)
     yield from _of_remarks("notice", "Not judged", accepted)
     yield from _of_remarks("notice", "Note", report.notes)
 
 
 def _of_findings(level: str, findings: Iterable[Finding]) -> Iterator[Command]:
-    return ((level, partial(_of_finding, f)) for f in findings if _LEVELS[f.rule.severity] == level)
+    return ((level, partial(_of_finding, f)) for f in findings if _LEVELS.get(f.rule.severity) == level)
 
 
 def _of_remarks(level: str, title: str, remarks: Iterable[Remark]) -> Iterator[Command]:
@@ -67,7 +68,8 @@ def _of_remarks(level: str, title: str, remarks: Iterable[Remark]) -> Iterator[C
 
 def _of_finding(finding: Finding) -> str:
     rule, location = finding.rule, finding.location
-    lines = [summary(finding), f"Why: {first_sentence(rule.rationale)}" if rule.rationale.strip() else ""]
+    instead = f"Write instead: {rule.instead}" if rule.instead else ""
+    lines = [summary(finding), instead, f"Why: {first_sentence(rule.rationale)}" if rule.rationale.strip() else ""]
     lines += [f"Fix: {first_sentence(rule.remediation)}", *(f"← {place}" for place in related_places(location)[:2])]
     if finding.renderings:
         lines.append(f"Rendered by {origin(finding.renderings)}")
