@@ -7,7 +7,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -76,6 +76,11 @@ class TrustedTree(Protocol):
 
     def paths(self, names: Collection[str]) -> list[Path]:
         """The paths of all files with one of these names."""
+        ...
+
+    def changed_lines(self) -> Mapping[str, tuple[tuple[int, int], ...]] | None:
+        """The first and the last line of each piece that the checked out commit adds to the revision or rewrites, by
+        path; None if that cannot be told."""
         ...
 
 

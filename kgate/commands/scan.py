@@ -29,7 +29,7 @@ from kgate.commands.network import (
 from kgate.errors import ConfigError, OutputError
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
-from kgate.reports.presentation import Presentation, Show
+from kgate.reports.presentation import Change, Presentation, Show
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -390,6 +390,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         category=flags["category"],
         max_chars=flags["max_chars"],
         folder=screen.folder_of(flags["paths"], root, os.environ),
+        change=_change(settings),
     )
     of_file = screen.with_details(of_file, flags)
     yield _Copy(flags["format_name"], screen.for_screen(of_file, flags, root), console.print_pieces)
@@ -397,6 +398,13 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         from kgate.commands import outputs
 
         yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
+
+
+def _change(settings: Settings) -> Change | None:
+    """Returns the lines of the change that is gated, as far as a trusted revision tells them."""
+    trusted = settings.repository.trusted
+    lines = trusted.changed_lines() if trusted is not None else None
+    return None if lines is None else Change(lines)
 
 
 def _pieces(report: Report, copy: _Copy) -> Iterator[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
+from itertools import islice
 from pathlib import Path
 
 from kgate import textfile
@@ -21,6 +24,12 @@ _LIMITS = process.Limits(seconds=60, output=256 << 20)
 _MOST_LINKS = 40
 _LINK = "120000"
 _FILES = (_LINK, "100644", "100755", "100664")
+
+_DIFF = (
+    *("-r", "-p", "-U0", "--text", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
+_HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@")
 
 STEERING = (".gitignore", ".kgateignore", "kgate.lock")
 """Files that steer the gate besides configurations and the rules that these name."""
@@ -122,6 +131,14 @@ class GitTree:
         found = [path for path in self._entries if path.rpartition("/")[2] in names]
         self._read(self._entries[path][1] for path in found)
         return [self.root / path for path in found]
+
+    def changed_lines(self) -> Mapping[str, tuple[tuple[int, int], ...]] | None:
+        """See TrustedTree."""
+        try:
+            outcome = self._git.ask("-c", "core.quotePath=false", "diff-tree", *_DIFF, self.commit, "HEAD")
+        except ConfigError:  # a change that is too large to tell its lines is judged all the same
+            return None
+        return dict(_pieces(outcome.stdout)) if outcome.code == 0 else None
 
     def _resolve(self, path: Path) -> str:
         """The path from the root of what a path leads to through links of the revision. Raises OutsideError, or OSError
@@ -228,3 +245,20 @@ def _listed(data: bytes) -> Iterator[tuple[str, tuple[str, str]]]:
         words = head.decode("ascii", "replace").split()
         if len(words) == 3 and words[0] in _FILES:
             yield os.fsdecode(path), (words[0], words[2])
+
+
+def _pieces(diff: bytes) -> Iterator[tuple[str, tuple[tuple[int, int], ...]]]:
+    """The first and last lines of each piece that a diff without context adds, by path. A path that git quotes is left
+    out."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    pieces = list[tuple[int, int]]()
+    lines = (line for line in diff.split(b"\n") if not line.startswith(b"\\"))  # no newline at the end of a file
+    for line in lines:
+        if line.startswith(b"+++ "):
+            name = line.removeprefix(b"+++ b/").removesuffix(b"\t")
+            pieces = found.setdefault(os.fsdecode(name), []) if name != line else []
+        elif hunk := _HUNK.match(line):
+            removed, start, added = (int(number or 1) for number in hunk.groups())
+            pieces += [(start, start + added - 1)] if added else []
+            deque(islice(lines, removed + added), maxlen=0)
+    return ((path, tuple(listed)) for path, listed in found.items() if listed)

@@ -211,6 +211,9 @@ def test_the_hosts_of_a_trusted_lock_are_allowed(tmp_path: Path) -> None:
         def paths(self, names: object) -> list[Path]:
             return [tmp_path / "kgate.lock"]
 
+        def changed_lines(self) -> dict[str, tuple[tuple[int, int], ...]]:
+            return {}
+
         def read_bytes(self, path: Path) -> bytes:
             assert path == tmp_path / "kgate.lock"
             return lock_with(repository="https://charts.example.com:8443/stable")

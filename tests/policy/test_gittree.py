@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -218,3 +219,50 @@ def test_the_command_takes_the_policy_from_a_revision(tmp_path: Path) -> None:
     path = os.pathsep.join((str(program.parent), os.environ["PATH"]))
     assert kgate("scan", ".", "--policy-from", "main", cwd=clone.folder, env={"PATH": path}).code == 1
     assert not (tmp_path / "witness").exists()
+
+
+def test_the_lines_that_a_change_adds(clone: Clone) -> None:
+    """By the commits, whatever the files look like now. A line that looks like the head of a file is only a line."""
+    lines = [f"line {number}\n" for number in range(1, 21)]
+    clone.changed({"many.yaml": "".join(lines), "gone.yaml": "a\n", "less.yaml": "a\nb\nc\n", "end": "a"}).merged()
+    git(clone.folder, "checkout", "-q", "-b", "work")
+    changed = [*lines[:4], "++ b/spoofed.yaml\n", "@@ -1 +1,9 @@\n", *lines[4:9], "other\n", *lines[10:], "last\n"]
+    clone.changed(
+        {
+            "many.yaml": "".join(changed),
+            "gone.yaml": None,
+            "less.yaml": "a\nc\n",
+            "end": "++ b/spoofed.yaml",
+            "a b/new é.yaml": "1\n2\n",
+            'quoted"\n.yaml': "x\n",
+        }
+    ).merged()
+    clone.changed({"many.yaml": "", ".gitattributes": "*.yaml binary diff=x"})
+    git(clone.folder, "config", "diff.x.textconv", "touch witness")
+    git(clone.folder, "config", "diff.external", "touch witness")
+    assert opened(clone).changed_lines() == {
+        "many.yaml": ((5, 6), (12, 12), (23, 23)),
+        "end": ((1, 1),),
+        "a b/new é.yaml": ((1, 2),),
+    }
+    assert not list(clone.folder.rglob("witness"))
+
+
+def test_reports_show_first_what_is_new(tmp_path: Path) -> None:
+    """Though what stands on the target branch is worse."""
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {}}}\nspec:\n  {}: true\n  containers: [{{name: a, image: x}}]\n"
+    )
+    old = pod.format("old", "hostPID").replace("image: x", "image: x, securityContext: {privileged: true}")
+    clone = Clone.of(tmp_path / "shop", {"old.yaml": old}).changed({"new.yaml": pod.format("new", "hostNetwork")})
+    git(clone.folder, "add", "-A")
+    git(clone.folder, "commit", "-q", "-m", "change", "new.yaml")
+    places = {}
+    for revision in ("HEAD~1", "HEAD"):
+        done = kgate("scan", ".", "--policy-from", revision, "-f", "github", cwd=clone.folder)
+        assert done.code == 1, done.err
+        places[revision] = re.findall(r"^::error file=(\S+),line=(\d)", done.out, re.MULTILINE)
+    assert places == {
+        "HEAD~1": [("new.yaml", "5"), ("old.yaml", "6"), ("old.yaml", "5")],
+        "HEAD": [("old.yaml", "6"), ("old.yaml", "5"), ("new.yaml", "5")],
+    }
