@@ -24,6 +24,7 @@ from kgate.reports.textparts import (
     hidden,
     level,
     paragraph,
+    passing,
     path_text,
     place,
     remark_place,
@@ -298,15 +299,8 @@ def _end(report: Report, selection: Selection, presentation: Presentation) -> It
 
 def _passed(report: Report, presentation: Presentation) -> Line:
     """Returns all that is to be said on a pass."""
-    parts = [counted(report.workloads, "workload")]
-    known = [one for one in report.assessments if not one.score.is_bound]
-    if known:
-        lowest = min(known, key=lambda one: (one.score.order, one.location.order, one.workload))
-        parts[0] += f", lowest {lowest.score.value} {one_line(str(lowest.workload))}"
-    parts.append(severities(report.severities.items()) or "no findings")
-    parts += [f"{report.waived} waived"] if report.waived else []
-    parts += [f"{presentation.seconds():.1f} s"] if presentation.seconds is not None else []
-    return line(("✓ passed", "bold green"), f": {'; '.join(parts)}")
+    took = f"; {presentation.seconds():.1f} s" if presentation.seconds is not None else ""
+    return line(("✓ passed", "bold green"), f": {passing(report)}{took}")
 
 
 def _hidden(report: Report, selection: Selection, presentation: Presentation) -> Iterator[Line]:

@@ -142,6 +142,18 @@ def totals(report: Report) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def passing(report: Report) -> str:
+    """Returns what is to be said where nothing fails: workloads, the lowest, findings."""
+    parts = [counted(report.workloads, "workload")]
+    known = [one for one in report.assessments if not one.score.is_bound]
+    if known:
+        lowest = min(known, key=lambda one: (one.score.order, one.location.order, one.workload))
+        parts[0] += f", lowest {lowest.score.value} {one_line(str(lowest.workload))}"
+    parts.append(severities(report.severities.items()) or "no findings")
+    parts += [f"{report.waived} waived"] if report.waived else []
+    return "; ".join(parts)
+
+
 def verdict(report: Report) -> Iterator[Line]:
     """Yields the verdict and its reasons, a single one on the same line."""
     found, reasons = report.verdict, report.verdict.reasons

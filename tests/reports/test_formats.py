@@ -55,7 +55,7 @@ def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
     name, _, whole = name.partition(", ")
     presentation = replace(samples.LINKED, detail=Detail.VERBOSE if whole else Detail.NORMAL)
     text = "".join(reports.renderer(name)(samples.weakened(), presentation))
-    start = {"sarif": '"results":', "json": '"findings":', "html": '"findings":', "markdown": "### Details"}
+    start = {"sarif": '"results":', "json": '"findings":', "html": '"findings":', "markdown": "### What fails"}
     found = text[text.index(start.get(name, "")) :]
     places = [found.index(place) for place in ("z/kgate.yaml", "z/.kgateignore")]
     assert max(places) < min(match.start() for match in re.finditer(r"privileged-container|shop/web", found))

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Rendering, Report, ResourceId, Rule
+from kgate.model import Assessment, Finding, Location, Report, Rule
+from kgate.reports.blocks import Block, Selection, failing
+from kgate.reports.causes import Cause, causes
 from kgate.reports.links import line_page, rule_page
-from kgate.reports.presentation import Presentation
+from kgate.reports.presentation import Presentation, Show
+from kgate.reports.textparts import graded, level, passing, totals
 from kgate.reports.wording import (
     acceptance,
     answer,
     at_most,
     bar,
+    counted,
     first_sentence,
+    offence,
     related_places,
     short_origin,
     shown,
-    shown_score,
-    uncovered,
 )
 from kgate.values import dataclass
 
@@ -31,38 +35,99 @@ MAX_CHARS = 1_000_000
 MARKER = "<!-- kgate-report -->"
 """The first line, by which a job finds its own comment to replace it."""
 
+_SCREEN = 24
+"""Lines of what fails that stand open: about as many as a screen shows."""
+
+_FAILING_SHARE = 0.75
+_REMARKS_SHARE = 0.1
+_RULES_SHARE = 0.4
 _WORKLOADS_SHARE = 0.25
-_PROBLEMS_SHARE = 0.15
-_UNJUDGED_SHARE = 0.1
-_NOTES_SHARE = 0.05
-_BLOCK_SHARE = 0.2
-_SENTENCES = 600
-"""Room for the headings and for the sentences that say what was cut."""
+_NOTES_SHARE = 0.1
+_BLOCK_SHARE = 0.25
+_SENTENCES = 1_200
+"""Room for the headings, and for the sentences that say what was cut."""
 
 _VALUE_LIMIT = 500
 """Code points of one value."""
-_FEW = 8
+_FEW = 3
+"""Places of a cause, and names of an object, that are listed beside it."""
 
 _ACTIVE = re.compile(r"(@|:(?=/)|[wW]{2}(?=[wW]))|([^\w .,:;/()=%+'…–█░-]|_)")
 """What begins a link without markup, and everything that is not known to be inert."""
 
+_BLANK_LINES = re.compile(r"\n{3,}")
 _BACKQUOTED = re.compile("&#96;(.+?)&#96;")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What fits of a part, written, and how many others there are."""
+
+    rows: Sequence[Any] = ()
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of the page: what fails, of which the first blocks stand ``open``; what could not be judged, by its
+    cause and by its place; the rules; findings that do not decide; all workloads; notes."""
+
+    failing: _Fitted = _Fitted()
+    open: int = 0
+    causes: _Fitted = _Fitted()
+    places: _Fitted = _Fitted()
+    rules: _Fitted = _Fitted()
+    others: _Fitted = _Fitted()
+    workloads: _Fitted = _Fitted()
+    notes: _Fitted = _Fitted()
 
 
 def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields GitHub Flavored Markdown of at most ``max_chars`` (or MAX_CHARS) bytes, which says what had to be cut."""
     limit = min(presentation.max_chars or MAX_CHARS, MAX_CHARS)
-    macros = _macros(presentation.link_base)
-    page = partial(macros.page, report, answer(report.verdict), _severities(report))
-    room = max(0, limit - len(page(_NO_PARTS).encode()) - _SENTENCES)
-    workloads = _fit(_lowest_first(report.assessments), macros.workload, room * _WORKLOADS_SHARE)
-    workloads = workloads[0], report.workloads - len(workloads[0])
-    problems = _fit(report.problems, macros.problem, room * _PROBLEMS_SHARE)
-    unjudged = _fit(report.unjudged, macros.problem, room * _UNJUDGED_SHARE)
-    notes = _fit(report.notes, macros.problem, room * _NOTES_SHARE)
-    rest = room - sum(len(row.encode()) for rows, _ in (workloads, problems, unjudged, notes) for row in rows)
-    details = _fit(_groups(report), lambda group: _block(group, macros, rest * _BLOCK_SHARE), rest)
-    yield f"{MARKER}\n{page((workloads, problems, unjudged, notes, details)).strip()}\n"
+    macros = _macros(presentation)
+    page = partial(macros.page, report, answer(report.verdict))
+    room = max(0, limit - len(page(_Parts()).encode()) - _SENTENCES)
+    yield f"{MARKER}\n{_BLANK_LINES.sub(chr(10) * 2, page(_parts(report, macros, room)).strip())}\n"
+
+
+def _parts(report: Report, macros: Any, room: float) -> _Parts:
+    """Returns the parts, what decides first; what one part does not need is left for the next ones."""
+    left = _Budget(room)
+    fails = failing(report)
+    shown = left.fit(fails, lambda block: _block(block, macros, room * _FAILING_SHARE * _BLOCK_SHARE), _FAILING_SHARE)
+    remarks = [*report.problems, *report.unjudged]
+    found: list[Cause[Any]] = [*causes(report.problems), *causes(report.unjudged)]
+    reasons = left.fit(found, macros.cause, _REMARKS_SHARE)
+    rules = left.fit(_rules(report, fails), macros.rule, _RULES_SHARE)
+    workloads = left.fit(_lowest_first(report.assessments), macros.workload, _WORKLOADS_SHARE)
+    workloads = _Fitted(workloads.rows, report.workloads - len(workloads.rows))
+    listed = remarks if any(len(cause.remarks) > _FEW for cause in found) else []
+    places = left.fit(listed, macros.remark, _REMARKS_SHARE)
+    notes = left.fit(report.notes, macros.remark, _NOTES_SHARE)
+    others = left.fit(_others(report, fails), lambda block: _block(block, macros, left.bytes * _BLOCK_SHARE), 1)
+    return _Parts(shown, _standing_open(fails), reasons, places, rules, others, workloads, notes)
+
+
+class _Budget:
+    """The bytes that are left for the page."""
+
+    def __init__(self, room: float) -> None:
+        self.bytes = room
+
+    def fit(self, items: Sequence[Any], write: Callable[[Any], Any], share: float) -> _Fitted:
+        """Writes the first items whose UTF-8 fits into a share of what is left."""
+        written: list[Any] = []
+        budget = self.bytes * share
+        for item in items:
+            chunk = write(item)
+            size = len(chunk.encode())
+            if size > budget:
+                break
+            budget -= size
+            self.bytes -= size
+            written.append(chunk)
+        return _Fitted(written, len(items) - len(written))
 
 
 def inert(text: str) -> str:
@@ -80,7 +145,7 @@ def _entity(match: re.Match[str]) -> str:
     return f"{match[1]}<!-- -->" if match[1] else f"&#{ord(match[2])};"
 
 
-def _macros(link_base: str) -> Any:
+def _macros(presentation: Presentation) -> Any:
     """Returns the macros of the template, in which every value is made inert unless a macro wrote it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -101,14 +166,21 @@ def _macros(link_base: str) -> Any:
         "acceptance": acceptance,
         "at_most": at_most,
         "bar": bar,
+        "counted": counted,
+        "graded": lambda score: graded(score)[0],
+        "level": level,
+        "offence": offence,
+        "passing": passing,
         "prose": _prose,
         "related_places": related_places,
         "origin": short_origin,
-        "place": partial(_place, link_base),
+        "place": partial(_place, presentation.link_base),
+        "line": partial(_line, presentation.link_base),
         "rule_link": _rule_link,
-        "shown_score": shown_score,
-        "uncovered": uncovered,
+        "totals": totals,
     }
+    environment.tests["new"] = presentation.is_new
+    environment.globals["few"] = _FEW
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module
 
@@ -129,6 +201,16 @@ def _place(link_base: str, location: Location) -> Any:
     return Markup(f"[{text}]({page})" if page else text)  # noqa: S704  inert is the escape
 
 
+def _line(link_base: str, location: Location, path: str) -> Any:
+    """Returns the line of a place in the file of its block, and the place of one in another file."""
+    from markupsafe import Markup
+
+    if location.path != path:
+        return _place(link_base, location)
+    text, page = f"line {location.start.line}", line_page(link_base, location)
+    return Markup(f"[{text}]({page})" if page else text)  # noqa: S704  a number, and a percent-encoded page
+
+
 def _rule_link(rule: Rule) -> Any:
     """Returns the title of a rule, as a link if the rule has a page."""
     from markupsafe import Markup
@@ -141,60 +223,40 @@ def _lowest_first(assessments: Iterable[Assessment]) -> list[Assessment]:
     return sorted(assessments, key=lambda a: (a.score.order, a.location, a.workload))
 
 
-def _severities(report: Report) -> list[tuple[str, int, int]]:
-    """Returns each severity, worst first, with the number of its open and of its waived findings."""
-    waived = Counter(finding.rule.severity for finding in report.findings if finding.waiver is not None)
-    return [(severity.label, count, waived[severity]) for severity, count in report.severities.items()]
+def _standing_open(fails: Sequence[Block]) -> int:
+    """Returns how many of the blocks a screen shows, at least one."""
+    lines = accumulate(1 + len(_rows(block)) for block in fails)
+    return max(1, sum(end <= _SCREEN for end in lines))
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The findings of one object, and its assessment if it is a workload."""
-
-    resource: ResourceId
-    assessment: Assessment | None
-    findings: Sequence[Finding]
-
-    @property
-    def renderings(self) -> list[Rendering]:
-        """What the object was rendered by; empty for a plain manifest."""
-        return sorted({rendering for finding in self.findings for rendering in finding.renderings})
-
-    @property
-    def also(self) -> list[str]:
-        """Some of the names that the object has in other renderings."""
-        return sorted({str(resource) for finding in self.findings for resource in finding.also})[:_FEW]
+def _others(report: Report, fails: Iterable[Block]) -> list[Block]:
+    """Returns the objects with findings that do not decide, the worst first, with these."""
+    decisive = {id(finding) for block in fails for finding in block.findings}
+    blocks = reversed(Selection(report, Presentation(show=Show.ALL)).blocks)
+    rest = (replace(one, findings=[each for each in one.findings if id(each) not in decisive]) for one in blocks)
+    return [block for block in rest if block.findings]
 
 
-def _groups(report: Report) -> list[_Group]:
-    """Returns what weakens the gate, then the objects with findings, workloads with the lowest score first."""
-    findings: dict[tuple[str, ResourceId], list[Finding]] = {}
-    for finding in report.findings:
-        findings.setdefault((finding.source, finding.resource), []).append(finding)
-    groups = []
-    for assessment in _lowest_first(report.assessments):
-        found = findings.pop((assessment.location.path, assessment.workload), [])
-        if found:
-            groups.append(_Group(assessment.workload, assessment, found))
-    groups += [_Group(resource, None, found) for (_, resource), found in findings.items()]
-    return sorted(groups, key=lambda group: not group.findings[0].is_about_gate)
+def _rules(report: Report, fails: Iterable[Block]) -> list[Rule]:
+    """Returns the rules with a finding, those that decide first, each once."""
+    decisive = [finding.rule for block in fails for finding in block.findings]
+    others = sorted((one.rule for one in report.findings), key=lambda rule: (-rule.severity, -rule.points, rule.id))
+    return list({rule.id: rule for rule in (*decisive, *others)}.values())
 
 
-def _block(group: _Group, macros: Any, budget: float) -> Any:
-    ranked = sorted(group.findings, key=lambda f: (f.waiver is not None, -f.rule.severity, f.location))
-    return macros.details(group, len(ranked), _fit(ranked, macros.finding, budget))
+def _rows(block: Block) -> list[tuple[Finding, int]]:
+    """Returns the findings of a block that differ in a line, and how many containers each is about."""
+    alike: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in block.findings:
+        key = finding.rule.id, finding.location.order, finding.message, finding.waiver
+        alike.setdefault(key, []).append(finding)
+    return [(findings[0], len(findings)) for findings in alike.values()]
 
 
-_NO_PARTS: tuple[tuple[list[Any], int], ...] = (([], 0),) * 5
-
-
-def _fit(items: Sequence[Any], write: Callable[[Any], Any], budget: float) -> tuple[list[Any], int]:
-    """Writes the first items whose UTF-8 fits into the budget; returns them and the number of the others."""
-    written: list[Any] = []
-    for item in items:
-        chunk = write(item)
-        budget -= len(chunk.encode())
-        if budget < 0:
-            break
-        written.append(chunk)
-    return written, len(items) - len(written)
+def _block(block: Block, macros: Any, budget: float) -> Any:
+    rows = _Budget(budget).fit(_rows(block), lambda row: macros.finding(row[0], row[1], block.path), 1)
+    renderings = {one for assessment in block.assessments for one in assessment.renderings}
+    renderings |= {one for finding in block.findings for one in finding.renderings}
+    names = {str(one.workload) for one in block.assessments} - {str(block.resource)}
+    names |= {str(resource) for finding in block.findings for resource in finding.also}
+    return macros.block(block, rows, sorted(renderings), sorted(names)[:_FEW])
