@@ -35,7 +35,7 @@ from kgate.values import dataclass
 if TYPE_CHECKING:
     from kgate.commands.kept import Kept
     from kgate.config import Settings
-    from kgate.repository import UntrustedFolders
+    from kgate.repository import Repository, UntrustedFolders
 
 _SEVERITIES = tuple(severity.label for severity in reversed(Severity))
 _REPORTING_SECONDS = 120
@@ -391,6 +391,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         max_chars=flags["max_chars"],
         folder=screen.folder_of(flags["paths"], root, os.environ),
         change=_change(settings),
+        source=partial(_text, settings.repository),
     )
     of_file = screen.with_details(of_file, flags)
     yield _Copy(flags["format_name"], screen.for_screen(of_file, flags, root), console.print_pieces)
@@ -405,6 +406,11 @@ def _change(settings: Settings) -> Change | None:
     trusted = settings.repository.trusted
     lines = trusted.changed_lines() if trusted is not None else None
     return None if lines is None else Change(lines)
+
+
+def _text(repository: Repository, path: str) -> str:
+    """Returns the text of a file of the repository; empty if it has no such file."""
+    return repository.bytes_if_any(repository.root / path).decode("utf-8", "replace")
 
 
 def _pieces(report: Report, copy: _Copy) -> Iterator[str]:

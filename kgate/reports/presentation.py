@@ -65,6 +65,8 @@ class Presentation:
     ``link_base`` is the URL below which a server shows the scanned files, ``linked_folder`` the local folder that
     links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start.
     ``change`` knows the lines of the change that is gated; None where that is not known.
+    ``source`` returns the text of a scanned file by its path in the report, empty where it is not at hand; None if a
+    report must not read any.
     ``category`` identifies one of several scans of a commit in code scanning. ``seconds`` tells how long the scan
     took; None where the same scan must print the same.
     """
@@ -82,6 +84,7 @@ class Presentation:
     category: str = "kgate"
     max_chars: int | None = None
     seconds: Callable[[], float] | None = field(default=None, compare=False, repr=False)
+    source: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
 
     def is_new(self, location: Location) -> bool:
         """True if it is known that a place is on a line of the change."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,9 @@ from lxml import html as parser
 
 from kgate.model import Report
 from kgate.reports.formats import html
+from kgate.reports.presentation import Change
 from tests.browser import launched
+from tests.command import kgate
 from tests.reports import samples
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ def test_all_that_was_found_is_in_the_page(name: str) -> None:
     assert len(root.xpath("//ul[@class='remarks']/li")) == len(report.problems) + len(report.unjudged) + len(
         report.notes
     )
-    drawn = [int(text.text or 0) for text in root.xpath("//*[local-name()='g'][starts-with(@class,'bar')]/text[1]")]
+    drawn = [int(count.text) for count in root.xpath("//table[@id='plot']//td[last()]/b")]
     assert sum(drawn) == sum(report.scores.values())
 
 
@@ -84,6 +88,49 @@ def test_no_markup_and_no_command_from_a_manifest(name: str) -> None:
 
 def test_the_same_report_gives_the_same_bytes() -> None:
     assert samples.written(html, samples.with_findings()) == RENDERED["with findings"]
+
+
+LINES = [
+    "spec:",
+    "  containers:",
+    "    - name: app",
+    "      privileged: true",
+    "      tty: true",
+    "---",
+    "kind: Secret",
+]
+
+
+def around(lines: list[str], snippet: str = LINES[3], line: int = 4) -> tuple[list[str], list[str]]:
+    """The lines that the page shows before and after a finding."""
+    finding = replace(samples.finding(), location=samples.location("k8s/web.yaml", line, "/spec", snippet))
+    text = samples.written(html, samples.report((finding,)), source=lambda _: "\n".join(lines))
+    (found,) = data_of(text)["findings"]
+    return found["before"], found["after"]
+
+
+def test_the_lines_around_a_finding() -> None:
+    """Of its own document, and only if the file still shows what was judged and nothing in it is concealed."""
+    assert around(LINES) == (LINES[:3], LINES[4:5])
+    assert around(["a: b", "---", *LINES[2:]], line=4) == (LINES[2:3], LINES[4:5])
+    assert around([f"{line}\r" for line in LINES]) == (LINES[:3], LINES[4:5])
+    assert around(LINES[3:5], line=1) == ([], LINES[4:5])
+    assert (
+        around(LINES, "      privileged: ***") == around(LINES, "") == around([]) == around(LINES, line=5) == ([], [])
+    )
+    before, after = around(["x" * 9_000, "\x1b[31m</script>", "", *LINES[3:]])
+    assert [len(before[0]), before[1:]] == [500, ["\\x1b[31m</script>", ""]]
+    assert after == LINES[4:5]
+
+
+def test_lines_around_a_finding_come_from_the_repository_alone(tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/pod.yaml").write_text(pod, encoding="utf-8")
+    done = kgate("scan", "a/pod.yaml", "-f", "html", cwd=tmp_path)
+    found = [(one["before"], one["after"]) for one in data_of(done.out)["findings"] if one["rule"] == "host-pid"]
+    lines = pod.split("\n")
+    assert found == [(lines[1:4], lines[5:])]
 
 
 # ------------------------------------------------------------------------------------- a browser
@@ -157,6 +204,9 @@ def test_scores_are_filtered(browser: Browser, tmp_path: Path) -> None:
 @in_browser
 def test_findings_are_filtered_and_belong_to_their_workload(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, tmp_path, RENDERED["with findings"]) as page:
+        assert page.locator(".finding .chip").all_text_contents() == ["critical", "critical", "high"]
+        page.select_option("#finding-show", "")
+        settle(page)
         assert page.locator(".finding .chip").all_text_contents() == ["critical", "critical", "high", "medium", "low"]
         page.select_option("#finding-severity", "high")
         settle(page)
@@ -168,20 +218,20 @@ def test_findings_are_filtered_and_belong_to_their_workload(browser: Browser, tm
         page.click("#one-workload")
         page.fill("#finding-text", "clusterrole")
         settle(page)
-        assert page.inner_text(".finding h3") == "lowAdded capability"
+        assert page.inner_text(".finding h4") == "lowAdded capability"
 
 
 @in_browser
 def test_a_finding_shows_its_source_lines(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, tmp_path, RENDERED["rendered"]) as page:
         card = page.locator(".finding").first
-        assert card.locator(".source").all_inner_texts() == ["12      privileged: true", "3privileged: true"]
+        assert card.locator(".source").all_inner_texts() == ["12privileged: true", "3privileged: true"]
         assert card.locator("mark").first.inner_text() == "privileged: true"
-        assert card.locator("a").nth(1).get_attribute("href") == f"{samples.LINK_BASE}/{samples.TEMPLATE}#L12"
+        assert card.locator(".place a").get_attribute("href") == f"{samples.LINK_BASE}/{samples.TEMPLATE}#L12"
         text = card.inner_text()
         for part in ("value privileged", "rendered by helm charts/web", "also DaemonSet/shop/log", "why", "fix"):
             assert part in text
-        assert "(approximate)" in page.locator(".finding").nth(1).inner_text()
+        assert "(approximate)" in "".join(page.locator(".finding").all_inner_texts())
 
 
 def brightness(page: Page, selector: str, style: str) -> float:
@@ -204,17 +254,65 @@ def test_both_colour_schemes(browser: Browser, tmp_path: Path, scheme: str, is_d
 @pytest.mark.parametrize("name", ["hostile", "with problems", "waived", "empty", "without findings"])
 def test_nothing_comes_alive(browser: Browser, tmp_path: Path, name: str) -> None:
     with opened(browser, tmp_path, RENDERED[name]) as page:
+        page.select_option("#finding-show", "")
+        settle(page)
         assert page.locator(".finding").count() == len(samples.SAMPLES[name].findings)
         assert page.locator("img, iframe, main script").count() == 0
-        hosts = page.eval_on_selector_all("a", "links => links.map(link => new URL(link.href).host)")
+        hosts = page.eval_on_selector_all("a:not([href^='#'])", "links => links.map(link => new URL(link.href).host)")
         assert set(hosts) <= {"github.com", "git.example", "kubernetes.io", "cwe.mitre.org", "www.cisecurity.org"}
 
 
 @in_browser
 def test_a_narrow_screen_does_not_scroll_sideways(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, RENDERED["hostile"]) as page:
-        page.set_viewport_size({"width": 400, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    """And shows name and place of each workload."""
+    for name in ("hostile", "with findings"):
+        with opened(browser, tmp_path, RENDERED[name]) as page:
+            page.set_viewport_size({"width": 390, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            for column_ in (5, 8):
+                cell = page.locator(f"#workloads tbody tr:first-child td:nth-child({column_})").bounding_box()
+                assert cell is not None
+                assert cell["width"] > 20
+                assert cell["x"] + cell["width"] <= 390
+
+
+@in_browser
+def test_what_fails_stands_first_by_workload_or_by_rule(browser: Browser, tmp_path: Path) -> None:
+    """The switch needs no network; one explanation for all findings of a rule either way."""
+    report = samples.long(200, 20)
+    text = samples.written(html, report, change=Change({"k8s/web-00000.yaml": ((1, 200),)}))
+    with opened(browser, tmp_path, text) as page:
+        titles = page.locator("h2").all_inner_texts()
+        assert [title.partition(" ")[0] for title in titles] == ["Findings", "Workloads", "Distribution"]
+        assert page.locator(".group h3").first.inner_text() == "Deployment/shop/web-00000 5 findings"
+        assert "score 25 F, needs 60, PSS privileged" in page.locator(".group").first.inner_text()
+        assert page.locator(".finding .new").count() == 5
+        assert page.locator(".explanation").count() == 2
+        assert page.locator(".finding").nth(7).locator("a[href^='#rule-']").text_content() == "why and how to fix it"
+        page.select_option("#finding-group", "rule")
+        settle(page)
+        assert page.locator(".group h3").first.inner_text() == "criticalPrivileged container 50 findings"
+        assert page.locator(".group .explanation").count() == page.locator(".explanation").count() == 1
+        assert page.locator(".finding h4").first.inner_text().startswith("criticalDeployment/shop/web-000")
+
+
+@in_browser
+def test_the_bars_and_their_labels_do_not_overlap(browser: Browser, tmp_path: Path) -> None:
+    """However close thresholds are."""
+    report = samples.with_findings()
+    scores = [replace(one.score, threshold=60 + number) for number, one in enumerate(report.assessments)]
+    pairs = zip(report.assessments, scores, strict=True)
+    report = replace(report, assessments=tuple(replace(one, score=score) for one, score in pairs))
+    with opened(browser, tmp_path, samples.written(html, report)) as page:
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            row = page.locator("#plot tr", has_text="threshold 60")
+            assert row.inner_text().split() == ["60–69", "0", "threshold", "60", "threshold", "61", "threshold", "62"]
+            boxes = [box for part in row.locator("th, svg, b, span").all() if (box := part.bounding_box())]
+            assert len(boxes) == 6
+            for one, other in itertools.pairwise(boxes):
+                is_beside = one["x"] + one["width"] <= other["x"] + 1
+                assert is_beside or one["y"] + one["height"] <= other["y"] + 1
 
 
 def five_thousand() -> Report:
@@ -227,6 +325,9 @@ def test_five_thousand_findings_do_not_stall(browser: Browser, tmp_path: Path) -
     text = samples.written(html, five_thousand())
     began = time.monotonic()
     with opened(browser, tmp_path, text) as page:
+        assert page.inner_text("#finding-count") == "2,500 of 5,000"
+        page.select_option("#finding-show", "")
+        settle(page)
         assert page.inner_text("#finding-count") == "5,000 of 5,000"
         assert time.monotonic() - began < 10
         assert page.locator(".finding").count() <= 200

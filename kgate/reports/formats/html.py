@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Report, Rule, Score, field_path
+from kgate.reports.blocks import decisive
+from kgate.reports.causes import causes
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
@@ -20,8 +24,11 @@ _LIMIT = 500
 _LONG_LIMIT = 4_000
 _UNCUT_LENGTH = 100
 _FEW = 8
+_LINES_AROUND = 3
+_FILES_HELD = 8
+"""Files whose lines are kept while findings are written, which stand in the order of their files."""
 
-_BIN, _BAR_HEIGHT = 10, 110
+_BIN = 10
 
 
 def render(report: Report, presentation: Presentation) -> Iterator[str]:
@@ -36,13 +43,13 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         waived=report.waived,
         uncovered=uncovered(report.uncovered),
         lowest=min(report.scores, default=None),
-        bars=_bars(report.scores),
-        thresholds=sorted({assessment.score.threshold for assessment in report.assessments}),
+        causes=causes,
+        bars=_bars(report),
         home=HOME,
         style=_markup(style),
         script=_markup(script),
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
-        data=map(_markup, _data(report, presentation.link_base)),
+        data=map(_markup, _data(report, presentation)),
     )
 
 
@@ -86,41 +93,53 @@ def _environment() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A bar of the plot: its range of scores, how many workloads have them, and its height."""
+    """A bar of the plot: its range of scores, how many workloads have them, its length in percent of the longest, and
+    the thresholds in the range."""
 
     first: int
     last: int
     count: int
-    height: int
+    length: int
     grade: str
+    thresholds: Sequence[int]
 
 
-def _bars(scores: Mapping[int, int]) -> list[_Bar]:
+def _bars(report: Report) -> list[_Bar]:
     """Returns the distribution of the scores in steps of ten; 100 counts to the last."""
     counts: Counter[int] = Counter()
-    for score, count in scores.items():
+    for score, count in report.scores.items():
         counts[min(score // _BIN, 9)] += count
     most = max(counts.values(), default=1)
+    thresholds = sorted({assessment.score.threshold for assessment in report.assessments})
     bars = []
     for step in range(10):
         first = step * _BIN
-        height = round(_BAR_HEIGHT * counts[step] / most)
         last = 100 if step == 9 else first + _BIN - 1
-        bars.append(_Bar(first, last, counts[step], max(height, 3 if counts[step] else 0), Score(first, 0).grade))
+        length = max(round(100 * counts[step] / most), 1 if counts[step] else 0)
+        here = [threshold for threshold in thresholds if first <= threshold <= last]
+        bars.append(_Bar(first, last, counts[step], length, Score(first, 0).grade, here))
     return bars
 
 
 # ------------------------------------------------------------------------------------------ data
 
 
-def _data(report: Report, link_base: str) -> Iterator[str]:
+def _data(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields what the script shows, as JSON that no HTML parser takes for markup."""
+    link_base = presentation.link_base
+    deciding = set(map(id, decisive(report)))
+    context = _Context.of(presentation)
     used = {rule.id: rule for finding in report.findings for rule in finding.rules}
     document = {
         "rules": {rule_id: _rule(used[rule_id]) for rule_id in sorted(used)},
         "workloads": (_workload(assessment, link_base) for assessment in report.assessments),
         "findings": (
-            _finding(finding, fingerprint, link_base)
+            {
+                **_finding(finding, fingerprint, link_base),
+                "decides": id(finding) in deciding,
+                "isNew": presentation.is_new(finding.location),
+                **context.around(finding.location),
+            }
             for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
         ),
     }
@@ -133,6 +152,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "title": shown(rule.title, _LIMIT),
         "severity": rule.severity.label,
         "why": shown(" ".join(rule.rationale.split()), _LONG_LIMIT),
+        "instead": shown(rule.instead, _LIMIT),
         "fix": shown(" ".join(rule.remediation.split()), _LONG_LIMIT),
         "page": rule_page(rule),
         "references": [
@@ -177,6 +197,39 @@ def _source(location: Location, link_base: str) -> dict[str, Any]:
     exact = is_whole and text[start.column - 1 : end.column - 1]
     marked = [start.column - 1, end.column - 1] if exact else None
     return {**_place(location, link_base), "text": shown(text, _LIMIT), "marked": marked}
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Gives the lines around a finding, read again from its file. ``lines`` returns those of a file by its path."""
+
+    lines: Callable[[str], Sequence[str]]
+
+    @classmethod
+    def of(cls, presentation: Presentation) -> _Context:
+        """The context of all findings of a report; none where files are not at hand."""
+        source = presentation.source
+        if source is None:
+            return cls(lambda _: ())
+        return cls(lru_cache(_FILES_HELD)(lambda path: source(path).split("\n")))
+
+    def around(self, location: Location) -> dict[str, list[str]]:
+        """Returns a few lines before and after a place, within its document; none if the file shows another line there
+        than the report does: it is not the one that was judged, or something in it is concealed."""
+        lines, index = self.lines(location.path), location.start.line - 1
+        if not (location.snippet and 0 <= index < len(lines) and lines[index].startswith(location.snippet)):
+            return {"before": [], "after": []}
+        before = takewhile(_is_inside, reversed(lines[max(index - _LINES_AROUND, 0) : index]))
+        after = takewhile(_is_inside, lines[index + 1 : index + 1 + _LINES_AROUND])
+        return {
+            "before": [shown(line.rstrip(), _LIMIT) for line in before][::-1],
+            "after": [shown(line.rstrip(), _LIMIT) for line in after],
+        }
+
+
+def _is_inside(line: str) -> bool:
+    """True unless a line ends the document."""
+    return not line.startswith(("---", "..."))
 
 
 def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@
   };
   const key = (source, object) => source + "\n" + object;
 
+  const byKey = new Map();
   const counts = new Map();
   for (const finding of data.findings) {
     finding.rank = RANK[data.rules[finding.rule].severity];
@@ -34,6 +35,7 @@
   for (const workload of data.workloads) {
     workload.key = key(workload.source, workload.object);
     workload.count = counts.get(workload.key) || 0;
+    if (!byKey.has(workload.key) || (workload.score ?? -1) < (byKey.get(workload.key).score ?? -1)) byKey.set(workload.key, workload);
     workload.words = [workload.object, workload.path, workload.renderedBy].join(" ").toLowerCase();
   }
 
@@ -85,10 +87,17 @@
       [workload.namespace],
       [button],
       [level],
-      [String(workload.count)],
+      [String(workload.count), make("span", "noun", workload.count === 1 ? " finding" : " findings")],
       [place, workload.renderedBy ? make("div", "quiet", "rendered by " + workload.renderedBy) : null],
     ];
-    return make("tr", "grade-" + workload.grade, ...cells.map((cell) => make("td", "", ...cell)));
+    // Roles, as the layout of a narrow screen takes them away from the elements.
+    const row = make("tr", "grade-" + workload.grade, ...cells.map((cell) => {
+      const element = make("td", "", ...cell);
+      element.setAttribute("role", "cell");
+      return element;
+    }));
+    row.setAttribute("role", "row");
+    return row;
   };
   const showWorkloads = growing($("workloads").tBodies[0], $("workload-more"), workloadRow, false);
   let order = { key: "score", up: true };
@@ -120,57 +129,115 @@
 
   // -------------------------------------------------------------------------------- findings
 
-  const sourceLine = (place) => {
-    const code = make("code", "", make("span", "number", String(place.line)));
+  const sourceLine = (place, before = [], after = []) => {
+    const indents = [...before, place.text, ...after].filter((text) => text.trim()).map((text) => text.length - text.trimStart().length);
+    const cut = Math.min(...indents, place.marked ? place.marked[0] : Infinity);
+    const code = make("code");
+    const add = (number, classes, ...parts) => code.append(code.hasChildNodes() ? "\n" : "",
+      make("span", classes, make("span", "number", String(number)), ...parts));
+    before.forEach((text, index) => add(place.line - before.length + index, "", text.slice(cut)));
     if (place.marked) {
       const [from, to] = place.marked;
-      code.append(place.text.slice(0, from), make("mark", "", place.text.slice(from, to)), place.text.slice(to));
+      add(place.line, "here", place.text.slice(cut, from), make("mark", "", place.text.slice(from, to)), place.text.slice(to));
     } else {
-      code.append(place.text);
+      add(place.line, "here", place.text.slice(cut));
     }
+    after.forEach((text, index) => add(place.line + 1 + index, "", text.slice(cut)));
     return make("div", "source", code);
   };
   const prose = (text) => text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? make("code", "", part) : part));
   const labelled = (label, ...children) => make("p", "", make("b", "", label), " ", ...children);
-  const findingCard = (finding) => {
+  // Why and fix stand once for each rule: at the head of its group, or at its first finding.
+  const explanation = (id) => {
+    const rule = data.rules[id];
+    const part = make("div", "explanation", rule.why ? labelled("why", ...prose(rule.why)) : null, labelled("fix", ...prose(rule.fix)));
+    if (rule.references.length) {
+      const references = rule.references.map(([title, url]) => make("li", "", anchor(title, url)));
+      part.append(make("details", "", make("summary", "", "references"), make("ul", "", ...references)));
+    }
+    part.id = "rule-" + id;
+    return part;
+  };
+  const pointer = (id) => {
+    const link = make("a", "", "why and how to fix it");
+    link.href = "#rule-" + id;
+    return make("p", "quiet", link);
+  };
+  const ruleTitle = (id) => [make("span", "chip " + data.rules[id].severity, data.rules[id].severity), anchor(data.rules[id].title, data.rules[id].page)];
+  const findingCard = ({ finding, explains, isByRule }) => {
     const rule = data.rules[finding.rule];
-    const container = finding.container ? ", container " + finding.container : "";
     const approximate = finding.at.line && finding.approximate ? " (approximate)" : "";
-    const references = rule.references.map(([title, url]) => make("li", "", anchor(title, url)));
+    const where = [finding.container ? "container " + finding.container : "", finding.field].filter(Boolean).join(", ");
     const card = make("article", "finding " + rule.severity + (finding.waived ? " waived" : ""),
-      make("h3", "", make("span", "chip", rule.severity), anchor(rule.title, rule.page)),
-      make("p", "quiet", finding.object + container + (finding.field ? ", " + finding.field : "")),
+      make("h4", "", ...(isByRule ? [make("span", "chip", rule.severity), finding.object] : ruleTitle(finding.rule)),
+        finding.isNew ? make("span", "new", "new") : null),
+      make("p", "place", anchor(finding.at.path + ":" + finding.at.line, finding.at.link), approximate),
+      where ? make("p", "quiet", where) : null,
       make("p", "", finding.message),
       finding.waived ? labelled("waived", finding.waived) : null,
-      make("p", "quiet", anchor(finding.at.path + ":" + finding.at.line, finding.at.link), approximate),
-      sourceLine(finding.at));
+      finding.at.text ? sourceLine(finding.at, finding.before, finding.after) : null,
+      rule.instead ? make("p", "", make("b", "arrow", "→"), ...prose(rule.instead)) : null);
     for (const place of finding.related) {
-      card.append(make("p", "quiet", "← ", anchor(place.path + ":" + place.line, place.link), " " + place.what), sourceLine(place));
+      card.append(make("p", "quiet", "← ", anchor(place.path + ":" + place.line, place.link), " " + place.what), ...(place.text ? [sourceLine(place)] : []));
     }
     if (finding.renderedBy) card.append(make("p", "quiet", "rendered by " + finding.renderedBy));
     if (finding.also.length) card.append(make("p", "quiet", "also " + finding.also.join(", ")));
-    if (rule.why) card.append(labelled("why", ...prose(rule.why)));
-    card.append(labelled("fix", ...prose(rule.fix)));
-    const more = make("details", "", make("summary", "", "rule " + finding.rule + ", references and fingerprint"),
-      references.length ? make("ul", "", ...references) : null,
+    if (!isByRule) card.append(explains ? explanation(finding.rule) : pointer(finding.rule));
+    card.append(make("details", "", make("summary", "", "rule and fingerprint"),
+      make("p", "quiet", "rule " + finding.rule),
       finding.includes.length ? make("p", "quiet", "includes " + finding.includes.join(", ")) : null,
-      make("p", "quiet", "fingerprint " + finding.fingerprint));
-    card.append(more);
+      make("p", "quiet", "fingerprint " + finding.fingerprint)));
     return card;
   };
-  const showFindings = growing($("findings"), $("finding-more"), findingCard, true);
+  const count = (number) => make("span", "quiet", number + (number === 1 ? " finding" : " findings"));
+  const groupHead = (group) => {
+    const first = group.findings[0];
+    if (group.isByRule) {
+      return make("div", "group", make("h3", "", ...ruleTitle(first.rule), " ", count(group.findings.length)), explanation(first.rule));
+    }
+    const workload = byKey.get(group.key);
+    const head = make("div", "group", make("h3", "", first.object, " ", count(group.findings.length)));
+    if (workload) {
+      const score = workload.atMost || "score " + workload.score + " " + workload.grade;
+      head.classList.add("grade-" + workload.grade);
+      head.append(make("p", "place", anchor(workload.path + ":" + workload.line, workload.link)),
+        make("p", "quiet", make("b", "grade", score), workload.passed ? "" : ", needs " + workload.threshold, ", PSS " + workload.pss));
+    }
+    return head;
+  };
+  const showFindings = growing($("findings"), $("finding-more"), (item) => (item.findings ? groupHead(item) : findingCard(item)), true);
   const ranked = [...data.findings].sort((a, b) => (a.waived !== "") - (b.waived !== "") || b.rank - a.rank);
+  // What decides comes first, then the lowest score, or the worst rule; an object that is no workload has no score.
+  const grouped = (list, isByRule) => {
+    const groups = new Map();
+    for (const finding of list) {
+      const id = isByRule ? finding.rule : finding.keys[0];
+      if (!groups.has(id)) groups.set(id, { key: id, isByRule, findings: [], decides: false, score: byKey.get(id)?.score ?? 101 });
+      groups.get(id).findings.push(finding);
+      groups.get(id).decides ||= finding.decides;
+    }
+    const order = (a, b) => b.decides - a.decides || (isByRule ? b.findings[0].rank - a.findings[0].rank : a.score - b.score || (a.key < b.key ? -1 : 1));
+    return [...groups.values()].sort(order);
+  };
   const filterFindings = () => {
     const text = $("finding-text").value, severity = $("finding-severity").value;
     const rule = $("finding-rule").value, state = $("finding-state").value;
+    const onlyFailing = $("finding-show").value === "fails", isByRule = $("finding-group").value === "rule";
     const list = ranked.filter((finding) => (!severity || data.rules[finding.rule].severity === severity)
+      && (!onlyFailing || finding.decides)
       && (!rule || finding.rule === rule) && (!state || (state === "waived") === (finding.waived !== ""))
       && (!chosen || finding.keys.includes(chosen.key)) && matches(finding.words, text));
     $("finding-count").textContent = list.length.toLocaleString("en") + " of " + data.findings.length.toLocaleString("en");
-    showFindings(list);
+    const explained = new Set();
+    showFindings(grouped(list, isByRule).flatMap((group) => [group, ...group.findings.map((finding) => {
+      const explains = !explained.has(finding.rule);
+      explained.add(finding.rule);
+      return { finding, explains, isByRule };
+    })]));
   };
   const choose = (workload) => {
     chosen = workload;
+    if (workload) $("finding-show").value = "";
     $("one-workload").hidden = !workload;
     $("one-workload").textContent = workload ? "only " + workload.object + " ✕" : "";
     filterFindings();
@@ -180,12 +247,13 @@
   $("finding-rule").append(...Object.keys(data.rules).map((id) => make("option", "", id)));
 
   for (const id of ["workload-text", "workload-level", "workload-gate"]) $(id).addEventListener("input", soon(filterWorkloads));
-  for (const id of ["finding-text", "finding-severity", "finding-rule", "finding-state"]) $(id).addEventListener("input", soon(filterFindings));
+  for (const id of ["finding-show", "finding-group", "finding-text", "finding-severity", "finding-rule", "finding-state"]) $(id).addEventListener("input", soon(filterFindings));
   $("scheme").addEventListener("click", () => {
     const root = document.documentElement;
     const now = root.style.colorScheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     root.style.colorScheme = now === "dark" ? "light" : "dark";
   });
+  if (!data.findings.some((finding) => finding.decides)) $("finding-show").value = "";
   filterWorkloads();
   filterFindings();
 })();
