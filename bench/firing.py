@@ -1,7 +1,7 @@
 """Counts how often each rule fires on real repositories: ``python -m bench.firing FOLDER… --helm PROGRAM``.
 
 A FOLDER is a checkout, or a chart. Each is scanned twice, with all rules and with those of the default persona, and the
-table is printed in Markdown: it stands in docs/firing.md, with the names and commits of what was scanned.
+table is printed in Markdown: it stands in docs/personas.md, with the names and commits of what was scanned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECONDS = 900
 
 @dataclass(slots=True)
 class Tally:
-    """What the scans of one persona found: workloads, those that pass, findings by rule, and workloads by rule."""
+    """What the scans of one persona found: workloads, those that pass, findings by rule, and objects by rule."""
 
     workloads: int = 0
     passed: int = 0
@@ -66,12 +66,11 @@ def commit(folder: Path) -> str:
 def table(before: Tally, after: Tally) -> Iterator[str]:
     """The lines of the table, the rule that most workloads offend first."""
     personas = {rule.id: rule.persona for rule in load()}
-    yield "| rule | persona | workloads with it | findings, all rules | findings, default |"
+    yield "| rule | persona | objects with it | findings, all rules | findings, default |"
     yield "| --- | --- | ---: | ---: | ---: |"
     for rule, count in sorted(before.offending.items(), key=lambda pair: (-pair[1], pair[0])):
-        share = f"{count:,} ({count / max(before.workloads, 1):.0%})"
-        yield f"| {rule} | {personas[rule].label} | {share} | {before.findings[rule]:,} | {after.findings[rule]:,} |"
-    yield f"| all | | {before.workloads:,} | {before.findings.total():,} | {after.findings.total():,} |"
+        yield f"| {rule} | {personas[rule].label} | {count:,} | {before.findings[rule]:,} | {after.findings[rule]:,} |"
+    yield f"| all | | | {before.findings.total():,} | {after.findings.total():,} |"
     yield ""
     for name, tally in (("all rules", before), ("the default persona", after)):
         yield f"- With {name} {tally.passed:,} of {tally.workloads:,} workloads pass at the default score of 60."

@@ -30,7 +30,7 @@ BESIDE = {
 }
 """Documents of the repository's root, and their pages."""
 NAVIGATION = {
-    "Judgement": ("rules/index", "score", "own-rules", "coverage"),
+    "Judgement": ("rules/index", "score", "personas", "own-rules", "coverage"),
     "What is read": ("reading", "rendering"),
     "Use": ("configuration", "reports", "gate", "pre-commit", "github", "gitlab", "ci"),
     "Project": ("changelog", "security", "contributing"),
