@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.kubernetes import manifest
 from kgate.model import Batch, Resource
 from kgate.regexp import PatternError
+from kgate.rendering import gotemplate
+from kgate.rendering.gotemplate import TemplateError
+from kgate.rendering.helm.contents import CHANGES, DEFINES
 from kgate.rendering.kustomize.graph import Kustomizations
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError, Patch
 from kgate.rendering.kustomize.selectors import Selector
 from kgate.rendering.requests import Request
-from kgate.repository import Repository, SearchError
+from kgate.repository import CONFIG_NAMES, Repository, SearchError
 from kgate.sources.unrendered import PATCHES, RESOURCES
 from kgate.values import dataclass
+from kgate.yamltree.text import decode
 
-_DEFINES = re.compile(rb"\b(define|block)\b")
+_EVALUATES = re.compile(rb"\btpl\b")
+"""What runs a text as a template, which may do what the file itself does not."""
+
+_HASHED = re.compile(
+    r"\s*include\s+\(print\s+\$?\.Template\.BasePath\s+\"[^\"]*\"\)\s+[$.]\s*\|\s*sha256sum(?:\s*\|\s*\w++)*+\s*"
+)
+"""An action that prints the checksum of another template, so that pods start anew if that changes."""
+
+_BY_PATH = re.compile(r"\b(?:include|template)\s+(?!\"[^\"/]*\"|`[^`/]*`)")
+"""A call of a template whose name is a path, as those of files are, or found out when it is rendered."""
+
+_RENAMES = re.compile(r"\ballow(?:Name|Kind)Change\b")
 _COPIES = ("replacements", "vars", "generators", "transformers", "configurations")
 """Fields of a kustomization that carry something from one object to another."""
 
@@ -30,63 +47,103 @@ class _Scope:
     path: str
     selectors: tuple[Selector, ...] = ()
 
+    def is_seen_in(self, resources: Iterable[Resource]) -> bool:
+        """True if each part of the file is a source of an object: else one may be known by another name."""
+        found = tuple(resources)
+        if self.selectors:
+            return all(any(_takes(selector, resource) for resource in found) for selector in self.selectors)
+        return any(map(self.holds, found))
+
     def holds(self, resource: Resource) -> bool:
         """True if the file is a source of an object, or may be."""
         if self.selectors:
-            names = [name for name in (resource.id.name, resource.name_as_written) if name]
-            return any(selector.takes(resource.id.kind, names) for selector in self.selectors)
+            return any(_takes(selector, resource) for selector in self.selectors)
         place = resource.locate("")
         return self.path in (place.path, *(related.location.path for related in place.related))
 
 
+def _takes(selector: Selector, resource: Resource) -> bool:
+    return selector.takes(resource.id.kind, [name for name in (resource.id.name, resource.name_as_written) if name])
+
+
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The files that the user names, by their real paths."""
+    """The files that the user names, by their real paths. ``_mixed`` remembers which charts have templates that take
+    in the files of others."""
 
     _files: frozenset[Path]
     _repository: Repository
+    _mixed: dict[Path, bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, starts: Iterable[Path], repository: Repository) -> NamedFiles | None:
-        """The real paths that a scan starts at; None if one of them is a folder, so that everything counts."""
+        """The real paths that a scan starts at; None if one of them is a folder or a configuration, so that everything
+        counts."""
         files = frozenset(starts)
-        return cls(files, repository) if files and not any(path.is_dir() for path in files) else None
+        if not files or any(path.is_dir() or path.name in CONFIG_NAMES for path in files):
+            return None
+        return cls(files, repository)
 
     def scoped(self, request: Request, batch: Batch) -> Batch:
         """What a request has rendered to, with what counts of it. All of it does if it is rendered for another reason
-        than a named file, or if one of them may be a source of any object, as values and helper templates are."""
-        scopes = [self._scope(request, file) for file in sorted(self._touched(request))]
-        known = [scope for scope in scopes if scope is not None and any(map(scope.holds, batch.resources))]
+        than a named file, as for a GitOps object, or if one of them may be a source of any object, as values and helper
+        templates are."""
+        if any(one.rendering is not None and one.rendering.requested_by for one in batch.resources):
+            return batch
+        scopes = [self._scope(request, *found) for found in sorted(self._touched(request).items())]
+        known = [scope for scope in scopes if scope is not None and scope.is_seen_in(batch.resources)]
         if not known or len(known) < len(scopes):
             return batch
         return replace(batch, counts_in=lambda resource: any(scope.holds(resource) for scope in known))
 
-    def _touched(self, request: Request) -> frozenset[Path]:
-        """The named files among those of a request."""
+    def _touched(self, request: Request) -> Mapping[Path, int]:
+        """The named files among those of a request, with how often each is there: a link to one is one more."""
+        found: Counter[Path] = Counter()
         try:
-            return self._files.intersection(request.files(self._repository))
+            for path in request.files(self._repository):
+                if path in self._files:
+                    found[path] += 1
+                elif path.is_symlink():
+                    real = Path(os.path.realpath(path))
+                    found.update(file for file in self._files if file.is_relative_to(real))
         except (SearchError, KustomizationError):
-            return frozenset()
+            return {}
+        return found
 
-    def _scope(self, request: Request, file: Path) -> _Scope | None:
+    def _scope(self, request: Request, file: Path, uses: int) -> _Scope | None:
         """What a file of a request is a source of; None if it may be one of any object."""
-        if request.place.kind == "chart":
-            return self._of_template(request.place.path, file)
+        if request.place.kind == "chart" and uses == 1:
+            return self._of_template(request, file)
         if request.place.kind == "kustomization":
             return self._of_member(request.place.path, file)
         return None
 
-    def _of_template(self, chart: Path, file: Path) -> _Scope | None:
-        is_plain = file.is_relative_to(chart / "templates") and not file.name.startswith("_")
-        if not is_plain or _DEFINES.search(self._repository.bytes_if_any(file)):
+    def _of_template(self, request: Request, file: Path) -> _Scope | None:
+        chart = request.place.path
+        if not file.is_relative_to(chart / "templates") or file.name.startswith("_"):
             return None
-        return _Scope(self._repository.shown(file))
+        text = self._repository.bytes_if_any(file)
+        if any(pattern.search(text) for pattern in (DEFINES, CHANGES, _EVALUATES)):
+            return None
+        if chart not in self._mixed:
+            self._mixed[chart] = any(map(self._takes_in_files, request.templates(self._repository)))
+        return None if self._mixed[chart] else _Scope(self._repository.shown(file))
+
+    def _takes_in_files(self, template: Path) -> bool:
+        """True if a template may take in what the file of another one prints, other than its checksum."""
+        try:
+            bodies = [one.body for one in gotemplate.tokens(decode(self._repository.bytes_if_any(template)))]
+        except (TemplateError, UnicodeDecodeError):
+            return True
+        return any(body and _BY_PATH.search(body) and not _HASHED.fullmatch(body) for body in bodies)
 
     def _of_member(self, folder: Path, file: Path) -> _Scope | None:
         known = Kustomizations.of(self._repository)
         try:
             nodes = [known.read(place) for place in known.reached([folder])]
         except KustomizationError:
+            return None
+        if any(_RENAMES.search(node.source.text) for node in nodes):
             return None
         if any(node.field(name) is not None for node in nodes for name in _COPIES):
             return None

@@ -35,7 +35,57 @@ patches:
   - {path: all.json, target: {kind: Deployment}}
 """
 
+_SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+_CHART = "apiVersion: v2\nname: chart\nversion: 1.0.0\n"
+_RENAMED = """\
+resources: [web.yaml, api.yaml]
+patches:
+  - path: both.yaml
+  - {path: all.json, target: {kind: Deployment}}
+  - patch: |
+      - {op: replace, path: /metadata/name, value: new}
+      - {op: replace, path: /kind, value: DaemonSet}
+    target: {name: web}
+    options: {allowNameChange: true, allowKindChange: true}
+"""
+_APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: app, namespace: argocd}
+spec:
+  destination: {namespace: shop}
+  source: {repoURL: https://git.example.org/shop/deploy.git, path: deployed, helm: {valuesObject: {image: x}}}
+"""
+
 FILES = {
+    ".git/config": '[remote "origin"]\n\turl = https://git.example.org/shop/deploy.git\n',
+    "sets/Chart.yaml": _CHART,
+    "sets/templates/one.yaml": '{{ $_ := set .Values "image" "x" }}\n' + _SETTINGS,
+    "sets/templates/two.yaml": _DEPLOYMENT.format(name="two"),
+    "evaluates/Chart.yaml": _CHART,
+    "evaluates/templates/one.yaml": "{{ tpl .Values.text $ }}\n" + _SETTINGS,
+    "evaluates/templates/two.yaml": _DEPLOYMENT.format(name="two"),
+    "evaluates/values.yaml": "text: ''\n",
+    "includes/Chart.yaml": _CHART,
+    "includes/templates/one.yaml": _SETTINGS,
+    "includes/templates/two.yaml": '{{ $_ := include (print .Template.BasePath "/one.yaml") . }}\n'
+    + _DEPLOYMENT.format(name="two"),
+    "hashes/Chart.yaml": _CHART,
+    "hashes/templates/one.yaml": _DEPLOYMENT.format(name="one"),
+    "hashes/templates/two.yaml": '# {{ include (print $.Template.BasePath "/one.yaml") . | sha256sum }}\n'
+    + _DEPLOYMENT.format(name="two"),
+    "linked/Chart.yaml": _CHART,
+    "linked/templates/one.yaml": _SETTINGS,
+    "linked/templates/two.yaml": _DEPLOYMENT.format(name="two"),
+    "deployed/Chart.yaml": _CHART,
+    "deployed/templates/one.yaml": _SETTINGS,
+    "deployed/templates/two.yaml": _DEPLOYMENT.format(name="two"),
+    "app.yaml": _APPLICATION,
+    "renamed/kustomization.yaml": _RENAMED,
+    "renamed/web.yaml": _DEPLOYMENT.format(name="web"),
+    "renamed/api.yaml": _DEPLOYMENT.format(name="api"),
+    "renamed/both.yaml": "{}---\n{}".format(_PATCH, _PATCH.replace("web", "api")),
+    "renamed/all.json": _LABELS,
     "chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
     "chart/values.yaml": "replicas: 1\n",
     "chart/templates/one.yaml": _DEPLOYMENT.format(name="one"),
@@ -62,6 +112,14 @@ NAMED = {
     "a base": (["base/web.yaml"], {"prod-web"}),
     "a patch of one object": (["prod/web.yaml"], {"prod-web"}),
     "a patch of many": (["prod/all.json"], OVERLAY),
+    "a template that sets values": (["sets/templates/one.yaml"], {"two"}),
+    "a template that evaluates text": (["evaluates/templates/one.yaml"], {"two"}),
+    "a template that another one takes in": (["includes/templates/one.yaml"], {"two"}),
+    "a template of which another one prints the checksum": (["hashes/templates/one.yaml"], {"one"}),
+    "a template that is the values file, too": (["linked/templates/one.yaml"], {"two"}),
+    "a template and the object that deploys its chart": (["app.yaml", "deployed/templates/one.yaml"], {"two"}),
+    "a patch of what is renamed": (["renamed/both.yaml"], {"new", "api"}),
+    "a patch of what becomes of another kind": (["renamed/all.json"], {"new", "api"}),
     "a kustomization": (["prod/kustomization.yaml"], OVERLAY),
     "a plain manifest": (["plain/a.yaml"], {"a"}),
     "several sources": (["plain/a.yaml", "base/api.yaml", "chart/templates/two.yaml"], {"a", "prod-api", "two"}),
@@ -75,6 +133,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in {**FILES, ".git/HEAD": ""}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
+    (root / "linked/values.yaml").symlink_to("templates/one.yaml")
     return root
 
 

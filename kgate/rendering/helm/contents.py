@@ -19,8 +19,11 @@ _DATA = (
 )
 """Files that matter only if the templates read files."""
 
-_CHANGES = re.compile(rb"\b(set|unset|\w*[mM]erge\w*)\b")
-_DEFINES = re.compile(rb"\b(define|block)\b")
+CHANGES = re.compile(rb"\b(set|unset|\w*[mM]erge\w*)\b")
+"""What changes the values of templates that are rendered later."""
+
+DEFINES = re.compile(rb"\b(define|block)\b")
+"""What defines a template that others may include."""
 
 
 def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
@@ -29,10 +32,10 @@ def decisive_files(chart: Path, repository: Repository) -> Iterator[Path]:
     files = list(repository.files_below(chart))
     texts = {file: repository.bytes_if_any(file) for file in files if "templates" in file.parts}
     reads = any(b"Files" in text for text in texts.values())
-    changes = any(_CHANGES.search(text) for text in texts.values())
+    changes = any(CHANGES.search(text) for text in texts.values())
     for file in files:
         if file.name == "NOTES.txt" and file in texts:
-            is_decisive = changes or _DEFINES.search(texts[file]) is not None
+            is_decisive = changes or DEFINES.search(texts[file]) is not None
         else:
             is_decisive = reads or file in texts or not file.name.lower().endswith(_DATA)
         if is_decisive:
