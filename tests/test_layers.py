@@ -37,7 +37,6 @@ FLOW = (
         "environment",
         "kubernetes.deployers",
         "kubernetes.embedded",
-        "kubernetes.encryption",
         "kubernetes.facts",
         "kubernetes.nearest",
         "kubernetes.podspec",
@@ -47,6 +46,7 @@ FLOW = (
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
+    ("kubernetes.encryption",),
     ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from kgate.kubernetes.workload import find_workload
 from kgate.model import Batch, Json, Pointer, Resource, Unjudged, Unknown, child_pointer
 
 _TOKEN = re.compile(r"ENC\[AES256_GCM,data:[^\[\]\s]*+\]")
@@ -44,10 +45,14 @@ def whole_file(path: str, data: bytes, what: str) -> Unjudged | None:
 
 def with_unknown(batch: Batch) -> Batch:
     """A batch whose resources know which of their fields are encrypted: these are no strings that decide anything. An
-    object whose kind is encrypted is not judged."""
-    hidden = [one for one in batch.resources if tokens(one.id.kind) or tokens(one.id.api_version)]
-    kept = tuple(_marked(one) for one in batch.resources if one not in hidden)
+    object whose kind is encrypted is not judged, but for the pods that can be seen in it."""
+    hidden = [one for one in batch.resources if _is_of_unknown_kind(one)]
+    kept = tuple(_marked(one) for one in batch.resources if not _is_of_unknown_kind(one) or find_workload(one))
     return replace(batch, resources=kept, unjudged=(*batch.unjudged, *map(_of_unknown_kind, hidden)))
+
+
+def _is_of_unknown_kind(resource: Resource) -> bool:
+    return bool(tokens(resource.id.kind) or tokens(resource.id.api_version))
 
 
 def _of_unknown_kind(resource: Resource) -> Unjudged:

@@ -9,6 +9,7 @@ from kgate.kubernetes import encryption, manifest, pss
 from kgate.rules import load
 
 TOKEN = "ENC[AES256_GCM,data:cT0x,iv:aa+/=,tag:bb==,type:bool]"
+PRIVILEGED = "image: b, securityContext: {privileged: true}"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: app, image: b{0}}}]}}\n{1}"
 JUDGE = Judge(load.load(), pss.NEWEST_MINOR)
 
@@ -70,6 +71,15 @@ def test_an_object_whose_kind_is_encrypted_is_not_judged() -> None:
     found = manifest.read("a.yaml", f"apiVersion: '{TOKEN}'\nkind: '{TOKEN}'\nspec: {{a: 1}}\n".encode())
     assert not found.resources
     assert [(one.line, one.message) for one in found.unjudged] == [(2, "its kind is encrypted by SOPS")]
+
+
+@pytest.mark.parametrize("field", ["kind: Pod", "apiVersion: v1"], ids=["kind", "apiVersion"])
+def test_pods_are_judged_in_an_object_whose_kind_is_encrypted(field: str) -> None:
+    text = POD.format("", "").replace(field, f"{field.partition(':')[0]}: '{TOKEN}'").replace("image: b", PRIVILEGED)
+    found = manifest.read("a.yaml", text.encode())
+    assert [one.message for one in found.unjudged] == ["its kind is encrypted by SOPS"]
+    (pod,) = found.resources
+    assert "privileged-container" in {rule.id for rule in JUDGE.judge(pod).rules}
 
 
 @pytest.mark.parametrize(
