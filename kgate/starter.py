@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,7 +15,6 @@ from kgate.model import Json
 from kgate.repository import CONFIG_NAMES, Repository, UntrustedFolders
 from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
-from kgate.yamltree.text import decode
 
 Ci: TypeAlias = Literal["github", "gitlab", "none"]
 
@@ -75,7 +75,8 @@ def carry_out(step: Step, repository: Repository) -> None:
         if not real.is_relative_to(repository.root) or (step.what == "new" and os.path.lexists(path)):
             raise OutputError(f"{path}: is not written: something else lies there")
         real.parent.mkdir(parents=True, exist_ok=True)
-        wholefile.replace(real, lambda handle: _fill(handle, step.text), 0o644)
+        mode = stat.S_IMODE(real.stat().st_mode) if step.what == "extended" else 0o644
+        wholefile.replace(real, lambda handle: _fill(handle, step.text), mode)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; fix that, and run kgate init again") from None
 
@@ -180,7 +181,7 @@ def _extended(name: str, whole: str, item: str | None, repository: Repository, a
     if not os.path.lexists(path):
         return Step(name, "new", whole)
     try:
-        text = decode(repository.read_bytes(path))
+        text = repository.read_bytes(path).decode()  # with its byte order mark, which is kept as well
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         raise OutputError(f"{path}: cannot be read: {reason}; fix that, or run kgate init with other options") from None
@@ -192,6 +193,7 @@ def _extended(name: str, whole: str, item: str | None, repository: Repository, a
     return Step(name, "to extend", addition=addition or whole)
 
 
+_BYTE_ORDER_MARK = "\ufeff"
 _ITEM = re.compile(r"^( *)- repo:", re.MULTILINE)
 
 
@@ -201,7 +203,9 @@ def _appended(text: str) -> str | None:
     before = _value(text)
     if found is None or not isinstance(before, dict) or not isinstance(before.get("repos"), list):
         return None
-    longer = f"{text.rstrip()}\n{_hook(found[1])}"
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    rest = _hook(found[1]).replace("\n", line_end)
+    longer = f"{text}{rest}" if text.endswith("\n") else f"{text}{line_end}{rest}"
     after, entry = _value(longer), _value(f"repos:\n{_hook('')}")
     assert isinstance(entry, dict)
     return longer if after == {**before, "repos": [*before["repos"], *entry["repos"]]} else None
@@ -210,7 +214,7 @@ def _appended(text: str) -> str | None:
 def _value(text: str) -> Json:
     """The value of a YAML document; None if there is not exactly one."""
     try:
-        values = [node.value for node in compose(text)]
+        values = [node.value for node in compose(text.removeprefix(_BYTE_ORDER_MARK))]
     except ManifestError:
         return None
     return values[0] if len(values) == 1 else None

@@ -139,11 +139,40 @@ def test_a_hook_is_appended_or_told(repository: Path, text: str, added: bool) ->
     result = kgate("init", cwd=repository)
     after = (repository / HOOKS).read_text(encoding="utf-8")
     assert result.code == 0, result
-    assert after.startswith(text.rstrip())
+    assert after.startswith(text)
     assert (after != text) == added
     assert ("do: add this to" in result.out and "- repo: https://github.com/kgate/kgate" in result.out) != added
     if added:
         assert next(compose(after)).value["repos"][-1]["hooks"] == [{"id": "kgate"}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(OTHER_HOOK.replace("\n", "\r\n").encode(), id="Windows line ends"),
+        pytest.param(b"\xef\xbb\xbf" + OTHER_HOOK.encode(), id="a byte order mark"),
+        pytest.param(f"{OTHER_HOOK}\n\n  \n".encode(), id="empty lines at the end"),
+        pytest.param(f"{OTHER_HOOK}# a\x85".encode(), id="a comment at the end, without a line end"),
+    ],
+)
+def test_a_hook_is_appended_to_every_byte(repository: Path, data: bytes) -> None:
+    (repository / HOOKS).write_bytes(data)
+    (repository / HOOKS).chmod(0o640)
+    result = kgate("init", cwd=repository)
+    after = (repository / HOOKS).read_bytes()
+    assert (result.code, after[: len(data)]) == (0, data)
+    added = after[len(data) :]
+    assert b"- id: kgate" in added
+    assert (b"\r\n" in data) == (added.count(b"\r\n") == added.count(b"\n"))
+    assert (repository / HOOKS).stat().st_mode & 0o777 == 0o640
+
+
+def test_a_hook_is_not_added_in_another_encoding(repository: Path) -> None:
+    data = OTHER_HOOK.encode("utf-16")
+    (repository / HOOKS).write_bytes(data)
+    result = kgate("init", cwd=repository)
+    assert (result.code, (repository / HOOKS).read_bytes()) == (2, data)
+    assert "is not UTF-8 text; fix that" in result.err
 
 
 # ------------------------------------------------------------------------------------- what it leaves alone
