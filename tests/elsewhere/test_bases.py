@@ -137,6 +137,24 @@ def test_bases_are_judged_without_network(tmp_path: Path, server: Server) -> Non
     ]
 
 
+def test_a_repository_may_use_the_names_of_the_private_copy(tmp_path: Path, server: Server) -> None:
+    publish(server, tmp_path, "platform", PLATFORM)
+    root = tmp_path / "shop"
+    own = "../.kgate-fetched-1"
+    listed = f"resources: [{server.url}/platform.git/shared?ref=v1, kgate-0.yaml, {own}]\n"
+    write(root, {"apps/kustomization.yaml": listed, "apps/kgate-0.yaml": pod("one"), "apps/kgate-0": "x"})
+    write(root, {"apps/.kgate-fetched-1/x": "", ".kgate-fetched-1/kustomization.yaml": "resources: [pod.yaml]\n"})
+    write(root, {".kgate-fetched-1/pod.yaml": pod("two")})
+    pulled(root, terms(server.url))
+    report = scanned(root)
+    assert (report.problems, report.unjudged) == ((), ())
+    assert judged(report) == [
+        "Pod/two .kgate-fetched-1/pod.yaml:1",
+        "Pod/one apps/kgate-0.yaml:1",
+        "Pod/shared apps/kustomization.yaml:1",
+    ]
+
+
 GITOPS = """\
 apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository

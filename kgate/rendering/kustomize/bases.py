@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -191,7 +192,7 @@ class _Stage:
         place, described, above = node.folder / name, about(content), self._mount_of(node.folder)
         tree = next((one for one in self._chain(above) if self.mounts[one].wanted == locked.wanted), None)
         if tree is None:
-            tree = self.root / f"{_FOLDER}{len(self.mounts) + 1}"
+            tree = next(one for one in self._places() if not os.path.lexists(one))
             unpacked = job.workspace.folder() / "unpacked"
             archive.unpack(content, unpacked, self.room)
             (unpacked / TREE).rename(tree)
@@ -203,6 +204,10 @@ class _Stage:
         else:
             place.symlink_to(os.path.relpath(tree / described.get("folder", ""), os.path.realpath(place.parent)))
         self.links.add(place)
+
+    def _places(self) -> Iterator[Path]:
+        """Where a further mount may lie, unless the repository has something of that name."""
+        return (self.root / f"{_FOLDER}{number}" for number in itertools.count(len(self.mounts) + 1))
 
     def _mount_of(self, path: Path) -> Path | None:
         """The mount that a path lies in."""
