@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import field
+from urllib.parse import unquote, urlsplit
 
 from kgate.values import dataclass
 
@@ -31,6 +33,25 @@ class Proxies:
         if not url or _is_here(host) or proxy_bypass_environment(f"{host}:{port}", dict(self.urls)):
             return ""
         return url if "://" in url else f"http://{url}"
+
+
+def parts(url: str) -> tuple[str, dict[str, str]]:
+    """The URL of a proxy without user and password, and the header that has these. Raises ValueError with a clause that
+    says what is wrong."""
+    try:
+        found = urlsplit(url)
+        is_complete = bool(found.hostname) and found.port != 0
+    except ValueError:
+        is_complete = False
+    if not is_complete:
+        raise ValueError("is not a URL; write http://HOST:PORT")
+    if found.scheme not in ("http", "https"):
+        raise ValueError("is neither http nor https")
+    place = f"{found.scheme}://{found.netloc.rpartition('@')[2]}"
+    if not found.username:
+        return place, {}
+    pair = f"{unquote(found.username)}:{unquote(found.password or '')}".encode()
+    return place, {"proxy-authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 def _is_here(host: str) -> bool:

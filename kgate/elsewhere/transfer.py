@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from kgate.elsewhere import proxies
 from kgate.elsewhere.hosts import Hosts, Server
 from kgate.elsewhere.proxies import Proxies
 from kgate.elsewhere.wanted import MAX_BYTES
@@ -178,14 +179,14 @@ class Client:
         """The same of a proxy, which is told the name of the server, and connects where that leads it."""
         import urllib3
 
-        parts = urlsplit(server.proxy)
-        if parts.scheme not in ("http", "https"):
-            raise TransferError(f"{shown_url(url)}: the proxy of the environment is neither http nor https")
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+        try:
+            place, own_headers = proxies.parts(server.proxy)
+        except ValueError as error:
+            raise TransferError(f"{shown_url(url)}: the proxy of the environment {error}") from None
         proxy = urllib3.ProxyManager(
-            f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+            place,
             timeout=urllib3.Timeout(connect=self.patience.silent, read=self.patience.silent),
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=pair),
+            proxy_headers=own_headers,
             ssl_context=self._certificates,
         )
         sent = {"User-Agent": "kgate", "Accept-Encoding": "identity", **headers}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kgate.elsewhere.hosts import Hosts, RefusedError
-from kgate.elsewhere.proxies import Proxies
+from kgate.elsewhere.proxies import Proxies, parts
 from kgate.elsewhere.transfer import Client, TransferError
 from tests.elsewhere import servers
 from tests.elsewhere.servers import certificate, content, redirect, serving
@@ -117,8 +117,27 @@ def test_what_a_proxy_changes_nothing_about(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(socket, "getaddrinfo", found)
         with pytest.raises(RefusedError, match=r"is at 10\.0\.0\.7, which is not a public address"):
             asked.get("https://known.invalid/")
-    with pytest.raises(TransferError, match="neither http nor https"):
-        client({"http": "socks5://127.0.0.1:9"}, "http://a.invalid").get("http://a.invalid/")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "wanted"),
+    [
+        pytest.param("socks5://127.0.0.1:9", "is neither http nor https", id="socks"),
+        pytest.param("http://me:pw@[::1", "is not a URL; write http://HOST:PORT", id="an open bracket"),
+        pytest.param("http://me:pw@127.0.0.1:99999", "is not a URL; write http://HOST:PORT", id="no such port"),
+        pytest.param("http://", "is not a URL; write http://HOST:PORT", id="no host"),
+    ],
+)
+def test_a_wrong_proxy_is_named_without_its_password(proxy: str, wanted: str) -> None:
+    with pytest.raises(TransferError, match=f"the proxy of the environment {wanted}") as caught:
+        client({"http": proxy}, "http://a.invalid").get("http://a.invalid/")
+    assert "pw" not in str(caught.value)
+
+
+def test_passwords_of_proxies_may_hold_any_letter() -> None:
+    place, headers = parts("http://me:%E2%82%AC%0A@127.0.0.1:9")
+    assert place == "http://127.0.0.1:9"
+    assert base64.b64decode(headers["proxy-authorization"].removeprefix("Basic ")) == "me:€\n".encode()
 
 
 @pytest.mark.parametrize(
