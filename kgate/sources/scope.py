@@ -35,6 +35,9 @@ _HASHED = re.compile(
 _BY_PATH = re.compile(r"\b(?:include|template)\s+(?!\"[^\"/]*\"|`[^`/]*`)")
 """A call of a template whose name is a path, as those of files are, or found out when it is rendered."""
 
+_SETS_VALUES = re.compile(r"\b(?:set|unset|\w*[mM]erge\w*)\s+\(?\s*(?:\$\w*)?\.Values\b")
+"""An action that changes values, which a template may have a helper do."""
+
 _RENAMES = re.compile(r"\ballow(?:Name|Kind)Change\b")
 _COPIES = ("replacements", "vars", "generators", "transformers", "configurations")
 """Fields of a kustomization that carry something from one object to another."""
@@ -68,8 +71,8 @@ def _takes(selector: Selector, resource: Resource) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The files that the user names, by their real paths. ``_mixed`` remembers which charts have templates that take
-    in the files of others."""
+    """The files that the user names, by their real paths. ``_mixed`` remembers in which charts templates may decide
+    what others print."""
 
     _files: frozenset[Path]
     _repository: Repository
@@ -126,16 +129,20 @@ class NamedFiles:
         if any(pattern.search(text) for pattern in (DEFINES, CHANGES, _EVALUATES)):
             return None
         if chart not in self._mixed:
-            self._mixed[chart] = any(map(self._takes_in_files, request.templates(self._repository)))
+            self._mixed[chart] = any(map(self._mixes, request.templates(self._repository)))
         return None if self._mixed[chart] else _Scope(self._repository.shown(file))
 
-    def _takes_in_files(self, template: Path) -> bool:
-        """True if a template may take in what the file of another one prints, other than its checksum."""
+    def _mixes(self, template: Path) -> bool:
+        """True if a template may take in what the file of another one prints, other than its checksum, or if it changes
+        values for whatever calls it."""
         try:
             bodies = [one.body for one in gotemplate.tokens(decode(self._repository.bytes_if_any(template)))]
         except (TemplateError, UnicodeDecodeError):
             return True
-        return any(body and _BY_PATH.search(body) and not _HASHED.fullmatch(body) for body in bodies)
+        return any(
+            body and (_SETS_VALUES.search(body) or (_BY_PATH.search(body) and not _HASHED.fullmatch(body)))
+            for body in bodies
+        )
 
     def _of_member(self, folder: Path, file: Path) -> _Scope | None:
         known = Kustomizations.of(self._repository)

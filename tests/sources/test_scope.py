@@ -70,6 +70,10 @@ FILES = {
     "includes/templates/one.yaml": _SETTINGS,
     "includes/templates/two.yaml": '{{ $_ := include (print .Template.BasePath "/one.yaml") . }}\n'
     + _DEPLOYMENT.format(name="two"),
+    "helped/Chart.yaml": _CHART,
+    "helped/templates/_prepare.tpl": '{{ define "prepare" }}{{ $_ := set $.Values "image" "x" }}{{ end }}',
+    "helped/templates/one.yaml": '{{ include "prepare" . }}\n' + _SETTINGS,
+    "helped/templates/two.yaml": _DEPLOYMENT.format(name="two"),
     "hashes/Chart.yaml": _CHART,
     "hashes/templates/one.yaml": _DEPLOYMENT.format(name="one"),
     "hashes/templates/two.yaml": '# {{ include (print $.Template.BasePath "/one.yaml") . | sha256sum }}\n'
@@ -113,6 +117,7 @@ NAMED = {
     "a patch of one object": (["prod/web.yaml"], {"prod-web"}),
     "a patch of many": (["prod/all.json"], OVERLAY),
     "a template that sets values": (["sets/templates/one.yaml"], {"two"}),
+    "a template whose helper sets values": (["helped/templates/one.yaml"], {"two"}),
     "a template that evaluates text": (["evaluates/templates/one.yaml"], {"two"}),
     "a template that another one takes in": (["includes/templates/one.yaml"], {"two"}),
     "a template of which another one prints the checksum": (["hashes/templates/one.yaml"], {"one"}),
