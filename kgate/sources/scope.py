@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
@@ -50,19 +50,38 @@ class _Scope:
     path: str
     selectors: tuple[Selector, ...] = ()
 
-    def is_seen_in(self, resources: Iterable[Resource]) -> bool:
-        """True if each part of the file is a source of an object: else one may be known by another name."""
-        found = tuple(resources)
-        if self.selectors:
-            return all(any(_takes(selector, resource) for resource in found) for selector in self.selectors)
-        return any(map(self.holds, found))
 
-    def holds(self, resource: Resource) -> bool:
-        """True if the file is a source of an object, or may be."""
-        if self.selectors:
-            return any(_takes(selector, resource) for selector in self.selectors)
-        place = resource.locate("")
-        return self.path in (place.path, *(related.location.path for related in place.related))
+@dataclass(frozen=True, slots=True)
+class _Scopes:
+    """The objects that begin in some files, and those that some patches select."""
+
+    paths: frozenset[str]
+    selectors: tuple[Selector, ...]
+
+    @classmethod
+    def of(cls, scopes: Iterable[_Scope]) -> _Scopes:
+        """Those of all files."""
+        known = tuple(scopes)
+        paths = frozenset(scope.path for scope in known if not scope.selectors)
+        return cls(paths, tuple(selector for scope in known for selector in scope.selectors))
+
+    def are_seen_in(self, resources: Sequence[Resource]) -> bool:
+        """True if each part is the source of an object: else one may be known by another name."""
+        seen = frozenset(path for resource in resources for path in _sources(resource))
+        return self.paths <= seen and all(
+            any(_takes(selector, resource) for resource in resources) for selector in self.selectors
+        )
+
+    def hold(self, resource: Resource) -> bool:
+        """True if one of the files is a source of an object, or may be."""
+        is_selected = any(_takes(selector, resource) for selector in self.selectors)
+        return is_selected or not self.paths.isdisjoint(_sources(resource))
+
+
+def _sources(resource: Resource) -> Iterator[str]:
+    place = resource.locate("")
+    yield place.path
+    yield from (related.location.path for related in place.related)
 
 
 def _takes(selector: Selector, resource: Resource) -> bool:
@@ -93,11 +112,11 @@ class NamedFiles:
         templates are."""
         if any(one.rendering is not None and one.rendering.requested_by for one in batch.resources):
             return batch
-        scopes = [self._scope(request, *found) for found in sorted(self._touched(request).items())]
-        known = [scope for scope in scopes if scope is not None and scope.is_seen_in(batch.resources)]
-        if not known or len(known) < len(scopes):
+        found = [self._scope(request, *one) for one in self._touched(request).items()]
+        scopes = _Scopes.of(scope for scope in found if scope is not None)
+        if not found or None in found or not scopes.are_seen_in(batch.resources):
             return batch
-        return replace(batch, counts_in=lambda resource: any(scope.holds(resource) for scope in known))
+        return replace(batch, counts_in=scopes.hold)
 
     def _touched(self, request: Request) -> Mapping[Path, int]:
         """The named files among those of a request, with how often each is there: a link to one is one more."""
