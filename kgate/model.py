@@ -613,6 +613,11 @@ class Score:
         return self.is_judged and self.value >= self.threshold
 
     @property
+    def rests_on_ignoring(self) -> bool:
+        """True if the threshold is reached only because rules are ignored."""
+        return self.passed and self.without_ignoring is not None and self.without_ignoring < self.threshold
+
+    @property
     def order(self) -> tuple[bool, int, bool]:
         """A key that sorts scores worst first; nothing is worse than what is not known."""
         return (self.is_judged, self.value, self.is_bound)

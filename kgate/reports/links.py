@@ -6,6 +6,8 @@ import re
 from urllib.parse import quote
 
 from kgate.model import Location, Rule
+from kgate.reports.presentation import Folder
+from kgate.reports.safety import one_line
 
 HOME = "https://github.com/kgate/kgate"
 DOCUMENTATION = f"{HOME}/blob/main/docs/rules.md"
@@ -25,3 +27,13 @@ def line_page(link_base: str, location: Location) -> str:
         return ""
     path = quote(location.path.encode("utf-8", "surrogatepass"), safe="/")
     return f"{link_base.rstrip('/')}/{path}#L{location.start.line}"
+
+
+def project_path(path: str, project: Folder) -> str:
+    """Returns the path of a file as GitLab finds it in its project, unchanged but for what cannot be printed: the name
+    of a file may hold anything. Where the project begins elsewhere, as nobody knows where, the path is that of the
+    report."""
+    found = project.path(path)
+    found = path if found.startswith("/") or found.split("/", 1)[0] == ".." else found
+    found = found.removeprefix("./") or "."
+    return found if found.isprintable() else one_line(found)

@@ -14,7 +14,6 @@ from kgate.reports.textparts import (
     DOUBT,
     GRADE_STYLES,
     SEVERITY_STYLES,
-    configuration,
     excerpt,
     file_lines,
     file_link,
@@ -26,10 +25,11 @@ from kgate.reports.textparts import (
     place,
     remark_place,
     rule_link,
+    settings_text,
     totals,
     verdict,
 )
-from kgate.reports.wording import at_most, bar, origin, related_place, short_origin, shown_score
+from kgate.reports.wording import at_most, bar, origin, related_place, short_origin, shown_score, without_ignoring
 from kgate.values import dataclass
 
 _NAME_WIDTH = 50
@@ -169,7 +169,7 @@ def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
     for assessment in ranked:
         yield _score_line(assessment, width, presentation)
     yield line(f"  {totals(report)}")
-    yield line(f"  {configuration(report, presentation)}")
+    yield line(f"  {settings_text(report, presentation) or 'configuration: none, so the defaults hold'}")
     if report.findings:
         yield line("  for more about a rule, run kgate explain RULE")
     yield from verdict(report)
@@ -182,8 +182,9 @@ def _score_line(assessment: Assessment, width: int, presentation: Presentation) 
     where = f"{path_text(assessment.location.path, presentation)}:{assessment.location.start.line}"
     cells_of_bar = f" {bar(score)}" if presentation.width >= _NARROW else ""
     bound = (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else ""
+    without = f"  ({without_ignoring(score)})" if score.ignored else ""
     origins = short_origin(from_here(assessment.renderings, presentation))
     source = (f"  {one_line(origins)}", "dim") if origins else ""
     judged = f" {assessment.pss_level:<10}  {name}  "
     graded = (f"{score.grade}{cells_of_bar}", GRADE_STYLES[score.grade])
-    return line(f"  {shown_score(score):>3} ", graded, judged, (where, "dim"), source, bound)
+    return line(f"  {shown_score(score):>3} ", graded, judged, (where, "dim"), source, bound, without)

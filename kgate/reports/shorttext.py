@@ -15,13 +15,11 @@ from kgate.reports.safety import one_line
 from kgate.reports.textparts import (
     DOUBT,
     SEVERITY_STYLES,
-    configuration,
     excerpt,
     file_lines,
     file_link,
     from_here,
     graded,
-    hidden,
     level,
     paragraph,
     passing,
@@ -29,11 +27,12 @@ from kgate.reports.textparts import (
     place,
     remark_place,
     rule_link,
+    settings_text,
     severities,
     totals,
     verdict,
 )
-from kgate.reports.wording import at_most, counted, first_sentence, offence, origin, related_place
+from kgate.reports.wording import at_most, counted, first_sentence, ignoring, offence, origin, related_place
 from kgate.values import dataclass
 
 _EXCERPTS = 3
@@ -285,8 +284,7 @@ def _end(report: Report, selection: Selection, presentation: Presentation) -> It
     is_quiet = presentation.detail is Detail.QUIET
     if report.verdict.exit_code == 0:
         yield _passed(report, presentation)
-        if report.verdict.reasons:
-            yield from (line(f"  - {reason}") for reason in report.verdict.reasons)
+        yield from (line(f"  - {reason}") for reason in report.verdict.reasons)
         if not is_quiet:
             yield from _aside(report, presentation)
         return
@@ -314,9 +312,9 @@ def _hidden(report: Report, selection: Selection, presentation: Presentation) ->
 
 
 def _aside(report: Report, presentation: Presentation) -> Iterator[Line]:
-    """Yields one line for where the settings come from and for the notes; nothing if there is nothing to say."""
-    parts = [configuration(report, presentation)] if report.configuration.path else []
-    parts += [hidden(report)] if report.hidden and report.verdict.exit_code == 0 else []
+    """Yields one line for settings and omissions and for the notes; nothing if there is nothing to say."""
+    parts = [found] if (found := settings_text(report, presentation)) else []
+    parts += ignoring(report) if not report.verdict.passed else []
     parts += [_note(report.notes, presentation)] if report.notes else []
     if parts:
         yield line("  ", ("; ".join(parts), "dim"))

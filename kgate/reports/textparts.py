@@ -8,11 +8,12 @@ from dataclasses import replace
 from functools import cache
 
 from kgate.model import UNKNOWN, Fate, FileFate, Location, Remark, Rendering, Report, Rule, Score, Severity
+from kgate.reports import wording
 from kgate.reports.lines import Line, cells, cut, line, sticky
 from kgate.reports.links import rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.safety import one_line
-from kgate.reports.wording import answer, counted, uncovered
+from kgate.reports.wording import answer, counted, ignoring, settings, uncovered
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: "bold red",
@@ -92,17 +93,14 @@ def level(name: str) -> str:
     return f"PSS {name}"
 
 
-def configuration(report: Report, presentation: Presentation) -> str:
-    """Returns where the settings come from."""
-    found = report.configuration
-    shown = replace(found, path=presentation.folder.path(found.path)) if found.path else found
-    return f"configuration: {one_line(str(shown))}"
+def settings_text(report: Report, presentation: Presentation) -> str:
+    """Returns what makes the report another one than the defaults would; empty if nothing does."""
+    return one_line("; ".join(settings(report, presentation.folder)))
 
 
 def graded(score: Score) -> tuple[str, str]:
     """Returns the score and the grade, with their style."""
-    text = f"score {UNKNOWN}" if score.is_bound else f"score {score.value} {score.grade}"
-    return text, GRADE_STYLES[score.grade]
+    return f"score {wording.graded(score)}", GRADE_STYLES[score.grade]
 
 
 def file_lines(files: Sequence[FileFate], presentation: Presentation) -> Iterator[Line]:
@@ -121,12 +119,6 @@ def severities(counts: Iterable[tuple[Severity, int]]) -> str:
     return ", ".join(f"{count:,} {severity.label}" for severity, count in counts if count)
 
 
-def hidden(report: Report) -> str:
-    """Returns how many manifests ignore files hide; empty if they hide none."""
-    count = sum(note.manifests for note in report.hidden)
-    return f"{counted(count, 'manifest')} hidden by .kgateignore" if count else ""
-
-
 def totals(report: Report) -> str:
     """Returns how much was read and found."""
     read = report.counts
@@ -137,7 +129,6 @@ def totals(report: Report) -> str:
         f"{severities(report.severities.items()) or 'no findings'}{waived}",
         uncovered(report.uncovered),
         f"{counted(read.ignored, 'other document')} ignored" if read.ignored else "",
-        hidden(report),
     )
     return "; ".join(part for part in parts if part)
 
@@ -149,6 +140,7 @@ def passing(report: Report) -> str:
     if known:
         lowest = min(known, key=lambda one: (one.score.order, one.location.order, one.workload))
         parts[0] += f", lowest {lowest.score.value} {one_line(str(lowest.workload))}"
+    parts += ignoring(report)
     parts.append(severities(report.severities.items()) or "no findings")
     parts += [f"{report.waived} waived"] if report.waived else []
     return "; ".join(parts)
@@ -156,7 +148,8 @@ def passing(report: Report) -> str:
 
 def verdict(report: Report) -> Iterator[Line]:
     """Yields the verdict and its reasons, a single one on the same line."""
-    found, reasons = report.verdict, report.verdict.reasons
+    found = report.verdict
+    reasons = (*found.reasons, *(ignoring(report) if found.passed else ()))
     sign, style = ("!", DOUBT) if found.incomplete else ("✓", "bold green") if found.passed else ("✗", "bold red")
     word, _, rest = answer(found).partition(",")
     tail = f",{rest}" if rest else ""

@@ -14,14 +14,19 @@ from kgate.model import (
     Related,
     Remark,
     Rendering,
+    Report,
+    Rule,
     Score,
+    Setting,
     Uncovered,
     Verdict,
     Waiver,
     field_path,
 )
+from kgate.reports.presentation import Folder
 from kgate.reports.safety import one_line
 
+_ROOT = Folder()
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[^a-z])")
 
 
@@ -48,9 +53,7 @@ def subject(finding: Finding) -> str:
 
 def summary(finding: Finding) -> str:
     """Returns a complete sentence: what is wrong, with which object and container, in which field."""
-    field = cut(field_path(finding.location.pointer), 400)
-    place = f"{subject(finding)}, {field}" if field else subject(finding)
-    return f"{cut(finding.message.rstrip('.'), 400)} ({place})."
+    return f"{cut(finding.message.rstrip('.'), 400)} ({place_of(finding)})."
 
 
 def offence(finding: Finding) -> str:
@@ -62,13 +65,34 @@ def offence(finding: Finding) -> str:
     return one_line((region or location.snippet).strip())
 
 
+def place_of(finding: Finding) -> str:
+    """Returns the object, the container and the field: ``container app of Deployment/shop/web, spec.hostPID``."""
+    field = cut(field_path(finding.location.pointer), 400)
+    return f"{subject(finding)}, {field}" if field else subject(finding)
+
+
+def diagnosis(finding: Finding) -> str:
+    """Returns what is wrong and what to write, in two sentences."""
+    return f"{cut(finding.message.rstrip('.'), 400)}. {correction(finding.rule)}".rstrip()
+
+
+def correction(rule: Rule) -> str:
+    """Returns what to write in a sentence: ``Fix: privileged: false.``"""
+    fix = rule.instead or first_sentence(rule.remediation)
+    return f"Fix: {fix.rstrip('.')}." if fix else ""
+
+
 def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yields a fingerprint for each finding; the second finding with an equal one gets ``:2``, and so on."""
+    """Yields a fingerprint for each finding, no two of them equal."""
+    return numbered(finding.fingerprint for finding in findings)
+
+
+def numbered(names: Iterable[str]) -> Iterator[str]:
+    """Yields each name; the second of equal ones with ``:2``, and so on."""
     seen: Counter[str] = Counter()
-    for finding in findings:
-        fingerprint = finding.fingerprint
-        seen[fingerprint] += 1
-        yield fingerprint if seen[fingerprint] == 1 else f"{fingerprint}:{seen[fingerprint]}"
+    for name in names:
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name}:{seen[name]}"
 
 
 def answer(verdict: Verdict) -> str:
@@ -83,13 +107,80 @@ def shown_score(score: Score) -> str:
     return UNKNOWN if score.is_bound else str(score.value)
 
 
-_BAR_CELLS = 10
+def graded(score: Score) -> str:
+    """Returns the score with its grade, and with what it would be if no rule were ignored:
+    ``80 B (29 F without ignore: privileged-container)``."""
+    known = UNKNOWN if score.is_bound else f"{score.value} {score.grade}"
+    without = without_ignoring(score)
+    return f"{known} ({without})" if without else known
+
+
+def without_ignoring(score: Score) -> str:
+    """Returns what a score would be if no rule were ignored: ``29 F without ignore: privileged-container``; empty if
+    none makes a difference."""
+    if score.without_ignoring is None:
+        return ""
+    other = replace(score, value=score.without_ignoring, is_bound=False)
+    value = f"at most {other.value}" if score.is_bound else f"{other.value} {other.grade}"
+    return f"{value} without ignore: {', '.join(score.ignored)}"
+
+
+BAR_CELLS = 10
+
+
+def filled_cells(score: Score) -> int:
+    """Returns how many of BAR_CELLS the bar of a score fills: one for every ten whole points of a known score, so that
+    only 100 fills all."""
+    return (score.known or 0) * BAR_CELLS // 100
 
 
 def bar(score: Score) -> str:
-    """Returns ten cells, of which one is filled for every ten points of a known score."""
-    filled = (score.known or 0) * _BAR_CELLS // 100
-    return "█" * filled + "░" * (_BAR_CELLS - filled)
+    """Returns the bar of a score in text."""
+    filled = filled_cells(score)
+    return "█" * filled + "░" * (BAR_CELLS - filled)
+
+
+def settings(report: Report, folder: Folder = _ROOT) -> list[str]:
+    """Returns what makes the report another one than the defaults would: each setting that somebody set with its
+    source, the configuration's file and revision, and what ignore files hide. Paths start at the folder."""
+    found = [f"{one.name} {one.text} ({_source(one, folder)})" for one in report.settings if not one.is_default]
+    if report.configuration.path:
+        shown_path = folder.path(report.configuration.path)
+        found.append(f"configuration: {replace(report.configuration, path=shown_path)}")
+    return found + _hidden(report, folder)
+
+
+def _source(setting: Setting, folder: Folder) -> str:
+    """Returns what set a setting; a line of a file with its path."""
+    return folder.path(setting.source) if ":" in setting.source else setting.source
+
+
+def _hidden(report: Report, folder: Folder) -> list[str]:
+    """Returns how many manifests ignore files hide, and the first of their lines; empty if they hide none."""
+    notes = report.hidden
+    if not notes:
+        return []
+    places = [folder.path(note.path if note.line is None else f"{note.path}:{note.line}") for note in notes]
+    more = f" and {len(places) - _FEW_LINES} more lines" if len(places) > _FEW_LINES else ""
+    count = counted(sum(note.manifests for note in notes), "manifest")
+    return [f"{count} hidden by {', '.join(places[:_FEW_LINES])}{more}"]
+
+
+_FEW_LINES = 3
+
+
+def ignoring(report: Report) -> list[str]:
+    """Returns how many workloads pass only because rules are ignored, and which; empty if none does."""
+    listed = Counter(one.score for one in report.assessments)
+    scores = [score for score in (*listed, *report.unlisted.scores) if score.rests_on_ignoring]
+    if not scores:
+        return []
+    number = sum(listed[score] + report.unlisted.scores.get(score, 0) for score in set(scores))
+    names = sorted({name for score in scores for name in score.ignored})
+    lowest = Score(min(score.without_ignoring or 0 for score in scores), 0)
+    passes, which = ("passes", "") if number == 1 else ("pass", "the lowest ")
+    what = f"{counted(number, 'workload')} {passes} only by ignore: {', '.join(names)}"
+    return [f"{what} ({which}{lowest.value} {lowest.grade} without)"]
 
 
 def counted(number: int, noun: str) -> str:

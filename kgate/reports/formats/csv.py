@@ -17,6 +17,7 @@ from kgate.reports.wording import (
     related_places,
     shown,
     shown_score,
+    without_ignoring,
 )
 
 COLUMNS = (
@@ -81,7 +82,7 @@ def _workload(assessment: Assessment) -> Row:
         **_identity(assessment.workload),
         **_place(assessment.location),
         "rendered_by": origin(assessment.renderings),
-        "message": at_most(score),
+        "message": _joined(filter(None, (at_most(score), without_ignoring(score)))),
         "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,

@@ -17,7 +17,20 @@ from kgate.reports.causes import causes
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, answer, at_most, fingerprints, origin, shown, uncovered
+from kgate.reports.wording import (
+    BAR_CELLS,
+    acceptance,
+    answer,
+    at_most,
+    filled_cells,
+    fingerprints,
+    ignoring,
+    origin,
+    settings,
+    shown,
+    uncovered,
+    without_ignoring,
+)
 from kgate.values import dataclass
 
 _LIMIT = 500
@@ -42,6 +55,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         severities=[(severity.label, count) for severity, count in report.severities.items()],
         waived=report.waived,
         uncovered=uncovered(report.uncovered),
+        made_with=[*settings(report), *ignoring(report)],
         lowest=min(report.scores, default=None),
         causes=causes,
         bars=_bars(report),
@@ -171,7 +185,9 @@ def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
         "namespace": shown(assessment.workload.namespace, _LIMIT),
         "name": shown(assessment.workload.name, _LIMIT),
         "score": score.known,
+        "filled": 100 * filled_cells(score) // BAR_CELLS,
         **({"atMost": at_most(score)} if score.is_bound else {}),
+        **({"without": shown(without_ignoring(score), _LIMIT)} if score.ignored else {}),
         "grade": score.grade,
         "threshold": score.threshold,
         "passed": assessment.passed,

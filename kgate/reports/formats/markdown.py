@@ -22,8 +22,10 @@ from kgate.reports.wording import (
     bar,
     counted,
     first_sentence,
+    ignoring,
     offence,
     related_places,
+    settings,
     short_origin,
     shown,
 )
@@ -177,6 +179,7 @@ def _macros(presentation: Presentation) -> Any:
         "place": partial(_place, presentation.link_base),
         "line": partial(_line, presentation.link_base),
         "rule_link": _rule_link,
+        "settings": lambda report: [*settings(report), *(ignoring(report) if report.verdict.reasons else ())],
         "totals": totals,
     }
     environment.tests["new"] = presentation.is_new

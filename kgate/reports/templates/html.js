@@ -74,14 +74,15 @@
 
   const workloadRow = (workload) => {
     const fill = make("i");
-    fill.style.width = (workload.score ?? 0) + "%";
+    fill.style.width = workload.filled + "%";
     const button = make("button", "link", workload.name || workload.object);
     button.type = "button";
     button.addEventListener("click", () => choose(workload));
     const place = anchor(workload.path + ":" + workload.line, workload.link);
     const level = workload.atMost || workload.pss;
     const cells = [
-      [make("span", "score", String(workload.score ?? "–")), make("span", "meter", fill)],
+      [make("span", "score", String(workload.score ?? "–")), make("span", "meter", fill),
+        workload.without ? make("div", "quiet", workload.without) : null],
       [make("span", "grade", workload.grade)],
       [workload.kind],
       [workload.namespace],
