@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 from lxml import etree
 
-from kgate.model import Report, ResourceId, Severity
+from kgate.model import Assessment, Finding, Rendering, Report, ResourceId, Score, Severity
 from kgate.reports.formats import junit
 from tests.reports import samples
 
@@ -47,17 +47,31 @@ def test_the_jenkins_schema_rejects_a_count_of_skipped_at_the_root() -> None:
     assert not SCHEMA.validate(tree_of(broken))
 
 
+def decides(finding: Finding, report: Report) -> bool:
+    """True if a finding is open and so severe that one of its objects fails for it."""
+    return finding.waiver is None and any(
+        a.score.decisive is not None and finding.rule.severity >= a.score.decisive
+        for a in report.assessments
+        if a.workload in finding.resources
+        and a.location.path == finding.source
+        and (not finding.renderings or set(a.renderings) & set(finding.renderings))
+    )
+
+
 def expected_counts(report: Report) -> dict[str, int]:
     """What a reader must count, from the report alone."""
-    failed = [a.workload for a in report.assessments if not a.score.passed]
-    groups: dict[tuple[str, str, ResourceId], list[bool]] = {}
+    groups: dict[tuple[str, str, ResourceId], list[Finding]] = {}
     for finding in report.findings:
-        group = groups.setdefault((finding.location.path, finding.rule.id, finding.resource), [])
-        group.append(finding.waiver is not None)
+        groups.setdefault((finding.location.path, finding.rule.id, finding.resource), []).append(finding)
+    causes = [finding for finding in report.findings if decides(finding, report)]
+    blamed = {(finding.source, resource) for finding in causes for resource in finding.resources}
+    failed = [(a.location.path, a.workload) for a in report.assessments if not a.score.passed]
+    of_rules = sum(any(decides(one, report) for one in group) for group in groups.values())
+    waived = sum(all(one.waiver is not None for one in group) for group in groups.values())
     return {
-        "failures": len(failed) + sum(not all(waived) and who in failed for (_, _, who), waived in groups.items()),
+        "failures": of_rules + sum(who not in blamed for who in failed),
         "errors": len(report.problems) + len(report.unjudged) or int(report.verdict.incomplete),
-        "skipped": sum(all(waived) for waived in groups.values()),
+        "skipped": waived + sum(who in blamed for who in failed),
     }
 
 
@@ -95,7 +109,7 @@ def test_a_suite_for_each_file(name: str) -> None:
     paths |= {remark.path for remark in (*report.problems, *report.unjudged)}
     suites = list(tree_of(RENDERED[name]))
     assert len(suites) == (len(paths) or 1)
-    assert all(case.get("classname") == suite.get("file") for suite in suites for case in suite)
+    assert all(case.get("classname") == suite.get("file") for suite in suites for case in suite.iter("testcase"))
 
 
 def test_a_finding_reads_well() -> None:
@@ -104,19 +118,20 @@ def test_a_finding_reads_well() -> None:
     assert case.get("classname") == "k8s/web.yaml"
     assert failure.get("type") == "privileged-container"
     assert failure.get("message") == (
-        "The container runs privileged, which is root on the node (container app of Deployment/shop/web,"
-        " spec.template.spec.containers[0].securityContext.privileged). And 1 more."
+        "privileged-container: The container runs privileged, which is root on the node."
+        " Fix: Remove the field, e.g. set `privileged` to false."
+        " In container app of Deployment/shop/web, spec.template.spec.containers[0].securityContext.privileged."
+        " And 1 more."
     )
     assert failure.text.split("\n") == [
+        "privileged-container (critical): The container runs privileged, which is root on the node.",
+        "Fix: Remove the field, e.g. set `privileged` to false.",
         "k8s/web.yaml:12:7 container app",
         "    | privileged: true",
         "k8s/web.yaml:12:7 container app",
         "    | privileged: true",
-        (
-            "why: The container runs privileged, which is root on the node."
-            " A privileged container sees every device of the node."
-        ),
-        "fix: Remove the field, e.g. set `privileged` to false. Name the capability that it needs instead.",
+        "why: A privileged container sees every device of the node.",
+        "how: Remove the field, e.g. set `privileged` to false. Name the capability that it needs instead.",
     ]
 
 
@@ -125,7 +140,7 @@ def test_a_finding_that_does_not_fail_the_gate_is_no_failure() -> None:
     report = samples.report((samples.finding(),), (samples.assessment(value=97),))
     (output,) = cases_of(samples.written(junit, report))[name]
     assert output.tag == "system-out"
-    assert output.text.startswith("k8s/web.yaml:12:7")
+    assert output.text.startswith("privileged-container (critical): ")
     (failure,) = cases_of(samples.written(junit, replace(report, fail_on=Severity.CRITICAL)))[name]
     assert failure.tag == "failure"
 
@@ -142,45 +157,68 @@ def test_one_finding_that_is_not_waived_makes_its_test_fail() -> None:
     accepted = replace(samples.finding(), waiver=samples.WAIVER)
     report = samples.report((accepted, samples.finding(container="side", line=20)), (samples.assessment(),))
     (failure,) = cases_of(samples.written(junit, report))["privileged-container: Deployment/shop/web"]
-    assert failure.get("message").startswith("The container runs privileged, which is root on the node (container side")
+    assert " In container side of Deployment/shop/web" in failure.get("message")
     assert "k8s/web.yaml:12:7 container app waived: reads the node's log files" in failure.text
 
 
 def test_what_is_rendered_says_by_what_and_from_where() -> None:
     (failure,) = cases_of(RENDERED["rendered"])["privileged-container: Deployment/shop/web"]
-    assert failure.text.split("\n")[2:5] == [
+    assert failure.text.split("\n")[4:7] == [
         "charts/web/values.yaml:3:7 value privileged",
         "rendered by helm charts/web (default values, values ci/a-values.yaml)",
         "also DaemonSet/shop/log",
     ]
     (failure,) = cases_of(RENDERED["rendered"])["host-path-volume: DaemonSet/shop/log"]
-    assert failure.text.startswith("base/web.yaml:2:7 (approximate) container app\n")
+    assert "\nbase/web.yaml:2:7 (approximate) container app\n" in failure.text
 
 
 def test_equal_names_are_numbered() -> None:
-    names = ["Pod/tidy: score 97", "Pod/tidy: score 97 #2", "Pod/tidy: score 97 #3"]
+    names = ["score: Pod/tidy", "score: Pod/tidy #2", "score: Pod/tidy #3"]
     report = samples.report((), (samples.assessment(samples.TIDY, "a.yaml", 97),) * 3)
     assert list(cases_of(samples.written(junit, report))) == names
 
 
 def test_a_name_that_looks_numbered_is_not_taken_twice() -> None:
-    workloads = [replace(samples.TIDY, name=name) for name in ("a", "a", "a: score 97 #2", "a: score 97 #2")]
-    names = [f"Pod/{name}: score 97" for name in ("a", "a", "a: score 97 #2", "a: score 97 #2")]
+    workloads = [replace(samples.TIDY, name=name) for name in ("a", "a", "a #2", "a #2")]
+    names = [f"score: Pod/{name}" for name in ("a", "a #2", "a #2 #2", "a #2 #3")]
     report = samples.report((), tuple(samples.assessment(workload, "a.yaml", 97) for workload in workloads))
-    assert sorted(cases_of(samples.written(junit, report))) == sorted({*names, f"{names[0]} #2", f"{names[2]} #2"})
+    assert sorted(cases_of(samples.written(junit, report))) == names
 
 
 def test_a_workload_passes_only_if_nothing_counts_against_it() -> None:
     cases = cases_of(RENDERED["with findings"])
-    assert len(cases["Pod/tidy: score 97"]) == 0
-    assert len(cases["DaemonSet/shop/log: score 88"]) == 0
-    assert not any(name.startswith("Deployment/shop/web: score") for name in cases)
+    tags = {name: [one.tag for one in case] for name, case in cases.items() if name.startswith("score: ")}
+    assert tags == {
+        "score: Pod/tidy": ["system-out"],
+        "score: DaemonSet/shop/log": ["system-out"],
+        "score: Deployment/shop/web": ["skipped"],
+    }
 
 
-def test_a_workload_under_its_threshold_fails_by_itself() -> None:
-    (failure,) = cases_of(RENDERED["with findings"])["score: Deployment/shop/web"]
-    assert failure.get("type") == "score"
-    assert failure.get("message") == "Score 25 is under the threshold 60 (Deployment/shop/web)."
+def test_a_score_under_the_threshold_names_the_rules_that_fail() -> None:
+    (skipped,) = cases_of(RENDERED["with findings"])["score: Deployment/shop/web"]
+    assert (skipped.tag, skipped.get("type")) == ("skipped", "score")
+    assert skipped.get("message") == (
+        "fails for privileged-container, host-path-volume: score 25 F, needs 60 (Deployment/shop/web)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        pytest.param(Score(25, 60), "score 25 F, needs 60", id="nothing is listed"),
+        pytest.param(
+            Score(100, 60, is_bound=True, is_judged=False),
+            "not all of it could be judged: score –, needs 60",
+            id="not judged",
+        ),
+        pytest.param(Score(40, 60, is_bound=True), "part of a pod, at most 40: score –, needs 60", id="a part"),
+    ],
+)
+def test_a_score_that_no_rule_is_listed_for_fails_by_itself(score: Score, message: str) -> None:
+    report = samples.report((), (replace(samples.assessment(), score=score),))
+    (failure,) = cases_of(samples.written(junit, report))["score: Deployment/shop/web"]
+    assert (failure.tag, failure.get("message")) == ("failure", f"{message} (Deployment/shop/web)")
 
 
 def test_a_waived_finding_is_skipped_with_its_reason() -> None:
@@ -188,7 +226,7 @@ def test_a_waived_finding_is_skipped_with_its_reason() -> None:
     (skipped,) = cases["host-path-volume: DaemonSet/shop/log"]
     assert skipped.tag == "skipped"
     assert skipped.get("message") == "reads the node's log files (team-ops, until 2027-01-31)"
-    assert len(cases["DaemonSet/shop/log: score 100"]) == 0
+    assert [one.tag for one in cases["score: DaemonSet/shop/log"]] == ["system-out"]
 
 
 def test_a_problem_is_an_error_in_the_suite_of_its_file() -> None:
@@ -224,4 +262,57 @@ def test_any_text_is_rendered(text: str) -> None:
     finding = replace(samples.finding(), container=text, location=place, source=text)
     root = tree_of(samples.written(junit, samples.report((finding,), (samples.assessment(path=text, value=10),))))
     assert SCHEMA.validate(root), SCHEMA.error_log
-    assert root.get("failures") == "2"
+    assert root.get("failures") == "1"
+
+
+# -------------------------------------------------------------------------------- names and causes
+
+
+RELEASES = tuple(Rendering("helm", "charts/web", f"values ci/{letter}.yaml") for letter in "abcdef")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(samples.assessment(value=97), samples.assessment(value=12), id="another score"),
+        pytest.param(
+            replace(samples.assessment(), score=Score(100, 60, is_bound=True)),
+            samples.assessment(value=100),
+            id="known at last",
+        ),
+        pytest.param(
+            replace(samples.assessment(), renderings=RELEASES[:1]),
+            replace(samples.assessment(), renderings=RELEASES),
+            id="more releases",
+        ),
+        pytest.param(
+            replace(samples.assessment(), renderings=(replace(RELEASES[0], requested_by="Application/a/b c.yaml:1"),)),
+            replace(samples.assessment(), renderings=(replace(RELEASES[0], requested_by="Application/a/b c.yaml:7"),)),
+            id="another line of who asks",
+        ),
+    ],
+)
+def test_a_name_never_changes_with_score_counts_or_lines(before: Assessment, after: Assessment) -> None:
+    findings = (samples.finding(), samples.finding(container="side", line=99))
+    texts = [
+        samples.written(junit, samples.report(findings[:number], (one,)))
+        for number, one in enumerate((before, after), 1)
+    ]
+    names, others = (list(cases_of(text)) for text in texts)
+    assert names == others
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("findings", "failures"),
+    [
+        pytest.param((samples.finding(),), 1, id="one container"),
+        pytest.param(tuple(samples.finding(container=name) for name in "abc"), 1, id="a rule in three containers"),
+        pytest.param((samples.finding(), samples.finding(samples.HOST_PATH)), 2, id="two rules"),
+        pytest.param((samples.finding(), samples.finding(samples.NO_LIMITS)), 1, id="one that decides nothing"),
+        pytest.param((samples.finding(), replace(samples.finding(), source="b.yaml")), 1, id="another source passes"),
+    ],
+)
+def test_a_cause_fails_once(findings: tuple[Finding, ...], failures: int) -> None:
+    root = tree_of(samples.written(junit, samples.report(findings, (samples.assessment(),))))
+    assert root.get("failures") == str(failures)

@@ -6,13 +6,28 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from itertools import chain, count
+from itertools import count
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
 from kgate.model import Assessment, Finding, HiddenManifests, Note, Problem, Report, ResourceId, Unjudged, Verdict
+from kgate.reports.blocks import decisive, failing
+from kgate.reports.links import project_path
 from kgate.reports.presentation import Presentation
-from kgate.reports.wording import acceptance, first_sentence, origin, related_places, shown, shown_score, summary
+from kgate.reports.wording import (
+    acceptance,
+    at_most,
+    correction,
+    diagnosis,
+    first_sentence,
+    graded,
+    ignoring,
+    origin,
+    place_of,
+    related_places,
+    settings,
+    shown,
+)
 from kgate.values import dataclass
 
 _LINE_LIMIT = 2_000
@@ -41,9 +56,10 @@ class _Case:
     details: Callable[[], _Details] | None = None
 
 
-def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields one ``testsuites`` element, a suite for each file, with a line end."""
-    totals = Counter(case.outcome for _, cases in _suites(report) for case in cases)
+    causes = _Causes.of(report)
+    totals = Counter(case.outcome for _, cases in _suites(report, causes) for case in cases)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     head = (
         f'<testsuites name="kgate" tests="{totals.total()}" failures="{totals["failure"]}" errors="{totals["error"]}"'
@@ -52,8 +68,11 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
         yield f"{head} />\n"
         return
     yield f"{head}>\n"
-    for path, cases in _suites(report):
-        yield _written(_suite(path, cases))
+    properties = _properties(report)
+    for path, cases in _suites(report, causes):
+        file = project_path(path, presentation.folder)
+        yield _written(_suite(cases, {"name": _line(path), "file": _line(file)}, properties))
+        properties = []
     yield "</testsuites>\n"
 
 
@@ -69,11 +88,19 @@ def _line(text: str) -> str:
 # ---------------------------------------------------------------------------------------- suites
 
 
-def _suite(path: str, cases: Sequence[_Case]) -> ElementTree.Element:
+def _properties(report: Report) -> list[tuple[str, str]]:
+    """Returns the names and values of what is said about the whole run, in its first suite."""
+    own = [("version", report.version), ("kubernetes", report.kubernetes_version)]
+    return [*own, *(("setting", text) for text in settings(report)), *(("ignored", text) for text in ignoring(report))]
+
+
+def _suite(
+    cases: Sequence[_Case], names: Mapping[str, str], properties: Sequence[tuple[str, str]]
+) -> ElementTree.Element:
+    """Returns the suite of a file, with properties of the run if there are any."""
     outcomes = Counter(case.outcome for case in cases)
     attributes = {
-        "name": _line(path),
-        "file": _line(path),
+        **names,
         "tests": str(len(cases)),
         "errors": str(outcomes["error"]),
         "failures": str(outcomes["failure"]),
@@ -81,6 +108,10 @@ def _suite(path: str, cases: Sequence[_Case]) -> ElementTree.Element:
         "time": "0",
     }
     suite = ElementTree.Element("testsuite", attributes)
+    if properties:
+        run = ElementTree.SubElement(suite, "properties")
+        for name, value in properties:
+            ElementTree.SubElement(run, "property", {"name": name, "value": _line(value)})
     suite.extend(_element(case) for case in _numbered(cases))
     return suite
 
@@ -121,12 +152,31 @@ class _File:
         return any(finding.is_about_gate for finding in self.findings)
 
 
-def _suites(report: Report) -> Iterator[tuple[str, list[_Case]]]:
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """Why the gate fails: the findings that decide it, by identity, and the objects that fail for one of them, each
+    with its source."""
+
+    findings: Container[int]
+    objects: Mapping[tuple[str, ResourceId], Sequence[str]]
+
+    @classmethod
+    def of(cls, report: Report) -> _Causes:
+        """The causes in a report."""
+        objects: dict[tuple[str, ResourceId], list[str]] = {}
+        for block in failing(report):
+            rules = list(dict.fromkeys(finding.rule.id for finding in block.findings))
+            for assessment in block.assessments:
+                objects.setdefault((assessment.location.path, assessment.workload), []).extend(rules)
+        return cls({id(finding) for finding in decisive(report)}, objects)
+
+
+def _suites(report: Report, causes: _Causes) -> Iterator[tuple[str, list[_Case]]]:
     """Yields the files that have test cases, sorted, each with its cases; those that weaken the gate come first."""
-    failed = {(a.location.path, a.workload) for a in report.assessments if not a.score.passed}
     for path, file in sorted(_files(report).items(), key=lambda item: (not item[1].weakens_gate, item[0])):
-        of_rules = (_rule_case(findings, _fails(findings, report, failed)) for findings in _groups(file.findings))
-        cases = [*file.remarks, *chain.from_iterable(map(_assessment_cases, file.assessments)), *of_rules]
+        of_scores = (_score_case(assessment, causes) for assessment in file.assessments)
+        of_rules = (_rule_case(findings, causes) for findings in _groups(file.findings))
+        cases = [*file.remarks, *of_scores, *of_rules]
         if cases:
             yield path, cases
 
@@ -154,16 +204,6 @@ def _groups(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
     for finding in findings:
         groups.setdefault((finding.source, finding.resource, finding.rule.id), []).append(finding)
     return groups.values()
-
-
-def _fails(findings: Sequence[Finding], report: Report, failed: Container[tuple[str, ResourceId]]) -> bool:
-    """Returns True if the gate fails because of these findings of one rule in one object."""
-    is_severe = report.fail_on is not None and findings[0].rule.severity >= report.fail_on
-    return (
-        is_severe
-        or findings[0].is_about_gate
-        or any((f.source, resource) in failed for f in findings for resource in f.resources)
-    )
 
 
 # ----------------------------------------------------------------------------------------- cases
@@ -197,58 +237,72 @@ def _note_case(note: Note) -> _Case:
     return _Case(name, note.path, "passed", lambda: _Details([note.message]))
 
 
-def _assessment_cases(assessment: Assessment) -> Iterator[_Case]:
-    """Yields the case of a workload's score."""
-    path, subject = assessment.location.path, _subject(assessment)
-    if not assessment.score.passed:
-        yield _Case(f"score: {subject}", path, "failure", partial(_score_details, assessment))
-    else:
-        yield _Case(f"{subject}: score {shown_score(assessment.score)}", path)
+def _score_case(assessment: Assessment, causes: _Causes) -> _Case:
+    """Returns the case of a workload's score. Below the threshold it is a failure only if no rule's case is one for it,
+    so that a cause fails once; else it is skipped and names the rules."""
+    rules = causes.objects.get((assessment.location.path, assessment.workload), ())
+    outcome: Outcome = "passed" if assessment.score.passed else "skipped" if rules else "failure"
+    details = partial(_score_details, assessment, tuple(dict.fromkeys(rules)))
+    return _Case(f"score: {_subject(assessment)}", assessment.location.path, outcome, details)
 
 
 def _subject(assessment: Assessment) -> str:
-    """Returns the workload and what it is rendered by, by which its assessments differ."""
-    source = f" ({origin(assessment.renderings)})" if assessment.renderings else ""
-    return f"{assessment.workload}{source}"
+    """Returns the workload, and the first thing that it is rendered by, by which its assessments differ. No number of
+    renderings stands in it, as a test is known by its name."""
+    if not assessment.renderings:
+        return str(assessment.workload)
+    first = assessment.renderings[0]
+    owner = first.requested_by.rpartition(" ")[0]
+    parts = (f"{first.tool} {first.path}", first.title, owner and f"for {owner}")
+    return f"{assessment.workload} ({', '.join(part for part in parts if part)})"
 
 
-def _score_details(assessment: Assessment) -> _Details:
+def _score_details(assessment: Assessment, rules: Sequence[str]) -> _Details:
+    """Returns the score, what it had to be, and the rules that have to be followed for that."""
     score = assessment.score
-    value = f"at most {score.value}" if score.is_bound else str(score.value)
-    message = f"Score {value} is under the threshold {score.threshold} ({assessment.workload})."
-    if not score.is_judged:
-        message = f"No score, as not all of it could be judged ({assessment.workload})."
-    level = f"grade {score.grade}, Pod Security Standards level {assessment.pss_level}"
-    return _Details([str(assessment.location), level], _line(message), "score")
+    known = f"score {graded(score)}, needs {score.threshold}"
+    lines = [known, *filter(None, (at_most(score),)), f"Pod Security Standards level {assessment.pss_level}"]
+    lines += [str(assessment.location)]
+    if score.passed:
+        return _Details(lines)
+    why = f"fails for {', '.join(rules)}" if rules else at_most(score)
+    message = f"{why}: {known}" if why else known
+    return _Details([message, *lines[1:]], _line(f"{message} ({assessment.workload})"), "score")
 
 
-def _rule_case(findings: Sequence[Finding], fails: bool) -> _Case:
+def _rule_case(findings: Sequence[Finding], causes: _Causes) -> _Case:
     """Returns the case of a rule in an object: a failure if the gate fails because of it, else a passing case with the
     findings as its output. It is skipped if every finding is waived; otherwise it shows the waived ones, too."""
     first = findings[0]
     is_waived = all(finding.waiver is not None for finding in findings)
+    fails = any(id(finding) in causes.findings for finding in findings)
     outcome: Outcome = "skipped" if is_waived else "failure" if fails else "passed"
     name = f"{first.rule.id}: {first.resource}"
     return _Case(name, first.location.path, outcome, partial(_rule_details, findings, is_waived))
 
 
 def _rule_details(findings: Sequence[Finding], is_waived: bool) -> _Details:
+    """Returns the texts of a rule's case, which begin with the rule, what is wrong and what to write."""
     lines = list(_lines(findings))
     if is_waived:
         reasons = dict.fromkeys(acceptance(finding.waiver) for finding in findings if finding.waiver is not None)
         return _Details(lines, _line("; ".join(reasons)), "waived")
     worst = next(finding for finding in findings if finding.waiver is None)
     more = f" And {len(findings) - 1} more." if len(findings) > 1 else ""
-    return _Details(lines, _line(summary(worst)) + more, worst.rule.id)
+    message = f"{worst.rule.id}: {diagnosis(worst)} In {place_of(worst)}."
+    return _Details(lines, _line(message) + more, worst.rule.id)
 
 
 def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yields every place with its line, then why it matters and what to write."""
+    """Yields the rule and what to write, every place with its line, then why it matters and how to go about it."""
+    rule = findings[0].rule
+    yield f"{rule.id} ({rule.severity.label}): {findings[0].message}"
+    yield correction(rule)
     for finding in findings:
         yield from _place(finding)
-    rule = findings[0].rule
-    yield f"why: {rule.message} {first_sentence(rule.rationale)}".rstrip()
-    yield f"fix: {' '.join(rule.remediation.split())}"
+    if rule.rationale.strip():
+        yield f"why: {first_sentence(rule.rationale)}"
+    yield f"how: {' '.join(rule.remediation.split())}"
 
 
 def _place(finding: Finding) -> Iterator[str]:
