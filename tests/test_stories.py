@@ -100,6 +100,12 @@ def test_the_stories_are_found() -> None:
     assert {"Add a rule: one file", "Add a report format: one file", "Add a source: one folder"} <= set(FOLLOWED)
 
 
+def test_a_new_rule_changes_no_golden_output() -> None:
+    """No report lists rules that found nothing."""
+    steps = FOLLOWED["Add a rule: one file"]
+    assert not any("golden" in text.lower() or "golden" in block.lower() for text, _, block in steps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("title", FOLLOWED)
 def test_whoever_follows_a_story_ends_green(title: str, clone: Path) -> None:

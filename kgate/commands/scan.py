@@ -232,6 +232,11 @@ Exit codes:
     help="SARIF report: name of this scan among several of one commit.",
 )
 @click.option(
+    "--sarif-all",
+    is_flag=True,
+    help="SARIF report: also findings of severity low that decide nothing.",
+)
+@click.option(
     "--link-base",
     metavar="URL",
     callback=_link_base,
@@ -388,6 +393,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
     of_file = Presentation(
         link_base=flags["link_base"],
         category=flags["category"],
+        sarif_all=flags["sarif_all"],
         max_chars=flags["max_chars"],
         folder=screen.folder_of(flags["paths"], root, os.environ),
         change=_change(settings),

@@ -63,11 +63,13 @@ class Presentation:
     of the whole report (None: as many as the format allows). ``show`` and ``min_severity`` say what the text report
     lists (None: what fails).
     ``link_base`` is the URL below which a server shows the scanned files, ``linked_folder`` the local folder that
-    links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start.
+    links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start, and
+    those of reports for GitLab.
     ``change`` knows the lines of the change that is gated; None where that is not known.
     ``source`` returns the text of a scanned file by its path in the report, empty where it is not at hand; None if a
     report must not read any.
-    ``category`` identifies one of several scans of a commit in code scanning. ``seconds`` tells how long the scan
+    ``category`` identifies one of several scans of a commit in code scanning, and ``sarif_all`` says that it gets what
+    decides nothing, too. ``seconds`` tells how long the scan
     took; None where the same scan must print the same.
     """
 
@@ -82,6 +84,7 @@ class Presentation:
     folder: Folder = Folder()
     change: Change | None = None
     category: str = "kgate"
+    sarif_all: bool = False
     max_chars: int | None = None
     seconds: Callable[[], float] | None = field(default=None, compare=False, repr=False)
     source: Callable[[str], str] | None = field(default=None, compare=False, repr=False)

@@ -18,9 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.model import Location, Position, Related, Report, Rule, Severity
+from kgate.model import Location, Position, Related, Report, Rule, Score, Severity
 from kgate.reports.formats import sarif
 from kgate.reports.links import DOCUMENTATION
+from kgate.yamltree.nodes import compose
+from kgate.yamltree.text import SourceText
 from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,10 @@ def run_of(text: str) -> Any:
 def results_of(text: str) -> list[Any]:
     results: list[Any] = run_of(text)["results"]
     return results
+
+
+ALL_RULES = run_of(samples.written(sarif, samples.with_findings(), sarif_all=True))
+LONG = samples.written(sarif, samples.SAMPLES["long"], sarif_all=True)
 
 
 def test_there_are_samples() -> None:
@@ -117,16 +123,17 @@ def test_multitool_rejects_a_rule_without_help_and_a_region_that_ends_before_it_
 # ----------------------------------------------------------------------------------------- rules
 
 
-def test_the_rules_do_not_depend_on_the_findings() -> None:
-    rules = [run_of(text)["tool"]["driver"]["rules"] for text in RENDERED.values()]
-    assert all(other == rules[0] for other in rules)
-    assert [rule["id"] for rule in rules[0]] == sorted(rule.id for rule in samples.RULES)
+@every_sample
+def test_the_rules_are_those_of_the_results(name: str) -> None:
+    """So that a new rule changes no report that has no result of it."""
+    run = run_of(RENDERED[name])
+    rules = [rule["id"] for rule in run["tool"]["driver"].get("rules", ())]
+    assert rules == sorted({result["ruleId"] for result in run["results"]})
 
 
 @pytest.mark.parametrize("rule", samples.RULES, ids=lambda rule: rule.id)
 def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
-    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
-    (shown,) = (candidate for candidate in rules if candidate["id"] == rule.id)
+    (shown,) = (candidate for candidate in ALL_RULES["tool"]["driver"]["rules"] if candidate["id"] == rule.id)
     properties = shown["properties"]
     assert shown["shortDescription"]["text"] == rule.title
     assert rule.message in shown["fullDescription"]["text"]
@@ -141,7 +148,7 @@ def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
 
 
 def test_severities_fall_into_the_bands_of_the_same_name_at_github() -> None:
-    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
+    rules = ALL_RULES["tool"]["driver"]["rules"]
     severities = {rule["id"]: rule["properties"]["security-severity"] for rule in rules}
     assert severities == {
         "privileged-container": "9.5",
@@ -166,8 +173,7 @@ def test_a_version_that_is_not_semantic_is_only_a_version() -> None:
 @every_sample
 def test_limits_of_github_and_gitlab(name: str) -> None:
     run = run_of(RENDERED[name])
-    rules = run["tool"]["driver"]["rules"]
-    assert rules
+    rules = run["tool"]["driver"].get("rules", [])
     assert len(RENDERED[name].encode()) < 10_000_000
     assert len(run["results"]) <= 5_000
     for rule in rules:
@@ -187,10 +193,10 @@ def test_limits_of_github_and_gitlab(name: str) -> None:
 
 
 def test_the_limits_are_reached_by_the_samples() -> None:
-    rules = run_of(RENDERED["empty"])["tool"]["driver"]["rules"]
+    rules = ALL_RULES["tool"]["driver"]["rules"]
     assert max(len(rule["properties"]["tags"]) for rule in rules) == 10
     assert max(len(rule["fullDescription"]["text"]) for rule in rules) == 1_024
-    assert len(results_of(RENDERED["long"])) == 5_000
+    assert len(results_of(LONG)) == 5_000
 
 
 @every_sample
@@ -249,21 +255,30 @@ def test_the_second_of_two_equal_fingerprints_is_numbered() -> None:
 @pytest.mark.parametrize("name", ["with findings", "waived", "hostile", "with problems"])
 def test_no_level_is_lost(name: str) -> None:
     expected = Counter(LEVELS[finding.rule.severity.label] for finding in samples.SAMPLES[name].findings)
-    assert Counter(result["level"] for result in results_of(RENDERED[name])) == expected
+    text = samples.written(sarif, samples.SAMPLES[name], sarif_all=True)
+    assert Counter(result["level"] for result in results_of(text)) == expected
     assert expected
 
 
-def test_the_first_sentence_stands_alone() -> None:
-    text = results_of(RENDERED["with findings"])[1]["message"]["text"]
-    assert text == (
-        "The container runs privileged, which is root on the node (container app of Deployment/shop/web,"
-        " spec.template.spec.containers[0].securityContext.privileged)."
-        " Remove the field, e.g. set `privileged` to false."
+@pytest.mark.parametrize(
+    ("instead", "fix"),
+    [
+        pytest.param("privileged: false", "privileged: false", id="a field"),
+        pytest.param("remove the volume.", "remove the volume", id="a sentence"),
+        pytest.param("", "Remove the field, e.g. set `privileged` to false", id="nothing: the remediation"),
+    ],
+)
+def test_a_message_starts_with_what_is_wrong_and_what_to_write(instead: str, fix: str) -> None:
+    finding = samples.finding(replace(samples.PRIVILEGED, instead=instead))
+    (result,) = results_of(samples.written(sarif, samples.report((finding,))))
+    assert result["message"]["text"] == (
+        f"The container runs privileged, which is root on the node. Fix: {fix}."
+        " In container app of Deployment/shop/web, spec.template.spec.containers[0].securityContext.privileged."
     )
 
 
 def test_the_snippet_is_the_region_and_its_context_the_line() -> None:
-    place = results_of(RENDERED["with findings"])[1]["locations"][0]["physicalLocation"]
+    place = results_of(RENDERED["with findings"])[0]["locations"][0]["physicalLocation"]
     assert place["region"] == {
         "startLine": 12,
         "startColumn": 7,
@@ -281,7 +296,8 @@ def test_the_snippet_is_the_region_and_its_context_the_line() -> None:
         pytest.param((1, 1), (1, 5), "a: b", True, False, id="a whole line is no context of itself"),
         pytest.param((1, 300), (1, 304), "x" * 200, False, True, id="a long line is cut, columns do not count in it"),
         pytest.param((1, 50), (1, 54), "x" * 200, False, True, id="a long line may be cut in front"),
-        pytest.param((1, 2), (3, 1), "a: b", False, False, id="several lines"),
+        pytest.param((1, 2), (3, 1), "a: b", False, True, id="several lines"),
+        pytest.param((1, 1), (3, 1), "a: b", False, False, id="whole lines"),
     ],
 )
 def test_a_snippet_is_left_out_where_it_would_be_wrong(
@@ -294,7 +310,7 @@ def test_a_snippet_is_left_out_where_it_would_be_wrong(
 
 
 def test_too_many_results_are_cut_worst_first_and_it_is_said() -> None:
-    run = run_of(RENDERED["long"])
+    run = run_of(LONG)
     report = samples.SAMPLES["long"]
     ranked = sorted((f.rule.severity for f in report.findings), reverse=True)[:5_000]
     assert Counter(result["ruleId"] for result in run["results"]) == Counter(
@@ -309,7 +325,7 @@ def test_a_waived_finding_goes_before_an_open_one_when_results_are_cut() -> None
     worst = max(range(5_001), key=lambda index: report.findings[index].rule.severity)
     findings = list(report.findings)
     findings[worst] = replace(findings[worst], waiver=samples.WAIVER)
-    results = results_of(samples.written(sarif, replace(report, findings=tuple(findings))))
+    results = results_of(samples.written(sarif, replace(report, findings=tuple(findings)), sarif_all=True))
     assert len(results) == 5_000
     assert all("suppressions" not in result for result in results)
 
@@ -389,7 +405,7 @@ def test_the_hash_of_the_line_is_told_where_the_line_was_read() -> None:
 
 
 def test_taxonomies_are_of_the_rules_and_rules_point_into_them() -> None:
-    run = run_of(RENDERED["empty"])
+    run = ALL_RULES
     cwe, cis, pss = run["taxonomies"]
     assert (cwe["name"], [taxon["id"] for taxon in cwe["taxa"]]) == ("CWE", ["CWE-250"])
     assert [taxon["id"] for taxon in cis["taxa"]] == ["5.2.2", "5.2.12"]
@@ -424,7 +440,7 @@ def test_every_name_of_an_object_is_a_logical_location() -> None:
 
 def with_rule(**changes: Any) -> Any:
     """The descriptor of a rule with changes, as it is written."""
-    report = replace(samples.empty(), rules=(replace(samples.PRIVILEGED, **changes),))
+    report = samples.report((samples.finding(replace(samples.PRIVILEGED, **changes)),))
     (rule,) = run_of(samples.written(sarif, report))["tool"]["driver"]["rules"]
     return rule
 
@@ -455,7 +471,7 @@ def test_messages_of_at_most_2048_characters_whatever_is_in_them() -> None:
 
 
 def test_a_compressed_upload_of_the_most_results_is_under_10_megabytes() -> None:
-    assert len(gzip.compress(RENDERED["long"].encode())) < 1_000_000
+    assert len(gzip.compress(LONG.encode())) < 1_000_000
 
 
 @every_sample
@@ -483,7 +499,86 @@ def test_sarif_tools_counts_what_kgate_counts(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", READER, *map(str, paths)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     read = [{level: n for level, n in counts.items() if n} for counts in json.loads(done.stdout)]
-    kept = {**samples.SAMPLES, "long": replace(samples.long(), findings=tuple(sarif._kept(samples.long().findings)))}
-    expected = [Counter(LEVELS[f.rule.severity.label] for f in kept[name].findings) for name in RENDERED]
+    chosen = [
+        [f for f in samples.SAMPLES[name].findings if f.waiver or f.rule.severity > Severity.LOW] for name in RENDERED
+    ]
+    expected = [Counter(LEVELS[finding.rule.severity.label] for finding in findings) for findings in chosen]
     assert read == expected
     assert sum(map(len, read)) > 10
+
+
+# ------------------------------------------------------------------------------ what becomes an alert
+
+
+def alerts(report: Report, **options: bool) -> list[str]:
+    """The rules of the results."""
+    return [result["ruleId"] for result in results_of(samples.written(sarif, report, **options))]
+
+
+LOW = samples.finding(samples.NO_LIMITS)
+REFUSING_LOW = replace(samples.assessment(), score=Score(91, 95, decisive=Severity.LOW))
+
+
+@pytest.mark.parametrize(
+    ("report", "count"),
+    [
+        pytest.param(samples.report((LOW,), (samples.assessment(value=97),)), 0, id="low on a pass"),
+        pytest.param(samples.report((LOW,), (samples.assessment(),)), 0, id="low where others decide"),
+        pytest.param(samples.report((LOW,), (REFUSING_LOW,)), 1, id="low that decides"),
+        pytest.param(replace(samples.report((LOW,)), fail_on=Severity.LOW), 1, id="low that fail-on refuses"),
+        pytest.param(samples.report((replace(LOW, waiver=samples.WAIVER),)), 1, id="low and waived"),
+        pytest.param(samples.report((samples.finding(samples.RUN_AS_ROOT),)), 1, id="medium on a pass"),
+    ],
+)
+def test_only_what_fails_or_could_fail_becomes_an_alert(report: Report, count: int) -> None:
+    assert len(alerts(report)) == count
+    assert len(alerts(report, sarif_all=True)) == 1
+    said = "1 finding of severity low that decided nothing: --sarif-all lists them."
+    notes = run_of(samples.written(sarif, report))["invocations"][0]["toolExecutionNotifications"]
+    assert [note["message"]["text"] for note in notes] == ([] if count else [said])
+
+
+# ---------------------------------------------------------------------------------------- context
+
+
+MANIFEST = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: token}
+stringData: {token: s3cr3t}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+    - name: app
+      securityContext:
+        privileged: true
+      image: a
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "line", "lines"),
+    [
+        pytest.param(MANIFEST, "/spec/containers/0/securityContext/privileged", 11, 4, id="up to the end"),
+        pytest.param(MANIFEST, "/spec/containers", 8, 5, id="in the middle"),
+        pytest.param(MANIFEST, "/kind", 6, 4, id="not beyond the document, which may be a Secret"),
+        pytest.param("kind: Pod\nspec: {}\n", "/kind", 1, 2, id="a whole line"),
+        pytest.param("{kind: Pod}\n", "/kind", 1, 1, id="a file of one line"),
+        pytest.param(f"kind: Pod\nspec: {'x' * 9_000}\na: b\n", "/a", 1, 3, id="long lines"),
+    ],
+)
+def test_a_region_comes_with_the_lines_around_it(text: str, pointer: str, line: int, lines: int) -> None:
+    *_, root = compose(text)
+    place = SourceText("a.yaml", text).document(0, root).locate(pointer)
+    finding = replace(samples.finding(), location=place)
+    (result,) = results_of(samples.written(sarif, samples.report((finding,))))
+    context = result["locations"][0]["physicalLocation"]["contextRegion"]
+    shown = context["snippet"]["text"].split("\n")
+    assert (context["startLine"], len(shown)) == (line, lines)
+    assert context.get("endLine", line) == line + lines - 1
+    written = text.split("\n")[line - 1 : line - 1 + lines]
+    assert shown == [one[:200] for one in written]
+    assert "s3cr3t" not in json.dumps(result)

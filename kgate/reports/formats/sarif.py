@@ -9,11 +9,22 @@ from typing import Any
 from urllib.parse import quote
 
 from kgate.model import Finding, Json, Location, Related, Remark, Report, Rule, Severity, field_path
+from kgate.reports.blocks import decisive
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
-from kgate.reports.wording import acceptance, cut, fingerprints, first_sentence, remark_sentence, shown, summary
+from kgate.reports.wording import (
+    acceptance,
+    counted,
+    cut,
+    diagnosis,
+    fingerprints,
+    ignoring,
+    place_of,
+    remark_sentence,
+    shown,
+)
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -38,7 +49,7 @@ _UNCUT_LENGTH = 100
 
 def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields a SARIF log of one run, in ASCII, with a line end."""
-    log = _new("SarifLog", version="2.1.0", schema_uri=_SCHEMA, runs=[_run(report, presentation.category)])
+    log = _new("SarifLog", version="2.1.0", schema_uri=_SCHEMA, runs=[_run(report, presentation)])
     yield from json_pieces(dump(log), indent=1)
     yield "\n"
 
@@ -62,18 +73,23 @@ def _text(text: str, limit: int = _MESSAGE_LIMIT) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------- run
 
 
-def _run(report: Report, category: str) -> Any:
-    rules = sorted(report.rules, key=lambda rule: rule.id)
-    taxonomies = [_taxonomy(taxonomy, rules) for taxonomy in TAXONOMIES]
+def _run(report: Report, presentation: Presentation) -> Any:
+    """Returns the run. Its rules and taxonomies are those of its results: whoever reads it needs no others."""
+    category = shown(presentation.category, _MESSAGE_LIMIT).rstrip("/")
+    findings = _chosen(report, presentation)
+    kept = _kept(findings)
+    rules = sorted({finding.rule.id: finding.rule for finding in kept}.values(), key=lambda rule: rule.id)
+    named = [taxonomy for taxonomy in TAXONOMIES if entries(rules, taxonomy)]
+    taxonomies = [_taxonomy(taxonomy, rules) for taxonomy in named]
     return _new(
         "Run",
         tool=_new("Tool", driver=_driver(report.version, rules, taxonomies)),
-        taxonomies=taxonomies,
-        automation_details=_new("RunAutomationDetails", id=f"{shown(category, _MESSAGE_LIMIT).rstrip('/')}/"),
-        invocations=[_invocation(report)],
+        taxonomies=taxonomies or None,
+        automation_details=_new("RunAutomationDetails", id=f"{category}/"),
+        invocations=[_invocation(report, findings)],
         original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_message("The root of the repository."))},
         column_kind="unicodeCodePoints",
-        results=_results(_kept(report.findings), {rule.id: index for index, rule in enumerate(rules)}),
+        results=_results(kept, {rule.id: index for index, rule in enumerate(rules)}),
     )
 
 
@@ -88,7 +104,8 @@ def _driver(version: str, rules: Sequence[Rule], taxonomies: Sequence[Any]) -> A
         rules=[_descriptor(rule, places) for rule in rules],
         supported_taxonomies=[
             _new("ToolComponentReference", name=taxonomy.name, index=index) for index, taxonomy in enumerate(taxonomies)
-        ],
+        ]
+        or None,
     )
 
 
@@ -122,24 +139,29 @@ def _places(index: int, taxonomy: Any) -> dict[str, Any]:
     }
 
 
-def _invocation(report: Report) -> Any:
+def _invocation(report: Report, findings: Sequence[Finding]) -> Any:
     return _new(
         "Invocation",
         execution_successful=not report.verdict.incomplete,
         properties={one.name: {"value": one.value, "source": one.source} for one in report.settings} or None,
-        tool_execution_notifications=list(_notifications(report)),
+        tool_execution_notifications=list(_notifications(report, findings)),
     )
 
 
-def _notifications(report: Report) -> Iterator[Any]:
-    """Yields what could not be judged, and how much is not listed here."""
+def _notifications(report: Report, findings: Sequence[Finding]) -> Iterator[Any]:
+    """Yields what could not be judged, and how much is not listed here; ``findings`` are those to be listed."""
     yield from (_notification(problem, "error") for problem in report.problems[:_MOST_RESULTS])
     if report.verdict.incomplete and not (report.problems or report.unjudged):
         yield from (_new("Notification", level="error", message=_message(reason)) for reason in report.verdict.reasons)
     level = "warning" if report.verdict.incomplete else "note"
     yield from (_notification(one, level) for one in report.unjudged[:_MOST_RESULTS])
     yield from (_notification(note, "note") for note in report.notes[:_MOST_RESULTS])
-    yield from _cut_notification("findings", "worst", len(report.findings))
+    if left := len(report.findings) - len(findings):
+        text = f"{counted(left, 'finding')} of severity low that decided nothing: --sarif-all lists them."
+        yield _new("Notification", level="note", message=_message(text))
+    if texts := ignoring(report):
+        yield _new("Notification", level="note", message=_message("; ".join(texts)))
+    yield from _cut_notification("findings", "worst", len(findings))
     yield from _cut_notification("problems", "first", len(report.problems))
     yield from _cut_notification("unjudged parts", "first", len(report.unjudged))
 
@@ -205,6 +227,20 @@ def _help_markdown(rule: Rule) -> str:
 # --------------------------------------------------------------------------------------- results
 
 
+def _chosen(report: Report, presentation: Presentation) -> Sequence[Finding]:
+    """Returns what fails or could fail: whatever decides, and all of severity medium or above, which a higher
+    threshold, up to that of restricted, would refuse; with what is waived. The others on request only, as each would
+    be an alert that nobody has to heed."""
+    if presentation.sarif_all:
+        return report.findings
+    decides = {id(finding) for finding in decisive(report)}
+    return [
+        finding
+        for finding in report.findings
+        if finding.rule.severity > Severity.LOW or finding.waiver is not None or id(finding) in decides
+    ]
+
+
 def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
     """Returns all findings, or the worst if there are more than a code scanning service keeps."""
     if len(findings) <= _MOST_RESULTS:
@@ -232,9 +268,9 @@ def _results(findings: Sequence[Finding], indices: Mapping[str, int]) -> Iterato
 
 
 def _result_message(finding: Finding) -> Json:
-    """Returns what is wrong and what to write, with links to related places: GitHub shows only places that a message
-    links to."""
-    text = f"{summary(finding)} {first_sentence(finding.rule.remediation)}".strip()
+    """Returns what is wrong and what to write, then where, with links to related places: GitHub shows only places that
+    a message links to."""
+    text = f"{diagnosis(finding)} In {place_of(finding)}."
     links = ", ".join(f"[{_link_text(related)}]({number})" for number, related in enumerate(_shown_related(finding), 1))
     if not links:
         return _text(text)
@@ -335,11 +371,18 @@ def _region(location: Location) -> Json:
 
 
 def _context(location: Location) -> Json | None:
-    """Returns the line around a region that is smaller than the line (section 3.29.5: a proper superset)."""
-    is_whole_line = location.start.column == 1 and location.end.column > len(location.snippet)
-    if is_whole_line or location.start.line != location.end.line:
+    """Returns the lines around a region, and its own; None if they are no more than the region (section 3.29.5: a
+    proper superset), as in a file of one line. Their text is known for a region within one line."""
+    before, after, start, end = location.before, location.after, location.start, location.end
+    is_one_line = start.line == end.line
+    is_whole_line = is_one_line and start.column == 1 and end.column > len(location.snippet)
+    if is_whole_line and not (before or after):
         return None
-    return {"snippet": _source_text(location.snippet), "startLine": location.start.line}
+    if not is_one_line:
+        return None if start.column == 1 else {"endLine": end.line, "startLine": start.line}
+    text = "\n".join((*before, location.snippet, *after))
+    last = {"endLine": end.line + len(after)} if before or after else {}
+    return {**last, "snippet": _source_text(text), "startLine": start.line - len(before)}
 
 
 def _source_text(text: str) -> dict[str, str]:
