@@ -9,11 +9,14 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 
-from kgate.reports.formats import gitlab_codequality, gitlab_sast, sarif
+from kgate.model import HiddenManifests, Problem, Remark, Unjudged, problems_of, unjudged_of
+from kgate.reports.formats import gitlab_codequality, gitlab_sast, junit, sarif
+from kgate.reports.presentation import Folder
 from tests.command import ROOT
 from tests.reports import samples
 
@@ -95,7 +98,7 @@ def test_nothing_is_merged_or_lost(name: str) -> None:
 
 def test_sarif_tools_make_the_same_of_the_sarif_report(tmp_path: Path) -> None:
     source, answer = tmp_path / "a.sarif", tmp_path / "a.json"
-    source.write_text(samples.written(sarif, samples.with_findings()), encoding="utf-8")
+    source.write_text(samples.written(sarif, samples.with_findings(), sarif_all=True), encoding="utf-8")
     command = [sys.executable, "-m", "sarif", "codeclimate", str(source), "-o", str(answer)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -159,3 +162,85 @@ def test_ids_stay_when_lines_move() -> None:
     first, second = (document["vulnerabilities"][0] for document in documents)
     assert first["id"] == second["id"]
     assert first["tracking"]["items"][0]["signatures"] == second["tracking"]["items"][0]["signatures"]
+
+
+# ------------------------------------------------------------------------------------------ paths
+
+
+ODD = [
+    "a b.yaml",
+    "50%.yaml",
+    "a#1.yaml",
+    "größe/wäb.yaml",
+    "a::error::b.yaml",
+    "##[x].yaml",
+    "-f.yaml",
+    "x/" * 900 + "a",
+]
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_a_path_is_that_of_the_file(path: str) -> None:
+    report = replace(
+        samples.report((replace(samples.finding(), location=samples.location(path, 3)),)),
+        problems=(Problem(path, 1, "the mapping has two keys"),),
+    )
+    entries = json.loads(samples.written(gitlab_codequality, report))
+    assert {entry["location"]["path"] for entry in entries} == {path}
+    (found,) = json.loads(samples.written(gitlab_sast, report))["vulnerabilities"]
+    assert found["location"]["file"] == found["tracking"]["items"][0]["file"] == path
+    root = ElementTree.fromstring(samples.written(junit, samples.report((), (samples.assessment(path=ODD[0]),))))
+    assert [suite.get("file") for suite in root] == [ODD[0]]
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "expected"),
+    [
+        pytest.param(Folder(), "k8s/web.yaml", "k8s/web.yaml", id="the project is the root"),
+        pytest.param(Folder("deploy"), "k8s/web.yaml", "deploy/k8s/web.yaml", id="a folder of the project"),
+        pytest.param(Folder("deploy"), ".", "deploy", id="the folder itself"),
+        pytest.param(Folder("./"), "web.yaml", "web.yaml", id="the same folder"),
+        pytest.param(Folder(".."), "web.yaml", "web.yaml", id="above where the user is"),
+        pytest.param(Folder("/builds/shop"), "web.yaml", "web.yaml", id="an absolute path"),
+        pytest.param(Folder("", "k8s"), "k8s/web.yaml", "web.yaml", id="where the user is, without git"),
+        pytest.param(Folder(), "./web.yaml", "web.yaml", id="a dot in front"),
+        pytest.param(Folder(), "\x1b[31m\udcff.yaml", "\\x1b[31m\\udcff.yaml", id="what cannot be printed"),
+    ],
+)
+def test_a_path_starts_at_the_project(folder: Folder, path: str, expected: str) -> None:
+    report = samples.report((replace(samples.finding(), location=samples.location(path, 3)),))
+    (entry,) = json.loads(samples.written(gitlab_codequality, report, folder=folder))
+    assert entry["location"]["path"] == expected
+    (found,) = json.loads(samples.written(gitlab_sast, report, folder=folder))["vulnerabilities"]
+    assert found["location"]["file"] == expected
+    plain = json.loads(samples.written(gitlab_codequality, report))
+    assert entry["fingerprint"] == plain[0]["fingerprint"]
+
+
+HIDDEN = HiddenManifests("x/.kgateignore", 3, "this line hides 2 manifests", 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Problem("a.yaml", 3, "no keys"), Problem("a.yaml", 9, "no keys"), id="a problem that moved"),
+        pytest.param(HIDDEN, replace(HIDDEN, line=4, message="this line hides 7 manifests"), id="a note that counts"),
+        pytest.param(
+            Unjudged("a.yaml", 3, "it is remote", "chart x"),
+            Unjudged("a.yaml", 8, "it is remote", "chart x"),
+            id="an unjudged part that moved",
+        ),
+    ],
+)
+def test_the_fingerprint_of_a_remark_stays(before: Remark, after: Remark) -> None:
+    def fingerprints(*remarks: Remark) -> list[str]:
+        report = replace(
+            samples.report(),
+            problems=problems_of(remarks),
+            unjudged=unjudged_of(remarks),
+            notes=tuple(one for one in remarks if isinstance(one, HiddenManifests)),
+        )
+        return [entry["fingerprint"] for entry in json.loads(samples.written(gitlab_codequality, report))]
+
+    assert fingerprints(before) == fingerprints(after)
+    assert len(set(fingerprints(before, after))) == 2

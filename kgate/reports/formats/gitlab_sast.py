@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from kgate.model import Finding, Report, Rule
 from kgate.reports.jsontext import json_pieces
-from kgate.reports.links import HOME, rule_page
-from kgate.reports.presentation import Presentation
+from kgate.reports.links import HOME, project_path, rule_page
+from kgate.reports.presentation import Folder, Presentation
 from kgate.reports.taxonomies import CWE, taxa
 from kgate.reports.wording import (
     acceptance,
     fingerprints,
     first_sentence,
+    ignoring,
     origin,
     related_places,
     remark_sentence,
+    settings,
     shown,
     subject,
     summary,
@@ -33,12 +36,14 @@ _SOLUTION_LIMIT = 7_000
 _LIMIT = 2_000
 
 
-def render(report: Report, _presentation: Presentation) -> Iterator[str]:
+def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields a JSON object in ASCII; a Problem is a fatal message of the scan, which then has failed."""
     document = {
         "version": _VERSION,
         "scan": _scan(report),
-        "vulnerabilities": map(_vulnerability, report.findings, fingerprints(report.findings)),
+        "vulnerabilities": map(
+            partial(_vulnerability, presentation.folder), report.findings, fingerprints(report.findings)
+        ),
     }
     yield from json_pieces(document, indent=1)
     yield "\n"
@@ -65,11 +70,13 @@ def _messages(report: Report) -> Iterator[dict[str, str]]:
     level = "warn" if report.verdict.incomplete else "info"
     for unjudged in report.unjudged:
         yield {"level": level, "value": shown(f"{unjudged.path}: {remark_sentence(unjudged)}", _LIMIT)}
+    for text in (*settings(report), *ignoring(report)):
+        yield {"level": "info", "value": shown(text, _LIMIT)}
     for note in report.notes:
         yield {"level": "info", "value": shown(f"{note.path}: {remark_sentence(note)}", _LIMIT)}
 
 
-def _vulnerability(finding: Finding, fingerprint: str) -> dict[str, Any]:
+def _vulnerability(project: Folder, finding: Finding, fingerprint: str) -> dict[str, Any]:
     """Returns a finding; its id and its tracking come from the fingerprint, so that they stay when lines move.
 
     The format has no accepted risks: a waived finding has severity Info and states the reason.
@@ -84,11 +91,11 @@ def _vulnerability(finding: Finding, fingerprint: str) -> dict[str, Any]:
         "identifiers": _identifiers(rule),
         "links": [{"name": reference.title, "url": reference.url} for reference in rule.references],
         "location": {
-            "file": shown(location.path or ".", _LIMIT),
+            "file": project_path(location.path, project),
             "start_line": location.start.line,
             "end_line": max(location.start.line, location.end.line),
         },
-        "tracking": {"type": "source", "items": [_tracked(finding, fingerprint)]},
+        "tracking": {"type": "source", "items": [_tracked(project, finding, fingerprint)]},
     }
 
 
@@ -120,10 +127,10 @@ def _identifiers(rule: Rule) -> list[dict[str, str]]:
     ]
 
 
-def _tracked(finding: Finding, fingerprint: str) -> dict[str, Any]:
+def _tracked(project: Folder, finding: Finding, fingerprint: str) -> dict[str, Any]:
     start = finding.location.start.line
     return {
-        "file": shown(finding.location.path or ".", _LIMIT),
+        "file": project_path(finding.location.path, project),
         "start_line": start,
         "end_line": max(start, finding.location.end.line),
         "signatures": [{"algorithm": "scope_offset", "value": f"{finding.rule.id}|{fingerprint}"}],
