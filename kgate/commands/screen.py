@@ -24,6 +24,9 @@ _CONTRADICTIONS = (
     ({"verbose", "failed"}, "--verbose shows everything; leave out --verbose or --show failed"),
     ({"verbose", "min_severity"}, "--verbose shows everything; leave out --verbose or --min-severity"),
 )
+_ABOUT = {"show": "text", "min_severity": "text", "sarif_all": "sarif"}
+"""The format that a flag is about; to ask for another one alone is an error."""
+
 _DETAILS = ("quiet", "verbose", "show", "min_severity")
 
 
@@ -48,11 +51,12 @@ def _asked(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the flags for how much is shown; those of the environment only if the command line has none."""
     context = click.get_current_context()
     typed = [name for name in _DETAILS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    has_text = flags["format_name"] == "text" or any(name == "text" for name, _ in flags["outputs"])
-    for name in ("show", "min_severity"):
-        if name in typed and not has_text:
+    formats = {flags["format_name"], *(name for name, _ in flags["outputs"])}
+    for name, about in _ABOUT.items():
+        if about not in formats and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             flag = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"{flag} is about the text report; leave it out, or ask for one with -o text=FILE")
+            advice = f"leave it out, or ask for one with -o {about}=FILE"
+            raise click.UsageError(f"{flag} is about the {about} report; {advice}")
     return {name: flags[name] if name in typed or not typed else None for name in _DETAILS}
 
 

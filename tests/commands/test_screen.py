@@ -18,6 +18,10 @@ CONTRADICTIONS = {
     "verbose and failed": (("-v", "--show", "failed"), "leave out --verbose or --show failed"),
     "verbose and a severity": (("-v", "--min-severity", "high"), "leave out --verbose or --min-severity"),
     "no text report": (("-f", "json", "--show", "all"), "--show is about the text report"),
+    "no SARIF report": (
+        ("--sarif-all",),
+        "--sarif-all is about the sarif report; leave it out, or ask for one with -o",
+    ),
     "no text report to choose from": (("-f", "json", "--min-severity", "low"), "--min-severity is about the text"),
     "another word": (("--show", "some"), "'some' is not one of 'failed', 'all'"),
 }

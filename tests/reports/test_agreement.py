@@ -54,7 +54,7 @@ def written(name: str, report: Report, **options: Any) -> str:
     return html.unescape(re.sub(r"<!--.*?-->|</?code>", "", text)).replace("\\u003a", ":")
 
 
-@pytest.mark.parametrize("name", ["text", "text, whole", "markdown", "html", "junit", "gitlab-sast"])
+@pytest.mark.parametrize("name", ["text", "text, whole", "markdown", "html", "junit", "gitlab-sast", "csv", "github"])
 def test_what_is_not_the_default_is_said(name: str) -> None:
     name, _, whole = name.partition(", ")
     detail = Detail.VERBOSE if whole else Detail.NORMAL
@@ -64,7 +64,7 @@ def test_what_is_not_the_default_is_said(name: str) -> None:
         assert "fail-on" not in text
 
 
-@pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "gitlab-sast"])
+@pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "gitlab-sast", "csv", "github"])
 def test_nothing_is_said_of_defaults(name: str) -> None:
     text = written(name, replace(samples.without_findings(), settings=(Setting("min-score", 60, DEFAULT),)))
     assert not re.search(r"min-score|Settings:|hidden by|ignore:", text)
@@ -96,7 +96,9 @@ def test_so_does_a_workload_that_fails_in_the_text() -> None:
         pytest.param((Score(80, 70),), "", id="nothing ignored"),
     ],
 )
-@pytest.mark.parametrize("name", ["text", "text, quiet", "text, whole", "markdown", "html", "junit", "gitlab-sast"])
+@pytest.mark.parametrize(
+    "name", ["text", "text, quiet", "text, whole", "markdown", "html", "junit", "gitlab-sast", "csv", "github"]
+)
 def test_a_pass_that_rests_on_ignored_rules_says_so(name: str, scores: tuple[Score, ...], said: str) -> None:
     name, _, how = name.partition(", ")
     detail = {"quiet": Detail.QUIET, "whole": Detail.VERBOSE}.get(how, Detail.NORMAL)

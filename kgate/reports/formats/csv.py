@@ -1,4 +1,5 @@
-"""The CSV report: a row for each workload, finding, problem, part that is not judged, and note, for a spreadsheet."""
+"""The CSV report: a row for each workload, finding, problem, part that is not judged, note, and setting that somebody
+made, for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -13,8 +14,10 @@ from kgate.reports.wording import (
     at_most,
     fingerprints,
     first_sentence,
+    ignoring,
     origin,
     related_places,
+    settings,
     shown,
     shown_score,
     without_ignoring,
@@ -60,6 +63,7 @@ def _rows(report: Report) -> Iterator[Row]:
     yield from (_remark("problem", problem) for problem in report.problems)
     yield from (_remark("unjudged", one) for one in report.unjudged)
     yield from (_remark("note", note) for note in report.notes)
+    yield from map(_setting, (*settings(report), *ignoring(report)))
 
 
 def _identity(resource: ResourceId) -> Row:
@@ -115,6 +119,10 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
 
 def _remark(kind: str, remark: Remark) -> Row:
     return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.text}
+
+
+def _setting(text: str) -> Row:
+    return {"type": "setting", "message": text}
 
 
 def _word(value: bool) -> str:

@@ -15,7 +15,7 @@ from kgate.reports import shorttext
 from kgate.reports.blocks import decisive
 from kgate.reports.lines import plain
 from kgate.reports.presentation import Detail, Presentation
-from kgate.reports.wording import counted, first_sentence, origin, related_places, shown, summary
+from kgate.reports.wording import counted, first_sentence, origin, related_places, settings, shown, summary
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
 """The levels of findings. A low one is never annotated, even where it decides."""
@@ -41,6 +41,8 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     left["low finding"] = sum(finding.rule.severity not in _LEVELS for finding in findings)
     if more := ", ".join(counted(count, noun) for noun, count in left.items() if count):
         yield f"kgate: not annotated: {more}\n"
+    if made_with := settings(report, presentation.folder):
+        yield f"kgate: {shown('; '.join(made_with), _TEXT_LIMIT)}\n"
     quiet = replace(presentation, detail=Detail.QUIET, color=False)
     yield from (f"{plain(line)}\n" for line in shorttext.lines(report, quiet))
 
