@@ -11,9 +11,9 @@ import pytest
 
 from kgate.model import Assessment, Finding, Location, Position, Problem, Report, Score, Severity
 from kgate.reports.causes import causes
-from kgate.reports.formats import markdown, text
+from kgate.reports.formats import text
 from kgate.reports.presentation import Detail, Folder, Presentation, Show
-from kgate.reports.wording import bar, origin
+from kgate.reports.wording import origin
 from tests.reports import samples, screens
 from tests.test_golden import compare
 
@@ -225,17 +225,6 @@ def test_what_is_said_of_several_files_is_said_once() -> None:
         "the mapping has two keys 'spec'",
     ]
     assert [len(cause.remarks) for cause in found] == [2, 1]
-
-
-def test_bars_are_the_same_in_every_format() -> None:
-    for value in range(101):
-        assessed = replace(samples.assessment(), score=Score(value, 0))
-        report = samples.report((), (assessed,))
-        wanted = bar(assessed.score)
-        assert wanted.count("█") == value // 10
-        if value % 9 == 0:
-            assert wanted in "".join(text.render(report, Presentation(detail=Detail.VERBOSE)))
-            assert wanted in samples.written(markdown, report)
 
 
 def test_the_root_folder_reads_as_a_path() -> None:
