@@ -390,12 +390,14 @@ class _Copy:
 def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFolders) -> Iterator[_Copy]:
     """Yields the report for standard output, then those for files."""
     root = settings.repository.root
+    folder = screen.folder_of(flags["paths"], root, os.environ)
     of_file = Presentation(
         link_base=flags["link_base"],
         category=flags["category"],
         sarif_all=flags["sarif_all"],
         max_chars=flags["max_chars"],
-        folder=screen.folder_of(flags["paths"], root, os.environ),
+        folder=folder,
+        project=screen.project_of(root, os.environ, folder),
         change=_change(settings),
         source=partial(_text, settings.repository),
     )

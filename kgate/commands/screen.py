@@ -106,10 +106,9 @@ def folder_of(paths: Sequence[str], root: Path, environment: Mapping[str, str]) 
     if has_git(root):
         return Folder()
     jobs = (environment.get(name, "") for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"))
-    for base in (*map(Path, filter(os.path.isabs, jobs)), Path.cwd()):
-        real = Path(os.path.realpath(base))
-        if root.is_relative_to(real) and real != real.parent:
-            return Folder(_prefix(root.relative_to(real).as_posix()))
+    for base in (*filter(os.path.isabs, jobs), os.getcwd()):
+        if (found := _inside(base, root)) is not None:
+            return found
     here = Path.cwd()
     typed = [path for path in paths if path != "-"]
     for path in typed:
@@ -120,6 +119,21 @@ def folder_of(paths: Sequence[str], root: Path, environment: Mapping[str, str]) 
         return Folder(root.as_posix())
     own = here.relative_to(root).as_posix() if here.is_relative_to(root) else ""
     return Folder(_prefix(Path(os.path.relpath(root, here)).as_posix()), own)
+
+
+def project_of(root: Path, environment: Mapping[str, str], folder: Folder) -> Folder:
+    """Returns where the paths of reports for GitLab start: at the project if that of a job holds what is scanned, also
+    as a checkout of its own, else where those of the text report do."""
+    project = environment.get("CI_PROJECT_DIR", "")
+    return (_inside(project, root) if os.path.isabs(project) else None) or folder
+
+
+def _inside(base: str, root: Path) -> Folder | None:
+    """Returns what leads from a folder to the root; None if that is not below it."""
+    real = Path(os.path.realpath(base))
+    if not root.is_relative_to(real) or real == real.parent:
+        return None
+    return Folder(_prefix(root.relative_to(real).as_posix()))
 
 
 def _prefix(path: str) -> str:

@@ -64,7 +64,7 @@ class Presentation:
     lists (None: what fails).
     ``link_base`` is the URL below which a server shows the scanned files, ``linked_folder`` the local folder that
     links of a terminal lead into; no links without them. ``folder`` says where the paths of the text report start, and
-    those of reports for GitLab.
+    ``project`` where those of reports for GitLab do.
     ``change`` knows the lines of the change that is gated; None where that is not known.
     ``source`` returns the text of a scanned file by its path in the report, empty where it is not at hand; None if a
     report must not read any.
@@ -82,6 +82,7 @@ class Presentation:
     linked_folder: str | None = None
     link_base: str = ""
     folder: Folder = Folder()
+    project: Folder = Folder()
     change: Change | None = None
     category: str = "kgate"
     sarif_all: bool = False

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from kgate.commands import console
-from kgate.commands.screen import folder_of
+from kgate.commands.screen import folder_of, project_of
+from kgate.reports.links import project_path
+from kgate.reports.presentation import Folder
 from kgate.repository import find_root
 from tests.command import kgate
 
@@ -117,6 +119,29 @@ def test_paths_in_git_start_at_its_root(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "k8s").mkdir()
     monkeypatch.chdir(tmp_path / "k8s")
     assert folder_of(["."], find_root([Path()]), {}).path("k8s/a.yaml") == "k8s/a.yaml"
+
+
+@pytest.mark.parametrize(
+    "folders", [(), ("deploy/.git",), (".git",)], ids=["no git", "a checkout inside", "the project's"]
+)
+@pytest.mark.parametrize("typed", ["deploy", "./deploy/k8s", "deploy/k8s/größe a#1%.yaml"])
+def test_paths_for_gitlab_name_files_of_the_project(
+    folders: tuple[str, ...], typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "deploy/k8s/größe a#1%.yaml"
+    for folder in (*folders, "deploy/k8s"):
+        (tmp_path / folder).mkdir(parents=True)
+    file.touch()
+    monkeypatch.chdir(tmp_path)
+    root = find_root([Path(typed)])
+    job = {"CI_PROJECT_DIR": str(tmp_path)}
+    project = project_of(root, job, folder_of([typed], root, job))
+    assert project_path(file.relative_to(root).as_posix(), project) == "deploy/k8s/größe a#1%.yaml"
+
+
+def test_paths_for_gitlab_without_its_job_are_those_of_the_text(tmp_path: Path) -> None:
+    for elsewhere in ("", "relative", "/", str(tmp_path / "other")):
+        assert project_of(tmp_path, {"CI_PROJECT_DIR": elsewhere}, Folder("k8s")) == Folder("k8s")
 
 
 def test_the_command_shows_them(tmp_path: Path) -> None:

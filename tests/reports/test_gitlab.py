@@ -209,9 +209,9 @@ def test_a_path_is_that_of_the_file(path: str) -> None:
 )
 def test_a_path_starts_at_the_project(folder: Folder, path: str, expected: str) -> None:
     report = samples.report((replace(samples.finding(), location=samples.location(path, 3)),))
-    (entry,) = json.loads(samples.written(gitlab_codequality, report, folder=folder))
+    (entry,) = json.loads(samples.written(gitlab_codequality, report, project=folder))
     assert entry["location"]["path"] == expected
-    (found,) = json.loads(samples.written(gitlab_sast, report, folder=folder))["vulnerabilities"]
+    (found,) = json.loads(samples.written(gitlab_sast, report, project=folder))["vulnerabilities"]
     assert found["location"]["file"] == expected
     plain = json.loads(samples.written(gitlab_codequality, report))
     assert entry["fingerprint"] == plain[0]["fingerprint"]

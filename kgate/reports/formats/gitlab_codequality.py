@@ -26,7 +26,7 @@ _LIMIT = 2_000
 
 def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields a JSON array in ASCII, Problems first, then findings; GitLab stops reading at the first invalid entry."""
-    project = presentation.folder
+    project = presentation.project
     remarks = chain(
         map(_of_problem, report.problems),
         map(partial(_of_unjudged, report.verdict), report.unjudged),

@@ -42,7 +42,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         "version": _VERSION,
         "scan": _scan(report),
         "vulnerabilities": map(
-            partial(_vulnerability, presentation.folder), report.findings, fingerprints(report.findings)
+            partial(_vulnerability, presentation.project), report.findings, fingerprints(report.findings)
         ),
     }
     yield from json_pieces(document, indent=1)

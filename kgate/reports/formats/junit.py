@@ -70,7 +70,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     yield f"{head}>\n"
     properties = _properties(report)
     for path, cases in _suites(report, causes):
-        file = project_path(path, presentation.folder)
+        file = project_path(path, presentation.project)
         yield _written(_suite(cases, {"name": _line(path), "file": _line(file)}, properties))
         properties = []
     yield "</testsuites>\n"
