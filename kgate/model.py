@@ -150,7 +150,6 @@ class Location:
     Of what was rendered, it is the place in the source: ``related`` names the other places that have a part in it
     (the call of a helper template, the key of a values file), ``is_approximate`` says that the line was inferred.
     ``value`` is the text of the field's value as the source writes it beside the key; empty where it is not known.
-    ``before`` and ``after`` are the nearest lines around its own, cut like the snippet; empty where they are not known.
     ``line_hash`` is GitHub's hash of the line, from which it knows an alert again; empty where it is not known.
     """
 
@@ -163,8 +162,6 @@ class Location:
     related: tuple[Related, ...] = field(default=(), compare=False)
     line_hash: str = field(default="", compare=False)
     value: str = field(default="", compare=False)
-    before: tuple[str, ...] = field(default=(), compare=False)
-    after: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.start.line}:{self.start.column}"
@@ -181,17 +178,7 @@ class Location:
         if pointer == self.pointer:
             return self
         places = self.path, self.start, self.end
-        return Location(
-            *places,
-            pointer,
-            self.snippet,
-            self.is_approximate,
-            self.related,
-            self.line_hash,
-            self.value,
-            self.before,
-            self.after,
-        )
+        return Location(*places, pointer, self.snippet, self.is_approximate, self.related, self.line_hash, self.value)
 
 
 @dataclass(frozen=True, slots=True)

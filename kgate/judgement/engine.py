@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
@@ -22,7 +21,6 @@ from kgate.model import (
     Finding,
     Gap,
     Json,
-    Location,
     Note,
     Pod,
     Pointer,
@@ -361,7 +359,7 @@ def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Re
             offence.rule,
             resource.id,
             resource.shown(offence.container) if offence.container is not None else None,
-            _place(resource, offence.pointer),
+            resource.locate(offence.pointer).at(resource.pointer + offence.pointer),
             resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,
@@ -370,9 +368,3 @@ def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Re
             known_as=known_as,
             is_explicit=offence.blame.is_explicit,
         )
-
-
-def _place(resource: Resource, pointer: Pointer) -> Location:
-    """The place of a field in its document, of a Secret without the lines around it, which may hold what is secret."""
-    place = resource.locate(pointer).at(resource.pointer + pointer)
-    return replace(place, before=(), after=()) if resource.id.kind == "Secret" else place

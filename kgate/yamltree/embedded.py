@@ -21,7 +21,7 @@ def outward(inner: Location, lines: Sequence[str], field: Location, line: Callab
     if whole.strip() != own.strip() or indent < 0:
         return field
     start, end = (Position(number, mark.column + indent) for mark in (inner.start, inner.end))
-    return replace(field, start=start, end=end, snippet=whole.rstrip(), line_hash="", before=(), after=())
+    return replace(field, start=start, end=end, snippet=whole.rstrip(), line_hash="")
 
 
 def _indentation(line: str) -> int:

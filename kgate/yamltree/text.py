@@ -24,7 +24,6 @@ class SourceText:
         self.text = text
         self._checkpoints: list[int] | None = None
         self._line_hashes = line_hashes or LineHashes(text)
-        self._known_around: tuple[int, tuple[tuple[str, ...], tuple[str, ...]]] = -1, ((), ())
 
     def pieces(self) -> Iterator[tuple[int, int]] | None:
         """Returns the regions that hold one document each; None for a text that kubectl splits, which may also hold
@@ -49,7 +48,6 @@ class SourceText:
         end = start + len(self.text[start:end].rstrip()) or start
         first = self.position(start)
         line_start = start - first.column + 1
-        before, after = self._around(line_start, line_end)
         return Location(
             self.path,
             first,
@@ -57,8 +55,6 @@ class SourceText:
             pointer,
             self._snippet(line_start, start),
             line_hash=self._line_hashes[first.line],
-            before=before,
-            after=after,
         )
 
     def place(self, span: Span, pointer: Pointer) -> Location:
@@ -81,29 +77,6 @@ class SourceText:
     def document(self, start: int, root: Node | None, length: int = 0) -> Locator:
         """Returns the locator of the document that begins at an offset."""
         return Document(self, start, root, length)
-
-    def _around(self, line_start: int, line_end: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Returns the lines of the same document before and after one, as many as a location has. Findings of one line
-        share them."""
-        if self._known_around[0] != line_start:
-            before: list[str] = []
-            start, end = line_start, line_end
-            while start > 0 and len(before) < LINES_AROUND:
-                start = self.text.rfind("\n", 0, start - 1) + 1
-                before.append(self._start_of_line(start))
-            after: list[str] = []
-            while end + 1 < len(self.text) and len(after) < LINES_AROUND:
-                start = end + 1
-                after.append(self._start_of_line(start))
-                end = self.text.find("\n", start)
-                end = len(self.text) if end < 0 else end
-            around = tuple(_of_document(before)[::-1]), tuple(_of_document(after))
-            self._known_around = line_start, around
-        return self._known_around[1]
-
-    def _start_of_line(self, start: int) -> str:
-        """Returns as much of a line as a location has of the lines around its own."""
-        return self.text[start : start + SNIPPET_LENGTH].partition("\n")[0].rstrip()
 
     def _snippet(self, line_start: int, offset: int) -> str:
         """Returns the line around an offset, cut to SNIPPET_LENGTH characters."""
@@ -249,17 +222,9 @@ def _tight_end(node: Node) -> int:
 
 
 SNIPPET_LENGTH = 200
-LINES_AROUND = 2
-"""Lines before and after its own that a location has."""
-
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
 """Characters that JSON may contain and libyaml refuses."""
-
-
-def _of_document(lines: list[str]) -> list[str]:
-    """Returns the lines as far as no other document begins: that may be a Secret."""
-    return list(itertools.takewhile(lambda line: not line.startswith("---"), lines))
 
 
 def source_text(path: str, data: bytes) -> SourceText:

@@ -58,7 +58,7 @@ def results(folder: Path, text: str, file: str = "web.yaml") -> list[tuple[str, 
     """Rule, structural fingerprint and GitHub's hash of the line of every finding, as the SARIF report has them."""
     folder.mkdir()
     (folder / file).write_text(text, encoding="utf-8")
-    run = json.loads(kgate("scan", str(folder), "-f", "sarif", "--persona", "pedantic").out)["runs"][0]
+    run = json.loads(kgate("scan", str(folder), "-f", "sarif", "--sarif-all", "--persona", "pedantic").out)["runs"][0]
     prints = ((result["ruleId"], result["partialFingerprints"]) for result in run["results"])
     return [(rule, known["kgate/v1"], known["primaryLocationLineHash"]) for rule, known in prints]
 

@@ -574,7 +574,8 @@ def test_a_region_comes_with_the_lines_around_it(text: str, pointer: str, line: 
     *_, root = compose(text)
     place = SourceText("a.yaml", text).document(0, root).locate(pointer)
     finding = replace(samples.finding(), location=place)
-    (result,) = results_of(samples.written(sarif, samples.report((finding,))))
+    report = samples.report((finding,))
+    (result,) = results_of(samples.written(sarif, report, source={"a.yaml": text}.__getitem__))
     context = result["locations"][0]["physicalLocation"]["contextRegion"]
     shown = context["snippet"]["text"].split("\n")
     assert (context["startLine"], len(shown)) == (line, lines)
@@ -582,3 +583,20 @@ def test_a_region_comes_with_the_lines_around_it(text: str, pointer: str, line: 
     written = text.split("\n")[line - 1 : line - 1 + lines]
     assert shown == [one[:200] for one in written]
     assert "s3cr3t" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        pytest.param(MANIFEST, "Secret", id="a Secret"),
+        pytest.param(MANIFEST.replace("true", "tru"), "Pod", id="a file that has changed"),
+        pytest.param("", "Pod", id="a file that is gone"),
+    ],
+)
+def test_no_line_is_shown_around_what_was_not_judged_or_may_be_secret(text: str, kind: str) -> None:
+    *_, root = compose(MANIFEST)
+    place = SourceText("a.yaml", MANIFEST).document(0, root).locate("/spec/containers/0/securityContext/privileged")
+    finding = replace(samples.finding(resource=replace(samples.WEB, kind=kind)), location=place)
+    (result,) = results_of(samples.written(sarif, samples.report((finding,)), source=lambda _: text))
+    context = result["locations"][0]["physicalLocation"]["contextRegion"]
+    assert context == {"startLine": 13, "snippet": {"text": "        privileged: true"}}

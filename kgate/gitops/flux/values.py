@@ -130,8 +130,7 @@ def _referred(
     if kind == "Secret":
         fields = ObjectFields.of(found, reference.log)
         name = "stringData" if key in (found.body.get("stringData") or {}) else "data"
-        place = replace(fields.section(name).place(key), snippet="", before=(), after=())
-        return (secret_data(found) or {}).get(key), place
+        return (secret_data(found) or {}).get(key), replace(fields.section(name).place(key), snippet="")
     data = ObjectFields.of(found, reference.log).section("data")
     is_known = key in data.body and not encryption.is_one(data.body[key])
     return (data.text(key), data.place(key)) if is_known else (None, None)

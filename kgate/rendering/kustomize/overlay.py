@@ -265,8 +265,9 @@ class _PatchText(_OverlayText):
         shift = _indentation(self._repository, key.path, line, inner.snippet)
         if shift is None:
             return replace(key, is_approximate=True)
-        begin, until = (Position(line, mark.column + shift) for mark in (inner.start, inner.end))
-        return replace(inner, start=begin, end=until, snippet=" " * shift + inner.snippet, before=(), after=())
+        begin = Position(line, inner.start.column + shift)
+        snippet = " " * shift + inner.snippet
+        return replace(inner, start=begin, end=Position(line, inner.end.column + shift), snippet=snippet)
 
 
 def _indentation(repository: Repository, file: str, line: int, text: str) -> int | None:

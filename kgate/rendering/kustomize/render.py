@@ -15,7 +15,6 @@ from kgate.model import (
     Location,
     Note,
     Pointer,
-    Position,
     Problem,
     Remark,
     Rendering,
@@ -381,4 +380,4 @@ class _GeneratedText(SourceText):
         members = [self._folder / name for name in overlay.autodetect(self._folder)]
         files = (kustomization.find(member) if member.is_dir() else member for member in members)
         path = self._job.shown(next((file for file in files if file is not None), self._folder))
-        return Location(path, Position(1, 1), Position(1, 1), pointer, is_approximate=True)
+        return replace(super().location(0, 0, pointer), path=path, snippet="", is_approximate=True)

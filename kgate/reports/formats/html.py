@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from kgate.reports.causes import causes
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
+from kgate.reports.surroundings import LinesAround
 from kgate.reports.wording import (
     BAR_CELLS,
     acceptance,
@@ -38,8 +37,6 @@ _LONG_LIMIT = 4_000
 _UNCUT_LENGTH = 100
 _FEW = 8
 _LINES_AROUND = 3
-_FILES_HELD = 8
-"""Files whose lines are kept while findings are written, which stand in the order of their files."""
 
 _BIN = 10
 
@@ -142,7 +139,7 @@ def _data(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields what the script shows, as JSON that no HTML parser takes for markup."""
     link_base = presentation.link_base
     deciding = set(map(id, decisive(report)))
-    context = _Context.of(presentation)
+    surroundings = LinesAround.of(presentation)
     used = {rule.id: rule for finding in report.findings for rule in finding.rules}
     document = {
         "rules": {rule_id: _rule(used[rule_id]) for rule_id in sorted(used)},
@@ -152,7 +149,7 @@ def _data(report: Report, presentation: Presentation) -> Iterator[str]:
                 **_finding(finding, fingerprint, link_base),
                 "decides": id(finding) in deciding,
                 "isNew": presentation.is_new(finding.location),
-                **context.around(finding.location),
+                **_around(finding, surroundings),
             }
             for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
         ),
@@ -215,37 +212,9 @@ def _source(location: Location, link_base: str) -> dict[str, Any]:
     return {**_place(location, link_base), "text": shown(text, _LIMIT), "marked": marked}
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """Gives the lines around a finding, read again from its file. ``lines`` returns those of a file by its path."""
-
-    lines: Callable[[str], Sequence[str]]
-
-    @classmethod
-    def of(cls, presentation: Presentation) -> _Context:
-        """The context of all findings of a report; none where files are not at hand."""
-        source = presentation.source
-        if source is None:
-            return cls(lambda _: ())
-        return cls(lru_cache(_FILES_HELD)(lambda path: source(path).split("\n")))
-
-    def around(self, location: Location) -> dict[str, list[str]]:
-        """Returns a few lines before and after a place, within its document; none if the file shows another line there
-        than the report does: it is not the one that was judged, or something in it is concealed."""
-        lines, index = self.lines(location.path), location.start.line - 1
-        if not (location.snippet and 0 <= index < len(lines) and lines[index].startswith(location.snippet)):
-            return {"before": [], "after": []}
-        before = takewhile(_is_inside, reversed(lines[max(index - _LINES_AROUND, 0) : index]))
-        after = takewhile(_is_inside, lines[index + 1 : index + 1 + _LINES_AROUND])
-        return {
-            "before": [shown(line.rstrip(), _LIMIT) for line in before][::-1],
-            "after": [shown(line.rstrip(), _LIMIT) for line in after],
-        }
-
-
-def _is_inside(line: str) -> bool:
-    """True unless a line ends the document."""
-    return not line.startswith(("---", "..."))
+def _around(finding: Finding, surroundings: LinesAround) -> dict[str, list[str]]:
+    before, after = surroundings.around(finding, _LINES_AROUND)
+    return {name: [shown(line, _LIMIT) for line in lines] for name, lines in (("before", before), ("after", after))}
 
 
 def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, Any]:

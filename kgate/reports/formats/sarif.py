@@ -13,6 +13,7 @@ from kgate.reports.blocks import decisive
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
 from kgate.reports.presentation import Presentation
+from kgate.reports.surroundings import LinesAround
 from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
 from kgate.reports.wording import (
     acceptance,
@@ -42,6 +43,9 @@ _SECURITY_SEVERITIES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity
 
 _SEMANTIC_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+_LINES_AROUND, _LINE_LENGTH = 2, 200
+"""Lines on each side of a finding's own, and characters of each."""
 
 _UNCUT_LENGTH = 100
 """A snippet shorter than this is a whole line; of long lines it is the part around the field."""
@@ -89,7 +93,7 @@ def _run(report: Report, presentation: Presentation) -> Any:
         invocations=[_invocation(report, findings)],
         original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_message("The root of the repository."))},
         column_kind="unicodeCodePoints",
-        results=_results(kept, {rule.id: index for index, rule in enumerate(rules)}),
+        results=_results(kept, {rule.id: index for index, rule in enumerate(rules)}, LinesAround.of(presentation)),
     )
 
 
@@ -248,7 +252,7 @@ def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
     return sorted(findings, key=lambda f: (f.waiver is not None, -f.rule.severity))[:_MOST_RESULTS]
 
 
-def _results(findings: Sequence[Finding], indices: Mapping[str, int]) -> Iterator[Json]:
+def _results(findings: Sequence[Finding], indices: Mapping[str, int], surroundings: LinesAround) -> Iterator[Json]:
     """Yields results as plain JSON types with the properties in the order of sarif-om: as its objects, 5,000 results
     take three times as long. If one carries suppressions, all others carry an empty list (section 3.27.23)."""
     has_waivers = any(finding.waiver for finding in findings)
@@ -257,7 +261,7 @@ def _results(findings: Sequence[Finding], indices: Mapping[str, int]) -> Iterato
         yield {
             "message": _result_message(finding),
             "level": _LEVELS[finding.rule.severity],
-            "locations": [_location(finding)],
+            "locations": [_location(finding, surroundings)],
             "partialFingerprints": _partial_fingerprints(finding, fingerprint),
             **({"properties": properties} if properties else {}),
             **({"relatedLocations": related} if related else {}),
@@ -325,13 +329,13 @@ def _suppressions(finding: Finding) -> list[Json]:
     return [{"kind": "external", "justification": justification, "status": "accepted"}]
 
 
-def _location(finding: Finding) -> Json:
-    place = _physical_location(finding.location)
+def _location(finding: Finding, surroundings: LinesAround) -> Json:
+    place = _physical_location(finding.location, *surroundings.around(finding, _LINES_AROUND))
     return {"logicalLocations": _logical_locations(finding), "physicalLocation": place}
 
 
-def _physical_location(location: Location) -> Json:
-    context = _context(location)
+def _physical_location(location: Location, before: Sequence[str] = (), after: Sequence[str] = ()) -> Json:
+    context = _context(location, before, after)
     return {
         "artifactLocation": {"uri": _uri(location.path), "uriBaseId": _ROOT},
         **({"contextRegion": context} if context else {}),
@@ -370,17 +374,18 @@ def _region(location: Location) -> Json:
     }
 
 
-def _context(location: Location) -> Json | None:
+def _context(location: Location, before: Sequence[str], after: Sequence[str]) -> Json | None:
     """Returns the lines around a region, and its own; None if they are no more than the region (section 3.29.5: a
     proper superset), as in a file of one line. Their text is known for a region within one line."""
-    before, after, start, end = location.before, location.after, location.start, location.end
-    is_one_line = start.line == end.line
-    is_whole_line = is_one_line and start.column == 1 and end.column > len(location.snippet)
+    start, end = location.start, location.end
+    if start.line != end.line:
+        return None if start.column == 1 else {"endLine": end.line, "startLine": start.line}
+    is_whole_line = start.column == 1 and end.column > len(location.snippet)
     if is_whole_line and not (before or after):
         return None
-    if not is_one_line:
-        return None if start.column == 1 else {"endLine": end.line, "startLine": start.line}
-    text = "\n".join((*before, location.snippet, *after))
+    text = "\n".join(
+        (*(one[:_LINE_LENGTH] for one in before), location.snippet, *(one[:_LINE_LENGTH] for one in after))
+    )
     last = {"endLine": end.line + len(after)} if before or after else {}
     return {**last, "snippet": _source_text(text), "startLine": start.line - len(before)}
 
