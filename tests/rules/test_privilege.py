@@ -46,6 +46,17 @@ def drop(holder: Callable[[Body, int], Body], key: str) -> Change:
     return change
 
 
+def unset(holder: Callable[[Body, int], Body], key: str) -> Change:
+    """What confines is gone; what grants stays, as the same privilege weighs less once nobody asks for it."""
+
+    def change(spec: Body, pick: int) -> None:
+        own = holder(spec, pick)
+        if own.get(key) is False:
+            del own[key]
+
+    return change
+
+
 def of_pod(spec: Body, pick: int) -> Body:
     return spec
 
@@ -99,9 +110,9 @@ MORE_PRIVILEGE: dict[str, Change] = {
     "hostIPC": put(of_pod, "hostIPC", True),
     "hostNetwork": put(of_pod, "hostNetwork", True),
     "hostUsers": put(of_pod, "hostUsers", True),
-    "no hostUsers": drop(of_pod, "hostUsers"),
+    "no hostUsers": unset(of_pod, "hostUsers"),
     "token": put(of_pod, "automountServiceAccountToken", True),
-    "token by default": drop(of_pod, "automountServiceAccountToken"),
+    "token by default": unset(of_pod, "automountServiceAccountToken"),
     "shared processes": put(of_pod, "shareProcessNamespace", True),
     "pod non-root false": put(pod_context, "runAsNonRoot", False),
     "pod root": put(pod_context, "runAsUser", 0),
@@ -111,7 +122,7 @@ MORE_PRIVILEGE: dict[str, Change] = {
     "sysctl": put(pod_context, "sysctls", [{"name": "kernel.msgmax", "value": "1"}]),
     "privileged": put(context, "privileged", True),
     "escalation": put(context, "allowPrivilegeEscalation", True),
-    "escalation by default": drop(context, "allowPrivilegeEscalation"),
+    "escalation by default": unset(context, "allowPrivilegeEscalation"),
     "root": put(context, "runAsUser", 0),
     "non-root false": put(context, "runAsNonRoot", False),
     "seccomp off": put(context, "seccompProfile", {"type": "Unconfined"}),
