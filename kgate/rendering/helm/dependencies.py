@@ -129,12 +129,16 @@ def _wanted(metadata: Metadata, entry: Dependency) -> Wanted | None:
 
 def _replacement(item: Missing, shown: str) -> list[Note]:
     """A note if a chart of the repository is judged although another place is named."""
-    repository = str(item.entry.get("repository") or "")
-    if repository.startswith(_LOCAL):
+    if str(item.entry.get("repository") or "").startswith(_LOCAL):
         return []
-    place = f"from {shown_url(repository)} " if repository else ""
-    text = f"dependency {item.label} {place}is not in charts/; {shown} is judged in its place"
+    text = f"dependency {item.label}{_from(item)} is not in charts/; {shown} is judged in its place"
     return [Note(item.location.path, item.location.start.line, text)]
+
+
+def _from(item: Missing) -> str:
+    """Where a dependency is fetched from, in words; empty if its entry does not say so."""
+    repository = str(item.entry.get("repository") or "")
+    return f" from {shown_url(repository)}" if repository and not repository.startswith(_LOCAL) else ""
 
 
 def find_missing(metadata: Metadata) -> list[Missing]:
@@ -288,7 +292,8 @@ def unjudged_chart(missing: Missing, metadata: Metadata) -> Unjudged:
     """A chart that is not judged, as a dependency is missing, and what to run."""
     shown = metadata.mount.shown
     verb = "update" if _is_out_of_date(metadata) or _asks_for_repositories(metadata) else "build"
-    why = f'its dependency {missing.label} is not in charts/, where "helm dependency {verb} {shown}" puts it'
+    origin = _from(missing)
+    why = f'its dependency {missing.label}{origin} is not in charts/, where "helm dependency {verb} {shown}" puts it'
     return Unjudged(missing.location.path, missing.location.start.line, why, f"chart {shown}", PULL)
 
 

@@ -418,7 +418,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
         "a missing dependency",
         {"Chart.yaml": CHART + "dependencies:\n- name: common\n  version: 2.x.x\n  repository: https://example.org\n"},
         "charts/web/Chart.yaml:5",
-        'common 2.x.x is not in charts/, where "helm dependency build charts/web" puts it; run: kgate pull',
+        'common 2.x.x from https://example.org is not in charts/, where "helm dependency build charts/web" puts it; run: kgate pull',
     ),
     (
         "a missing dependency and a lock file of another time",
@@ -488,7 +488,7 @@ def test_a_missing_dependency_that_is_switched_off(tmp_path: Path) -> None:
     on = Release("rel", sets=("db.enabled=true",))
     contents = render(tmp_path, Release("rel"), on, Release("rel"))
     assert len(contents.resources) == 2
-    assert ["db 1.x is not in charts/" in unjudged.message for unjudged in contents.unjudged] == [True]
+    assert ["db 1.x from https://example.org is not in charts/" in unjudged.message for unjudged in contents.unjudged] == [True]
     assert contents.problems == ()
 
 
@@ -514,7 +514,7 @@ def test_a_missing_dependency_that_is_perhaps_on_is_unjudged(tmp_path: Path, ent
     dependency = f"dependencies:\n- {{name: db, version: 1.x, repository: 'https://example.org', {entry}}}\n"
     write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": values, NET: pod("  hostPID: true")})
     (unjudged,) = render(tmp_path).unjudged
-    assert "db 1.x is not in charts/" in unjudged.message
+    assert "db 1.x from https://example.org is not in charts/" in unjudged.message
 
 
 LEFT_OUT = "dependency db 1.x is not judged: it is not in charts/, and is left out; run: kgate pull"
