@@ -25,6 +25,8 @@ from tests.installable import packages_for
 from tests.policy.clone import Clone, git
 from tests.real_tools import tools_env
 
+pytestmark = pytest.mark.slow
+
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 BAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  hostPID: true\n  containers: [{name: a, image: x}]\n"
 BROKEN = BAD + "  x: [\n"
@@ -90,7 +92,6 @@ VERDICTS: dict[str, tuple[Mapping[str, str], Mapping[str, str], int, Mapping[str
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("files", "inputs", "code", "outputs"), VERDICTS.values(), ids=VERDICTS.keys())
 def test_verdict(
     runner: Runner, files: Mapping[str, str], inputs: Mapping[str, str], code: int, outputs: Mapping[str, str]
@@ -113,7 +114,6 @@ USAGE = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("inputs", USAGE.values(), ids=USAGE.keys())
 def test_wrong_input_fails_without_reports(runner: Runner, inputs: Mapping[str, str]) -> None:
     done = use(runner, {"a.yaml": GOOD}, **inputs)
@@ -137,7 +137,6 @@ def test_gate_is_the_last_step_and_alone_fails(runner: Runner) -> None:
 # --------------------------------------------------------------------------------------------- hostile
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["paths", "config", "min_score", "select", "category", "report_folder", "gate"])
 def test_inputs_are_never_code(runner: Runner, tmp_path: Path, name: str) -> None:
     marker = tmp_path / "marker"
@@ -148,7 +147,6 @@ def test_inputs_are_never_code(runner: Runner, tmp_path: Path, name: str) -> Non
     assert done.outputs["passed"] == "false"
 
 
-@pytest.mark.slow
 def test_a_revision_is_never_code(runner: Runner, tmp_path: Path) -> None:
     """Nor an option of git, nor a command of the log."""
     for text in (PAYLOAD.format(m=tmp_path / "marker"), f"--upload-pack=touch {tmp_path / 'marker'}"):
@@ -159,7 +157,6 @@ def test_a_revision_is_never_code(runner: Runner, tmp_path: Path) -> None:
         assert "::error::kgate: the policy of " in done.log
 
 
-@pytest.mark.slow
 def test_a_mutated_action_would_run_an_input(installed: Path, tmp_path: Path) -> None:
     """The runner of these tests sees an expression in a script; without that, the test above could not fail."""
     action = tmp_path / "action"
@@ -178,7 +175,6 @@ HOSTILE = BAD.replace(
 )
 
 
-@pytest.mark.slow
 def test_manifests_are_never_commands(runner: Runner) -> None:
     """All that kgate says about a manifest stands where the runner does not look for commands."""
     done = use(runner, {"b.yaml": HOSTILE, "\n::error::y.yaml": BROKEN}, comment="true")
@@ -194,7 +190,6 @@ def test_manifests_are_never_commands(runner: Runner) -> None:
 MODULES = ("venv", "pip", "kgate", "json", "secrets", "sitecustomize", "click")
 
 
-@pytest.mark.slow
 def test_nothing_in_the_workspace_stands_in_for_a_module(tmp_path: Path) -> None:
     """Also while the environment is made, so this one installs anew."""
     files = {f"{name}.py": f"open({str(tmp_path / 'marker')!r}, 'w')\n" for name in MODULES}
@@ -225,7 +220,6 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.slow
 def test_no_python_of_the_workspace_runs(runner: Runner, tmp_path: Path) -> None:
     """Neither one whose folder is on PATH, by its name, a link or a relative one, nor one that a file there chooses."""
     evil = f"#!/bin/sh\n: > '{tmp_path / 'marker'}'\n"
@@ -251,7 +245,6 @@ def test_no_python_of_the_workspace_runs(runner: Runner, tmp_path: Path) -> None
     assert (done.code, done.outputs["exit-code"]) == (1, "1"), done.log
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", ["../outside", "../outside/new"])
 def test_a_report_folder_does_not_leave_through_a_link_of_the_workspace(
     runner: Runner, tmp_path: Path, target: str
@@ -269,7 +262,6 @@ def test_a_report_folder_does_not_leave_through_a_link_of_the_workspace(
 # ------------------------------------------------------------------------------------- what it leaves
 
 
-@pytest.mark.slow
 def test_reports_go_where_they_are_asked_for_and_none_is_stale(runner: Runner) -> None:
     done = use(runner, {"b.yaml": BAD}, report_folder="my reports")
     folder = runner.workspace / "my reports"
@@ -280,7 +272,6 @@ def test_reports_go_where_they_are_asked_for_and_none_is_stale(runner: Runner) -
     assert not list(folder.iterdir())
 
 
-@pytest.mark.slow
 def test_two_uses_in_a_job_keep_their_reports(runner: Runner) -> None:
     first = use(runner, {"a.yaml": GOOD, "b.yaml": BAD}, paths="a.yaml")
     second = use(runner, {}, paths="b.yaml")
@@ -288,7 +279,6 @@ def test_two_uses_in_a_job_keep_their_reports(runner: Runner) -> None:
     assert json.loads(Path(first.outputs["json-file"]).read_text(encoding="utf-8"))["verdict"]["passed"] is True
 
 
-@pytest.mark.slow
 def test_the_action_writes_every_report_that_it_names(runner: Runner) -> None:
     written = use(runner, {"a.yaml": GOOD}).outputs
     named = {name.removesuffix("-file") for name in written if name.endswith("-file")}
@@ -296,14 +286,12 @@ def test_the_action_writes_every_report_that_it_names(runner: Runner) -> None:
     assert named == {"json", "sarif", "junit", "markdown", "html"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("annotations", ["true", "false"])
 def test_annotations_name_the_line(runner: Runner, annotations: str) -> None:
     done = use(runner, {"b.yaml": BAD}, annotations=annotations)
     assert ("\n::error file=b.yaml,line=5," in done.log) == (annotations == "true"), done.log
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("summary", ["true", "false"])
 def test_summary_is_the_markdown_report(runner: Runner, summary: str) -> None:
     done = use(runner, {"b.yaml": BAD}, summary=summary)
@@ -370,7 +358,6 @@ def origin(tmp_path: Path) -> Clone:
     return clone
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", WEAKENED.values(), ids=WEAKENED.keys())
 def test_a_pull_request_does_not_weaken_its_own_gate(runner: Runner, origin: Clone, change: Mapping[str, str]) -> None:
     done, places = gated(proposed(runner, origin, change))
@@ -379,7 +366,6 @@ def test_a_pull_request_does_not_weaken_its_own_gate(runner: Runner, origin: Clo
     assert "the change weakens the gate in" in done.log
 
 
-@pytest.mark.slow
 def test_what_stands_on_the_target_branch_is_green(runner: Runner, origin: Clone) -> None:
     """All of it at once; tests/policy has each by itself."""
     whole = {name: text for change in WEAKENED.values() for name, text in change.items() if name != "kgate.yaml"}
@@ -390,7 +376,6 @@ def test_what_stands_on_the_target_branch_is_green(runner: Runner, origin: Clone
     assert (done.code, places) == (0, set()), done.log
 
 
-@pytest.mark.slow
 def test_the_target_branch_is_the_commit_that_was_merged_into(runner: Runner, origin: Clone) -> None:
     """Not the older one in the event, nor what the branch of the change began from."""
     started = git(origin.folder, "rev-parse", "main").strip()
@@ -405,7 +390,6 @@ def test_the_target_branch_is_the_commit_that_was_merged_into(runner: Runner, or
     assert {workload["threshold"] for workload in workloads} == {95}
 
 
-@pytest.mark.slow
 def test_another_policy_or_none_can_be_chosen(runner: Runner, origin: Clone) -> None:
     git(origin.folder, "tag", "strict")
     runner = proposed(runner, origin, WEAKENED["threshold"])
@@ -414,7 +398,6 @@ def test_another_policy_or_none_can_be_chosen(runner: Runner, origin: Clone) -> 
     assert gated(runner, policy_from="HEAD")[1] == set()
 
 
-@pytest.mark.slow
 def test_a_target_branch_that_cannot_be_had_stops_the_job(runner: Runner, origin: Clone, tmp_path: Path) -> None:
     """Its hooks do not run, and the token is only sent to GitHub."""
     runner = proposed(runner, origin, WEAKENED["threshold"])
@@ -444,7 +427,6 @@ def test_a_target_branch_that_cannot_be_had_stops_the_job(runner: Runner, origin
 # ---------------------------------------------------------------------------------------------- upload
 
 
-@pytest.mark.slow
 def test_upload_is_given_the_report_and_the_category(runner: Runner) -> None:
     done = use(runner, {"b.yaml": BAD}, category="apps")
     (upload,) = done.used
@@ -454,7 +436,6 @@ def test_upload_is_given_the_report_and_the_category(runner: Runner) -> None:
     assert run["automationDetails"] == {"id": "apps/"}, "what stands in the file wins over the input of the upload"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)], ids=["good", "bad"])
 def test_without_the_permission_to_upload_the_gate_stays(runner: Runner, text: str, code: int) -> None:
     runner.denied = (UPLOAD,)
@@ -463,7 +444,6 @@ def test_without_the_permission_to_upload_the_gate_stays(runner: Runner, text: s
     assert "::warning::kgate: the upload to code scanning failed" in done.log
 
 
-@pytest.mark.slow
 def test_no_upload_where_it_is_not_wanted(runner: Runner) -> None:
     done = use(runner, {"a.yaml": GOOD}, upload_sarif="false")
     assert (done.code, done.used) == (0, [])
@@ -575,7 +555,6 @@ FAILURES: dict[str, tuple[Api, Mapping[str, object], str]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("api", "event", "words"), FAILURES.values(), ids=FAILURES.keys())
 def test_without_a_comment_the_gate_and_the_summary_stay(
     runner: Runner, api: Api, event: Mapping[str, object], words: str
@@ -588,14 +567,12 @@ def test_without_a_comment_the_gate_and_the_summary_stay(
     assert api.comments == []
 
 
-@pytest.mark.slow
 def test_an_api_that_nobody_answers_is_no_fault(runner: Runner) -> None:
     done = use(pull_request(runner, "http://127.0.0.1:9", PULL), {"a.yaml": GOOD}, comment="true")
     assert done.code == 0
     assert "::warning::kgate: the comment could not be written" in done.log
 
 
-@pytest.mark.slow
 def test_a_fork_without_secrets_is_gated(runner: Runner) -> None:
     """A read-only token, no permission to upload, an empty secret as token: the gate needs none of them."""
     runner.denied = (UPLOAD,)
@@ -607,7 +584,6 @@ def test_a_fork_without_secrets_is_gated(runner: Runner) -> None:
     assert Path(done.outputs["sarif-file"]).exists()
 
 
-@pytest.mark.slow
 def test_a_comment_is_never_too_long(runner: Runner) -> None:
     api = Api()
     many = {f"{n}.yaml": BAD.replace("{name: bad}", f"{{name: bad-{n}}}") for n in range(120)}

@@ -55,6 +55,7 @@ def documents(path: str) -> list[Any]:
 # --------------------------------------------------------------------------------------------- schemas
 
 
+@pytest.mark.slow
 @dataclass(frozen=True)
 class Kind:
     """A schema that check-jsonschema brings, the files that follow it, and a change that it must notice."""
@@ -88,6 +89,7 @@ def test_schema_accepts(kind: Kind) -> None:
     assert (result.code, result.out) == (0, "ok -- validation done\n"), result
 
 
+@pytest.mark.slow
 @every_kind
 def test_schema_sees_a_fault(kind: Kind, tmp_path: Path) -> None:
     text = (ROOT / kind.files[0]).read_text(encoding="utf-8")

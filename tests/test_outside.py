@@ -11,6 +11,8 @@ import pytest
 from tests.command import ROOT, Result, kgate
 from tests.real_tools import helm_tool, kustomize_tool
 
+pytestmark = pytest.mark.slow
+
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
 SECRET = "SESAME"
 OUTSIDE = f"""\

@@ -26,6 +26,8 @@ from tests.hostile import SECRET, write
 from tests.loopback import loopback
 from tests.test_hostile import EXPECTED
 
+pytestmark = pytest.mark.slow
+
 POD = """\
 apiVersion: v1
 kind: Pod

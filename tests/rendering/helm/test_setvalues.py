@@ -101,6 +101,7 @@ def helm_values(chart: Path, flag: str, text: str, version: str) -> Json:
     return json.loads(done.stdout.partition("# Source: web/templates/values.yaml\n")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.17", "4.3"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_it_reads_what_helm_reads(text: str, version: str, chart: Path) -> None:
