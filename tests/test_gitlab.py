@@ -98,7 +98,7 @@ CASES = {
         {"my dir/a.yaml": BAD, "good.yaml": GOOD, "other.yaml": BAD + "  x: [\n"},
         component(paths="my dir\ngood.yaml", min_score=0, fail_on="critical", kubernetes_version="1.30"),
         0,
-        "for Kubernetes 1.30",
+        "kubernetes-version 1.30",
     ),
     "unjudged, accepted": Case(
         {"a.yaml": GOOD, "helmfile.yaml": "releases: [{name: a, chart: b/a}]\n"},

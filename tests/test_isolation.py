@@ -91,12 +91,17 @@ def settings(root: Path) -> Settings:
 
 
 def report(root: Path, progress: Progress = lambda done, total: None) -> Any:
-    return json.loads("".join(reports.renderer("json")(scan(settings(root), progress), Presentation())))
+    return without_settings("".join(reports.renderer("json")(scan(settings(root), progress), Presentation())))
 
 
 def report_of_its_own_process(root: Path) -> Any:
     tools = ("--helm-bin", PROGRAMS["helm"], "--kubectl-bin", PROGRAMS["kubectl"])
-    return json.loads(kgate("scan", os.fspath(root), "-f", "json", *tools).out)
+    return without_settings(kgate("scan", os.fspath(root), "-f", "json", *tools).out)
+
+
+def without_settings(text: str) -> Any:
+    """A report but for its settings, which only the command states."""
+    return {key: value for key, value in json.loads(text).items() if key != "settings"}
 
 
 def raising(error: BaseException) -> Progress:

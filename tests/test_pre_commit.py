@@ -129,7 +129,7 @@ def verdicts(result: Result) -> int:
 CHANGED, ALL = {"id": "kgate"}, {"id": "kgate-all"}
 
 TREES: dict[str, tuple[Mapping[str, object], Mapping[str, str], str, str]] = {
-    "good": (CHANGED, {"a.yaml": GOOD}, "Passed", "1 workload in 1 object"),
+    "good": (CHANGED, {"a.yaml": GOOD}, "Passed", "1 workload, lowest 100"),
     "bad": (CHANGED, {"a.yaml": GOOD, "b.yml": BAD}, "Failed", "- exit code: 1"),
     "bad JSON": (CHANGED, {"a.yaml": GOOD, "b.json": BAD_JSON}, "Failed", "- exit code: 1"),
     "broken": (CHANGED, {"a.yaml": GOOD, "b.yaml": BROKEN}, "Failed", "- exit code: 3"),
@@ -141,22 +141,42 @@ TREES: dict[str, tuple[Mapping[str, object], Mapping[str, str], str, str]] = {
         "Failed",
         "web/templates/pod.yaml:1",
     ),
-    "a chart, excluded": ({**CHANGED, "exclude": "^web/"}, {**CHART, "a.yaml": GOOD}, "Passed", "1 workload in 1"),
+    "a chart, excluded": (
+        {**CHANGED, "exclude": "^web/"},
+        {**CHART, "a.yaml": GOOD},
+        "Passed",
+        "1 workload, lowest 100",
+    ),
     "a kustomization's patch": (
         {**CHANGED, "files": "patch", "args": KUBECTL},
         KUSTOMIZATION,
         "Failed",
         "k/patch.yaml:",
     ),
-    "narrowed": ({**CHANGED, "files": "^k8s/"}, {"k8s/a.yaml": GOOD, "b.yaml": BAD}, "Passed", "1 workload in 1"),
-    "arguments": ({**CHANGED, "args": ["--min-score", "30"]}, {"a.yaml": BAD}, "Passed", "1 workload in 1 object"),
-    "configuration": (CHANGED, {"k/a.yaml": BAD, "kgate.yaml": "min-score: 30"}, "Passed", "1 workload in 1 object"),
-    "300 files": (CHANGED, {f"{i}.yaml": GOOD for i in range(300)}, "Passed", "300 workloads in 300 objects"),
+    "narrowed": (
+        {**CHANGED, "files": "^k8s/"},
+        {"k8s/a.yaml": GOOD, "b.yaml": BAD},
+        "Passed",
+        "1 workload, lowest 100",
+    ),
+    "arguments": (
+        {**CHANGED, "args": ["--min-score", "30"]},
+        {"a.yaml": BAD},
+        "Passed",
+        "1 workload, lowest 3",
+    ),
+    "configuration": (
+        CHANGED,
+        {"k/a.yaml": BAD, "kgate.yaml": "min-score: 30"},
+        "Passed",
+        "1 workload, lowest 3",
+    ),
+    "300 files": (CHANGED, {f"{i}.yaml": GOOD for i in range(300)}, "Passed", "300 workloads, lowest 100"),
     "an ignored file": (CHANGED, {"a.yaml": GOOD, **IGNORED}, "Failed", "- exit code: 1"),
-    "all good": (ALL, {"a.yaml": GOOD, **OTHERS}, "Passed", "1 workload in 1 object"),
+    "all good": (ALL, {"a.yaml": GOOD, **OTHERS}, "Passed", "1 workload, lowest 100"),
     "all bad": (ALL, {"a.yaml": GOOD, "b.yaml": BAD}, "Failed", "- exit code: 1"),
     "all broken": (ALL, {"a.yaml": GOOD, "b.yaml": BROKEN}, "Failed", "- exit code: 3"),
-    "all but what is ignored": (ALL, {"a.yaml": GOOD, **IGNORED}, "Passed", "1 workload in 1 object"),
+    "all but what is ignored": (ALL, {"a.yaml": GOOD, **IGNORED}, "Passed", "1 workload, lowest 100"),
     "all and no manifest": (ALL, OTHERS, "Failed", "- exit code: 3"),
     "all with arguments": ({**ALL, "args": ["--allow-empty"]}, OTHERS, "Passed", "✓ passed"),
 }
@@ -228,7 +248,7 @@ def test_colours_bring_no_progress_bar(hooks: Hooks, tmp_path: Path) -> None:
     """With colours pre-commit gives a hook a terminal, and shows all that was written there."""
     tree(tmp_path, {"a.yaml": BAD, ".pre-commit-config.yaml": hooks.config(CHANGED)})
     out = hooks.pre_commit("run", "--all-files", "--color", "always", cwd=tmp_path).out
-    assert "\x1b[1mSummary" in out
+    assert "\x1b[1;31m✗ failed\x1b[0m" in out
     assert "100%" not in out
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -137,7 +136,8 @@ def usage_message(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and context is not None:
         return _wrong_option(error, context.command)
     if isinstance(error, click.MissingParameter) and context is not None:
-        examples = re.findall(r"^ +(kgate .*?)(?:   .*)?$", context.command.epilog or "", re.MULTILINE)
+        lines = [line.strip() for line in (context.command.epilog or "").splitlines()]
+        examples = [line.partition("   ")[0] for line in lines if line.startswith("kgate ")]
         return "; for example: ".join((error.format_message().rstrip("."), *examples[:1]))
     if isinstance(error, click.BadParameter) and context is not None and (variable := _variable_of(error, context)):
         return f"{error.format_message().rstrip('.')}; the environment variable {variable} says so"

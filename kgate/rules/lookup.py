@@ -10,7 +10,7 @@ from kgate.model import Rule
 from kgate.yamltree.fields import suggestion
 
 _WORD = re.compile(r"[a-z0-9]+")
-_TRIVY = re.compile(r"(?:avd)?ksv0*([0-9]+)")
+_TRIVY = re.compile(r"(?:avd)?ksv([0-9]+)")
 
 
 def look_up(rules: Iterable[Rule], name: str) -> tuple[Rule, ...]:
@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
     """An id without case, separators and Trivy's prefix and zeros: its KSV-0017 was AVD-KSV-0017 and KSV017."""
     plain = "".join(_WORD.findall(name.lower()))
     match = _TRIVY.fullmatch(plain)
-    return f"ksv{match[1]}" if match else plain
+    return f"ksv{match[1].lstrip('0')}" if match else plain
 
 
 def _has_words(rule: Rule, name: str) -> bool:

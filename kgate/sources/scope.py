@@ -35,7 +35,7 @@ _HASHED = re.compile(
 _BY_PATH = re.compile(r"\b(?:include|template)\s+(?!\"[^\"/]*\"|`[^`/]*`)")
 """A call of a template whose name is a path, as those of files are, or found out when it is rendered."""
 
-_SETS_VALUES = re.compile(r"\b(?:set|unset|\w*[mM]erge\w*)\s+\(?\s*(?:\$\w*)?\.Values\b")
+_SETS_VALUES = re.compile(r"\b(?:set|unset|(?:mustM|m)erge(?:Overwrite)?)\s+(?:\(\s*)?(?:\$\w*)?\.Values\b")
 """An action that changes values, which a template may have a helper do."""
 
 _RENAMES = re.compile(r"\ballow(?:Name|Kind)Change\b")

@@ -19,7 +19,7 @@ _DATA = (
 )
 """Files that matter only if the templates read files."""
 
-CHANGES = re.compile(rb"\b(set|unset|\w*[mM]erge\w*)\b")
+CHANGES = re.compile(rb"\b(?:set|unset)\b|[mM]erge")
 """What changes the values of templates that are rendered later."""
 
 DEFINES = re.compile(rb"\b(define|block)\b")
