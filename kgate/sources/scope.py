@@ -35,8 +35,8 @@ _HASHED = re.compile(
 _BY_PATH = re.compile(r"\b(?:include|template)\s+(?!\"[^\"/]*\"|`[^`/]*`)")
 """A call of a template whose name is a path, as those of files are, or found out when it is rendered."""
 
-_SETS_VALUES = re.compile(r"\b(?:set|unset|(?:mustM|m)erge(?:Overwrite)?)\s+(?:\(\s*)?(?:\$\w*)?\.Values\b")
-"""An action that changes values, which a template may have a helper do."""
+_SETS_VALUES = re.compile(r"\b(?:set|unset|(?:mustM|m)erge(?:Overwrite)?)\b(?!\s+(?:\(\s*)?dict\b)")
+"""An action that changes a dictionary other than a new one: it may be one of the values, under whatever name."""
 
 _RENAMES = re.compile(r"\ballow(?:Name|Kind)Change\b")
 _COPIES = ("replacements", "vars", "generators", "transformers", "configurations")
