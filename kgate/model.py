@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 from kgate.values import dataclass
 
@@ -89,7 +89,24 @@ def field_path(pointer: Pointer) -> str:
     return path
 
 
-class Severity(IntEnum):
+class Labelled(IntEnum):
+    """Members with an order, each known to users by its name in lower case."""
+
+    @property
+    def label(self) -> str:
+        """The word used in rule files, on the command line and in every report."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Self:
+        """The member that a label names; ValueError if none does."""
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            raise ValueError(f"'{label}' is not a {cls.__name__.lower()}") from None
+
+
+class Severity(Labelled):
     """How much a finding gives away; the order is the order of harm."""
 
     LOW = 1
@@ -97,21 +114,8 @@ class Severity(IntEnum):
     HIGH = 3
     CRITICAL = 4
 
-    @property
-    def label(self) -> str:
-        """The word used in rule files and in every report."""
-        return self.name.lower()
 
-    @classmethod
-    def parse(cls, label: str) -> Severity:
-        """The severity that a label names; ValueError if none does."""
-        try:
-            return cls[label.upper()]
-        except KeyError:
-            raise ValueError(f"'{label}' is not a severity") from None
-
-
-class Persona(IntEnum):
+class Persona(Labelled):
     """Who asks, and so which rules are used: each persona uses those of the ones before it, too.
 
     GATE asks what grants privilege or misses Pod Security restricted, AUDIT also what would harden, PEDANTIC all.
@@ -120,19 +124,6 @@ class Persona(IntEnum):
     GATE = 1
     AUDIT = 2
     PEDANTIC = 3
-
-    @property
-    def label(self) -> str:
-        """The word used in rule files, on the command line and in every report."""
-        return self.name.lower()
-
-    @classmethod
-    def parse(cls, label: str) -> Persona:
-        """The persona that a label names; ValueError if none does."""
-        try:
-            return cls[label.upper()]
-        except KeyError:
-            raise ValueError(f"'{label}' is not a persona") from None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,6 +15,7 @@ from kgate import __version__
 from kgate.starter import CONFIG, HOOKS, PIPELINE, WORKFLOW, Start, configuration, workflow
 from kgate.yamltree.nodes import compose
 from tests.command import ROOT, installed, kgate
+from tests.terminal import read_all
 from tests.waiting import HANG
 
 GOOD = (ROOT / "examples/shop/catalogue.yaml").read_text(encoding="utf-8")
@@ -210,13 +211,7 @@ def test_it_asks_on_a_terminal(repository: Path) -> None:
     )
     os.close(child)
     os.write(parent, b"basline\nrestricted\ngithub\ny\n")
-    shown = b""
-    try:
-        while chunk := os.read(parent, 4096):
-            shown += chunk
-    except OSError:  # Linux says so at the end of a terminal
-        pass
-    os.close(parent)
+    shown = read_all(parent)
     assert run.wait(timeout=HANG) == 0, shown
     assert b"'basline' is not a score" in shown
     assert [*state(repository)] == [WORKFLOW, HOOKS, CONFIG, "web.yaml"]

@@ -15,6 +15,7 @@ from kgate.commands.main import main
 from kgate.commands.manual import manual_page, shared_files
 from kgate.commands.variables import read_variables
 from tests.command import ROOT, installed, kgate
+from tests.terminal import read_all
 from tests.waiting import HANG
 
 MACROS = {".TH", ".SH", ".PP", ".TP", ".B", ".nf", ".fi"}
@@ -55,13 +56,7 @@ def test_progress_counts_and_estimates_nothing() -> None:
         env={**os.environ, "PYTHONPATH": f"{installed()}{os.pathsep}{ROOT}", "TERM": "xterm"},
     )
     os.close(child)
-    shown = b""
-    try:
-        while chunk := os.read(parent, 4096):
-            shown += chunk
-    except OSError:  # Linux says so at the end of a terminal
-        pass
-    os.close(parent)
+    shown = read_all(parent)
     assert run.wait(timeout=HANG) == 1
     assert b"kgate: 3/3 read or rendered" in shown
     assert b":0" not in shown, "no time"
