@@ -16,6 +16,9 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kgate.rendering.tools import Tool, Toolbox
 from tests.command import ROOT
@@ -45,6 +48,11 @@ def helm_tool(version: str = "4.3") -> Tool:
     assert tool is not None
     assert tool.minor == tuple(map(int, version.split("."))), tool
     return tool
+
+
+def helms(newest: str, *older: str) -> list[Any]:
+    """Versions of Helm as parameters of a test: the older ones are left to the slow tests."""
+    return [newest, *(pytest.param(version, marks=pytest.mark.slow) for version in older)]
 
 
 @cache

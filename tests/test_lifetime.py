@@ -48,6 +48,7 @@ def many_kustomizations(root: Path) -> None:
         write(root, {f"{number}/kustomization.yaml": "helmCharts: [{name: web, releaseName: web}]\n"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [many_values, many_kustomizations])
 def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
     """With what it has judged until then, which is not a pass."""

@@ -16,7 +16,7 @@ from kgate.repository import Repository
 from kgate.sources.collection import collect
 from kgate.sources.files import batches_of
 from tests.command import Result, kgate
-from tests.real_tools import helm_tool, kustomize_tool, tools_env
+from tests.real_tools import helm_tool, helms, kustomize_tool, tools_env
 
 CONTAINER = """\
         - name: app
@@ -197,7 +197,7 @@ def test_a_weakness_of_values_names_the_template_and_the_key(tmp_path: Path) -> 
     assert scan(tmp_path).code == 0
 
 
-@pytest.mark.parametrize("version", ["3.17", "4.1", "4.3"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17", "4.1"))
 def test_every_supported_helm(tmp_path: Path, version: str) -> None:
     tree(tmp_path, {**CHART, "web/ci/safe-values.yaml": "security: {hostPID: false}\n"})
     found = report(tmp_path, env=tools_env(version))

@@ -105,6 +105,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_is_scanned(scan: Scan, change: dict[str, str]) -> None:
     before = scan("-f", "json")

@@ -25,7 +25,7 @@ from tests.command import kgate
 from tests.elsewhere import servers
 from tests.elsewhere.servers import Server, content, packed, redirect, serving, status
 from tests.hostile import write
-from tests.real_tools import helm_tool, kustomize_tool, tools_env
+from tests.real_tools import helm_tool, helms, kustomize_tool, tools_env
 
 QUICK = Patience(silent=1, whole=1, pause=0.01)
 
@@ -126,7 +126,8 @@ dependencies:
 """
 
 
-@pytest.mark.parametrize("helm", ["4.3", "3.17"])
+@pytest.mark.slow
+@pytest.mark.parametrize("helm", helms("4.3", "3.17"))
 def test_what_is_pulled_is_judged_without_network(tmp_path: Path, server: Server, helm: str) -> None:
     servers.publish(server, "charts", "web", "1.0.0", "1.2.0", "2.0.0", "2.1.0-rc.1")
     root = tmp_path / "shop"
@@ -429,6 +430,7 @@ def test_charts_of_a_kustomization(tmp_path: Path, server: Server) -> None:
 # --------------------------------------------------------------------------------------- the lock
 
 
+@pytest.mark.slow
 def test_the_lock_holds_what_was_seen(tmp_path: Path, server: Server) -> None:
     servers.publish(server, "charts", "web", "1.0.0")
     root = tmp_path / "shop"

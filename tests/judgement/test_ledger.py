@@ -174,6 +174,7 @@ def _nodes() -> int:
     return sum(isinstance(one, Node) for one in gc.get_objects())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -33,6 +33,7 @@ def resources() -> list[Resource]:
     return found
 
 
+@pytest.mark.slow
 def test_a_remembered_answer_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resources()
     assert len(asked) > 500

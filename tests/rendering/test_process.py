@@ -106,6 +106,7 @@ BOUNDS: dict[str, tuple[str, Limits, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "limits", "exceeded"), BOUNDS.values(), ids=BOUNDS.keys())
 def test_bounds(tmp_path: Path, code: str, limits: Limits, exceeded: str) -> None:
     start = time.monotonic()

@@ -25,7 +25,7 @@ from kgate.rendering.requests import RenderContext, RenderOptions
 from kgate.rendering.tools import FoundTools, Tool
 from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
-from tests.real_tools import helm_tool
+from tests.real_tools import helm_tool, helms
 
 Files = Mapping[str, str | bytes]
 
@@ -370,7 +370,7 @@ PLACES: list[tuple[str, Files, str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17", "4.1"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17", "4.1"))
 @pytest.mark.parametrize(("files", "pointer", "place"), [row[1:] for row in PLACES], ids=[row[0] for row in PLACES])
 def test_places(tmp_path: Path, files: Files, pointer: str, place: list[str], version: str) -> None:
     write(tmp_path, files)
@@ -455,7 +455,7 @@ FAULTS: list[tuple[str, Files, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 @pytest.mark.parametrize(("files", "place", "text"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
 def test_faults_are_told(tmp_path: Path, files: Files, place: str, text: str, version: str) -> None:
     write(tmp_path, files)
@@ -634,7 +634,7 @@ SCHEMAS = {
 
 
 @pytest.mark.parametrize(("schema", "is_used"), SCHEMAS.values(), ids=SCHEMAS.keys())
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 def test_a_schema_is_used_if_it_refers_to_itself_alone(
     tmp_path: Path, schema: str, is_used: bool, version: str
 ) -> None:
@@ -644,7 +644,7 @@ def test_a_schema_is_used_if_it_refers_to_itself_alone(
     assert [note.path for note in contents.notes] == ([] if is_used else ["charts/web/values.schema.json"])
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 def test_values_that_the_schema_refuses_are_a_problem(tmp_path: Path, version: str) -> None:
     schema = f'{{{DRAFT}, "properties": {{"size": {{"type": "string"}}}}}}'
     write(tmp_path, {NET: pod("  hostPID: true\n"), "values.yaml": "size: 1\n", "values.schema.json": schema})
@@ -993,7 +993,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         server.server_close()
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 def test_helm_fetches_dependencies_if_told_to(tmp_path: Path, registry: str, version: str) -> None:
     dependency = f"dependencies:\n- {{name: sub, version: 1.x, repository: '{registry}'}}\n"
     chart = write(tmp_path, {"Chart.yaml": CHART + dependency, "values.yaml": "sub: {p: true}\n"})
@@ -1065,7 +1065,7 @@ SPLIT_BY_HELM = {
 }
 
 
-@pytest.mark.parametrize("tool", ["3.17", "4.3"])
+@pytest.mark.parametrize("tool", helms("4.3", "3.17"))
 @pytest.mark.parametrize("text", SPLIT_BY_HELM.values(), ids=SPLIT_BY_HELM)
 def test_documents_are_those_of_helm(tmp_path: Path, tool: str, text: str) -> None:
     write(tmp_path, {NET: text, "templates/other.yaml": JSON_POD.replace("web", "other")})
@@ -1094,7 +1094,7 @@ CHANGING = {
 }
 
 
-@pytest.mark.parametrize("tool", ["3.17", "4.3"])
+@pytest.mark.parametrize("tool", helms("4.3", "3.17"))
 @pytest.mark.parametrize("text", CHANGING.values(), ids=CHANGING)
 def test_a_template_is_judged_as_it_prints_without_its_clone(tmp_path: Path, tool: str, text: str) -> None:
     write(tmp_path, {NET: text, "Chart.yaml": f"{CHART}keywords: [b, a]\n"})
@@ -1115,7 +1115,7 @@ CI = "ci/a-values.yaml"
 NEEDS = pod("  hostPID: {{ required `set x` .Values.x }}\n")
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 @pytest.mark.parametrize(
     ("files", "line"),
     [
@@ -1180,7 +1180,7 @@ def test_templates_are_not_left_out_of_a_chart_that_values_of_ci_install(tmp_pat
 SPOOF = "---\n# Source: web/templates/b.yaml\n"
 
 
-@pytest.mark.parametrize("version", ["4.3", "4.1", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "4.1", "3.17"))
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -1215,7 +1215,7 @@ def test_a_comment_about_the_source_moves_nothing(tmp_path: Path, text: str, lin
 HIDDEN = '{{ if not (contains "zz-" .Template.Name) }}'
 
 
-@pytest.mark.parametrize("version", ["4.3", "3.17"])
+@pytest.mark.parametrize("version", helms("4.3", "3.17"))
 @pytest.mark.parametrize(
     ("text", "other"),
     [

@@ -13,10 +13,10 @@ from kgate.rendering import gotemplate
 from kgate.rendering.helm import chance
 from kgate.rendering.helm.inventions import kubernetes_version
 from tests.command import kgate
-from tests.real_tools import helm_tool
+from tests.real_tools import helm_tool, helms
 
 CHART = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
-VERSIONS = ("4.3", "4.1", "3.17")
+VERSIONS = helms("4.3", "4.1", "3.17")
 SPEC = "spec:\n  containers: [{name: app, image: web}]\n"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
 
