@@ -30,12 +30,17 @@ OPTIONS = {
     "INPUT_MIN_SCORE": "--min-score",
     "INPUT_FAIL_ON": "--fail-on",
     "INPUT_KUBERNETES_VERSION": "--kubernetes-version",
+    "INPUT_PERSONA": "--persona",
     "INPUT_SELECT": "--select",
     "INPUT_IGNORE": "--ignore",
     "INPUT_UNJUDGED": "--unjudged",
     "INPUT_CATEGORY": "--category",
 }
-SWITCHES = {"INPUT_ALLOW_EMPTY": ("--allow-empty", "true"), "INPUT_GATE": ("--exit-zero", "false")}
+SWITCHES = {
+    "INPUT_ALLOW_EMPTY": ("--allow-empty", "true"),
+    "INPUT_GATE": ("--exit-zero", "false"),
+    "INPUT_SARIF_ALL": ("--sarif-all", "true"),
+}
 SEVERITIES = ("critical", "high", "medium", "low")
 COMMENT_CHARACTERS = 65_000
 """A comment may have 65,536 characters, and the marker by which it is found again needs some."""

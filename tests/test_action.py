@@ -88,6 +88,7 @@ VERDICTS: dict[str, tuple[Mapping[str, str], Mapping[str, str], int, Mapping[str
     "configuration": ({"a.yaml": BAD, "x/k.yaml": "min-score: 30"}, {"config": "x/k.yaml", "paths": "a.yaml"}, 0, {}),
     "ignored rule": ({"a.yaml": BAD}, {"ignore": "host-pid"}, 0, {"high": "0"}),
     "selected rule": ({"a.yaml": BAD}, {"select": "host-network"}, 0, {"findings": "0"}),
+    "persona": ({"a.yaml": BAD}, {"persona": "audit"}, 1, {"high": "1", "low": "6"}),
     "version": ({"a.yaml": BAD}, {"kubernetes_version": "1.28"}, 1, {"high": "1"}),
 }
 
@@ -109,6 +110,7 @@ USAGE = {
     "score": {"min_score": "much"},
     "severity": {"fail_on": "harmless"},
     "rule": {"ignore": "no-such-rule"},
+    "persona": {"persona": "attacker"},
     "version": {"kubernetes_version": "one"},
     "configuration": {"config": "nope.yaml"},
 }
@@ -434,6 +436,16 @@ def test_upload_is_given_the_report_and_the_category(runner: Runner) -> None:
     assert upload.inputs == {"sarif_file": done.outputs["sarif-file"], "category": "apps"}
     (run,) = json.loads(Path(done.outputs["sarif-file"]).read_text(encoding="utf-8"))["runs"]
     assert run["automationDetails"] == {"id": "apps/"}, "what stands in the file wins over the input of the upload"
+
+
+def test_code_scanning_gets_what_decides_nothing_on_request(runner: Runner) -> None:
+    counts = []
+    for sarif_all in ("false", "true"):
+        done = use(runner, {"a.yaml": BAD}, persona="pedantic", sarif_all=sarif_all)
+        counts.append(
+            len(json.loads(Path(done.outputs["sarif-file"]).read_text(encoding="utf-8"))["runs"][0]["results"])
+        )
+    assert 0 < counts[0] < counts[1]
 
 
 @pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)], ids=["good", "bad"])

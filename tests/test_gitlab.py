@@ -96,7 +96,9 @@ CASES = {
     "broken, report": Case({"a.yaml": BAD + "  x: [\n"}, component(mode="report"), 3, "incomplete"),
     "inputs": Case(
         {"my dir/a.yaml": BAD, "good.yaml": GOOD, "other.yaml": BAD + "  x: [\n"},
-        component(paths="my dir\ngood.yaml", min_score=0, fail_on="critical", kubernetes_version="1.30"),
+        component(
+            paths="my dir\ngood.yaml", min_score=0, fail_on="critical", kubernetes_version="1.30", persona="audit"
+        ),
         0,
         "kubernetes-version 1.30",
     ),
