@@ -1,7 +1,8 @@
-"""What holds for all tests: no deadline of Hypothesis, and a count of the tests that markers leave out."""
+"""What holds for all tests: no deadline of Hypothesis, the number of workers, and how many tests markers leave out."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,13 @@ settings.register_profile("kgate", deadline=None)
 settings.load_profile("kgate")
 
 _LEFT_OUT = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Half as many workers again as processors, since many tests wait for a process; pytest's own choice if told to."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else processors + processors // 2
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
