@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kgate import config, environment
+from kgate import environment
+from kgate.config.file import KNOWN, UNJUDGED
 from kgate.kubernetes import pss
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, LIMITS, Limit
 from kgate.model import Persona, Severity
@@ -41,7 +42,7 @@ def _file(name: str, title: str, schema: Schema) -> Schema:
 
 def _config() -> Schema:
     """The schema of kgate.yaml, which may be empty; it fails if a key of the reader is not described here."""
-    return _file("config-1.json", "Configuration of kgate (kgate.yaml)", _optional(_mapping(config.KNOWN, _CONFIG)))
+    return _file("config-1.json", "Configuration of kgate (kgate.yaml)", _optional(_mapping(KNOWN, _CONFIG)))
 
 
 _SCORE: Schema = {
@@ -134,7 +135,7 @@ _CONFIG: Mapping[str, Schema] = {
     "ignore": _texts("Leave out these rules."),
     "rules": _texts("Folders with rules of your own."),
     "allow-empty": _told("Do not fail if no Kubernetes object is found.", {"type": "boolean", "default": False}),
-    "unjudged": _told("What it makes of a scan if something was not judged.", {"enum": [*config.UNJUDGED]}),
+    "unjudged": _told("What it makes of a scan if something was not judged.", {"enum": [*UNJUDGED]}),
     "charts": _told(
         "What you deploy of your charts.", {"type": "array", "items": _mapping(CHART_FIELDS, _CHART, ["path"])}
     ),

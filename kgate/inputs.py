@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kgate import __version__
-from kgate.config import Settings
+from kgate.config.settings import Settings
 from kgate.errors import ConfigError
 from kgate.rules.load import builtin_folder
 from kgate.sources.tracked import Tracked

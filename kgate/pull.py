@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from kgate import wholefile
-from kgate.config import Settings
+from kgate.config.settings import Settings
 from kgate.elsewhere import lock
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.helm import Fetching

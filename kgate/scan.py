@@ -23,7 +23,7 @@ from kgate.urls import shown_text
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
-    from kgate.config import Settings
+    from kgate.config.settings import Settings
     from kgate.sources.progress import Progress
 
 
@@ -44,7 +44,7 @@ class Gate:
 
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
-    from kgate.config import ignored_ids, selected_ids
+    from kgate.config.selection import ignored_ids, selected_ids
 
     builtin = load.load()
     gate = Gate(

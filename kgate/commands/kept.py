@@ -14,7 +14,7 @@ from kgate.reports.presentation import Presentation
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
-    from kgate.config import Settings
+    from kgate.config.settings import Settings
     from kgate.repository import UntrustedFolders
 
 _PIECE = 1 << 16

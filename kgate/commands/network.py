@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from kgate.commands import console
 
 if TYPE_CHECKING:
-    from kgate.config import Settings
+    from kgate.config.settings import Settings
     from kgate.elsewhere.pull import Result
     from kgate.elsewhere.wanted import Asked
     from kgate.pull import Pull, Terms

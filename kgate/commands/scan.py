@@ -34,7 +34,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.commands.kept import Kept
-    from kgate.config import Settings
+    from kgate.config.settings import Settings
     from kgate.repository import Repository, UntrustedFolders
 
 _SEVERITIES = tuple(severity.label for severity in reversed(Severity))

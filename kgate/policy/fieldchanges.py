@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
-from kgate.config import DEFAULT_MIN_SCORE, ConfigFile, chosen_ids
+from kgate.config.file import ConfigFile
+from kgate.config.selection import chosen_ids
+from kgate.config.settings import DEFAULT_MIN_SCORE
 from kgate.kubernetes import pss
 from kgate.model import Persona, Rule, Severity
 from kgate.urls import shown_text

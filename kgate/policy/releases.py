@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from kgate.config import ConfigFile
+from kgate.config.file import ConfigFile
 from kgate.policy.fieldchanges import Changes, Names
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.releases import default_releases, is_for, is_gone

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
-from kgate.config import ConfigFile, Settings
+from kgate.config.file import ConfigFile
+from kgate.config.settings import Settings
 from kgate.errors import ConfigError, RuleError
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Finding, Location, Note, Position, Problem, Remark, ResourceId, Rule

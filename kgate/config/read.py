@@ -1,0 +1,153 @@
+"""Reads one configuration file and checks each of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgate.config.file import KNOWN, UNJUDGED, AskedLimit, ConfigFile
+from kgate.environment import parse as parse_environment
+from kgate.errors import ConfigError
+from kgate.kubernetes import pss
+from kgate.limits import LIMITS, Limit
+from kgate.model import Persona, Severity
+from kgate.policy.floor import parse as parse_floor
+from kgate.policy.floor import threshold
+from kgate.repository import OutsideError, Repository
+from kgate.rules.load import RuleFolder
+
+if TYPE_CHECKING:
+    from kgate.rendering.helm.requests import ChartRequest
+    from kgate.yamltree.fields import FileFields
+
+_PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
+
+
+_OTHER_KEYS = {
+    "addAllBuiltIn": "all rules are used; `select` lists the only ones to use",
+    "baseline": "baselines are not supported yet; min-score sets the threshold",
+    "check": "write select: [RULE, …]",
+    "checks": "write select: [RULE, …], or ignore: [RULE, …]",
+    "customChecks": "write rules of your own to a folder, and name it with rules: [FOLDER]",
+    "exclude": "write what to leave out into .kgateignore, one pattern a line; `ignore` leaves out rules",
+    "exclude-rules": "write ignore: [RULE, …]",
+    "exemptions": "exemptions are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
+    "include": "name what to scan on the command line: kgate scan PATH…; `select` lists the only rules to use",
+    "ignore-paths": "write what to leave out into .kgateignore, one pattern a line",
+    "ignorePaths": "write what to leave out into .kgateignore, one pattern a line",
+    "output": "reports are asked for by flags: kgate scan -o sarif=FILE",
+    "paths": "name what to scan on the command line: kgate scan PATH…",
+    "profile": "write min-score: baseline or min-score: restricted",
+    "severity": "write fail-on: SEVERITY",
+    "skip-check": "write ignore: [RULE, …]",
+    "skip-checks": "write ignore: [RULE, …]",
+    "skip-dirs": "write what to leave out into .kgateignore, one pattern a line",
+    "skip-files": "write what to leave out into .kgateignore, one pattern a line",
+    "skip-path": "write what to leave out into .kgateignore, one pattern a line",
+    "threshold": "write min-score: N",
+    "waivers": "waivers are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
+}
+"""What keys in configurations of similar programs are in kgate."""
+
+
+def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Repository]:
+    """What a file itself says, and the repository that what it names must lie in."""
+    from kgate.yamltree.fields import UserFile
+
+    is_inside = path.is_relative_to(repository.root)
+    owner = repository if is_inside else Repository(Path(path.anchor))
+    try:
+        data = owner.policy_bytes(path)
+    except OSError as error:
+        advice = "name another file with --config, or write one with: kgate init"
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; {advice}") from None
+    fields = UserFile.parse(data, str(path), ConfigError).fields()
+    _refuse_programs(fields)
+    fields.only(KNOWN, _OTHER_KEYS)
+    severities = [severity.label for severity in reversed(Severity)]
+    shown = repository.shown(path) if is_inside else path.as_posix()
+    file = ConfigFile(
+        shown=shown,
+        fields=fields,
+        min_score=threshold(fields, "min-score"),
+        fail_on=fields.one_of("fail-on", severities) or None,
+        kubernetes_version=_kubernetes_version(fields),
+        persona=fields.one_of("persona", [persona.label for persona in Persona]) or None,
+        select=_texts(fields, "select", "rule ids"),
+        ignore=_texts(fields, "ignore", "rule ids"),
+        rule_folders=tuple(_rule_folders(fields, path.parent, owner, repository)),
+        allow_empty=fields.flag("allow-empty"),
+        unjudged=fields.one_of("unjudged", UNJUDGED) or None,
+        charts=_charts(fields, path.parent, repository),
+        repositories=_texts(fields, "repositories", "URLs under which Argo CD and Flux know this repository"),
+        helm_degraded=fields.flag("helm-degraded"),
+        places={key: f"{shown}:{fields.line(key)}" for key in KNOWN if fields.has(key)},
+        environment=parse_environment(fields),
+        limits=dict(_limits(fields)),
+        floor=parse_floor(fields, severities),
+        pull_from=_pull_from(fields),
+    )
+    return file, owner
+
+
+def _refuse_programs(fields: FileFields) -> None:
+    for key in _PROGRAMS:
+        if fields.node(key) is not None:
+            flag = f"--{key}, or with KGATE_SCAN_{key.upper().replace('-', '_')}"
+            message = f"{key} is not taken from a file, which a pull request may change; name the program with {flag}"
+            fields.fault(message, key)
+
+
+def _pull_from(fields: FileFields) -> tuple[str, ...]:
+    """The hosts that may be asked."""
+    found = _texts(fields, "pull-from", "hosts that kgate pull may ask")
+    if not found:
+        return ()
+    from kgate.elsewhere.hosts import Hosts
+
+    for index, text in enumerate(found):
+        try:
+            Hosts.parse([text])
+        except ConfigError as error:
+            fields.fault(str(error).replace("--pull-from", "pull-from:"), "pull-from", index)
+    return found
+
+
+def _kubernetes_version(fields: FileFields) -> str | None:
+    text = fields.text("kubernetes-version")
+    try:
+        pss.parse_version(text or "latest")
+    except ConfigError as error:
+        fields.fault(str(error), "kubernetes-version")
+    return text or None
+
+
+def _texts(fields: FileFields, name: str, of: str) -> tuple[str, ...]:
+    return tuple(text for _, text in fields.texts(name, of))
+
+
+def _rule_folders(fields: FileFields, base: Path, owner: Repository, scanned: Repository) -> Iterator[RuleFolder]:
+    """The folders of ``rules``, none of which may leave the repository of the configuration."""
+    for index, name in fields.texts("rules", "folders with rule files"):
+        try:
+            place = owner.policy_place(name, base) or base / name.replace("\0", "")
+        except OutsideError as error:
+            fields.fault(str(error), "rules", index)
+        else:
+            yield RuleFolder(place, name, owner if owner is scanned else Repository(place))
+
+
+def _charts(fields: FileFields, folder: Path, repository: Repository) -> tuple[ChartRequest, ...]:
+    if not fields.has("charts"):
+        return ()
+    from kgate.rendering.helm.releases import parse_charts
+
+    return tuple(parse_charts(fields, folder, repository))
+
+
+def _limits(fields: FileFields) -> Iterator[tuple[Limit, AskedLimit]]:
+    for limit in LIMITS:
+        value = fields.number(limit.key, limit.least, limit.most, limit.unit)
+        if value is not None:
+            yield limit, AskedLimit(value, fields.line(limit.key))
