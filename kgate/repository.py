@@ -27,6 +27,9 @@ MAX_LOOKS = 20_000_000
 CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml", ".kgate.yml")
 """What kgate's own configuration may be called."""
 
+PYPROJECT = "pyproject.toml"
+"""Where it may be a table."""
+
 _GIT = ".git"
 _MOST_LINKS = 40
 _PATH_MAX = 4096
@@ -396,20 +399,38 @@ def find_root(paths: Sequence[Path]) -> Path:
     places = [Path(os.path.realpath(path)) for path in paths] or [Path.cwd()]
     folders = [place if place.is_dir() else place.parent for place in places]
     shared = Path(os.path.commonpath(folders))
-    for markers in ((_GIT,), CONFIG_NAMES):
+    for is_marked in (has_git, _is_configured):
         for folder in (shared, *shared.parents):
-            if _has_any(folder, markers):
+            if is_marked(folder):
                 return folder
     return shared
 
 
 def has_git(root: Path) -> bool:
     """True if a root folder is that of a checkout of git."""
-    return _has_any(root, (_GIT,))
+    return os.path.lexists(root / _GIT)
 
 
-def _has_any(folder: Path, markers: Iterable[str]) -> bool:
-    return any(os.path.lexists(folder / marker) for marker in markers)
+def _is_configured(folder: Path) -> bool:
+    """True if a folder has a configuration of kgate."""
+    return any(os.path.lexists(folder / name) for name in CONFIG_NAMES) or _is_project(folder)
+
+
+def _is_project(folder: Path) -> bool:
+    """True if a folder has a pyproject.toml with settings of kgate."""
+    place = folder / PYPROJECT
+    if not place.is_file():
+        return False
+    from kgate.pyproject import has_settings
+
+    try:
+        return has_settings(textfile.read_bytes(place))
+    except OSError:
+        return False
+
+
+def _is_marked(folder: Path) -> bool:
+    return has_git(folder) or _is_configured(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +487,7 @@ class UntrustedFolders:
         """The folder that a link must not lead out of, if somebody else may have made it: its repository, else the
         nearest of these."""
         for folder in link.parents:
-            if folder != folder.parent and _has_any(folder, (_GIT, *CONFIG_NAMES)):
+            if folder != folder.parent and _is_marked(folder):
                 return folder
         around = (folder for folder in self.folders if link.is_relative_to(folder))
         return max(around, key=lambda folder: len(folder.parts), default=None)
@@ -474,5 +495,5 @@ class UntrustedFolders:
 
 def _outermost(place: Path) -> Path:
     """The topmost folder at or above a place that is marked as a repository; else the place itself."""
-    marked = [folder for folder in (place, *place.parents) if _has_any(folder, (_GIT, *CONFIG_NAMES))]
+    marked = [folder for folder in (place, *place.parents) if _is_marked(folder)]
     return marked[-1] if marked else place

@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 from kgate import __version__, wholefile
 from kgate.errors import OutputError
 from kgate.model import Json
-from kgate.repository import CONFIG_NAMES, Repository, UntrustedFolders
+from kgate.pyproject import has_settings
+from kgate.repository import CONFIG_NAMES, PYPROJECT, Repository, UntrustedFolders
 from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, compose
 
@@ -58,6 +59,8 @@ def steps(start: Start, repository: Repository) -> Iterator[Step]:
     """What to do for each file. Raises OutputError for one that cannot be read, or that a link leads out."""
     root = repository.root
     existing = next((name for name in CONFIG_NAMES if os.path.lexists(root / name)), None)
+    if existing is None and has_settings(repository.bytes_if_any(root / PYPROJECT)):
+        existing = PYPROJECT
     yield Step(existing, "kept") if existing else Step(CONFIG, "new", configuration(start))
     if start.hook:
         yield _extended(HOOKS, f"repos:\n{_hook('  ')}", _hook("  "), repository)

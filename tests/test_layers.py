@@ -17,7 +17,19 @@ KINDS = tuple(f"rendering.{path.parent.name}" for path in sorted(PACKAGE.glob("r
 
 FLOW = (
     ("values",),
-    ("errors", "gitconfig", "gitindex", "lifetime", "limits", "model", "regexp", "textfile", "urls", "wholefile"),
+    (
+        "errors",
+        "gitconfig",
+        "gitindex",
+        "lifetime",
+        "limits",
+        "model",
+        "pyproject",
+        "regexp",
+        "textfile",
+        "urls",
+        "wholefile",
+    ),
     (
         "cache",
         "processes",
@@ -29,7 +41,7 @@ FLOW = (
         "yamltree.streams",
     ),
     ("yamltree.nodes",),
-    ("yamltree.text",),
+    ("yamltree.text", "yamltree.toml"),
     ("yamltree.fields",),
     ("elsewhere.wanted",),
     ("elsewhere.lock",),

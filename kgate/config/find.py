@@ -7,12 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.errors import ConfigError
-from kgate.repository import CONFIG_NAMES, Repository, UntrustedFolders
+from kgate.repository import CONFIG_NAMES, PYPROJECT, Repository, UntrustedFolders
 
 _NOT_READ = ("kgate.toml", ".kgate.toml", ".kgaterc")  # kgate.json is a name for reports
-
-
-_MOST_PYPROJECT = 1 << 18
 
 
 def find_config(paths: Sequence[str], repository: Repository) -> Path | None:
@@ -24,10 +21,13 @@ def find_config(paths: Sequence[str], repository: Repository) -> Path | None:
     for folder in _searched(paths, repository):
         found = _configs(folder, repository)
         if len(found) > 1:
-            raise ConfigError(
-                f"{found[1]}: lies beside {found[0].name}, and one alone may; move all to {found[0].name}"
-            )
-        _refuse_other_forms(folder, repository)
+            what = "[tool.kgate] " if found[1].name == PYPROJECT else ""
+            one = f"and one alone may; move all to {found[0].name}"
+            raise ConfigError(f"{found[1]}: {what}lies beside {found[0].name}, {one}")
+        for name in _NOT_READ:
+            if repository.policy_has(folder / name):
+                advice = "write its settings to kgate.yaml, or below [tool.kgate] of pyproject.toml"
+                raise ConfigError(f"{folder / name}: is not read; {advice}")
         if found:
             return found[0]
     return None
@@ -44,39 +44,26 @@ def _searched(paths: Sequence[str], repository: Repository) -> Iterator[Path]:
 
 
 def _configs(folder: Path, repository: Repository) -> list[Path]:
-    return [folder / name for name in CONFIG_NAMES if repository.policy_has(folder / name)]
+    found = [folder / name for name in CONFIG_NAMES if repository.policy_has(folder / name)]
+    project = folder / PYPROJECT
+    if repository.policy_has(project) and _has_settings(project, repository):
+        found.append(project)
+    return found
+
+
+def _has_settings(project: Path, repository: Repository) -> bool:
+    """True if a pyproject.toml has settings of kgate; what cannot be read is left to the programs that need it."""
+    from kgate.pyproject import has_settings
+
+    try:
+        return has_settings(repository.policy_bytes(project))
+    except OSError:
+        return False
 
 
 def nearest(paths: Sequence[str], repository: Repository) -> Path | None:
     """The first of the nearest configurations, be it the only one or not."""
     return next((path for folder in _searched(paths, repository) for path in _configs(folder, repository)), None)
-
-
-def _refuse_other_forms(folder: Path, repository: Repository) -> None:
-    """Raises ConfigError for a configuration of kgate in a form that is not read."""
-    for name in _NOT_READ:
-        if repository.policy_has(folder / name):
-            raise ConfigError(f"{folder / name}: is not read; write its settings to kgate.yaml, as YAML")
-    project = folder / "pyproject.toml"
-    if repository.policy_has(project) and _has_table(project, repository):
-        raise ConfigError(f"{project}: [tool.kgate] is not read; write its settings to kgate.yaml, as YAML")
-
-
-def _has_table(project: Path, repository: Repository) -> bool:
-    """True if a pyproject.toml has settings for kgate; what cannot be read is left to the programs that need it."""
-    try:
-        data = repository.policy_bytes(project)
-    except OSError:
-        return False
-    if b"kgate" not in data or len(data) > _MOST_PYPROJECT:
-        return False
-    import tomllib
-
-    try:
-        tool = tomllib.loads(data.decode()).get("tool")
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(tool, dict) and "kgate" in tool
 
 
 def named_config(path: Path, untrusted: UntrustedFolders) -> Path:

@@ -14,6 +14,7 @@ from kgate.limits import LIMITS, Limit
 from kgate.model import Persona, Severity
 from kgate.policy.floor import parse as parse_floor
 from kgate.policy.floor import threshold
+from kgate.pyproject import TABLE
 from kgate.repository import OutsideError, Repository
 from kgate.rules.load import RuleFolder
 
@@ -62,7 +63,10 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
     except OSError as error:
         advice = "name another file with --config, or write one with: kgate init"
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; {advice}") from None
-    fields = UserFile.parse(data, str(path), ConfigError).fields()
+    if path.suffix == ".toml":
+        fields = UserFile.parse_table(data, str(path), ConfigError, TABLE).fields()
+    else:
+        fields = UserFile.parse(data, str(path), ConfigError).fields()
     _refuse_programs(fields)
     fields.only(KNOWN, _OTHER_KEYS)
     severities = [severity.label for severity in reversed(Severity)]

@@ -17,7 +17,7 @@ from kgate.errors import ConfigError
 from kgate.rendering import process, scratch
 from kgate.rendering.sandbox import Reach
 from kgate.rendering.tools import REFUSAL, Toolbox
-from kgate.repository import CONFIG_NAMES, GitFolders, OutsideError, Repository, git_folders
+from kgate.repository import CONFIG_NAMES, PYPROJECT, GitFolders, OutsideError, Repository, git_folders
 from kgate.values import dataclass
 
 _LIMITS = process.Limits(seconds=60, output=256 << 20)
@@ -210,7 +210,7 @@ def open_tree(repository: Repository, revision: str) -> GitTree:
     entries = dict(_listed(outcome.stdout))
     parents = {"/".join(parts[:end]) for path in entries for parts in [path.split("/")] for end in range(len(parts))}
     tree = GitTree(repository.root, revision, commit, git, entries, frozenset(parents))
-    tree.paths((*CONFIG_NAMES, *STEERING))  # one process reads what is asked for anyway
+    tree.paths((*CONFIG_NAMES, PYPROJECT, *STEERING))  # one process reads what is asked for anyway
     return tree
 
 

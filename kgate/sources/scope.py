@@ -19,7 +19,7 @@ from kgate.rendering.kustomize.graph import Kustomizations
 from kgate.rendering.kustomize.kustomization import Kustomization, KustomizationError, Patch
 from kgate.rendering.kustomize.selectors import Selector
 from kgate.rendering.requests import Request
-from kgate.repository import CONFIG_NAMES, Repository, SearchError
+from kgate.repository import CONFIG_NAMES, PYPROJECT, Repository, SearchError
 from kgate.sources.unrendered import PATCHES, RESOURCES
 from kgate.values import dataclass
 from kgate.yamltree.text import decode
@@ -102,7 +102,7 @@ class NamedFiles:
         """The real paths that a scan starts at; None if one of them is a folder or a configuration, so that everything
         counts."""
         files = frozenset(starts)
-        if not files or any(path.is_dir() or path.name in CONFIG_NAMES for path in files):
+        if not files or any(path.is_dir() or path.name in (*CONFIG_NAMES, PYPROJECT) for path in files):
             return None
         return cls(files, repository)
 

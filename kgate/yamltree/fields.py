@@ -125,7 +125,8 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class UserFile:
-    """A YAML file with one mapping, whose first fault is raised as ``error("file:line: message")``."""
+    """A YAML file with one mapping, or a table of a TOML file; its first fault is raised as
+    ``error("file:line: message")``."""
 
     path: str
     text: str
@@ -145,6 +146,25 @@ class UserFile:
         if len(roots) != 1 or (roots[0].fields is None and roots[0].value is not None):
             raise error(f"{path}: must hold one mapping")
         return cls(path, text, roots[0], error)
+
+    @classmethod
+    def parse_table(cls, data: bytes, path: str, error: Callable[[str], Exception], table: Sequence[str]) -> UserFile:
+        """Parses the bytes of a TOML file, of which one table counts. Raises what ``error`` returns, also if there is
+        no such table."""
+        from kgate.yamltree import toml
+
+        try:
+            text = decode(data)
+            root: Node | None = toml.compose(text)
+        except UnicodeDecodeError:
+            raise error(f"{path}: is not UTF-8 text") from None
+        except ManifestError as fault:
+            raise error(f"{path}:{fault.line}: {fault}") from None
+        for key in table:
+            root = root.get(key) if root is not None else None
+        if root is None or root.fields is None:
+            raise error(f"{path}: has no table [{'.'.join(table)}]")
+        return cls(path, text, root, error)
 
     def fields(self) -> FileFields:
         """Returns the fields of the file."""

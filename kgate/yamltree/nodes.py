@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import _ruamel_yaml as libyaml
 
 from kgate.model import Json, Pointer, list_index, pointer_tokens
+from kgate.values import dataclass
 
 MAX_DEPTH = 256
 MAX_EXPANDED_NODES = 1_000_000
@@ -154,6 +155,15 @@ class Cursor(Protocol):
     @property
     def column(self) -> int:
         """The number of characters before it in its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedCursor:
+    """A Cursor that no parser made."""
+
+    index: int
+    line: int
+    column: int
 
 
 Tokens: TypeAlias = tuple[str, ...]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kgate.model import Json, Location, Locator, Pointer, Position, Problem, list_index, pointer_tokens, unescaped
 from kgate.values import dataclass
 from kgate.yamltree.linehash import LineHashes
-from kgate.yamltree.nodes import ManifestError, Node, compose
+from kgate.yamltree.nodes import FixedCursor, ManifestError, Node, compose
 
 _STRIDE = 1 << 14
 """Characters between two offsets whose line number is counted in advance."""
@@ -195,15 +195,8 @@ class Document:
             try:
                 self._root = next(compose(_REFUSED.sub("?", SURROGATE.sub(r"\\u003f", text))))
             except ManifestError:
-                self._root = Node({}, _Mark(0, 0, 0), _Mark(1, 0, 1))
+                self._root = Node({}, FixedCursor(0, 0, 0), FixedCursor(1, 0, 1))
         return self._root
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    index: int
-    line: int
-    column: int
 
 
 def _is_inline(node: Node, line: int) -> bool:

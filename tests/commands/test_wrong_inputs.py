@@ -161,13 +161,15 @@ TABLE: dict[str, Wrong] = {
         "kgate: .kgate.yaml: lies beside kgate.yaml, and one alone may; move all to kgate.yaml",
         files={"kgate.yaml": "", ".kgate.yaml": ""},
     ),
-    "a configuration in pyproject.toml": Wrong(
+    "a misspelt key in pyproject.toml": Wrong(
         ("scan",),
-        "kgate: pyproject.toml: [tool.kgate] is not read; write its settings to kgate.yaml, as YAML",
-        files={"pyproject.toml": "[tool.kgate]\nmin-score = 60\n"},
+        "kgate: pyproject.toml:2: unknown field 'min-scor'; did you mean 'min-score'?",
+        files={"pyproject.toml": "[tool.kgate]\nmin-scor = 60\n"},
     ),
     "a configuration in TOML": Wrong(
-        ("scan",), "kgate: kgate.toml: is not read; write its settings to kgate.yaml, as YAML", files={"kgate.toml": ""}
+        ("scan",),
+        "kgate: kgate.toml: is not read; write its settings to kgate.yaml, or below [tool.kgate] of pyproject.toml",
+        files={"kgate.toml": ""},
     ),
     "a misspelt key": Wrong(
         ("scan",),

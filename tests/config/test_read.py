@@ -1,4 +1,4 @@
-"""config.py and limits.py: what a file may set, which a pull request may change, and what flags alone may."""
+"""read.py and settle.py: what a file may set, which a pull request may change, and what flags alone may."""
 
 from __future__ import annotations
 
