@@ -184,6 +184,24 @@ _EXAMPLE: Schema = {
 }
 _EXAMPLES: Schema = {"type": "array", "minItems": 1, "items": _EXAMPLE}
 _TARGET: Schema = {"enum": [*rulefile.TARGETS]}
+_VALUE: Schema = {"type": ["string", "number", "boolean"]}
+_WANTED: Schema = {
+    "type": "object",
+    "propertyNames": _whole(rulefile.FIX_PATH.pattern),
+    "additionalProperties": {"anyOf": [_VALUE, {"type": "array", "minItems": 1, "items": _VALUE}]},
+}
+_SAFETY: Schema = {"enum": [*rulefile.SAFETIES]}
+_CONDITION: Mapping[str, Schema] = {"expression": _FILLED, "otherwise": _FILLED, "safety": _SAFETY}
+_FIX: Mapping[str, Schema] = {
+    "set": _told("Fields to set; of a list, the members that must be there.", _WANTED),
+    "correct": _told("Fields to set if they are there.", _WANTED),
+    "remove": _one_or_more(_whole(rulefile.FIX_PATH.pattern)),
+    "safety": _told("Whether a program may notice.", _SAFETY),
+    "when": {
+        "type": "array",
+        "items": _mapping(rulefile.CONDITION, _CONDITION, ("expression", "otherwise")),
+    },
+}
 _RULE: Mapping[str, Schema] = {
     "id": _told("Kebab-case name of what is wrong; equals the file's name.", _whole(rulefile.ID.pattern)),
     "title": _told("What is wrong, in words.", _TEXT),
@@ -198,6 +216,7 @@ _RULE: Mapping[str, Schema] = {
         "What to write instead, in a few words after the offending source.",
         {"type": "string", "pattern": rf"^\s*(\S([^\n]{{0,{rulefile.MAX_INSTEAD - 2}}}\S)?)?\s*$"},
     ),
+    "fix": _told("How it is fixed; kgate fix does it.", _mapping(rulefile.FIX, _FIX, ("safety",))),
     "examples": _mapping(("good", "bad"), {"good": _EXAMPLES, "bad": _EXAMPLES}, ("good", "bad")),
     "persona": {"enum": _PERSONAS},
     "pss": {"anyOf": [_CHECK, {"type": "array", "items": _CHECK}, {"type": "null"}]},

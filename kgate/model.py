@@ -396,6 +396,29 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Where a fix is right: an expression, and why it is not right where that does not hold. With ``is_advice`` it is
+    right there as well, but no longer safe."""
+
+    expression: str
+    otherwise: str
+    is_advice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """How a rule file says that an offence is fixed: fields to set, of lists the members that must be there; fields to
+    correct, if they are there; fields to remove. Paths start where those of ``Rule.fields`` do. ``is_safe`` says that
+    hardly a program notices."""
+
+    set: tuple[tuple[str, Json], ...] = field(default=(), hash=False)
+    correct: tuple[tuple[str, Json], ...] = field(default=(), hash=False)
+    remove: tuple[str, ...] = ()
+    is_safe: bool = False
+    when: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md. ``persona`` is the first one that
     uses the rule."""
@@ -424,6 +447,27 @@ class Rule:
     good: tuple[Example, ...] = ()
     bad: tuple[Example, ...] = ()
     path: str = ""
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that a fix sets to a value, or removes if that is None; of a list, the members that must be there.
+    ``pointer`` starts at the document, ``place`` is that of the field or of its nearest parent that is there."""
+
+    pointer: Pointer
+    value: Json = field(hash=False)
+    place: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What would fix a finding. ``doubt`` says why that is not safe, ``obstacle`` why there is no fix; both are empty
+    if nothing speaks against it."""
+
+    changes: tuple[FieldChange, ...] = ()
+    doubt: str = ""
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +487,8 @@ class Finding:
     ``source`` is the file in which the resource begins. The same offence of several renderings is one finding that
     lists them; ``also`` holds what the resource is called in the others, where that differs. ``known_as`` is its
     name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
-    ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well.
+    ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well. ``remedy`` is
+    None where the rule has no fix, and if the scan was not asked for them.
     """
 
     rule: Rule
@@ -459,6 +504,7 @@ class Finding:
     also: tuple[ResourceId, ...] = ()
     known_as: str = ""
     is_explicit: bool = False
+    remedy: Remedy | None = field(default=None, compare=False)
 
     @property
     def is_about_gate(self) -> bool:

@@ -44,8 +44,6 @@ class Gate:
 
 def scan(settings: Settings, progress: Progress = _silent) -> Report:
     """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
-    from kgate.config.selection import ignored_ids, selected_ids
-
     builtin = load.load()
     gate = Gate(
         load.joined(builtin, settings.rule_folders),
@@ -54,7 +52,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         settings.allow_empty,
         settings.unjudged_passes,
     )
-    judge = Judge(gate.rules, gate.minor, selected_ids(gate.rules, settings), ignored_ids(gate.rules, settings))
+    judge = judge_of(settings, gate.rules)
     ledger = Ledger(judge, settings.min_score)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
@@ -63,6 +61,14 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         notes = (remark for remark in remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
     return replace(report, configuration=settings.origin, settings=settings.stated)
+
+
+def judge_of(settings: Settings, rules: Sequence[Rule]) -> Judge:
+    """Returns what judges resources by the rules that the settings use."""
+    from kgate.config.selection import ignored_ids, selected_ids
+
+    selected, ignored = selected_ids(rules, settings), ignored_ids(rules, settings)
+    return Judge(rules, settings.minor, selected, ignored, with_remedies=settings.with_remedies)
 
 
 def assess(

@@ -180,6 +180,15 @@ WRONG_RULES = {
     "a tag that is a number": ("tags: [cwe-653, T1609]", "tags: [653]"),
     "an example's version": ("    - {name: app, stdin: true}", "    - {name: app, stdin: true, kubernetes: latest}"),
     "no bad example": ("  bad:\n", "  worse:\n"),
+    "a fix without safety": ("instead: remove it", "fix: {remove: [stdin]}"),
+    "a fix of another safety": ("instead: remove it", "fix: {remove: [stdin], safety: mostly}"),
+    "a fix that sets a mapping": ("instead: remove it", "fix: {set: {stdin: {a: b}}, safety: safe}"),
+    "a fix that sets an empty list": ("instead: remove it", "fix: {set: {stdin: []}, safety: safe}"),
+    "a fix of a path with a wildcard": ("instead: remove it", "fix: {remove: ['ports[*]'], safety: safe}"),
+    "a condition without a reason": (
+        "instead: remove it",
+        "fix: {remove: [x], safety: safe, when: [{expression: 'true'}]}",
+    ),
     "an example that is text": ("    - {name: app, stdin: true}", "    - app"),
 }
 

@@ -81,6 +81,7 @@ FLOW = (
     ("rendering.tools", "rendering.workspace"),
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
+    ("fix",),
     ("pagecodec", "rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("elsewhere",),
     ("gitops.fields",),
@@ -92,12 +93,14 @@ FLOW = (
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("fileschemas", "inputs", "pull", "scan", "starter"),
+    ("fixing",),
     ("commands",),
     ("__main__",),
 )
 """Low to high. A room imports from rows below its own, and within itself without circles."""
 
 ONLY = {
+    "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
     "judgement": ("values", "model", "kubernetes", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
     "yamltree": ("values", "model", "yamltree"),
@@ -106,7 +109,7 @@ ONLY = {
 }
 """All that these rooms may import of kgate."""
 
-PURE = ("values", "model", "yamltree", "kubernetes", "judgement", "exports")
+PURE = ("values", "model", "yamltree", "kubernetes", "judgement", "exports", "fix")
 """Rooms that touch nothing outside of the process."""
 
 WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")

@@ -26,6 +26,7 @@ MODULES = {
     "completion": "completion",
     "doctor": "doctor",
     "explain": "rules",
+    "fix": "fix",
     "init": "init",
     "pull": "pull",
     "rules": "rules",

@@ -102,7 +102,7 @@ def _limit_option(limit: Limit, metavar: str, text: str) -> Callable[[Callable[.
     return click.option(f"--{limit.key}", type=click.IntRange(limit.least, limit.most), metavar=metavar, help=shown)
 
 
-_RULE_IDS: dict[str, Any] = {
+RULE_IDS: dict[str, Any] = {
     "multiple": True,
     "metavar": "RULE",
     "callback": _names,
@@ -164,8 +164,8 @@ Exit codes:
     help="Rules to use: gate asks what grants privilege or misses Pod Security restricted, audit also what would "
     "harden, pedantic all.  [default: gate]",
 )
-@click.option("--select", **_RULE_IDS, help="Use only these rules, whatever the persona; may be repeated.")
-@click.option("--ignore", **_RULE_IDS, help="Leave out these rules; may be repeated.")
+@click.option("--select", **RULE_IDS, help="Use only these rules, whatever the persona; may be repeated.")
+@click.option("--ignore", **RULE_IDS, help="Leave out these rules; may be repeated.")
 @click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
 @config_option
 @policy_from_option

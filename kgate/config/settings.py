@@ -28,7 +28,7 @@ class Settings:
     configuration comes from, ``stated`` where each setting does, ``change`` what the scanned change makes of one that a
     trusted revision has, and ``never_ignore`` holds the rules that a policy wants used. ``pull_from`` are the hosts
     that a configuration allows which no change can have altered; ``ignores_hosts`` says that another one allows some
-    as well.
+    as well. ``with_remedies`` asks how findings are fixed.
     """
 
     repository: Repository
@@ -54,6 +54,7 @@ class Settings:
     origin: Provenance = field(default_factory=Provenance)
     stated: tuple[Setting, ...] = ()
     change: ConfigChange | None = None
+    with_remedies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

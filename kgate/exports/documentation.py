@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from kgate.model import Example, Persona, Rule, Versions
+from kgate.model import Condition, Example, Fix, Persona, Rule, Versions, json_text
 
 _WIDTH = 96
 
@@ -81,6 +81,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "message": rule.message,
         "rationale": rule.rationale,
         "instead": rule.instead,
+        "fix": _fix_as_json(rule.fix) if rule.fix is not None else None,
         "remediation": rule.remediation,
         "references": [{"title": reference.title, "url": reference.url} for reference in rule.references],
         "tags": list(rule.tags),
@@ -90,6 +91,24 @@ def as_json(rule: Rule) -> dict[str, Any]:
             "bad": [example.body for example in rule.bad],
         },
     }
+
+
+def _fix_as_json(fix: Fix) -> dict[str, Any]:
+    return {
+        "set": dict(fix.set),
+        "correct": dict(fix.correct),
+        "remove": list(fix.remove),
+        "safety": _safety(is_safe=fix.is_safe),
+        "when": [
+            {"expression": one.expression, "otherwise": one.otherwise}
+            | ({"safety": _safety(is_safe=False)} if one.is_advice else {})
+            for one in fix.when
+        ],
+    }
+
+
+def _safety(*, is_safe: bool) -> str:
+    return "safe" if is_safe else "unsafe"
 
 
 def version_range(versions: Versions) -> str:
@@ -153,6 +172,8 @@ def _terminal_details(rule: Rule) -> Iterator[str]:
 def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.instead:
         yield "In short", rule.instead
+    if rule.fix is not None:
+        yield f"kgate fix ({_safety(is_safe=rule.fix.is_safe)})", _fix_in_words(rule.fix)
     yield "Used by persona", " and ".join(persona.label for persona in Persona if persona >= rule.persona)
     for check in rule.pss:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
@@ -165,6 +186,17 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Tags", ", ".join(rule.tags)
     for peer, names in _equivalents(rule).items():
         yield f"In {peer}", ", ".join(names)
+
+
+def _fix_in_words(fix: Fix) -> str:
+    """Returns what a fix changes, and where it does not."""
+    parts = [f"{path}: {json_text(value)}" for path, value in dict((*fix.set, *fix.correct)).items()]
+    parts += [f"removes {path}" for path in fix.remove]
+    return "; ".join((", ".join(parts), *map(_exception_in_words, fix.when)))
+
+
+def _exception_in_words(condition: Condition) -> str:
+    return f"{'unsafe if' if condition.is_advice else 'not if'} {condition.otherwise}"
 
 
 # ---------------------------------------------------------------------------------------- Markdown

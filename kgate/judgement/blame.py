@@ -18,13 +18,15 @@ class Blame:
     """A rule that a target offends, and the tokens, from the target, of the field to blame.
 
     ``stable_name`` is the same way with list items by name (Target.stable_name), ``is_explicit`` says that the field
-    has a value of its own that offends, where its absence would offend as well.
+    has a value of its own that offends, where its absence would offend as well. ``item`` leads from the target to
+    the value that offends, if a path of ``each`` reaches it; None for an entry of a mapping.
     """
 
     rule: Rule
     tokens: Tokens
     stable_name: str
     is_explicit: bool = False
+    item: Tokens | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def examine(rule: Rule, target: Target, answer: bool | cel.CelError) -> Iterator
             yield Doubt(rule, tokens, f"the expression of the rule fails here ({verdict})")
         elif not verdict and (target.is_whole or rule.each or _present_fields(rule, target, item)):
             tokens, is_explicit = _blamed_field(rule, target, item)
-            yield Blame(rule, tokens, target.stable_name(tokens), is_explicit)
+            yield Blame(rule, tokens, target.stable_name(tokens), is_explicit, None if item.is_entry else item.tokens)
 
 
 def _present_fields(rule: Rule, target: Target, item: fieldpath.Item) -> list[str]:

@@ -25,6 +25,7 @@ from kgate.model import (
     Pod,
     Pointer,
     Problem,
+    Remedy,
     Resource,
     ResourceId,
     Rule,
@@ -89,12 +90,15 @@ class Judge:
         minor: int,
         selected: Collection[str] | None = None,
         ignored: Collection[str] = frozenset(),
+        *,
+        with_remedies: bool = False,
     ) -> None:
         self.rules = tuple(rule for rule in rules if minor in rule.versions)
         self._minor = minor
         self._schema = Schema(minor)
         self._selected = selected
         self._ignored = ignored
+        self._with_remedies = with_remedies
         self._by_id = {rule.id: rule for rule in self.rules}
         self._closures = {rule.id: self._closure(rule) for rule in self.rules}
         self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
@@ -144,7 +148,7 @@ class Judge:
         taken = {id(offence) for offence, _ in listed}
         return Judgement(
             workload,
-            tuple(_findings(listed, resource)) if listed else (),
+            tuple(_findings(listed, resource, with_remedies=self._with_remedies)) if listed else (),
             tuple(problem_at(resource, pointer, message) for pointer, message in messages.items()),
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
@@ -349,7 +353,9 @@ def _one_for_each_field(gaps: Iterable[Gap]) -> dict[Pointer, str]:
     return messages
 
 
-def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource) -> Iterator[Finding]:
+def _findings(
+    offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource, *, with_remedies: bool
+) -> Iterator[Finding]:
     """The findings of a resource: offences with their places."""
     source = resource.locate("").path
     rendering = resource.rendering
@@ -367,4 +373,11 @@ def _findings(offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Re
             renderings=renderings,
             known_as=known_as,
             is_explicit=offence.blame.is_explicit,
+            remedy=_remedy(offence) if with_remedies else None,
         )
+
+
+def _remedy(offence: Offence) -> Remedy | None:
+    from kgate.judgement.remedy import remedy  # few scans ask for it
+
+    return remedy(offence)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from kgate.fix.manifests import ManifestFixer
 from kgate.judgement.engine import Judge, Judgement
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts
 from kgate.model import Example, Json, Rule, field_path
-from kgate.rules.placements import Body, placements
+from kgate.rules.placements import Body, Placement, placements
 from kgate.values import dataclass
 
 
@@ -59,7 +60,7 @@ class Examples:
         if minor not in rule.versions:
             minor = rule.versions.since if rule.versions.until is None else rule.versions.until - 1
         if (minor, rule.id) not in self._judges:
-            self._judges = {(minor, rule.id): Judge(self._rules, minor, {rule.id})}
+            self._judges = {(minor, rule.id): Judge(self._rules, minor, {rule.id}, with_remedies=True)}
         return self._judges[minor, rule.id]
 
     def _failures(self, rule: Rule, example: Example, *, is_good: bool) -> Iterator[str]:
@@ -74,7 +75,21 @@ class Examples:
             failure = _failure(rule, example, judgements, is_good=is_good)
             if problems or not judgements:
                 failure = f"cannot be judged: {next(iter(problems), 'it is not a Kubernetes object')}"
+            elif not failure and not is_good and placement.body["kind"] in ("Pod", example.body.get("kind")):
+                failure = _fix_failure(judge, placement, judgements)
             yield failure and f"{failure} ({placement.label})"
+
+
+def _fix_failure(judge: Judge, placement: Placement, judgements: Sequence[Judgement]) -> str:
+    """Says why the fix of a rule does not help for an example that it holds for; empty if it does, or has none."""
+    findings = [finding for judgement in judgements for finding in judgement.findings]
+    able = [finding for finding in findings if finding.remedy is not None and not finding.remedy.obstacle]
+    if not able:
+        return ""
+    fixer = ManifestFixer(judge, Facts(), with_unsafe=True)
+    left = fixer.fix("example.yaml", json.dumps(placement.body), {one.resource for one in able}).left_alone
+    reasons = [one.reason for one in left if one.finding.remedy is not None and not one.finding.remedy.obstacle]
+    return f"its fix does not help: {reasons[0]}" if reasons else ""
 
 
 def _failure(rule: Rule, example: Example, judgements: Sequence[Judgement], *, is_good: bool) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from kgate import __version__
-from kgate.model import Example, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import Condition, Example, Fix, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
 from kgate.values import dataclass
 
 FILE = Path(__file__).parent.parent / "builtin_rules.json"
@@ -86,5 +86,13 @@ def _rule(value: Json) -> Rule:
         "equivalents": tuple((peer, name) for peer, name in value["equivalents"]),
         "good": tuple(Example(**example) for example in value["good"]),
         "bad": tuple(Example(**example) for example in value["bad"]),
+        "fix": _fix(value["fix"]) if value["fix"] is not None else None,
     }
     return Rule(**fields)
+
+
+def _fix(value: Json) -> Fix:
+    """A fix from what dataclasses.asdict and JSON made of it."""
+    pairs = {name: tuple((path, wanted) for path, wanted in value[name]) for name in ("set", "correct")}
+    when = tuple(Condition(**condition) for condition in value["when"])
+    return Fix(**pairs, remove=tuple(value["remove"]), is_safe=value["is_safe"], when=when)

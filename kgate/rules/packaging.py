@@ -11,7 +11,7 @@ from kgate.judgement.engine import Judge
 from kgate.kubernetes import pss
 from kgate.rules import cel, load
 from kgate.rules.packaged import SAMPLE, Package, rules_hash, text_hash
-from kgate.rules.variables import bound
+from kgate.rules.variables import bound, bound_condition
 
 
 def packaged() -> str:
@@ -19,7 +19,8 @@ def packaged() -> str:
     rules, which it needs where a rule is offended."""
     rules = load.load()
     programs = (program.text for program in Judge(rules, pss.NEWEST_MINOR).programs)
-    texts = sorted({*programs, *map(bound, rules), SAMPLE})
+    conditions = (bound_condition(rule, one.expression) for rule in rules if rule.fix for one in rule.fix.when)
+    texts = sorted({*programs, *map(bound, rules), *conditions, SAMPLE})
     made = Package(
         rules_hash=rules_hash(load.own_files()),
         rules=tuple(asdict(rule) for rule in rules),

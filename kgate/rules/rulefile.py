@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
-from kgate.model import Example, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import Condition, Example, Fix, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
 from kgate.rules import cel, fieldpath, variables
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
@@ -35,6 +35,7 @@ OPTIONAL = (
     "fields",
     "includes",
     "instead",
+    "fix",
     "references",
     "tags",
     "equivalents",
@@ -92,6 +93,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         good=tuple(_examples(fields.section("examples"), "good")),
         bad=tuple(_examples(fields.section("examples"), "bad")),
         path=fields.faults.path,
+        fix=_fix(fields, targets) if fields.has("fix") else None,
     )
 
 
@@ -172,6 +174,53 @@ def _versions(fields: FileFields) -> Versions:
     return Versions(bounds.get(">=", 0), bounds.get("<"))
 
 
+FIX = ("set", "correct", "remove", "safety", "when")
+CONDITION = ("expression", "otherwise", "safety")
+SAFETIES = ("safe", "unsafe")
+FIX_PATH = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
+
+
+def _fix(fields: FileFields, targets: tuple[str, ...]) -> Fix:
+    """The field ``fix``."""
+    fix = fields.section("fix")
+    fix.only(FIX)
+    values = {key: tuple(_wanted(fix.section(key))) for key in ("set", "correct")}
+    remove = fix.text_or_texts("remove")
+    for index, path in enumerate(remove):
+        _check_fix_path(fix, path, "remove", index)
+    if not (values["set"] or values["correct"] or remove):
+        fix.fault("fix must say what to set, correct or remove")
+    paths = (*dict(values["set"]), *dict(values["correct"]), *remove)
+    if targets != ("container",) and any(path.partition(".")[0] == "pod" for path in paths):
+        fix.fault("a path that starts with pod is for rules about containers")
+    is_safe = fix.needed("safety") and fix.one_of("safety", SAFETIES) == "safe"
+    return Fix(**values, remove=remove, is_safe=is_safe is True, when=tuple(_conditions(fix)))
+
+
+def _wanted(fields: FileFields) -> Iterator[tuple[str, Json]]:
+    """Pairs of a path and the value that is wanted there."""
+    for path, value in fields.body.items():
+        _check_fix_path(fields, path, path)
+        members = value if isinstance(value, list) else [value]
+        if not members or any(isinstance(member, (dict, list)) for member in members):
+            fields.fault(f"{path}: a fix sets a text, a number, true or false, or a list of them", path)
+        yield path, value
+
+
+def _check_fix_path(fields: FileFields, path: str, *where: str | int) -> None:
+    if not FIX_PATH.fullmatch(path):
+        fields.fault(f"'{path}' is not a field path such as securityContext.privileged", *where)
+
+
+def _conditions(fix: FileFields) -> Iterator[Condition]:
+    for condition in fix.sections("when"):
+        condition.only(CONDITION)
+        safety = condition.one_of("safety", SAFETIES)
+        yield Condition(
+            condition.needed("expression").strip(), condition.needed("otherwise").strip(), safety == "unsafe"
+        )
+
+
 def _references(fields: FileFields) -> Iterator[Reference]:
     for reference in fields.sections("references"):
         reference.only(("title", "url"))
@@ -222,6 +271,12 @@ def _check_expression(fields: FileFields, rule: Rule) -> None:
             cel.check(fieldpath.quantified(variables.bound(rule), target, rule.each))
     except cel.CelError as error:
         fields.fault(f"the expression is not valid CEL: {error}", "expression")
+    for index, condition in enumerate(rule.fix.when if rule.fix is not None else ()):
+        _check_used(fields, condition.expression, names, "fix", "when", index, "expression")
+        try:
+            cel.check(variables.bound_condition(rule, condition.expression))
+        except cel.CelError as error:
+            fields.fault(f"the condition is not valid CEL: {error}", "fix", "when", index, "expression")
 
 
 def _check_used(fields: FileFields, expression: str, known: Sequence[str], *where: str | int) -> None:

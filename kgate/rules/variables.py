@@ -41,6 +41,11 @@ def bound(rule: Rule) -> str:
     return _bound(rule.expression, rule.variables) if rule.variables else rule.expression
 
 
+def bound_condition(rule: Rule, expression: str) -> str:
+    """Another expression of a rule with its variables in it."""
+    return _bound(expression, rule.variables) if rule.variables else expression
+
+
 @cache
 def _bound(expression: str, variables: Sequence[Variable]) -> str:
     whole = plain(expression)

@@ -193,7 +193,7 @@ class Document:
         if self._root is None:
             text = self._source.text[self._start : self._start + self._length]
             try:
-                self._root = next(compose(_REFUSED.sub("?", SURROGATE.sub(r"\\u003f", text))))
+                self._root = next(compose(yaml_of_json(text)))
             except ManifestError:
                 self._root = Node({}, FixedCursor(0, 0, 0), FixedCursor(1, 0, 1))
         return self._root
@@ -218,6 +218,11 @@ SNIPPET_LENGTH = 200
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _REFUSED = re.compile("[\x7f-\x9f\ufffe\uffff]")
 """Characters that JSON may contain and libyaml refuses."""
+
+
+def yaml_of_json(text: str) -> str:
+    """Returns JSON as libyaml can parse it, of the same length: other letters stand for those that it refuses."""
+    return _REFUSED.sub("?", SURROGATE.sub(r"\\u003f", text))
 
 
 def source_text(path: str, data: bytes) -> SourceText:
@@ -247,3 +252,11 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+
+
+def encoded_like(text: str, data: bytes) -> bytes:
+    """Returns a text in the encoding of a file, with its byte order mark if it has one."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return mark + text.encode(encoding)
+    return text.encode("utf-8")

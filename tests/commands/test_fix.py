@@ -1,0 +1,157 @@
+"""commands/fix.py: what the real command prints, writes, and leaves alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kgate.commands.fix import _write
+from kgate.fix.manifests import FileFix
+from kgate.fixing import ChangedFile
+from tests.command import kgate
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  hostNetwork: true  # metrics
+  containers:
+  - name: app
+    image: x
+"""
+SECURITY = """\
+    securityContext:
+      allowPrivilegeEscalation: false
+      capabilities:
+        drop:
+        - ALL
+      seccompProfile:
+        type: RuntimeDefault
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "kgate.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "web.yaml").write_text(POD, encoding="utf-8")
+    return tmp_path
+
+
+def test_it_says_what_it_fixed_and_what_it_left_alone(shop: Path) -> None:
+    (shop / "web.yaml").chmod(0o640)
+    result = kgate("fix", cwd=shop)
+    assert result.out == (
+        "web.yaml\n"
+        "      7  Pod/web, container app: capabilities-not-dropped, privilege-escalation-allowed, seccomp-not-set\n"
+        "left alone\n"
+        "  somebody wrote hostNetwork: true (--unsafe fixes it)\n"
+        "    web.yaml:5  host-network: Pod/web\n"
+        "  the manifest does not say as which user the container runs; if that is root, it would not start "
+        "(--unsafe fixes it)\n"
+        "    web.yaml:9  run-as-root-allowed: Pod/web, container app\n"
+        "3 fixed in 1 file, 2 left alone\n"
+    )
+    assert (result.code, result.err) == (0, "")
+    assert (shop / "web.yaml").read_text(encoding="utf-8") == POD + SECURITY
+    assert stat.S_IMODE((shop / "web.yaml").stat().st_mode) == 0o640
+    assert sorted(os.listdir(shop)) == ["kgate.yaml", "web.yaml"]
+
+
+def test_a_second_run_has_nothing_to_do(shop: Path) -> None:
+    kgate("fix", "--unsafe", cwd=shop)
+    before = (shop / "web.yaml").read_bytes()
+    assert kgate("fix", "--unsafe", "--diff", cwd=shop) == kgate("fix", "--unsafe", "--diff", cwd=shop)
+    result = kgate("fix", "--unsafe", cwd=shop)
+    assert (result.code, result.out) == (0, "nothing to fix\n")
+    assert (shop / "web.yaml").read_bytes() == before
+    assert b"hostNetwork" not in before
+
+
+def test_a_diff_writes_nothing_and_git_applies_it(shop: Path) -> None:
+    os.mkdir(shop / "sub")
+    (shop / "sub/bare.yaml").write_text(POD.rstrip("\n"), encoding="utf-8")
+    (shop / "sub/dos.yaml").write_bytes(POD.replace("\n", "\r\n").encode())
+    result = kgate("fix", "--diff", cwd=shop)
+    assert result.code == 1
+    assert (shop / "web.yaml").read_text(encoding="utf-8") == POD
+    assert result.out.startswith("--- a/sub/bare.yaml\n+++ b/sub/bare.yaml\n@@ -5,4 +5,11 @@\n")
+    subprocess.run(["git", "apply", "-"], cwd=shop, input=result.out.encode(), check=True)
+    applied = {path: path.read_bytes() for path in shop.rglob("*.yaml")}
+    assert applied[shop / "web.yaml"] == (POD + SECURITY).encode()
+    assert applied[shop / "sub/dos.yaml"] == (POD + SECURITY).replace("\n", "\r\n").encode()
+    result = kgate("fix", "--diff", cwd=shop)
+    assert (result.code, result.out) == (0, "")
+    assert {path: path.read_bytes() for path in shop.rglob("*.yaml")} == applied
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rules"),
+    [
+        pytest.param(("--select", "host-network", "--unsafe"), {"host-network"}, id="selected"),
+        pytest.param(("--ignore", "seccomp-not-set,host-network"), {"capab", "privilege-esc"}, id="ignored"),
+        pytest.param(("--kubernetes-version", "1.18"), {"privilege-esc"}, id="an old Kubernetes"),
+    ],
+)
+def test_only_what_is_asked_for_is_fixed(shop: Path, arguments: tuple[str, ...], rules: set[str]) -> None:
+    line = kgate("fix", *arguments, cwd=shop).out.splitlines()[1]
+    assert all(rule in line for rule in rules)
+    assert line.count(",") <= len(rules)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_the_encoding_stays(shop: Path, encoding: str) -> None:
+    (shop / "web.yaml").write_bytes(POD.encode(encoding))
+    assert kgate("fix", cwd=shop).code == 0
+    assert (shop / "web.yaml").read_bytes() == (POD + SECURITY).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(("-",), "'-' is standard input, which cannot be edited; name a file or a folder", id="stdin"),
+        pytest.param(("--select", "host-netwrk"), "did you mean 'host-network'", id="a misspelt rule"),
+    ],
+)
+def test_a_wrong_use_is_said(shop: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = kgate("fix", *arguments, cwd=shop)
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_a_link_out_of_the_repository_is_not_followed(shop: Path) -> None:
+    outside = shop / "outside.yaml"
+    inside = shop / "inside"
+    inside.mkdir()
+    (inside / "kgate.yaml").write_text("", encoding="utf-8")
+    (inside / "link.yaml").symlink_to(outside)
+    outside.write_text(POD, encoding="utf-8")
+    result = kgate("fix", "--unsafe", cwd=inside)
+    assert result.out == "nothing to fix\n1 problems keep parts from being read; kgate scan shows them\n"
+    assert outside.read_text(encoding="utf-8") == POD
+
+
+def test_a_link_inside_of_the_repository_stays_one(shop: Path) -> None:
+    (shop / "link.yaml").symlink_to("web.yaml")
+    assert kgate("fix", "link.yaml", cwd=shop).code == 0
+    assert (shop / "link.yaml").is_symlink()
+    assert (shop / "web.yaml").read_text(encoding="utf-8") == POD + SECURITY
+
+
+def test_a_file_that_changed_meanwhile_is_left_as_it_is(shop: Path) -> None:
+    file = ChangedFile(shop / "web.yaml", b"kind: Pod\n", FileFix("web.yaml", "kind: Pod\n", "kind: Job\n"))
+    assert _write(file) == "web.yaml: has changed meanwhile, so it is left as it is; run kgate fix again"
+    assert (shop / "web.yaml").read_text(encoding="utf-8") == POD
+
+
+def test_what_a_manifest_says_commands_nobody(shop: Path) -> None:
+    evil = POD.replace("# metrics", "# \x85").replace("  containers:", "  # x\n  ##[error]x\n  containers:")
+    (shop / "web.yaml").write_text(evil.replace("  ##[error]x\n", "  #\t##[error]x\n"), encoding="utf-8")
+    out = kgate("fix", "--diff", "--unsafe", cwd=shop).out
+    assert out
+    assert "\x85" not in out
+    assert "##[" not in out
