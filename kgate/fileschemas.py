@@ -8,6 +8,7 @@ from typing import Any
 
 from kgate import environment
 from kgate.config.file import KNOWN, UNJUDGED
+from kgate.config.gatelist import GATE_FIELDS, KIND, MATCH_FIELDS
 from kgate.kubernetes import pss
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, LIMITS, Limit
 from kgate.model import Persona, Severity
@@ -64,6 +65,11 @@ def _told(description: str, schema: Schema) -> Schema:
     return {"description": description, **schema}
 
 
+def _not_null(key: str) -> Schema:
+    """A mapping in which a key is there, and not null."""
+    return {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+
+
 def _optional(schema: Schema) -> Schema:
     """A schema that null fits, too: readers take it for an absent field."""
     if "enum" in schema:
@@ -105,8 +111,12 @@ _CHART: Mapping[str, Schema] = {
     "path": _told("Folder of a chart, its .tgz archive, or a pattern.", {"type": "string", "minLength": 1}),
     "releases": {"type": "array", "items": _mapping(RELEASE_FIELDS, _RELEASE)},
 }
+_LEVEL = _told("The Pod Security level that every workload must reach.", {"enum": [*pss.LEVELS]})
+_FAIL_ON = _told("Fail for any finding of this severity or above.", {"enum": _SEVERITIES})
+_JUDGED_FOR = _told("The Kubernetes version to judge for, in quotes.", {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"})
 _FLOOR: Mapping[str, Schema] = {
     "min-score": _SCORE,
+    "level": _LEVEL,
     "fail-on": {"enum": _SEVERITIES},
     "kubernetes-version": {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"},
     "never-ignore": _texts("Rules that cannot be ignored."),
@@ -124,12 +134,43 @@ _ARGOCD: Mapping[str, Schema] = {
 _FLUX: Mapping[str, Schema] = {
     "variables": {**_STRINGS, "propertyNames": {"pattern": f"^{environment.VARIABLE.pattern}$"}},
 }
+_PATTERNS: Schema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+        {"type": "null"},
+    ]
+}
+_KINDS: Schema = {"type": "string", "pattern": f"^{KIND.pattern}$"}
+_MATCH: Mapping[str, Schema] = {
+    "paths": _told("Files, or folders of charts and kustomizations: lines as in .kgateignore.", _PATTERNS),
+    "namespaces": _told("Patterns such as team-*.", _PATTERNS),
+    "labels": _told(
+        "Labels of the object, each with a pattern.",
+        {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}},
+    ),
+    "kinds": _told(
+        "Kinds such as Deployment or Deployment.apps.",
+        {"anyOf": [_KINDS, {"type": "array", "minItems": 1, "items": _KINDS}, {"type": "null"}]},
+    ),
+    "names": _told("Patterns of names.", _PATTERNS),
+}
+_GATE: Mapping[str, Schema] = {
+    "match": _told(
+        "Which resources: those that fit everything here.",
+        {**_mapping(MATCH_FIELDS, _MATCH), "anyOf": [_not_null(key) for key in MATCH_FIELDS]},
+    ),
+    "min-score": _SCORE,
+    "level": _LEVEL,
+    "fail-on": _FAIL_ON,
+    "kubernetes-version": _JUDGED_FOR,
+}
+_ASKS_FOR_SOMETHING: Schema = {"anyOf": [_not_null(key) for key in GATE_FIELDS if key != "match"]}
 _CONFIG: Mapping[str, Schema] = {
     "min-score": _SCORE,
-    "fail-on": _told("Fail for any finding of this severity or above.", {"enum": _SEVERITIES}),
-    "kubernetes-version": _told(
-        "The Kubernetes version to judge for, in quotes.", {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"}
-    ),
+    "level": _LEVEL,
+    "fail-on": _FAIL_ON,
+    "kubernetes-version": _JUDGED_FOR,
     "persona": _told("Which rules are used.", {"enum": _PERSONAS}),
     "select": _texts("Use only these rules."),
     "ignore": _texts("Leave out these rules."),
@@ -143,6 +184,10 @@ _CONFIG: Mapping[str, Schema] = {
     "helm-degraded": _told("Render what can be rendered; report the rest.", {"type": "boolean", "default": False}),
     "flux": _told("What Flux knows and the repository does not.", _mapping(environment.FLUX_FIELDS, _FLUX)),
     "argocd": _told("What Argo CD knows and the repository does not.", _mapping(environment.ARGOCD_FIELDS, _ARGOCD)),
+    "gates": _told(
+        "What some workloads must reach instead of what stands at the top.",
+        {"type": "array", "items": {**_mapping(GATE_FIELDS, _GATE, ["match"]), **_ASKS_FOR_SOMETHING}},
+    ),
     "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
     "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
     "pull-from": _texts("Hosts that kgate pull may ask, if no change can have written this.", pattern=_HOST),

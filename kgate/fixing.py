@@ -58,7 +58,9 @@ def find_fixes(settings: Settings, progress: Progress, *, with_unsafe: bool = Fa
     settings = replace(settings, with_remedies=True)
     report = scan(settings, progress)
     fixer = ManifestFixer(
-        judge_of(settings, [rule for rule in report.rules if rule.targets]), _facts(settings), with_unsafe
+        judge_of(settings, [rule for rule in report.rules if rule.targets], settings.minor),
+        _facts(settings),
+        with_unsafe,
     )
     waived = {finding.fingerprint for finding in report.findings if finding.waiver is not None}
     files, left = [], []

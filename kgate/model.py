@@ -204,6 +204,11 @@ class ResourceId:
     namespace: str
     name: str
 
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """What rules and gates call its kind: in any API group, and in its own."""
+        return self.kind, f"{self.kind}.{self.api_version.rpartition('/')[0] or 'core'}"
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
@@ -480,6 +485,20 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class FailOn:
+    """The least severity of findings that fail by themselves, None if none does, and the line in ``gates`` of a
+    configuration that says so; empty where the whole scan does."""
+
+    severity: Severity | None
+    place: str = ""
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """A key that sorts the strictest first."""
+        return (float("inf") if self.severity is None else self.severity, self.place)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One offence in one place. ``anchor`` is the field relative to its container or pod with list
     items by name, ``includes`` holds the more general rules that the same place offends.
@@ -488,7 +507,8 @@ class Finding:
     lists them; ``also`` holds what the resource is called in the others, where that differs. ``known_as`` is its
     name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
     ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well. ``remedy`` is
-    None where the rule has no fix, and if the scan was not asked for them.
+    None where the rule has no fix, and if the scan was not asked for them. ``fail_on`` says when it fails by itself;
+    None if that is as in the whole scan.
     """
 
     rule: Rule
@@ -505,6 +525,12 @@ class Finding:
     known_as: str = ""
     is_explicit: bool = False
     remedy: Remedy | None = field(default=None, compare=False)
+    fail_on: FailOn | None = None
+
+    def fails(self, fail_on: Severity | None) -> bool:
+        """True if it fails by itself, in a scan that fails on a severity."""
+        least = fail_on if self.fail_on is None else self.fail_on.severity
+        return self.waiver is None and least is not None and self.rule.severity >= least
 
     @property
     def is_about_gate(self) -> bool:
@@ -608,6 +634,8 @@ class Score:
     ``ignored`` names the rules that it offends and that were left out by name, without which it would be
     ``without_ignoring``.
     ``decisive`` is the least severity of the findings that have to go for the threshold to be reached; None if it is.
+    ``level`` is the Pod Security level that it had to reach as well, empty if any will do. The places are the lines in
+    ``gates`` of a configuration that ask for both; empty where the whole scan does.
     """
 
     value: int
@@ -617,6 +645,10 @@ class Score:
     without_ignoring: int | None = None
     ignored: tuple[str, ...] = ()
     decisive: Severity | None = None
+    level: str = ""
+    misses_level: bool = False
+    threshold_place: str = ""
+    level_place: str = ""
 
     @property
     def known(self) -> int | None:
@@ -633,8 +665,8 @@ class Score:
 
     @property
     def passed(self) -> bool:
-        """True if the threshold is reached; of a part of a pod, if the rest of it may still reach it."""
-        return self.is_judged and self.value >= self.threshold
+        """True if the threshold and the level are reached; of a part of a pod, if the rest of it may still do so."""
+        return self.is_judged and self.value >= self.threshold and not self.misses_level
 
     @property
     def rests_on_ignoring(self) -> bool:
@@ -655,17 +687,18 @@ UNKNOWN = "–"
 class Assessment:
     """What was found out about one workload. The level is privileged if something of it could not be judged, and
     UNKNOWN for a part of a pod. ``renderings`` of one chart or kustomization that came to the same are one
-    assessment."""
+    assessment. ``kubernetes_version`` is the one that it was judged for; empty if that is the one of the report."""
 
     workload: ResourceId
     location: Location
     score: Score
     pss_level: str
     renderings: tuple[Rendering, ...] = ()
+    kubernetes_version: str = ""
 
     @property
     def passed(self) -> bool:
-        """True if everything was judged and the threshold is reached."""
+        """True if everything was judged, and the threshold and the level are reached."""
         return self.score.passed
 
 
@@ -772,13 +805,15 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Unlisted:
     """What was found and is only counted, because one file holds so much of it: findings by severity, workloads by
-    score, problems, and what was not judged. The notes, which the report also has among its own, name the files."""
+    score, problems, and what was not judged. The notes, which the report also has among its own, name the files.
+    ``gated`` counts those of the findings that have a ``fail_on`` of their own."""
 
     findings: Mapping[Severity, int] = field(default_factory=dict)
     scores: Mapping[Score, int] = field(default_factory=dict)
     problems: int = 0
     unjudged: int = 0
     notes: tuple[Note, ...] = ()
+    gated: Mapping[tuple[Severity, FailOn], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -823,7 +858,9 @@ class Setting:
     @property
     def text(self) -> str:
         """The value in words."""
-        return ", ".join(self.value) if isinstance(self.value, list) else json_text(self.value)
+        if isinstance(self.value, list) and all(isinstance(one, str) for one in self.value):
+            return ", ".join(self.value)
+        return json_text(self.value)
 
     def __str__(self) -> str:
         return f"{self.name} {self.text} ({self.source})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kgate import __version__
+from kgate.judgement.bar import Bar, Gates
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger, Page
 from kgate.judgement.score import decide
@@ -52,23 +54,35 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         settings.allow_empty,
         settings.unjudged_passes,
     )
-    judge = judge_of(settings, gate.rules)
-    ledger = Ledger(judge, settings.min_score)
+    minors = {gate.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
+    judges = {minor: judge_of(settings, gate.rules, minor) for minor in sorted(minors)}
+    ledger = Ledger(judges[gate.minor], Bar(settings.min_score, settings.level), _gates(settings), judges)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
-    with closing(_read(settings, lifetime, judge.kinds, progress, ledger)) as parts:
+    with closing(_read(settings, lifetime, ledger.kinds, progress, ledger)) as parts:
         ledger.add_problems(remark for remark in remarks if isinstance(remark, Problem))
         notes = (remark for remark in remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
     return replace(report, configuration=settings.origin, settings=settings.stated)
 
 
-def judge_of(settings: Settings, rules: Sequence[Rule]) -> Judge:
-    """Returns what judges resources by the rules that the settings use."""
+def judge_of(settings: Settings, rules: Sequence[Rule], minor: int) -> Judge:
+    """Returns what judges resources by the rules that the settings use, for a Kubernetes 1.x version."""
     from kgate.config.selection import ignored_ids, selected_ids
 
     selected, ignored = selected_ids(rules, settings), ignored_ids(rules, settings)
-    return Judge(rules, settings.minor, selected, ignored, with_remedies=settings.with_remedies)
+    return Judge(rules, minor, selected, ignored, with_remedies=settings.with_remedies)
+
+
+def _gates(settings: Settings) -> Gates | None:
+    """What some resources must reach instead of what all others must; None if there is nothing like that."""
+    if not settings.gates:
+        return None
+    from kgate.gates import MatchedGates
+
+    root = settings.repository.root
+    wants_all = any(path != "-" and Path(os.path.realpath(path)) == root for path in settings.paths)
+    return MatchedGates(settings.gates, settings.fail_on, wants_all=wants_all)
 
 
 def assess(

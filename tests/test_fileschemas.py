@@ -13,6 +13,7 @@ import pytest
 
 from kgate.commands.variables import OF_CI_JOBS
 from kgate.config import KNOWN, read_config
+from kgate.config.gatelist import GATE_FIELDS, MATCH_FIELDS
 from kgate.errors import ConfigError, RuleError
 from kgate.fileschemas import schemas
 from kgate.policy.floor import FLOOR_FIELDS
@@ -86,6 +87,10 @@ RIGHT = {
         "flux: {variables: {NAME: value, EMPTY: ''}}\n"
         "argocd: {clusters: [{name: a, labels: {b: c}}], plugins: {p: helm}}\n"
         "pull-from: [ghcr.io, 'http://localhost:5000', 'https://[fd00::1]:8443']\n"
+        "level: restricted\n"
+        "gates:\n- {match: {paths: clusters/prod/}, min-score: 90}\n"
+        "- {match: {namespaces: [a, 'b-*'], labels: {c: d}, kinds: [Pod, Deployment.apps], names: x},\n"
+        "   level: baseline, fail-on: low, kubernetes-version: '1.30'}\n"
     ),
     "nulls": "min-score:\nfail-on: null\nkubernetes-version:\nselect:\nallow-empty:\nfloor:\nargocd: {clusters: }\n",
     "a chart": (
@@ -125,6 +130,21 @@ WRONG = {
     "a cluster without name": "argocd: {clusters: [{server: a}]}\n",
     "a host with a path": "pull-from: [ghcr.io/org]\n",
     "a pattern of hosts": "pull-from: ['*.example.com']\n",
+    "an unknown level": "level: strict\n",
+    "a floor of an unknown level": "floor: {level: strict}\n",
+    "gates that are a mapping": "gates: {match: {names: a}, min-score: 1}\n",
+    "a gate without match": "gates: [{min-score: 1}]\n",
+    "a gate with an empty match": "gates: [{match: {}, min-score: 1}]\n",
+    "a gate that matches null": "gates: [{match: {names: }, min-score: 1}]\n",
+    "a gate that asks for nothing": "gates: [{match: {names: a}}]\n",
+    "a gate with an unknown key": "gates: [{match: {names: a}, minscore: 1}]\n",
+    "a gate with an unknown match": "gates: [{match: {name: a}, min-score: 1}]\n",
+    "a gate without names": "gates: [{match: {names: []}, min-score: 1}]\n",
+    "a gate of a plural": "gates: [{match: {kinds: deployments}, min-score: 1}]\n",
+    "a gate of a label that is true": "gates: [{match: {labels: {a: true}}, min-score: 1}]\n",
+    "a gate without labels": "gates: [{match: {labels: {}}, min-score: 1}]\n",
+    "a gate of a wrong severity": "gates: [{match: {names: a}, fail-on: severe}]\n",
+    "a gate of a number as version": "gates: [{match: {names: a}, kubernetes-version: 1.30}]\n",
     "a plugin that is no tool": "argocd: {plugins: {p: jsonnet}}\n",
 }
 
@@ -209,5 +229,5 @@ def test_wrong_rules(edit: tuple[str, str]) -> None:
 
 def test_every_name_is_documented() -> None:
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    names = (*KNOWN, *CONFIG_NAMES, *OF_CI_JOBS, *RELEASE_FIELDS, *FLOOR_FIELDS)
+    names = (*KNOWN, *CONFIG_NAMES, *OF_CI_JOBS, *RELEASE_FIELDS, *FLOOR_FIELDS, *GATE_FIELDS, *MATCH_FIELDS)
     assert [name for name in names if f"`{name}`" not in page] == []

@@ -90,6 +90,7 @@ FLOW = (
     ("gitops.argocd", "gitops.flux", "gitops.k3s"),
     ("gitops.plan",),
     ("sources",),
+    ("gates",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("fileschemas", "inputs", "pull", "scan", "starter"),

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from kgate.judgement.bar import Bar
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.kubernetes import manifest, pss
@@ -23,6 +24,7 @@ POD = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {hostPID: true, co
 
 ASSESS = """
 import sys
+from kgate.judgement.bar import Bar
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.kubernetes import manifest
@@ -32,7 +34,7 @@ from kgate.rules.gate import GATE_WEAKENED
 from kgate.scan import Gate, assess
 
 gate = Gate(load.load())
-ledger = Ledger(Judge(gate.rules, gate.minor), 60)
+ledger = Ledger(Judge(gate.rules, gate.minor), Bar(60))
 report = assess([manifest.read("request", sys.stdin.buffer.read())], ledger, gate, Lifetime())
 print(report.verdict.passed, len(report.assessments))
 print("\\n".join(sys.modules))
@@ -49,7 +51,7 @@ def test_no_source_is_imported() -> None:
 
 
 def ledger() -> Ledger:
-    return Ledger(Judge(RULES, pss.NEWEST_MINOR), 60)
+    return Ledger(Judge(RULES, pss.NEWEST_MINOR), Bar(60))
 
 
 @pytest.mark.parametrize(

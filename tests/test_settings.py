@@ -23,6 +23,7 @@ spec:
 BASE = "min-score: 70\nignore: [host-pid]\n"
 DEFAULTS: dict[str, tuple[Any, str]] = {
     "min-score": (60, "default"),
+    "level": (None, "default"),
     "fail-on": (None, "default"),
     "kubernetes-version": ("1.37", "default"),
     "persona": ("gate", "default"),
@@ -31,6 +32,7 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "rules": ([], "default"),
     "allow-empty": (False, "default"),
     "unjudged": ("incomplete", "default"),
+    "gates": ([], "default"),
 }
 
 

@@ -27,6 +27,7 @@ from kgate.commands.network import (
     refuse_without,
 )
 from kgate.errors import ConfigError, OutputError
+from kgate.kubernetes.pss import LEVELS
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
 from kgate.reports.presentation import Change, Presentation, Show
@@ -155,6 +156,9 @@ Exit codes:
     type=MinScore(),
     metavar="SCORE",
     help="Score that every workload must reach: 0 to 100, baseline (60) or restricted (90).  [default: 60]",
+)
+@click.option(
+    "--level", type=OneOf(LEVELS), help="Pod Security level that every workload must reach.  [default: privileged]"
 )
 @click.option("--fail-on", type=OneOf(_SEVERITIES), help="Fail for any finding of this severity or above.")
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")

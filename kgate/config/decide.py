@@ -20,6 +20,8 @@ _MOST_EXTENDED = 5
 
 _INHERITED = {
     "min-score": "min_score",
+    "level": "level",
+    "gates": "gates",
     "fail-on": "fail_on",
     "kubernetes-version": "kubernetes_version",
     "persona": "persona",

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from kgate.environment import Environment
+from kgate.gates import OwnBar
 from kgate.limits import LIMITS, Limit
 from kgate.model import Problem
 from kgate.policy.floor import Floor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 KNOWN = (
     "min-score",
+    "level",
     "fail-on",
     "kubernetes-version",
     "persona",
@@ -32,6 +34,7 @@ KNOWN = (
     "helm-degraded",
     "flux",
     "argocd",
+    "gates",
     "extends",
     "floor",
     "pull-from",
@@ -61,6 +64,7 @@ class ConfigFile:
     fields: FileFields | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
     min_score: int | None = None
+    level: str | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
     persona: str | None = None
@@ -74,6 +78,7 @@ class ConfigFile:
     helm_degraded: bool = False
     environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
+    gates: tuple[OwnBar, ...] = ()
     floor: Floor = field(default_factory=Floor)
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False

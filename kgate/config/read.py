@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kgate.config.file import KNOWN, UNJUDGED, AskedLimit, ConfigFile
 from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
+from kgate.gates import OwnBar
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, Limit
 from kgate.model import Persona, Severity
@@ -75,6 +76,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         shown=shown,
         fields=fields,
         min_score=threshold(fields, "min-score"),
+        level=fields.one_of("level", pss.LEVELS) or None,
         fail_on=fields.one_of("fail-on", severities) or None,
         kubernetes_version=_kubernetes_version(fields),
         persona=fields.one_of("persona", [persona.label for persona in Persona]) or None,
@@ -89,6 +91,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         places={key: f"{shown}:{fields.line(key)}" for key in KNOWN if fields.has(key)},
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
+        gates=_gates(fields, shown),
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
     )
@@ -148,6 +151,14 @@ def _charts(fields: FileFields, folder: Path, repository: Repository) -> tuple[C
     from kgate.rendering.helm.releases import parse_charts
 
     return tuple(parse_charts(fields, folder, repository))
+
+
+def _gates(fields: FileFields, shown: str) -> tuple[OwnBar, ...]:
+    if not fields.has("gates"):
+        return ()
+    from kgate.config.gatelist import read_gates
+
+    return tuple(read_gates(fields, shown))
 
 
 def _limits(fields: FileFields) -> Iterator[tuple[Limit, AskedLimit]]:

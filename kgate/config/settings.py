@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from kgate.config.file import ConfigChange
+from kgate.gates import OwnBar
 from kgate.kubernetes import pss
 from kgate.limits import TIMEOUT
 from kgate.model import Note, Persona, Provenance, Setting, Severity
@@ -22,19 +23,22 @@ DEFAULT_MIN_SCORE = 60
 class Settings:
     """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
 
-    ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
-    not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many processes judge (None: one
-    for each processor); ``notes`` say what the configuration asks for and does not get. ``origin`` says where the
-    configuration comes from, ``stated`` where each setting does, ``change`` what the scanned change makes of one that a
-    trusted revision has, and ``never_ignore`` holds the rules that a policy wants used. ``pull_from`` are the hosts
-    that a configuration allows which no change can have altered; ``ignores_hosts`` says that another one allows some
-    as well. ``with_remedies`` asks how findings are fixed.
+    ``level`` is the Pod Security level that every workload must reach, empty if any will do; ``gates`` say what some
+    must reach instead. ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not
+    incomplete for what was not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many
+    processes judge (None: one for each processor); ``notes`` say what the configuration asks for and does not get.
+
+    ``origin`` says where the configuration comes from, ``stated`` where each setting does, ``change`` what the scanned
+    change makes of one that a trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
+    ``pull_from`` are the hosts that a configuration allows which no change can have altered; ``ignores_hosts`` says
+    that another one allows some as well. ``with_remedies`` asks how findings are fixed.
     """
 
     repository: Repository
     paths: tuple[str, ...] = (".",)
     stdin_filename: str = "<stdin>"
     min_score: int = DEFAULT_MIN_SCORE
+    level: str = ""
     fail_on: Severity | None = None
     minor: int = pss.NEWEST_MINOR
     persona: Persona = Persona.GATE
@@ -43,6 +47,7 @@ class Settings:
     never_ignore: tuple[str, ...] = ()
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False
+    gates: tuple[OwnBar, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False
@@ -65,6 +70,7 @@ class Options:
     paths: tuple[str, ...] = ()
     stdin_filename: str | None = None
     min_score: int | None = None
+    level: str | None = None
     fail_on: str | None = None
     kubernetes_version: str | None = None
     persona: str | None = None

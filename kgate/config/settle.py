@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from kgate.config.file import UNJUDGED, ConfigFile
 from kgate.config.settings import DEFAULT_MIN_SCORE, Options, Settings
 from kgate.elsewhere.fetched import open_fetched
 from kgate.environment import read_dotenv, with_secrets
 from kgate.errors import ConfigError
+from kgate.gates import GATE_KEYS, OwnBar, asked_level, gate_json
 from kgate.kubernetes import pss
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import DEFAULT, Json, Note, Persona, Provenance, Setting, Severity
+from kgate.policy.floor import Floor
 from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder
 from kgate.textfile import read_bytes
+
+T = TypeVar("T")
 
 
 def settle(
@@ -36,6 +41,7 @@ def settle(
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
         min_score=file.floor.score(next(score for score in min_scores if score is not None)),
+        level=asked_level(file.floor.pss_level(options.level or file.level)),
         fail_on=file.floor.severity(Severity.parse(fail_on) if fail_on else None),
         minor=file.floor.version(pss.parse_version(_version(options, file) or "latest")),
         persona=Persona.parse(options.persona or file.persona or Persona.GATE.label),
@@ -44,13 +50,14 @@ def settle(
         never_ignore=file.floor.never_ignore,
         pull_from=file.pull_from,
         ignores_hosts=file.ignores_hosts,
+        gates=tuple(_own_bar(entry, options, file.floor) for entry in file.gates),
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
         lists_files=options.files,
         jobs=options.jobs,
         timeout=_lower(TIMEOUT, options.timeout, file),
-        notes=(*_notes(options, file), *_floor_notes(options, file)),
+        notes=(*_notes(options, file), *_floor_notes(options, file), *_gate_notes(options, file)),
         rendering=replace(
             _render_settings(options, file, untrusted),
             fetched=open_fetched(repository, options.cache_dir, untrusted, is_filled=options.pull),
@@ -60,10 +67,40 @@ def settle(
     return replace(settings, stated=tuple(_stated(settings, options, file)))
 
 
+def _own_bar(entry: OwnBar, options: Options, floor: Floor) -> OwnBar:
+    """An entry of ``gates`` without what a flag or variable says for all workloads, and not below the floor."""
+
+    def held(value: T | None, given: object, raised: Callable[[T], T | None]) -> T | None:
+        return None if value is None or given is not None else raised(value)
+
+    return replace(
+        entry,
+        min_score=held(entry.min_score, options.min_score, floor.score),
+        level=held(entry.level, options.level, floor.pss_level),
+        fail_on=held(entry.fail_on, options.fail_on, floor.severity),
+        minor=held(entry.minor, options.kubernetes_version, floor.version),
+    )
+
+
+def _gate_notes(options: Options, file: ConfigFile) -> Iterator[Note]:
+    """What entries of ``gates`` ask for and do not get."""
+    for number, entry in enumerate(file.gates):
+        own, raised = _own_bar(entry, options, Floor()), _own_bar(entry, options, file.floor)
+        for key, name in GATE_KEYS.items():
+            flag = options.sources.get(key.replace("-", "_"), f"--{key}")
+            place = f"{key} of gates[{number}]"
+            if getattr(own, name) != getattr(entry, name):
+                yield Note(entry.path, entry.lines[key], f"{place} counts for nothing, as {flag} says it for all")
+            elif getattr(raised, name) != getattr(own, name):
+                shown = gate_json(raised)[key]
+                yield Note(entry.path, entry.lines[key], f"{place} stays at {shown}, as the policy wants")
+
+
 def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[Setting]:
     """What decides about findings and the verdict, each with what set it: a flag or variable, else a file."""
     values: dict[str, Json] = {
         "min-score": settings.min_score,
+        "level": settings.level or None,
         "fail-on": settings.fail_on.label if settings.fail_on else None,
         "kubernetes-version": f"1.{settings.minor}",
         "persona": settings.persona.label,
@@ -72,10 +109,11 @@ def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[
         "rules": [folder.shown for folder in settings.rule_folders],
         "allow-empty": settings.allow_empty,
         "unjudged": UNJUDGED[settings.unjudged_passes],
+        "gates": [gate_json(entry) for entry in settings.gates],
     }
     for key, value in values.items():
         name = key.replace("-", "_")
-        given = getattr(options, name) not in (None, ())
+        given = getattr(options, name, None) not in (None, ())
         source = options.sources.get(name, f"--{key}") if given else file.places.get(key, DEFAULT)
         yield Setting(key, value, _raised(key, source, options, file))
 
@@ -90,6 +128,7 @@ def _raised(key: str, source: str, options: Options, file: ConfigFile) -> str:
     minor = pss.parse_version(_version(options, file) or "latest")
     is_raised = {
         "min-score": floor.score(asked) != asked,
+        "level": floor.pss_level(options.level or file.level) != (options.level or file.level),
         "fail-on": floor.severity(severity) != severity,
         "kubernetes-version": floor.version(minor) != minor,
     }
@@ -151,6 +190,9 @@ def _floor_notes(options: Options, file: ConfigFile) -> Iterator[Note]:
     score = file.min_score if options.min_score is None else options.min_score
     if score is not None and floor.score(score) != score:
         yield told(f"min-score stays at {floor.score(score)}", "min-score")
+    level = options.level or file.level
+    if level is not None and floor.pss_level(level) != level:
+        yield told(f"level stays at {floor.pss_level(level)}", "level")
     fail_on = options.fail_on or file.fail_on
     severity = floor.severity(Severity.parse(fail_on)) if fail_on else None
     if severity is not None and severity.label != fail_on:

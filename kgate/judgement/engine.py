@@ -76,7 +76,7 @@ NO_FACTS = Facts()
 """Nothing is known of other resources."""
 
 
-def _everything(_: Rule) -> bool:
+def everything(_: Rule) -> bool:
     """Lists every finding."""
     return True
 
@@ -122,7 +122,7 @@ class Judge:
         return [(rule, memo.reads_of(rule, target)) for rule in self.rules if target in rule.targets]
 
     def judge(
-        self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = _everything
+        self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = everything
     ) -> Judgement:
         """Returns the findings and problems of a resource, in the order of the file.
 
@@ -166,7 +166,7 @@ class Judge:
         return tuple({o.rule.id: o.rule for o in offences if o.rule.id in self._ignored}.values())
 
     def _is_asked_about(self, who: ResourceId) -> bool:
-        return not self._covered.isdisjoint(_names(who))
+        return not self._covered.isdisjoint(who.kinds)
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
@@ -217,7 +217,7 @@ class Judge:
 
     def _panels_about(self, who: ResourceId) -> Iterator[_Panel]:
         """Yields the rules about a kind in any group, then those about the kind in this group."""
-        for name in _names(who):
+        for name in who.kinds:
             if name in self._kind_panels:
                 yield self._kind_panels[name]
 
@@ -263,11 +263,6 @@ class Judge:
                 names.add(name)
                 pending += self._by_id[name].includes
         return names
-
-
-def _names(who: ResourceId) -> tuple[str, str]:
-    """Returns what rules call the kind of an object: in any group, and in its own."""
-    return who.kind, f"{who.kind}.{who.api_version.rpartition('/')[0] or 'core'}"
 
 
 def _exceeds(value: Json, limit: int) -> bool:

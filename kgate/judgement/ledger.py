@@ -6,20 +6,23 @@ import copy
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
-from kgate.judgement.engine import NO_FACTS, Judge, Judgement
+from kgate.judgement.bar import Bar, Gates, NoGates
+from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
-from kgate.judgement.score import decisive_severity, score
+from kgate.judgement.score import decisive_for_level, decisive_severity, score
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import Facts
+from kgate.kubernetes.pss import LEVELS
 from kgate.model import (
     UNKNOWN,
     AppliedValues,
     Assessment,
     Batch,
     Counts,
+    FailOn,
     Finding,
     Found,
     Note,
@@ -41,10 +44,11 @@ MAX_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """The result for one workload."""
+    """The result for one workload; ``version`` is that of Kubernetes, if it is not the one of the scan."""
 
     score: Score
     level: str
+    version: str = ""
 
 
 def assess(
@@ -52,28 +56,43 @@ def assess(
 ) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
     """Returns the findings of a resource, its score and level if it is a workload, and its problems."""
     judgement = judge.judge(resource, facts)
-    outcome = _outcome(judge, judgement, threshold)
+    outcome = _outcome(judge, judgement, Bar(threshold))
     return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
 
-def _outcome(judge: Judge, judgement: Judgement, threshold: int) -> _Outcome | None:
+def _outcome(judge: Judge, judgement: Judgement, bar: Bar) -> _Outcome | None:
     if judgement.workload is None:
         return None
     is_judged, is_whole = not (judgement.problems or judgement.unjudged), judgement.workload.is_whole
     value = score(judgement.rules, judgement.explicit)
     ignored = tuple(sorted(rule.id for rule in judgement.ignored))
     without = score((*judgement.rules, *judgement.ignored), judgement.explicit) if ignored else None
-    decisive = decisive_severity(judgement.rules, threshold, judgement.explicit)
-    found = Score(value, threshold, not (is_judged and is_whole), is_judged, without, ignored, decisive)
+    decisive = decisive_severity(judgement.rules, bar.min_score, judgement.explicit)
+    found = Score(value, bar.min_score, not (is_judged and is_whole), is_judged, without, ignored, decisive)
+    found = replace(found, level=bar.level, threshold_place=bar.min_score_place, level_place=bar.level_place)
+    version = "" if bar.minor is None else f"1.{bar.minor}"
     if not is_whole:
-        return _Outcome(found, UNKNOWN)
-    return _Outcome(found, pss.level(judge.rules, judgement.offended) if is_judged else "privileged")
+        return _Outcome(found, UNKNOWN, version)
+    level = pss.level(judge.rules, judgement.offended) if is_judged else LEVELS[0]
+    if bar.level and LEVELS.index(level) < LEVELS.index(bar.level):
+        found = _missing(found, decisive_for_level(judgement.rules, bar.level))
+    return _Outcome(found, level, version)
+
+
+def _missing(found: Score, severity: Severity | None) -> Score:
+    """The score of a workload that misses its level by findings of a severity or above."""
+    decisive = min((one for one in (found.decisive, severity) if one is not None), default=None)
+    return replace(found, misses_level=True, decisive=decisive)
+
+
+def _outcome_of(assessment: Assessment) -> _Outcome:
+    return _Outcome(assessment.score, assessment.pss_level, assessment.kubernetes_version)
 
 
 def _assessment(resource: Resource, outcome: _Outcome) -> Assessment:
     renderings = () if resource.rendering is None else (resource.rendering,)
     place = resource.locate("")
-    return Assessment(resource.id, place, outcome.score, outcome.level, renderings)
+    return Assessment(resource.id, place, outcome.score, outcome.level, renderings, outcome.version)
 
 
 @dataclass(slots=True)
@@ -82,6 +101,7 @@ class _Quota:
 
     listed: Counter[Hashable] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
+    gated: Counter[tuple[str, FailOn]] = field(default_factory=Counter)
     outcomes: Counter[_Outcome] = field(default_factory=Counter)
     problems: int = 0
     notes: int = 0
@@ -91,6 +111,12 @@ class _Quota:
         """Counts one more of a rule (by its id), an outcome, or a class of remarks; True if it is to be listed."""
         self.listed[what] += 1
         return self.listed[what] <= MAX_LISTED
+
+    def leave_out(self, rule: str, number: int, fail_on: FailOn | None) -> None:
+        """Counts findings that are not listed."""
+        self.rules[rule] += number
+        if fail_on is not None and number:
+            self.gated[rule, fail_on] += number
 
     def note(self, path: str) -> Note | None:
         """Says what of a file is not listed; None if everything is."""
@@ -120,6 +146,7 @@ class Page:
     uncovered: Uncovered
     partial: tuple[PartialWorkload, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
+    matched: frozenset[int] = frozenset()
 
 
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
@@ -128,9 +155,16 @@ _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.
 class Ledger:
     """All findings, assessments and problems of a scan, in the order in which they are found."""
 
-    def __init__(self, judge: Judge, threshold: int) -> None:
+    def __init__(
+        self, judge: Judge, bar: Bar, gates: Gates | None = None, judges: Mapping[int, Judge] | None = None
+    ) -> None:
+        """``bar`` is what all workloads must reach for which no gate says more, ``judges`` has a judge for each further
+        Kubernetes 1.x version of the gates."""
         self._judge = judge
-        self._threshold = threshold
+        self._bar = bar
+        self._gates = gates or NoGates()
+        self._judges = judges or {}
+        self._matched: set[int] = set()
         self._quotas: dict[str, _Quota] = {}
         self._findings: list[Finding] = []
         self._assessments: list[Assessment] = []
@@ -144,8 +178,14 @@ class Ledger:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules that resources are judged by."""
-        return self._judge.rules
+        """The rules that resources are judged by, for any version of Kubernetes."""
+        rules = (rule for judge in (self._judge, *self._judges.values()) for rule in judge.rules)
+        return tuple({rule.id: rule for rule in rules}.values())
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds that these rules are about."""
+        return self._judge.kinds.union(*(judge.kinds for judge in self._judges.values()))
 
     def judge(self, resource: Resource, path: str, facts: Facts = NO_FACTS) -> None:
         """Judges a resource; ``path`` is the file that holds it, if it is a plain manifest, ``facts`` are those of
@@ -154,11 +194,9 @@ class Ledger:
             self._judge_rendered(resource, resource.rendering, facts)
             return
         quota = self._quota(path)
-        judgement = self._judge.judge(resource, facts, lambda rule: quota.lists(rule.id))
-        self._count(resource, judgement)
-        quota.rules.update(rule.id for rule in judgement.unlisted)
-        self.add_unjudged(judgement.unfollowed)
-        outcome = _outcome(self._judge, judgement, self._threshold)
+        judgement, outcome, fail_on = self._judged(resource, facts, lambda rule: quota.lists(rule.id))
+        for rule in judgement.unlisted:
+            quota.leave_out(rule.id, 1, fail_on)
         if judgement.workload is not None and outcome is not None and not judgement.workload.is_whole:
             self._partial.append(PartialWorkload.of(judgement, _assessment(resource, outcome), path))
             return
@@ -174,7 +212,7 @@ class Ledger:
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
-        own = Ledger(self._judge, self._threshold)
+        own = Ledger(self._judge, self._bar, self._gates, self._judges)
         counts = Counts()
         for path, batches in files:
             if path in self._quotas:
@@ -187,7 +225,8 @@ class Ledger:
                 for resource in batch.resources:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
-        return Page(*listed, own._quotas, counts, own._uncovered, tuple(own._partial), tuple(own._unjudged))
+        rest = own._uncovered, tuple(own._partial), tuple(own._unjudged), frozenset(own._matched)
+        return Page(*listed, own._quotas, counts, *rest)
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
@@ -199,6 +238,7 @@ class Ledger:
         self._quotas.update(page.quotas)
         self._partial += page.partial
         self._uncovered += page.uncovered
+        self._matched |= page.matched
 
     def add_applied(self, values: Iterable[AppliedValues]) -> None:
         """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
@@ -212,11 +252,24 @@ class Ledger:
         if not judgement.is_covered:
             self._uncovered += Uncovered(1, int(resource.id.api_version.rpartition("/")[0] in _RBAC_GROUPS))
 
-    def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
-        judgement = self._judge.judge(resource, facts)
+    def _judged(
+        self, resource: Resource, facts: Facts, lists: Callable[[Rule], bool] = everything
+    ) -> tuple[Judgement, _Outcome | None, FailOn | None]:
+        """What was found out about a resource, the result if it is a workload, and when a finding fails by itself if
+        that is not as in the whole scan."""
+        bar, matched = self._gates.bar(resource, self._bar)
+        self._matched.update(matched)
+        judge = self._judge if bar.minor is None else self._judges[bar.minor]
+        judgement = judge.judge(resource, facts, lists)
+        if bar.fail_on is not None:
+            findings = tuple(replace(finding, fail_on=bar.fail_on) for finding in judgement.findings)
+            judgement = replace(judgement, findings=findings)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
-        outcome = _outcome(self._judge, judgement, self._threshold)
+        return judgement, _outcome(judge, judgement, bar), bar.fail_on
+
+    def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
+        judgement, outcome, _ = self._judged(resource, facts)
         assessment = _assessment(resource, outcome) if outcome else None
         if judgement.workload is not None and assessment is not None and not judgement.workload.is_whole:
             self._partial.append(PartialWorkload.of(judgement, assessment, ""))
@@ -238,7 +291,7 @@ class Ledger:
                 self._rendered.add(left.findings, left.renderings[0], left.assessment)
                 continue
             self._findings += left.findings
-            outcome = _Outcome(left.assessment.score, left.assessment.pss_level)
+            outcome = _outcome_of(left.assessment)
             if self._quota(left.path).lists(outcome) or left.findings:
                 self._assessments.append(left.assessment)
             else:
@@ -285,27 +338,32 @@ class Ledger:
         for assessment in self._rendered.assessments():
             path = assessment.location.path
             quota = self._quota(path)
-            outcome = _Outcome(assessment.score, assessment.pss_level)
+            outcome = _outcome_of(assessment)
             if quota.lists(outcome) or (path, assessment.workload) in with_findings:
                 assessments.append(assessment)
             else:
                 quota.outcomes[outcome] += 1
         listed = tuple(assessments), tuple(findings), tuple(self._problems)
-        return Found(*listed, self._unlisted(), tuple(self._notes), tuple(self._unjudged), self._uncovered)
+        notes = (*self._notes, *self._gates.unused(self._matched))
+        return Found(*listed, self._unlisted(), notes, tuple(self._unjudged), self._uncovered)
 
     def _unlisted(self) -> Unlisted:
-        severities = {rule.id: rule.severity for rule in self._judge.rules}
+        severities = {rule.id: rule.severity for rule in self.rules}
         findings: Counter[Severity] = Counter()
+        gated: Counter[tuple[Severity, FailOn]] = Counter()
         scores: Counter[Score] = Counter()
         for quota in self._quotas.values():
             for rule, count in quota.rules.items():
                 findings[severities[rule]] += count
+            for (rule, fail_on), count in quota.gated.items():
+                gated[severities[rule], fail_on] += count
             for outcome, count in quota.outcomes.items():
                 scores[outcome.score] += count
         notes = (quota.note(path) for path, quota in sorted(self._quotas.items()))
         problems = sum(quota.problems for quota in self._quotas.values())
         unjudged = sum(quota.unjudged for quota in self._quotas.values())
-        return Unlisted(findings, scores, problems, unjudged, tuple(note for note in notes if note is not None))
+        listed = tuple(note for note in notes if note is not None)
+        return Unlisted(findings, scores, problems, unjudged, listed, gated)
 
 
 class _Rendered:
@@ -321,6 +379,7 @@ class _Rendered:
         self._listed: Counter[Hashable] = Counter()
         self._renderings: dict[Rendering, int] = {}
         self._places: dict[tuple[str, int], tuple[str, array[int]]] = {}
+        self._fail_on: dict[tuple[str, int], FailOn] = {}
 
     def add(self, findings: Iterable[Finding], rendering: Rendering, assessment: Assessment | None) -> None:
         """Adds the results for one resource of a rendering."""
@@ -328,6 +387,9 @@ class _Rendered:
         for finding in findings:
             here = finding.rule.id, hash(place(finding))
             self._places.setdefault(here, (finding.source, array("q")))[1].extend((number, hash(finding.resource)))
+            if finding.fail_on is not None:
+                known = self._fail_on.get(here, finding.fail_on)
+                self._fail_on[here] = min(known, finding.fail_on, key=lambda one: one.order)
             source = number, finding.rule.id, finding.source
             self._listed[source] += 1
             if self._listed[source] <= MAX_LISTED:
@@ -340,7 +402,8 @@ class _Rendered:
         listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
         shown = Counter((finding.rule.id, hash(place(finding))) for finding in listed)
         for (rule, here), (source, found) in self._places.items():
-            quota(source).rules[rule] += _merged_count(found) - shown[rule, here]
+            left = _merged_count(found) - shown[rule, here]
+            quota(source).leave_out(rule, left, self._fail_on.get((rule, here)))
         return listed
 
     def assessments(self) -> list[Assessment]:

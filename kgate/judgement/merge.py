@@ -54,10 +54,12 @@ def _one(findings: Sequence[Finding]) -> Finding:
     first = ranked[0]
     also = sorted({finding.resource for finding in ranked} - {first.resource})
     renderings = sorted({rendering for finding in ranked for rendering in finding.renderings})
-    own = (one for finding in ranked for one in finding.location.related if not one.is_context)
-    related = tuple(dict.fromkeys((*first.location.related, *own)))[:_MOST_RELATED]
+    others = (one for finding in ranked for one in finding.location.related if not one.is_context)
+    related = tuple(dict.fromkeys((*first.location.related, *others)))[:_MOST_RELATED]
     location = replace(first.location, related=related)
-    return replace(first, location=location, renderings=tuple(renderings), also=tuple(also))
+    own = [finding.fail_on for finding in ranked if finding.fail_on is not None]
+    fail_on = min(own, key=lambda one: one.order, default=None)
+    return replace(first, location=location, renderings=tuple(renderings), also=tuple(also), fail_on=fail_on)
 
 
 def merged_assessments(assessments: Iterable[Assessment]) -> list[Assessment]:

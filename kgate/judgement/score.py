@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from kgate.model import Found, Problem, Rule, Score, Severity, Verdict
+from kgate.kubernetes.pss import LEVELS
+from kgate.model import FailOn, Finding, Found, Problem, Rule, Score, Severity, Unlisted, Verdict
 
 BANDS = {
     Severity.CRITICAL: (0, 29),
@@ -45,6 +46,13 @@ def decisive_severity(rules: Iterable[Rule], threshold: int, explicit: Collectio
     return decisive
 
 
+def decisive_for_level(rules: Iterable[Rule], level: str) -> Severity | None:
+    """The least severity of the findings that have to go, with all that are worse, for a Pod Security level to be
+    reached; None if none of them keeps a workload from it."""
+    asked = LEVELS[1 : LEVELS.index(level) + 1]
+    return min((rule.severity for rule in rules if any(check.level in asked for check in rule.pss)), default=None)
+
+
 def decide(
     found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool, unjudged_passes: bool = False
 ) -> Verdict:
@@ -53,16 +61,17 @@ def decide(
     unlisted, problems = found.unlisted, len(found.problems) + found.unlisted.problems
     below = Counter(a.score for a in found.assessments if not a.score.passed)
     below += Counter({score: count for score, count in unlisted.scores.items() if not score.passed})
-    open_findings = Counter(f.rule.severity for f in found.findings if f.waiver is None) + Counter(unlisted.findings)
-    severe = sum(n for severity, n in open_findings.items() if fail_on is not None and severity >= fail_on)
+    severe = _severe(found.findings, unlisted, fail_on)
     empty = resources == 0 and not allow_empty
     reasons: list[str] = []
     if weakened := sum(finding.is_about_gate for finding in found.findings):
         reasons.append(f"the change weakens the gate in {_count(weakened, 'place')}; that decides nothing until merged")
     if below:
         reasons += _below(below)
-    if severe and fail_on is not None:
-        reasons.append(f"{_count(severe, 'finding')} of severity {fail_on.label} or above")
+    for least, number in sorted(severe.items(), key=lambda item: item[0].order):
+        assert least.severity is not None
+        place = f", as {least.place} asks" if least.place else ""
+        reasons.append(f"{_count(number, 'finding')} of severity {least.severity.label} or above{place}")
     if problems:
         advice = _to_install(found.problems)
         reasons.append(f"{_count(problems, 'problem')}: not everything could be judged{advice}")
@@ -73,7 +82,19 @@ def decide(
         advice = "fix the problems" if problems else "name other paths, or pass --allow-empty if that is right"
         reasons.append(f"no Kubernetes object was found; {advice}")
     incomplete = bool(problems) or empty or (unjudged > 0 and not unjudged_passes)
-    return Verdict(not below and not severe and not weakened, incomplete, tuple(reasons))
+    return Verdict(not (below or severe or weakened), incomplete, tuple(reasons))
+
+
+def _severe(findings: Iterable[Finding], unlisted: Unlisted, fail_on: Severity | None) -> Counter[FailOn]:
+    """How many findings fail by themselves, by what says so."""
+    whole = FailOn(fail_on)
+    severe = Counter(one.fail_on or whole for one in findings if one.fails(fail_on))
+    others = Counter(unlisted.findings)
+    for (severity, own), count in unlisted.gated.items():
+        others[severity] -= count
+        severe[own] += count if own.severity is not None and severity >= own.severity else 0
+    severe[whole] += sum(count for severity, count in others.items() if fail_on is not None and severity >= fail_on)
+    return +severe
 
 
 def _to_install(problems: Iterable[Problem]) -> str:
@@ -86,14 +107,34 @@ def _to_install(problems: Iterable[Problem]) -> str:
 def _below(below: Counter[Score]) -> Iterator[str]:
     """The reasons that scores which do not pass are, with how often each occurs."""
     without = sum(count for score, count in below.items() if not score.is_judged)
-    known = [score for score in below if score.is_judged]
+    known = [score for score in below if score.is_judged and score.value < score.threshold]
     if known:
         lowest = min(known, key=lambda score: score.order)
         value = f"at most {lowest.value}" if lowest.is_bound else str(lowest.value)
-        under = below.total() - without
-        yield f"{_count(under, 'workload')} under the threshold, the lowest with score {value}"
+        under = sum(below[score] for score in known)
+        places = _asking(score.threshold_place for score in known)
+        yield f"{_count(under, 'workload')} under the threshold{places}, the lowest with score {value}"
+    for level in LEVELS:
+        missed = [score for score in below if score.is_judged and score.misses_level and score.level == level]
+        if missed:
+            places = _asking(score.level_place for score in missed)
+            number = sum(below[score] for score in missed)
+            yield f"{_count(number, 'workload')} below the Pod Security level {level}{places}"
     if without:
         yield f"{_count(without, 'workload')} without a score, as not all of it could be judged"
+
+
+def _asking(places: Iterable[str]) -> str:
+    """Who asks for something: lines of a configuration, or the whole scan, which alone goes without saying."""
+    known = sorted({*places})
+    if known == [""]:
+        return ""
+    named = [place or "the scan" for place in known]
+    more = [f"{len(named) - _FEW_PLACES} more"] if len(named) > _FEW_PLACES else []
+    return f" of {' and '.join((*named[:_FEW_PLACES], *more))}"
+
+
+_FEW_PLACES = 3
 
 
 def _unjudged(number: int, commands: Collection[str], passes: bool) -> str:

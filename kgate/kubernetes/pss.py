@@ -11,6 +11,9 @@ from kgate.model import Rule
 NEWEST_MINOR = 37
 """Newest policy revision known: v1.37 (kubernetes/pod-security-admission, 2026-07)."""
 
+LEVELS = ("privileged", "baseline", "restricted")
+"""The levels, each of which asks for more than the one before."""
+
 
 def parse_version(text: str) -> int:
     """Returns the minor version of ``latest``, ``1.N`` or ``v1.N`` (or ``1.N.P``).

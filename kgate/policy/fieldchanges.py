@@ -10,6 +10,7 @@ from kgate.config.selection import chosen_ids
 from kgate.config.settings import DEFAULT_MIN_SCORE
 from kgate.kubernetes import pss
 from kgate.model import Persona, Rule, Severity
+from kgate.policy.gatechanges import gate_changes
 from kgate.urls import shown_text
 
 Names: TypeAlias = tuple[str | int, ...]
@@ -25,6 +26,12 @@ def _min_score(before: ConfigFile, after: ConfigFile) -> Changes:
     old, new = (DEFAULT_MIN_SCORE if one.min_score is None else one.min_score for one in (before, after))
     if new < old:
         yield ("min-score",), f"The score that every workload must reach falls from {old} to {new}."
+
+
+def _level(before: ConfigFile, after: ConfigFile) -> Changes:
+    old, new = (one.level or pss.LEVELS[0] for one in (before, after))
+    if pss.LEVELS.index(new) < pss.LEVELS.index(old):
+        yield ("level",), f"The Pod Security level that every workload must reach falls from {old} to {new}."
 
 
 def _fail_on(before: ConfigFile, after: ConfigFile) -> Changes:
@@ -97,6 +104,8 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "min-score": _min_score,
+    "level": _level,
+    "gates": gate_changes,
     "fail-on": _fail_on,
     "kubernetes-version": _kubernetes_version,
     "allow-empty": _allow_empty,

@@ -14,18 +14,19 @@ from kgate.values import dataclass
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
 
-FLOOR_FIELDS = ("min-score", "fail-on", "kubernetes-version", "never-ignore")
+FLOOR_FIELDS = ("min-score", "level", "fail-on", "kubernetes-version", "never-ignore")
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least score, the mildest severity to fail on, the oldest Kubernetes 1.x version, and the rules that cannot be
-    ignored; None and empty where nothing is fixed."""
+    """The least score, the mildest severity to fail on, the oldest Kubernetes 1.x version, the rules that cannot be
+    ignored, and the least Pod Security level; None and empty where nothing is fixed."""
 
     min_score: int | None = None
     fail_on: Severity | None = None
     minor: int | None = None
     never_ignore: tuple[str, ...] = ()
+    level: str | None = None
 
     def score(self, asked: int) -> int:
         """The score that holds if one is asked for."""
@@ -39,6 +40,10 @@ class Floor:
         """The Kubernetes 1.x version that holds if one is asked for."""
         return asked if self.minor is None else max(asked, self.minor)
 
+    def pss_level(self, asked: str | None) -> str | None:
+        """The Pod Security level that holds if one, or none, is asked for."""
+        return max((one for one in (asked, self.level) if one is not None), key=pss.LEVELS.index, default=None)
+
     def joined(self, other: Floor) -> Floor:
         """The stricter of two in each respect."""
         return Floor(
@@ -46,6 +51,7 @@ class Floor:
             self.severity(other.fail_on),
             max((one for one in (self.minor, other.minor) if one is not None), default=None),
             tuple(sorted({*self.never_ignore, *other.never_ignore})),
+            self.pss_level(other.level),
         )
 
 
@@ -77,4 +83,5 @@ def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
         Severity.parse(fail_on) if fail_on else None,
         minor,
         tuple(sorted({name for _, name in floor.texts("never-ignore", "rule ids")})),
+        floor.one_of("level", pss.LEVELS) or None,
     )

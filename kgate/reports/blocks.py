@@ -103,10 +103,7 @@ class Selection:
 
     def _is_refused(self, finding: Finding) -> bool:
         """True if a finding fails by itself, whatever the score is."""
-        fail_on = self._report.fail_on
-        if finding.is_about_gate:
-            return True
-        return finding.waiver is None and fail_on is not None and finding.rule.severity >= fail_on
+        return finding.is_about_gate or finding.fails(self._report.fail_on)
 
 
 def failing(report: Report) -> list[Block]:

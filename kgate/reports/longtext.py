@@ -29,7 +29,16 @@ from kgate.reports.textparts import (
     totals,
     verdict,
 )
-from kgate.reports.wording import at_most, bar, origin, related_place, short_origin, shown_score, without_ignoring
+from kgate.reports.wording import (
+    at_most,
+    bar,
+    needs,
+    origin,
+    related_place,
+    short_origin,
+    shown_score,
+    without_ignoring,
+)
 from kgate.values import dataclass
 
 _NAME_WIDTH = 50
@@ -108,9 +117,9 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None, pr
         (name, "bold"),
         f"  {place(assessment.location, presentation)}  ",
         graded(score),
-        f"  {level(assessment.pss_level)}",
+        f"  {level(assessment)}",
         (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else "",
-        "" if score.passed else f"  (needs {score.threshold})",
+        "" if score.passed else f"  (needs {needs(score)})",
     )
 
 

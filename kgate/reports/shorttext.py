@@ -32,7 +32,17 @@ from kgate.reports.textparts import (
     totals,
     verdict,
 )
-from kgate.reports.wording import at_most, counted, first_sentence, ignoring, offence, origin, related_place
+from kgate.reports.wording import (
+    at_most,
+    counted,
+    first_sentence,
+    ignoring,
+    needs,
+    offence,
+    origin,
+    refused_by,
+    related_place,
+)
 from kgate.values import dataclass
 
 _EXCERPTS = 3
@@ -113,9 +123,12 @@ def _headline(block: Block, presentation: Presentation) -> Line:
     name = one_line(str(block.resource))
     sign = ("✗", "bold red") if block.fails else ("✓", "green") if block.assessments else ("•", "dim")
     if not block.assessments:
-        return line(sign, " ", (name, "bold"), f"  {path_text(block.path, presentation)}")
+        refused = refused_by(block.findings)
+        return line(
+            sign, " ", (name, "bold"), f"  {path_text(block.path, presentation)}", f"  {refused}" if refused else ""
+        )
     worst = block.assessments[0]
-    score = worst.score
+    score, refused = worst.score, refused_by(block.findings)
     return line(
         sign,
         " ",
@@ -124,9 +137,10 @@ def _headline(block: Block, presentation: Presentation) -> Line:
         (place(worst.location, presentation), file_link(worst.location, presentation)),
         "  ",
         graded(score),
-        "" if score.passed else f", needs {score.threshold}",
+        "" if score.passed else f", needs {needs(score)}",
+        f", {refused}" if refused else "",
         (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else "",
-        f"  {level(worst.pss_level)}" if presentation.detail is not Detail.QUIET else "",
+        f"  {level(worst)}" if presentation.detail is not Detail.QUIET else "",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from kgate.model import UNKNOWN, Fate, FileFate, Location, Remark, Rendering, Report, Rule, Score, Severity
+from kgate.model import UNKNOWN, Assessment, Fate, FileFate, Location, Remark, Rendering, Report, Rule, Score, Severity
 from kgate.reports import wording
 from kgate.reports.lines import Line, cells, cut, line, sticky
 from kgate.reports.links import rule_page
@@ -88,9 +88,10 @@ def paragraph(label: str, text: str, width: int) -> tuple[Line, ...]:
     return (line("    ", (label, "bold"), f"  {first}"), *(line(f"         {one}") for one in others))
 
 
-def level(name: str) -> str:
+def level(assessment: Assessment) -> str:
     """Returns the Pod Security level with what it is a level of."""
-    return f"PSS {name}"
+    version = assessment.kubernetes_version
+    return f"PSS {assessment.pss_level}" + (f" for Kubernetes {version}" if version else "")
 
 
 def settings_text(report: Report, presentation: Presentation) -> str:

@@ -115,6 +115,29 @@ def graded(score: Score) -> str:
     return f"{known} ({without})" if without else known
 
 
+def needs(score: Score) -> str:
+    """Returns what a score that does not pass has to reach, with the lines of ``gates`` that ask for it:
+    ``90 (kgate.yaml:12) and PSS restricted``."""
+    parts = [f"{score.threshold}{_by(score.threshold_place)}"]
+    if score.misses_level:
+        parts = parts[: score.value < score.threshold]
+        parts.append(f"PSS {score.level}{_by(score.level_place)}")
+    return " and ".join(parts)
+
+
+def _by(place: str) -> str:
+    return f" ({one_line(place)})" if place else ""
+
+
+def refused_by(findings: Iterable[Finding]) -> str:
+    """Returns which entries of ``gates`` some findings fail by, whatever the score is: ``fails on high
+    (kgate.yaml:12)``; empty if none does."""
+    own = {one.fail_on for one in findings if one.fail_on is not None and one.fail_on.place and one.fails(None)}
+    ranked = sorted(own, key=lambda one: one.order)
+    named = [f"{one.severity.label}{_by(one.place)}" for one in ranked if one.severity is not None]
+    return f"fails on {' and '.join(named)}" if named else ""
+
+
 def without_ignoring(score: Score) -> str:
     """Returns what a score would be if no rule were ignored: ``29 F without ignore: privileged-container``; empty if
     none makes a difference."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kgate.judgement import ledger
+from kgate.judgement.bar import Bar
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.judgement.score import decide
@@ -38,7 +39,7 @@ def resources(text: str, path: str = "a.yaml") -> tuple[Resource, ...]:
 def found(bound: int, objects: tuple[Resource, ...], patch: pytest.MonkeyPatch, threshold: int = 60) -> Found:
     """What a scan of the objects of one file finds with a bound."""
     patch.setattr(ledger, "MAX_LISTED", bound)
-    book = Ledger(JUDGE, threshold)
+    book = Ledger(JUDGE, Bar(threshold))
     for resource in objects:
         book.judge(resource, "a.yaml")
     return book.close()
@@ -154,7 +155,7 @@ def test_a_workload_with_a_listed_finding_is_listed(monkeypatch: pytest.MonkeyPa
 
 def test_a_bound_is_for_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "MAX_LISTED", 2)
-    book = Ledger(JUDGE, 60)
+    book = Ledger(JUDGE, Bar(60))
     for path in ("a.yaml", "b.yaml"):
         for resource in resources(pods(3), path):
             book.judge(resource, path)
@@ -248,7 +249,7 @@ ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a
 def test_objects_that_no_rule_is_about_are_counted(text: str, wanted: Uncovered) -> None:
     """Alike in plain manifests, judged at once or on a page of their own, and in what is rendered."""
     batch = manifest.read("a.yaml", text.encode())
-    plain, paged, rendered = Ledger(JUDGE, 60), Ledger(JUDGE, 60), Ledger(JUDGE, 60)
+    plain, paged, rendered = (Ledger(JUDGE, Bar(60)) for _ in range(3))
     paged.add_page(paged.judge_files([("a.yaml", [batch])]))
     for resource in batch.resources:
         plain.judge(resource, "a.yaml")
@@ -260,6 +261,6 @@ def test_objects_that_no_rule_is_about_are_counted(text: str, wanted: Uncovered)
 
 def test_an_object_is_not_covered_by_a_rule_that_is_not_selected() -> None:
     (service,) = resources("apiVersion: v1\nkind: Service\nspec: {}\n")
-    book = Ledger(Judge(load.load(), pss.NEWEST_MINOR, {"privileged-container"}), 60)
+    book = Ledger(Judge(load.load(), pss.NEWEST_MINOR, {"privileged-container"}), Bar(60))
     book.judge(service, "a.yaml")
     assert book.close().uncovered == Uncovered(1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from kgate.judgement.bar import Bar
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import MAX_LISTED, Ledger
 from kgate.kubernetes import pss
@@ -83,7 +84,7 @@ def test_a_value_that_is_not_the_authors_is_no_note() -> None:
 
 def test_notes_are_listed_up_to_a_limit_for_each_file() -> None:
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {x: 1, y: 2, z: 3, containers: [{name: a}]}\n"
-    ledger = Ledger(JUDGE, 0)
+    ledger = Ledger(JUDGE, Bar(0))
     batch = read("a.yaml", ("---\n" + pod).encode() * MAX_LISTED)
     ledger.add_page(ledger.judge_files([("a.yaml", [batch])]))
     found = ledger.close()

@@ -71,6 +71,26 @@ def test_what_a_repository_asks_for_below_the_floor_is_told_at_its_line(tmp_path
     ]
 
 
+def test_gates_and_the_level_cannot_go_below_the_floor(tmp_path: Path) -> None:
+    own = (
+        f"{EXTENDS}level: privileged\ngates:\n- match: {{names: a}}\n  min-score: 10\n  level: privileged\n"
+        "  fail-on: critical\n  kubernetes-version: '1.20'\n- match: {names: b}\n  min-score: 90\n  level: restricted\n"
+    )
+    policy = POLICY.replace("floor:\n", "floor:\n  level: baseline\n")
+    found = settled(tmp_path, {"kgate.yaml": own, "org/policy.yaml": policy})
+    first, second = found.gates
+    assert found.level == "baseline"
+    assert (first.min_score, first.level, first.fail_on, first.minor) == (60, "baseline", Severity.HIGH, 30)
+    assert (second.min_score, second.level, second.fail_on, second.minor) == (90, "restricted", None, None)
+    assert [str(note) for note in found.notes] == [
+        "kgate.yaml:2: level stays at baseline, as the policy wants",
+        "kgate.yaml:5: min-score of gates[0] stays at 60, as the policy wants",
+        "kgate.yaml:6: level of gates[0] stays at baseline, as the policy wants",
+        "kgate.yaml:7: fail-on of gates[0] stays at high, as the policy wants",
+        "kgate.yaml:8: kubernetes-version of gates[0] stays at 1.30, as the policy wants",
+    ]
+
+
 def test_flags_cannot_go_below_it_either(tmp_path: Path) -> None:
     options = Options(min_score=0, fail_on="critical", kubernetes_version="1.0", ignore=("host-pid",))
     found = settled(tmp_path, {"kgate.yaml": "{}"}, options, POLICY)

@@ -38,6 +38,14 @@ flux: {variables: {A: "1"}}
 argocd:
   clusters: [{name: prod}]
   plugins: {envsubst: kustomize}
+level: baseline
+gates:
+- match: {paths: prod/}
+  min-score: 90
+  level: restricted
+- match: {namespaces: "old-*"}
+  min-score: 30
+  fail-on: critical
 """
 NESTED = CONFIG.replace("own", "../own").replace("charts/", "../charts/")
 """The same in a folder of the repository."""
@@ -110,6 +118,48 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         config(("min-score: 70\n", "min-score: 70\npull-from: [ghcr.io]\n")),
         ["kgate.yaml:2:13 A further host, ghcr.io, may be asked for what is deployed."],
     ),
+    "a lower level": (
+        config(("level: baseline", "level: privileged")),
+        ["kgate.yaml:15:1 The Pod Security level that every workload must reach falls from baseline to privileged."],
+    ),
+    "no level": (config(("level: baseline\n", "")), ["kgate.yaml:1:1 The Pod Security level that every workload"]),
+    "a gate that asks for less": (
+        config(("min-score: 90", "min-score: 80"), ("level: restricted", "level: baseline")),
+        [
+            "kgate.yaml:18:3 The min-score of a gate asks for less.",
+            "kgate.yaml:19:3 The level of a gate asks for less.",
+        ],
+    ),
+    "a gate that no longer states its level": (
+        config(("  level: restricted\n", "")),
+        ["kgate.yaml:17:3 A gate no longer states its level."],
+    ),
+    "a gate for less": (
+        config(("gates:\n", "gates:\n- match: {names: x}\n  min-score: 60\n")),
+        [
+            "kgate.yaml:18:3 A gate that states its min-score anew asks for less than the trusted revision does some",
+        ],
+    ),
+    "a gate that matches something else": (
+        config(("paths: prod/", "paths: other/")),
+        ["kgate.yaml:16:1 A gate is gone that asks for more than the others."],
+    ),
+    "a gate with a milder severity": (
+        config(("  level: restricted\n", "  level: restricted\n  fail-on: critical\n")),
+        ["kgate.yaml:20:3 A gate that states its fail-on anew asks for less"],
+    ),
+    "an older version for some": (
+        config(("  min-score: 30\n", "  min-score: 30\n  kubernetes-version: '1.20'\n")),
+        ["kgate.yaml:22:3 A gate that states its kubernetes-version anew asks for less"],
+    ),
+    "gates in another order": (
+        {
+            "kgate.yaml": CONFIG[: CONFIG.index("- match: {paths")]
+            + CONFIG[CONFIG.index("- match: {name") :]
+            + CONFIG[CONFIG.index("- match: {paths") : CONFIG.index("- match: {name")]
+        },
+        ["kgate.yaml:16:1 The gates are in another order"],
+    ),
     "no severity": (
         config(("fail-on: high\n", "")),
         ["kgate.yaml:1:1 Findings of severity high no longer fail by themselves."],
@@ -131,15 +181,15 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         ["kgate.yaml:4:1 The rules added-"],
     ),
     "nothing is enough": (
-        config(("min-score", "allow-empty: true\nmin-score")),
+        config(("min-score: 70", "allow-empty: true\nmin-score: 70")),
         ["kgate.yaml:1:1 A scan that finds no Kubernetes object passes."],
     ),
     "what is not judged passes": (
-        config(("min-score", "unjudged: note\nmin-score")),
+        config(("min-score: 70", "unjudged: note\nmin-score: 70")),
         ["kgate.yaml:1:1 A scan passes though not everything that is deployed was judged."],
     ),
     "half a chart is enough": (
-        config(("min-score", "helm-degraded: true\nmin-score")),
+        config(("min-score: 70", "helm-degraded: true\nmin-score: 70")),
         ["kgate.yaml:1:1 Charts that do not render whole are judged in part."],
     ),
     "another repository": (
@@ -222,6 +272,9 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
             "kgate.yaml:1:1 The chart charts/web",
             "kgate.yaml:1:1 The clusters of Argo CD",
             "kgate.yaml:1:1 A URL is no longer",
+            "kgate.yaml:1:1 The Pod Security level that",
+            "kgate.yaml:1:1 A gate is gone that",
+            "kgate.yaml:1:1 A gate is gone that",
             "kgate.yaml:1:1 The plugin envsubst",
             "kgate.yaml:1:1 The rules in the folder own",
             "kgate.yaml:1:1 The variable A",
@@ -286,6 +339,11 @@ STRICTER: dict[str, Mapping[str, str | None]] = {
     "nothing": {},
     "threshold": config(("min-score: 70", "min-score: 90")),
     "severity": config(("fail-on: high", "fail-on: medium")),
+    "a level": config(("level: baseline", "level: restricted")),
+    "a gate that asks for more": config(("min-score: 90", "min-score: 95"), ("fail-on: critical", "fail-on: low")),
+    "a gate for as much as anything": config(("gates:\n", "gates:\n- match: {names: x}\n  min-score: 90\n")),
+    "a gate for a newer version": config(("gates:\n", "gates:\n- match: {names: x}\n  kubernetes-version: '1.35'\n")),
+    "a mild gate that is gone": {"kgate.yaml": CONFIG[: CONFIG.index("- match: {name")]},
     "version": config(('kubernetes-version: "1.30"\n', "")),
     "a rule no longer ignored": config(("ignore: [naked-pod]\n", "")),
     "a further release": config(("  releases:\n", "  releases:\n  - {name: other, values: [charts/web/mild.yaml]}\n")),

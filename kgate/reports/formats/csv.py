@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, field_path
+from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, Score, field_path
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import (
     acceptance,
@@ -15,6 +15,7 @@ from kgate.reports.wording import (
     fingerprints,
     first_sentence,
     ignoring,
+    needs,
     origin,
     related_places,
     settings,
@@ -86,13 +87,18 @@ def _workload(assessment: Assessment) -> Row:
         **_identity(assessment.workload),
         **_place(assessment.location),
         "rendered_by": origin(assessment.renderings),
-        "message": _joined(filter(None, (at_most(score), without_ignoring(score)))),
+        "message": _joined(filter(None, (at_most(score), without_ignoring(score), _asked(score)))),
         "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,
         "passed": _word(assessment.passed),
         "pss": assessment.pss_level,
     }
+
+
+def _asked(score: Score) -> str:
+    """What the score does not reach, where that is more than the threshold or an entry of ``gates`` asks for it."""
+    return "" if score.passed or needs(score) == str(score.threshold) else f"needs {needs(score)}"
 
 
 def _finding(finding: Finding, fingerprint: str) -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 from kgate.model import (
     UNKNOWN,
     Assessment,
+    FailOn,
     FileFate,
     Finding,
     Location,
@@ -71,9 +72,20 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         **_ignoring(assessment.score),
         "grade": None if assessment.score.is_bound else assessment.score.grade,
         "threshold": assessment.score.threshold,
+        **_asked(assessment.score),
         "passed": assessment.passed,
-        "pss": {"level": _known(assessment.pss_level), "version": report.kubernetes_version},
+        "pss": {
+            "level": _known(assessment.pss_level),
+            "version": assessment.kubernetes_version or report.kubernetes_version,
+        },
     }
+
+
+def _asked(score: Score) -> dict[str, Any]:
+    """The level that was asked for, and the lines of ``gates`` that ask for it and for the threshold."""
+    places = {"threshold": score.threshold_place, "level": score.level_place}
+    named = {name: place for name, place in places.items() if place}
+    return {**({"required_level": score.level} if score.level else {}), **({"gates": named} if named else {})}
 
 
 def _ignoring(score: Score) -> dict[str, Any]:
@@ -104,7 +116,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "waived": {"reason": waiver.reason, "owner": waiver.owner, "expires": waiver.expires} if waiver else False,
         "new": None,
+        **_fail_on(finding.fail_on),
     }
+
+
+def _fail_on(own: FailOn | None) -> dict[str, Any]:
+    """From which severity it fails, and the line of ``gates`` that says so."""
+    if own is None:
+        return {}
+    return {"fail_on": {"severity": own.severity.label if own.severity else None, "place": own.place or None}}
 
 
 def _location(location: Location) -> dict[str, Any]:

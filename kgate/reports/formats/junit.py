@@ -22,8 +22,10 @@ from kgate.reports.wording import (
     first_sentence,
     graded,
     ignoring,
+    needs,
     origin,
     place_of,
+    refused_by,
     related_places,
     settings,
     shown,
@@ -260,14 +262,19 @@ def _subject(assessment: Assessment) -> str:
 def _score_details(assessment: Assessment, rules: Sequence[str]) -> _Details:
     """Returns the score, what it had to be, and the rules that have to be followed for that."""
     score = assessment.score
-    known = f"score {graded(score)}, needs {score.threshold}"
-    lines = [known, *filter(None, (at_most(score),)), f"Pod Security Standards level {assessment.pss_level}"]
+    known = f"score {graded(score)}, needs {needs(score)}"
+    lines = [known, *filter(None, (at_most(score),)), f"Pod Security Standards level {_level(assessment)}"]
     lines += [str(assessment.location)]
     if score.passed:
         return _Details(lines)
     why = f"fails for {', '.join(rules)}" if rules else at_most(score)
     message = f"{why}: {known}" if why else known
     return _Details([message, *lines[1:]], _line(f"{message} ({assessment.workload})"), "score")
+
+
+def _level(assessment: Assessment) -> str:
+    version = assessment.kubernetes_version
+    return f"{assessment.pss_level} of Kubernetes {version}" if version else assessment.pss_level
 
 
 def _rule_case(findings: Sequence[Finding], causes: _Causes) -> _Case:
@@ -289,7 +296,8 @@ def _rule_details(findings: Sequence[Finding], is_waived: bool) -> _Details:
         return _Details(lines, _line("; ".join(reasons)), "waived")
     worst = next(finding for finding in findings if finding.waiver is None)
     more = f" And {len(findings) - 1} more." if len(findings) > 1 else ""
-    message = f"{worst.rule.id}: {diagnosis(worst)} In {place_of(worst)}."
+    refused = refused_by(findings)
+    message = f"{worst.rule.id}: {diagnosis(worst)} In {place_of(worst)}." + (f" It {refused}." if refused else "")
     return _Details(lines, _line(message) + more, worst.rule.id)
 
 

@@ -202,7 +202,7 @@
       const score = workload.atMost || "score " + workload.score + " " + workload.grade;
       head.classList.add("grade-" + workload.grade);
       head.append(make("p", "place", anchor(workload.path + ":" + workload.line, workload.link)),
-        make("p", "quiet", make("b", "grade", score), workload.passed ? "" : ", needs " + workload.threshold, ", PSS " + workload.pss));
+        make("p", "quiet", make("b", "grade", score), workload.passed ? "" : ", needs " + workload.needs, ", PSS " + workload.pss));
     }
     return head;
   };
