@@ -58,7 +58,7 @@ FLOW = (
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
-    ("kubernetes.encryption",),
+    ("kubernetes.encryption", "rbac"),
     ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),
@@ -104,13 +104,14 @@ ONLY = {
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
     "judgement": ("values", "model", "kubernetes", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
+    "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),
     "yamltree": ("values", "model", "yamltree"),
     "reports": ("values", "model", "errors", "reports"),
     "exports": ("values", "model", "errors", "exports"),
 }
 """All that these rooms may import of kgate."""
 
-PURE = ("values", "model", "yamltree", "kubernetes", "judgement", "exports", "fix")
+PURE = ("values", "model", "yamltree", "kubernetes", "rbac", "judgement", "exports", "fix")
 """Rooms that touch nothing outside of the process."""
 
 WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")

