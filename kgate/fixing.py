@@ -1,4 +1,4 @@
-"""Fixes what a scan finds: Settings -> the files with their edits. Nothing is written."""
+"""Fixes what a scan finds: Settings -> the files with their edits, and suggestions for reports. Nothing is written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from kgate.fix.manifests import FileFix, ManifestFixer
 from kgate.fix.plan import LeftAlone
+from kgate.fix.suggest import Suggestions
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.manifest import MAX_FILE_BYTES
 from kgate.lifetime import Lifetime
-from kgate.model import Finding, Report
+from kgate.model import Finding, Report, Rule
 from kgate.scan import judge_of, scan
 from kgate.sources.files import list_files
 from kgate.sources.survey import survey
@@ -22,6 +23,7 @@ from kgate.yamltree.text import decode, encoded_like
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.reports.presentation import Suggest
     from kgate.sources.progress import Progress
 
 
@@ -57,17 +59,13 @@ def find_fixes(settings: Settings, progress: Progress, *, with_unsafe: bool = Fa
     """Scans, and returns what fixes the findings. Raises KgateError for wrong settings."""
     settings = replace(settings, with_remedies=True)
     report = scan(settings, progress)
-    fixer = ManifestFixer(
-        judge_of(settings, [rule for rule in report.rules if rule.targets], settings.minor),
-        _facts(settings),
-        with_unsafe,
-    )
+    fixer = ManifestFixer(judge_of(settings, _asked(report)), _facts(settings), with_unsafe)
     waived = {finding.fingerprint for finding in report.findings if finding.waiver is not None}
     files, left = [], []
     for path, findings in sorted(_by_path(report.findings).items()):
         plain = [finding for finding in findings if not finding.renderings]
         left += [LeftAlone(one, _RENDERED) for one in findings if one.renderings and one.remedy is not None]
-        place = settings.repository.root / path.removeprefix(settings.repository.prefix)
+        place = _place(settings, path)
         try:
             data = settings.repository.read_bytes(place, MAX_FILE_BYTES)
             text = decode(data)
@@ -81,6 +79,29 @@ def find_fixes(settings: Settings, progress: Progress, *, with_unsafe: bool = Fa
 
 
 _RENDERED = "it comes from what is rendered"
+
+
+def suggestions(settings: Settings, report: Report) -> Suggest:
+    """Returns what knows the safe fixes of the findings of a report."""
+    fixer = ManifestFixer(judge_of(settings, _asked(report)))
+
+    def read(path: str) -> str | None:
+        try:
+            return decode(settings.repository.read_bytes(_place(settings, path), MAX_FILE_BYTES))
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return Suggestions(report.findings, fixer, read).of
+
+
+def _asked(report: Report) -> list[Rule]:
+    """Returns the rules of a report that resources were judged by."""
+    return [rule for rule in report.rules if rule.targets]
+
+
+def _place(settings: Settings, path: str) -> Path:
+    """Returns where the file of a path in the report is."""
+    return settings.repository.root / path.removeprefix(settings.repository.prefix)
 
 
 def _by_path(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:

@@ -476,6 +476,15 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """A piece of a file, up to ``end`` (exclusive), and the text that takes its place; equal positions insert."""
+
+    start: Position
+    end: Position
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waiver:
     """An accepted risk: who took it, why and until when (ISO date)."""
 

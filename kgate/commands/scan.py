@@ -30,7 +30,7 @@ from kgate.errors import ConfigError, OutputError
 from kgate.kubernetes.pss import LEVELS
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import Persona, Report, Severity
-from kgate.reports.presentation import Change, Presentation, Show
+from kgate.reports.presentation import Change, Presentation, Show, Suggest
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def scan(**flags: Any) -> int:
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
-    settings = settings_of(flags, untrusted)
+    settings = replace(settings_of(flags, untrusted), with_remedies=_wants_suggestions(flags))
     flags |= {"outputs": [pair for pair in flags["outputs"] if _can_be_written(pair[1], untrusted)]}
     console.end_after(settings.timeout + _REPORTING_SECONDS)
     if flags["pull"]:
@@ -404,6 +404,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         project=screen.project_of(root, os.environ, folder),
         change=_change(settings),
         source=partial(_text, settings.repository),
+        suggestions=partial(_suggestions, settings) if settings.with_remedies else None,
     )
     of_file = screen.with_details(of_file, flags)
     yield _Copy(flags["format_name"], screen.for_screen(of_file, flags, root), console.print_pieces)
@@ -411,6 +412,18 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         from kgate.commands import outputs
 
         yield _Copy(name, of_file, partial(outputs.write, file, untrusted=untrusted))
+
+
+def _wants_suggestions(flags: Mapping[str, Any]) -> bool:
+    """Returns True if a report says how findings are fixed."""
+    formats = {flags["format_name"], *(name for name, _ in flags["outputs"])}
+    return "sarif" in formats or ("text" in formats and flags["verbose"])
+
+
+def _suggestions(settings: Settings, report: Report) -> Suggest:
+    from kgate.fixing import suggestions
+
+    return suggestions(settings, report)
 
 
 def _change(settings: Settings) -> Change | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from kgate.fix.edit import Edit, offset_before
-from kgate.fix.plan import Fixed, LeftAlone, plan
+from kgate.fix.plan import Fixed, LeftAlone, Plan, plan
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import assess
 from kgate.kubernetes import manifest
@@ -66,8 +66,7 @@ class ManifestFixer:
         for _ in range(_MOST_ROUNDS):
             judged = self._judged(path, text)
             findings = [one for one in judged.findings if one.resource in about and not keeps(one)]
-            check = _Checked(self, path, judged).objection
-            made = plan(text, findings, with_unsafe=self.with_unsafe, check=check)
+            made = self._plan(path, text, findings, judged)
             fixed += [replace(one, finding=_moved(one.finding, text, before, rounds)) for one in made.fixed]
             left = list(made.left_alone)
             if made.text == text:
@@ -75,6 +74,14 @@ class ManifestFixer:
             text = made.text
             rounds.append(made.edits)
         return FileFix(path, before, text, tuple(fixed), tuple(left))
+
+    def plan(self, path: str, text: str, findings: Iterable[Finding]) -> Plan:
+        """Returns the edits that fix findings of a text, as ``fix`` makes them first."""
+        return self._plan(path, text, findings, None)
+
+    def _plan(self, path: str, text: str, findings: Iterable[Finding], judged: _Judged | None) -> Plan:
+        check = _Checked(self, path, judged or self._judged(path, text)).objection
+        return plan(text, findings, with_unsafe=self.with_unsafe, check=check)
 
     def _judged(self, path: str, text: str) -> _Judged:
         batch = manifest.read_text(SourceText(path, text), self.judge.kinds)

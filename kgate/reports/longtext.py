@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import field
 from itertools import groupby
 
-from kgate.model import Assessment, Finding, Location, Remark, Rendering, Report, ResourceId
+from kgate.model import Assessment, Finding, Location, Remark, Rendering, Replacement, Report, ResourceId
 from kgate.reports.lines import Line, cells, line
-from kgate.reports.presentation import Presentation
+from kgate.reports.presentation import Presentation, Suggest
 from kgate.reports.safety import one_line
 from kgate.reports.textparts import (
     DOUBT,
@@ -65,13 +65,14 @@ def _details(report: Report, presentation: Presentation) -> Iterator[Line]:
     for assessment in report.assessments:
         assessments.setdefault((assessment.location.path, assessment.workload), []).append(assessment)
     shown = sorted(report.findings, key=lambda f: (not f.is_about_gate, f.source, f.resource))
+    suggest = presentation.suggestions(report) if presentation.suggestions is not None else None
     for (source, resource), group in groupby(shown, key=lambda f: (f.source, f.resource)):
         findings = tuple(group)
         graded = sorted(assessments.get((source, resource), ()), key=lambda a: a.score.order)
         yield _headline(resource, source, graded[0] if graded else None, presentation)
         yield from _renderings(findings, presentation)
         yield line()
-        about = _Object({rendering for finding in findings for rendering in finding.renderings})
+        about = _Object({rendering for finding in findings for rendering in finding.renderings}, suggest)
         by_rule = sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location))
         for _, same in groupby(by_rule, key=lambda f: f.rule.id):
             yield from _rule_block(tuple(same), about, presentation)
@@ -80,10 +81,19 @@ def _details(report: Report, presentation: Presentation) -> Iterator[Line]:
 
 @dataclass(slots=True)
 class _Object:
-    """The object that is shown: all its renderings, and the places already shown that are about the whole object."""
+    """The object that is shown: all its renderings, what knows how its findings are fixed, and the places that are
+    about the whole object and the replacements that were shown already."""
 
     renderings: Collection[Rendering]
-    shown: set[str] = field(default_factory=set)
+    suggest: Suggest | None = None
+    shown: set[str | Replacement] = field(default_factory=set)
+
+    def replacements(self, finding: Finding) -> list[Replacement]:
+        """Returns what fixes a finding, without what was shown before."""
+        found = self.suggest(finding) if self.suggest is not None and finding.waiver is None else ()
+        new = [one for one in found if one not in self.shown]
+        self.shown.update(new)
+        return new
 
     def related_places(self, location: Location) -> list[str]:
         """Returns the other places that have a part in a finding, without those shown before."""
@@ -146,6 +156,9 @@ def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iter
     approximate = "  (approximate)" if location.is_approximate else ""
     yield line("    ", (place(location, presentation), file_link(location, presentation)), where, approximate, waived)
     yield from excerpt(location, presentation)
+    for one in about.replacements(finding):
+        for text in one.text.strip("\r\n").splitlines():
+            yield line((" " * 7 + " + ", "green"), one_line(text))
     for text in about.related_places(location):
         yield line((" " * 7 + " ← ", "dim"), one_line(presentation.folder.path(text)))
     if len(finding.renderings) < len(about.renderings):

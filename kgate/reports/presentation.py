@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import Enum
+from typing import TypeAlias
 
-from kgate.model import Location, Severity
+from kgate.model import Finding, Location, Replacement, Report, Severity
 from kgate.values import dataclass
 
 
@@ -55,6 +56,10 @@ class Change:
         return any(first <= line <= last for first, last in self.pieces.get(location.path, ()))
 
 
+Suggest: TypeAlias = Callable[[Finding], tuple[Replacement, ...]]
+"""Returns the replacements in its file that fix a finding; none if it is not known how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """Options of all formats; a format ignores those that it has no use for. The defaults suit a file.
@@ -68,6 +73,7 @@ class Presentation:
     ``change`` knows the lines of the change that is gated; None where that is not known.
     ``source`` returns the text of a scanned file by its path in the report, empty where it is not at hand; None if a
     report must not read any.
+    ``suggestions`` returns, for a report, what fixes its findings in their files; None if nobody asked for that.
     ``category`` identifies one of several scans of a commit in code scanning, and ``sarif_all`` says that it gets what
     decides nothing, too. ``seconds`` tells how long the scan
     took; None where the same scan must print the same.
@@ -89,6 +95,7 @@ class Presentation:
     max_chars: int | None = None
     seconds: Callable[[], float] | None = field(default=None, compare=False, repr=False)
     source: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
+    suggestions: Callable[[Report], Suggest] | None = field(default=None, compare=False, repr=False)
 
     def is_new(self, location: Location) -> bool:
         """True if it is known that a place is on a line of the change."""

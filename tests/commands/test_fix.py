@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +149,56 @@ def test_a_file_that_changed_meanwhile_is_left_as_it_is(shop: Path) -> None:
     file = ChangedFile(shop / "web.yaml", b"kind: Pod\n", FileFix("web.yaml", "kind: Pod\n", "kind: Job\n"))
     assert _write(file) == "web.yaml: has changed meanwhile, so it is left as it is; run kgate fix again"
     assert (shop / "web.yaml").read_text(encoding="utf-8") == POD
+
+
+def applied(text: str, results: Iterable[Any]) -> str:
+    """A text with every replacement of the fixes in a SARIF log, made once: a program that knows nothing of kgate."""
+    starts = [0, *(index + 1 for index, letter in enumerate(text) if letter == "\n")]
+    found = set()
+    for result in results:
+        for change in result.get("fixes", [{"artifactChanges": []}])[0]["artifactChanges"]:
+            for one in change["replacements"]:
+                region = one["deletedRegion"]
+                begin = starts[region["startLine"] - 1] + region["startColumn"] - 1
+                end = starts[region["endLine"] - 1] + region["endColumn"] - 1
+                found.add((begin, end, one["insertedContent"]["text"]))
+    for begin, end, new in sorted(found, reverse=True):
+        text = text[:begin] + new + text[end:]
+    return text
+
+
+OTHERS = {
+    "flow.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: flow}, spec: {containers: [{name: a, image: x}]}}",
+    "pod.json": '{\n  "apiVersion": "v1", "kind": "Pod",\n  "metadata": {"name": "json"},\n'
+    '  "spec": {\n    "containers": [\n'
+    '      {\n        "name": "a",\n        "securityContext": {}\n      }\n    ]\n  }\n}\n',
+    "two.yaml": POD
+    + "---\n"
+    + POD.replace("name: web", "name: second").replace("    image: x\n", "    securityContext:\n"),
+    "root.yaml": POD + "    securityContext: {runAsUser: 1000}\n  - name: other\n",
+}
+
+
+def test_the_fixes_of_a_sarif_report_give_the_same_files(shop: Path) -> None:
+    for name, text in OTHERS.items():
+        (shop / name).write_text(text, encoding="utf-8")
+    before = {path: path.read_text(encoding="utf-8") for path in shop.glob("*.*") if path.name != "kgate.yaml"}
+    results = json.loads(kgate("scan", "-f", "sarif", cwd=shop).out)["runs"][0]["results"]
+    of = {
+        path: [
+            one for one in results if one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == path.name
+        ]
+        for path in before
+    }
+    assert kgate("fix", cwd=shop).code == 0
+    for path, text in before.items():
+        assert path.read_text(encoding="utf-8") == applied(text, of[path]) != text
+
+
+def test_the_long_report_shows_what_would_be_written(shop: Path) -> None:
+    out = kgate("scan", "-v", cwd=shop).out
+    added = [line.partition(" + ")[2] for line in out.splitlines() if " + " in line]
+    assert [f"{line}\n" for line in added] == SECURITY.splitlines(keepends=True)
 
 
 def test_what_a_manifest_says_commands_nobody(shop: Path) -> None:

@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from kgate.model import Finding, Json, Location, Related, Remark, Report, Rule, Severity, field_path
+from kgate.model import Finding, Json, Location, Related, Remark, Replacement, Report, Rule, Severity, field_path
 from kgate.reports.blocks import decisive
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, rule_page
-from kgate.reports.presentation import Presentation
+from kgate.reports.presentation import Presentation, Suggest
 from kgate.reports.surroundings import LinesAround
 from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
 from kgate.reports.wording import (
@@ -93,7 +93,12 @@ def _run(report: Report, presentation: Presentation) -> Any:
         invocations=[_invocation(report, findings)],
         original_uri_base_ids={_ROOT: _new("ArtifactLocation", description=_message("The root of the repository."))},
         column_kind="unicodeCodePoints",
-        results=_results(kept, {rule.id: index for index, rule in enumerate(rules)}, LinesAround.of(presentation)),
+        results=_results(
+            kept,
+            {rule.id: index for index, rule in enumerate(rules)},
+            LinesAround.of(presentation),
+            presentation.suggestions(report) if presentation.suggestions is not None else _no_suggestion,
+        ),
     )
 
 
@@ -252,13 +257,20 @@ def _kept(findings: Sequence[Finding]) -> Sequence[Finding]:
     return sorted(findings, key=lambda f: (f.waiver is not None, -f.rule.severity))[:_MOST_RESULTS]
 
 
-def _results(findings: Sequence[Finding], indices: Mapping[str, int], surroundings: LinesAround) -> Iterator[Json]:
+def _no_suggestion(_: Finding) -> tuple[Replacement, ...]:
+    return ()
+
+
+def _results(
+    findings: Sequence[Finding], indices: Mapping[str, int], surroundings: LinesAround, suggest: Suggest
+) -> Iterator[Json]:
     """Yields results as plain JSON types with the properties in the order of sarif-om: as its objects, 5,000 results
     take three times as long. If one carries suppressions, all others carry an empty list (section 3.27.23)."""
     has_waivers = any(finding.waiver for finding in findings)
     for finding, fingerprint in zip(findings, fingerprints(findings), strict=True):
-        properties, related = _properties_of(finding), _related(finding)
+        properties, related, fixes = _properties_of(finding), _related(finding), _fixes(finding, suggest)
         yield {
+            **({"fixes": fixes} if fixes else {}),
             "message": _result_message(finding),
             "level": _LEVELS[finding.rule.severity],
             "locations": [_location(finding, surroundings)],
@@ -269,6 +281,27 @@ def _results(findings: Sequence[Finding], indices: Mapping[str, int], surroundin
             "ruleIndex": indices[finding.rule.id],
             **({"suppressions": _suppressions(finding)} if has_waivers else {}),
         }
+
+
+def _fixes(finding: Finding, suggest: Suggest) -> list[Json]:
+    """Returns the fix of a finding (section 3.55). Findings that are fixed together have the same one: to apply all
+    fixes of a run is to make each of its replacements once."""
+    replacements = suggest(finding) if finding.waiver is None else ()
+    if not replacements:
+        return []
+    what = f"{finding.rule.instead or finding.rule.title}, as kgate fix writes it"
+    change = {
+        "artifactLocation": {"uri": _uri(finding.location.path), "uriBaseId": _ROOT},
+        "replacements": [
+            {"deletedRegion": _deleted(one), "insertedContent": {"text": one.text}} for one in replacements
+        ],
+    }
+    return [{"artifactChanges": [change], "description": _text(what)}]
+
+
+def _deleted(replacement: Replacement) -> Json:
+    start, end = replacement.start, replacement.end
+    return {"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column}
 
 
 def _result_message(finding: Finding) -> Json:
