@@ -28,6 +28,11 @@ class Lifetime:
         self._is_cancelled = False
         self._stops: set[Callable[[], None]] = set()
 
+    @property
+    def left(self) -> float:
+        """The seconds until the limit is reached; 0 afterwards."""
+        return max(0.0, self.end - time.monotonic())
+
     def check(self) -> None:
         """Raises CancelledError if the scan was cancelled, and DeadlineError if its time is up."""
         if self._is_cancelled:

@@ -94,6 +94,7 @@ FLOW = (
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("fileschemas", "inputs", "pull", "scan", "starter"),
+    ("trial",),
     ("fixing",),
     ("commands",),
     ("__main__",),

@@ -14,11 +14,13 @@ from kgate.commands import console, screen
 from kgate.commands.groups import OneOf
 from kgate.commands.network import cache_dir_option, config_option
 from kgate.commands.scan import RULE_IDS
-from kgate.errors import OutputError
+from kgate.errors import ConfigError, OutputError
+from kgate.lifetime import DeadlineError
 from kgate.limits import TIMEOUT
 from kgate.model import Finding, Persona
 
 if TYPE_CHECKING:
+    from kgate.config.settings import Settings
     from kgate.fix.plan import LeftAlone
     from kgate.fixing import ChangedFile, Fixes
     from kgate.reports.presentation import Folder
@@ -76,6 +78,7 @@ def fix(**flags: Any) -> int:
     from kgate.commands.scan import settings_of
     from kgate.fixing import find_fixes
     from kgate.repository import UntrustedFolders
+    from kgate.trial import paths_in
 
     if "-" in flags["paths"]:
         raise click.UsageError("'-' is standard input, which cannot be edited; name a file or a folder")
@@ -83,8 +86,20 @@ def fix(**flags: Any) -> int:
     untrusted = UntrustedFolders.around(map(Path, flags["paths"]))
     settings = settings_of(flags, untrusted)
     console.end_after(settings.timeout + _WRITING_SECONDS)
-    with console.progress() as progress:
-        fixes = find_fixes(settings, progress, with_unsafe=flags["unsafe"])
+
+    def at(copied: Path) -> Settings:
+        root, config = settings.repository.root, flags["config_path"]
+        inside = config is not None and Path(os.path.realpath(config)).is_relative_to(root)
+        named = Path(*paths_in(copied, [os.fspath(config)], root)) if inside else config
+        moved = {"paths": tuple(paths_in(copied, flags["paths"], root)), "config_path": named}
+        return settings_of({**flags, **moved}, UntrustedFolders.around([copied, *map(Path, flags["paths"])]))
+
+    try:
+        with console.progress() as progress:
+            fixes = find_fixes(settings, at, progress, with_unsafe=flags["unsafe"])
+    except DeadlineError:
+        message = f"was stopped after {settings.timeout:g} seconds, and has changed nothing"
+        raise ConfigError(f"{message}: fix less at once, or allow more with --timeout") from None
     if flags["as_diff"]:
         console.print_pieces(diff(fixes))
         return 1 if fixes.changed else 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import bisect
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from kgate.fix.edit import Edit, RefusalError, edited
 from kgate.fix.edits import Made, Wanted, edits
 from kgate.fix.layout import Layout
+from kgate.fix.spelling import scalar
 from kgate.model import FieldChange, Finding, Json, Position, field_path, list_index, pointer_tokens
 from kgate.values import dataclass
 from kgate.yamltree import streams
@@ -18,6 +20,16 @@ from kgate.yamltree.text import yaml_of_json
 
 Check = Callable[[str, Sequence[Finding]], str]
 """Says what is wrong with a text in which findings are fixed; an empty text if nothing is."""
+
+
+_NO_DOCUMENT = -1
+"""The number of the document for fields in a template, which has none."""
+
+_LITERAL = re.compile(
+    r"""(?P<key>["']?[\w-]+["']?):[ ]+(?P<value>[^\s"'{}\[\]#&*!|>,][^\s"'{}\[\],]*|"[^"{}\\\n]*"|'[^'{}\n]*')"""
+    r"""[ ]*(?:(?<=[ ])#[^{}\n]*)?(?:\r?\n|\Z)"""
+)
+"""A field of a template that is written without any action, up to the end of its line."""
 
 
 def no_check(_text: str, _fixed: Sequence[Finding]) -> str:
@@ -62,11 +74,11 @@ def plan(text: str, findings: Iterable[Finding], *, with_unsafe: bool = False, c
     parsed objects than its fields, is left out."""
     able, left = [], []
     for finding in findings:
-        reason = _objection(finding, with_unsafe=with_unsafe)
-        if reason is None:
-            able.append(finding)
-        elif reason.reason:
+        reason = objection(finding, with_unsafe=with_unsafe)
+        if reason is not None:
             left.append(reason)
+        elif finding.remedy is not None and finding.waiver is None:
+            able.append(finding)
     source = FixableText(text)
     chosen = _Chosen(source, check)
     chosen.add(able)
@@ -74,11 +86,12 @@ def plan(text: str, findings: Iterable[Finding], *, with_unsafe: bool = False, c
     return Plan(edited(text, (e for one in fixed for e in one.edits)), tuple(fixed), (*left, *chosen.left))
 
 
-def _objection(finding: Finding, *, with_unsafe: bool) -> LeftAlone | None:
-    """Returns why a finding is not to be fixed, without a reason if its rule has no fix; None if it is."""
+def objection(finding: Finding, *, with_unsafe: bool = False) -> LeftAlone | None:
+    """Returns why a finding is not to be fixed; None if it is, and if nobody would: its rule has no fix, or it is
+    waived."""
     remedy = finding.remedy
     if remedy is None or finding.waiver is not None:
-        return LeftAlone(finding, "")
+        return None
     if remedy.obstacle:
         return LeftAlone(finding, remedy.obstacle)
     if remedy.doubt and not with_unsafe:
@@ -115,10 +128,10 @@ class _Chosen:
         wishes = [(finding, [source.wish(finding, change) for change in _changes(finding)]) for finding in findings]
         all_wishes = [wish for _, own in wishes for wish in own]
         made = source.made(all_wishes)
-        text = edited(source.text, (edit for _, one in made for edit in [one.edit]))
+        text = edited(source.text, (one.edit for _, one in made))
         source.compare(text, all_wishes)
-        if objection := self._check(text, findings):
-            raise RefusalError(objection)
+        if fault := self._check(text, findings):
+            raise RefusalError(fault)
         return [Fixed(finding, _own(made, own), source.also(own)) for finding, own in wishes]
 
 
@@ -128,11 +141,13 @@ def _changes(finding: Finding) -> tuple[FieldChange, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A field of a document, by the number of that and its tokens from the root, and the value that it is to have."""
+    """A field of a document, by the number of that and its tokens from the root, and the value that it is to have. For
+    a field that is written in a template, the edit itself."""
 
     document: int
     tokens: Tokens
     value: Json
+    literal: Edit | None = None
 
 
 def _own(made: Sequence[tuple[int, Made]], wishes: Sequence[Wish]) -> tuple[Edit, ...]:
@@ -175,44 +190,74 @@ class FixableText:
 
     def wish(self, finding: Finding, change: FieldChange) -> Wish:
         """Returns the field of this text that a change is about. Raises RefusalError."""
+        if finding.renderings and change.place.is_approximate:
+            raise RefusalError("its place in the source is not known for sure")
         number = self._document_at(change.place.start)
+        if number is None:
+            return Wish(_NO_DOCUMENT, pointer_tokens(change.pointer), change.value, self._literal(change))
         if not finding.renderings:
             return Wish(number, pointer_tokens(change.pointer), change.value)
-        if change.place.is_approximate:
-            raise RefusalError("its place in the source is not known for sure")
         parent = self._tokens_at(number, change.place.start, pointer_tokens(change.place.pointer))
         rest = pointer_tokens(change.pointer)[len(pointer_tokens(change.place.pointer)) :]
         return Wish(number, (*parent, *rest), change.value)
 
-    def _document_at(self, position: Position) -> int:
+    def _offset(self, position: Position) -> int:
         if not 0 < position.line <= len(self._lines):
             raise RefusalError("its file has changed meanwhile")
-        offset = self._lines[position.line - 1] + position.column - 1
+        return self._lines[position.line - 1] + position.column - 1
+
+    def _document_at(self, position: Position) -> int | None:
+        """Returns the number of the document at a position; None if what is there cannot be parsed."""
+        offset = self._offset(position)
         number = bisect.bisect_right([document.begin for document in self._documents], offset) - 1
         if number < 0 or offset >= self._documents[number].begin + len(self._documents[number].layout.text):
-            raise RefusalError("its file is a template, or YAML that is written unusually")
+            return None
         return number
 
+    def _literal(self, change: FieldChange) -> Edit:
+        """Returns the edit of a field that a template has in a line of its own, with a value and no action."""
+        begin = self._offset(change.place.start)
+        match = _LITERAL.match(self.text, begin)
+        line_start = self.text.rfind("\n", 0, begin) + 1
+        is_whole = change.place.pointer == change.pointer and not isinstance(change.value, list)
+        if match is None or not is_whole or match["key"].strip("'\"") != pointer_tokens(change.pointer)[-1]:
+            raise RefusalError("its file is a template, of which only fields that are there with a value can be edited")
+        if change.value is not None:
+            return Edit(match.start("value"), match.end("value"), scalar(change.value))
+        if self.text[line_start:begin].strip(" ") or self.text[match.end() - 1 : match.end()] != "\n":
+            raise RefusalError("removing it changes another line as well")
+        return Edit(line_start, match.end(), "")
+
     def _tokens_at(self, number: int, position: Position, tokens: Tokens) -> Tokens:
-        """Returns the tokens of the field that begins at a position, of several the one that is called as it is in
-        what was rendered."""
+        """Returns the tokens of the field that begins at a position: the one that is called as it is in what was
+        rendered; else, as in a values file, the one that is a field with any name."""
         document = self._documents[number]
-        offset = self._lines[position.line - 1] + position.column - 1 - document.begin
+        offset = self._offset(position) - document.begin
         last = tokens[-1] if tokens else ""
+        other: Tokens | None = None
         for way, node in document.root.walk():
             for token, member in node.children():
                 key = node.fields[token][0].index if node.fields is not None else member.start.index
-                is_member = node.items is not None and list_index(last) is not None
-                if key == offset and (token == last or is_member):
+                if key != offset:
+                    continue
+                if token == last or (node.items is not None and list_index(last) is not None):
                     return (*way, token)
-        raise RefusalError("its place in the source is not one that kgate can edit")
+                other = (*way, token) if node.fields is not None else other
+        if other is None or list_index(last) is not None:
+            raise RefusalError("its place in the source is not one that kgate can edit")
+        return other
 
     def made(self, wishes: Iterable[Wish]) -> list[tuple[int, Made]]:
         """Returns the edits that fulfil wishes, each with the number of its document. Raises RefusalError."""
         trees: dict[int, Wanted] = {}
+        literals: dict[Edit, list[Tokens]] = {}
         for wish in wishes:
-            _plant(trees.setdefault(wish.document, {}), wish)
-        return [(number, one) for number, tree in trees.items() for one in self._made_in(number, tree)]
+            if wish.literal is None:
+                _plant(trees.setdefault(wish.document, {}), wish)
+            else:
+                literals.setdefault(wish.literal, []).append(wish.tokens)
+        made = [(number, one) for number, tree in trees.items() for one in self._made_in(number, tree)]
+        return made + [(_NO_DOCUMENT, Made(edit, tuple(fields))) for edit, fields in literals.items()]
 
     def _made_in(self, number: int, tree: Wanted) -> Iterator[Made]:
         document = self._documents[number]
@@ -225,7 +270,8 @@ class FixableText:
         """Raises RefusalError if another text does not hold the same objects but for the wishes."""
         expected = [document.root.with_nulls() for document in self._documents]
         for wish in wishes:
-            _apply(expected, wish)
+            if wish.literal is None:
+                _apply(expected, wish)
         found = [document.root.with_nulls() for document in _documents(text)]
         if json.dumps(expected, sort_keys=True) != json.dumps(found, sort_keys=True):
             raise RefusalError("changing it would change other fields as well")
@@ -234,6 +280,8 @@ class FixableText:
         """Returns what else the edits for some wishes change, through anchors; empty if nothing."""
         others: dict[str, None] = {}
         for wish in wishes:
+            if wish.literal is not None:
+                continue
             root = self._documents[wish.document].root
             node = root
             for token in wish.tokens[:-1]:
