@@ -16,7 +16,7 @@ from kgate.kubernetes.manifest import MAX_FILE_BYTES
 from kgate.lifetime import Lifetime
 from kgate.model import Finding, Report, Rule
 from kgate.rendering import scratch
-from kgate.scan import judge_of, scan
+from kgate.scan import ledger_of, scan
 from kgate.sources.files import list_files
 from kgate.sources.survey import survey
 from kgate.trial import TooLargeError, Trial, Tried, copy
@@ -74,7 +74,8 @@ def find_fixes(settings: Settings, at: SettingsAt, progress: Progress, *, with_u
     def run(copied: Settings) -> Tried:
         return Trial(copied, lifetime, with_unsafe=with_unsafe).run(report, keeps)
 
-    fixer = ManifestFixer(judge_of(settings, _asked(report)), _facts(settings, lifetime), with_unsafe)
+    ledger = ledger_of(settings, _asked(report))
+    fixer = ManifestFixer(ledger.assess, ledger.kinds, _facts(settings, lifetime), with_unsafe)
     plain = (one for one in report.findings if not (one.renderings or one.is_about_gate))
     files, left = _written(settings, fixer, plain, keeps)
     rendered = [one for one in report.findings if one.renderings and one.remedy is not None and not keeps(one)]
@@ -141,7 +142,8 @@ def _joined(
 
 def suggestions(settings: Settings, report: Report) -> Suggest:
     """Returns what knows the safe fixes of the findings of a report."""
-    fixer = ManifestFixer(judge_of(settings, _asked(report)))
+    ledger = ledger_of(settings, _asked(report))
+    fixer = ManifestFixer(ledger.assess, ledger.kinds)
 
     def read(path: str) -> str | None:
         try:

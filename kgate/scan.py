@@ -54,9 +54,7 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         settings.allow_empty,
         settings.unjudged_passes,
     )
-    minors = {gate.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
-    judges = {minor: judge_of(settings, gate.rules, minor) for minor in sorted(minors)}
-    ledger = Ledger(judges[gate.minor], Bar(settings.min_score, settings.level), _gates(settings), judges)
+    ledger = ledger_of(settings, gate.rules)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, ledger.kinds, progress, ledger)) as parts:
@@ -64,6 +62,13 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         notes = (remark for remark in remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
     return replace(report, configuration=settings.origin, settings=settings.stated)
+
+
+def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
+    """Returns an empty ledger, which judges by the rules and gates of the settings."""
+    minors = {settings.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
+    judges = {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
+    return Ledger(judges[settings.minor], Bar(settings.min_score, settings.level), _gates(settings), judges)
 
 
 def judge_of(settings: Settings, rules: Sequence[Rule], minor: int) -> Judge:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from kgate.fix.edit import Edit, offset_before
 from kgate.fix.plan import Fixed, LeftAlone, Plan, plan
 from kgate.judgement.engine import Judge
-from kgate.judgement.ledger import assess
+from kgate.judgement.ledger import Assessed, assess
 from kgate.kubernetes import manifest
 from kgate.kubernetes.facts import Facts
-from kgate.model import Assessment, Finding, Problem, ResourceId
+from kgate.model import Assessment, Finding, Problem, Resource, ResourceId
 from kgate.values import dataclass
 from kgate.yamltree.text import SourceText
 
@@ -52,11 +52,18 @@ def _offence(finding: Finding) -> Hashable:
 
 @dataclass(frozen=True, slots=True)
 class ManifestFixer:
-    """Fixes files by the rules of a judge, which has been asked for remedies. ``facts`` are those of all files."""
+    """Fixes files by what ``assess`` finds out about objects, with remedies; ``kinds`` are those that rules are about,
+    ``facts`` those of all files."""
 
-    judge: Judge
+    assess: Callable[[Resource, Facts], Assessed]
+    kinds: Collection[str]
     facts: Facts = Facts()
     with_unsafe: bool = False
+
+    @classmethod
+    def by(cls, judge: Judge, *, with_unsafe: bool = False) -> ManifestFixer:
+        """What fixes files by the rules of one judge, whatever other files hold."""
+        return cls(lambda resource, facts: assess(judge, resource, 0, facts), judge.kinds, with_unsafe=with_unsafe)
 
     def fix(
         self, path: str, text: str, about: Collection[ResourceId], keeps: Callable[[Finding], bool] = lambda _: False
@@ -84,8 +91,8 @@ class ManifestFixer:
         return plan(text, findings, with_unsafe=self.with_unsafe, check=check)
 
     def _judged(self, path: str, text: str) -> _Judged:
-        batch = manifest.read_text(SourceText(path, text), self.judge.kinds)
-        results = [assess(self.judge, resource, 0, self.facts) for resource in batch.resources]
+        batch = manifest.read_text(SourceText(path, text), self.kinds)
+        results = [self.assess(resource, self.facts) for resource in batch.resources]
         return _Judged(
             tuple(finding for findings, _, _ in results for finding in findings),
             tuple(assessment for _, assessment, _ in results if assessment is not None),

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
+from typing import TypeAlias
 
 from kgate.judgement.bar import Bar, Gates, NoGates
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything
@@ -51,10 +52,12 @@ class _Outcome:
     version: str = ""
 
 
-def assess(
-    judge: Judge, resource: Resource, threshold: int, facts: Facts = NO_FACTS
-) -> tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]:
-    """Returns the findings of a resource, its score and level if it is a workload, and its problems."""
+Assessed: TypeAlias = tuple[Sequence[Finding], Assessment | None, Sequence[Problem]]
+"""The findings of a resource, its score and level if it is a workload, and its problems."""
+
+
+def assess(judge: Judge, resource: Resource, threshold: int, facts: Facts = NO_FACTS) -> Assessed:
+    """Returns what a judge finds out about a resource."""
     judgement = judge.judge(resource, facts)
     outcome = _outcome(judge, judgement, Bar(threshold))
     return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
@@ -209,6 +212,12 @@ class Ledger:
         self.add_problems(judgement.problems)
         self.add_unjudged(judgement.unjudged)
         self._add_notes(judgement.notes)
+
+    def assess(self, resource: Resource, facts: Facts = NO_FACTS) -> Assessed:
+        """Returns what is found out about a resource, without a limit on findings; nothing of it is kept."""
+        own = Ledger(self._judge, self._bar, self._gates, self._judges)
+        judgement, outcome, _ = own._judged(resource, facts)
+        return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""

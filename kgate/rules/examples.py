@@ -86,7 +86,7 @@ def _fix_failure(judge: Judge, placement: Placement, judgements: Sequence[Judgem
     able = [finding for finding in findings if finding.remedy is not None and not finding.remedy.obstacle]
     if not able:
         return ""
-    fixer = ManifestFixer(judge, Facts(), with_unsafe=True)
+    fixer = ManifestFixer.by(judge, with_unsafe=True)
     left = fixer.fix("example.yaml", json.dumps(placement.body), {one.resource for one in able}).left_alone
     reasons = [one.reason for one in left if one.finding.remedy is not None and not one.finding.remedy.obstacle]
     return f"its fix does not help: {reasons[0]}" if reasons else ""

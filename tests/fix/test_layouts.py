@@ -29,7 +29,7 @@ HEAD = """\
 def fixed(text: str) -> FileFix:
     about = {resource.id for resource in manifest.read("a.yaml", text.encode()).resources}
     assert about
-    return ManifestFixer(JUDGE, with_unsafe=True).fix("a.yaml", text, about)
+    return ManifestFixer.by(JUDGE, with_unsafe=True).fix("a.yaml", text, about)
 
 
 def sides(diff: str) -> tuple[str, str]:

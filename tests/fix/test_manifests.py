@@ -27,7 +27,7 @@ def nobody(_: Finding) -> bool:
 
 def fixed(text: str, *, unsafe: bool, keeps: Callable[[Finding], bool] = nobody) -> FileFix:
     about = {resource.id for resource in manifest.read("a.yaml", text.encode()).resources}
-    return ManifestFixer(JUDGE, with_unsafe=unsafe).fix("a.yaml", text, about, keeps)
+    return ManifestFixer.by(JUDGE, with_unsafe=unsafe).fix("a.yaml", text, about, keeps)
 
 
 def found(text: str) -> list[Finding]:
