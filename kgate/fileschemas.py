@@ -15,6 +15,19 @@ from kgate.model import Persona, Severity
 from kgate.policy.floor import FLOOR_FIELDS
 from kgate.rendering.helm.releases import CHART_FIELDS, RELEASE_FIELDS
 from kgate.rules import rulefile
+from kgate.waiverfile import (
+    DATE,
+    ENTRY_FIELDS,
+    FILE_FIELDS,
+    FINGERPRINT,
+    LEAST_DAYS,
+    MOST_DAYS,
+    OF_FINDINGS,
+    REQUIRABLE,
+    RESOURCE_FIELDS,
+    SCOPES,
+    WAIVERS_FIELDS,
+)
 
 Schema = dict[str, Any]
 
@@ -26,7 +39,11 @@ _KUBERNETES = r"^(latest|v?1\.(0|[1-9]\d{0,3})(\.\d+)?)$"
 
 def schemas() -> dict[str, str]:
     """Returns the text of each schema by the name of its file."""
-    return {"config-1.json": _printed(_config()), "rule-1.json": _printed(_rule())}
+    return {
+        "config-1.json": _printed(_config()),
+        "rule-1.json": _printed(_rule()),
+        "waivers-1.json": _printed(_waivers()),
+    }
 
 
 def _printed(schema: Schema) -> str:
@@ -120,6 +137,7 @@ _FLOOR: Mapping[str, Schema] = {
     "fail-on": {"enum": _SEVERITIES},
     "kubernetes-version": {**_VERSION, "pattern": rf"{_KUBERNETES}|^$"},
     "never-ignore": _texts("Rules that cannot be ignored."),
+    "never-waive": _texts("Rules whose findings cannot be waived."),
 }
 _CLUSTER: Mapping[str, Schema] = {
     "name": {"type": "string", "minLength": 1},
@@ -166,6 +184,71 @@ _GATE: Mapping[str, Schema] = {
     "kubernetes-version": _JUDGED_FOR,
 }
 _ASKS_FOR_SOMETHING: Schema = {"anyOf": [_not_null(key) for key in GATE_FIELDS if key != "match"]}
+_BLANK = r"^\s*$"
+_SAID: Schema = {"type": "string", "not": {"pattern": _BLANK}}
+_NAMED: Schema = {"anyOf": [_SAID, {"type": "array", "minItems": 1, "items": _SAID}]}
+_RESOURCE: Mapping[str, Schema] = dict.fromkeys(RESOURCE_FIELDS, _SAID)
+_OBJECT: Schema = {"type": "string", "pattern": "^[^/]+/[^/]+(/[^/]+)?$"}
+_FINGERPRINT: Schema = {"type": "string", "pattern": f"^{FINGERPRINT.pattern}$"}
+_ENTRY: Mapping[str, Schema] = {
+    "rule": _told("The rule whose findings are accepted, or a list of rules.", _NAMED),
+    "problem": _told("A part of what a problem says; * stands for anything.", _NAMED),
+    "unjudged": _told("A part of what is said of something that is not judged; * stands for anything.", _NAMED),
+    "path": _told("File, with * within a name and ** for folders.", _NAMED),
+    "resource": _told(
+        "KIND/NAMESPACE/NAME or KIND/NAME, with *.",
+        {
+            "anyOf": [
+                _OBJECT,
+                {"type": "array", "minItems": 1, "items": _OBJECT},
+                {**_mapping(RESOURCE_FIELDS, _RESOURCE), "minProperties": 1},
+            ]
+        },
+    ),
+    "container": _told("Name of the container, with *.", _NAMED),
+    "field": _told("Path of the field, or its end: securityContext.privileged.", _NAMED),
+    "image": _told("Image of the container, with or without its tag, with *.", _NAMED),
+    "fingerprint": _told(
+        "Fingerprint of a report.", {"anyOf": [_FINGERPRINT, {"type": "array", "minItems": 1, "items": _FINGERPRINT}]}
+    ),
+    "reason": _told("Why it is accepted.", _SAID),
+    "owner": _told("Who accepts it.", _SAID),
+    "until": _told("The last day on which it holds.", {"type": "string", "pattern": f"^{DATE.pattern}$"}),
+}
+
+
+def _given(name: str) -> Schema:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+def _entry() -> Schema:
+    """The schema of a waiver: of a rule with a scope, or of a remark with a path."""
+    remark = {**_given("path"), "properties": {name: {"type": "null"} for name in OF_FINDINGS}}
+    kinds = [
+        {**_given("rule"), "anyOf": [_given(name) for name in SCOPES]},
+        {"allOf": [_given("problem"), remark]},
+        {"allOf": [_given("unjudged"), remark]},
+    ]
+    return {**_mapping(ENTRY_FIELDS, _ENTRY, ["reason"]), "oneOf": kinds}
+
+
+_ACCEPT: Schema = {"type": "array", "items": _entry()}
+_WAIVERS: Mapping[str, Schema] = {
+    "require": _told("What every waiver must say.", {"type": "array", "items": {"enum": [*REQUIRABLE, "reason"]}}),
+    "max-days": _told(
+        "Days that a waiver may last from today.", {"type": "integer", "minimum": LEAST_DAYS, "maximum": MOST_DAYS}
+    ),
+    "inline": _told("Whether comments and annotations in manifests may waive.", {"type": "boolean", "default": True}),
+    "never": _texts("Rules whose findings nobody may waive."),
+    "accept": _told("The waivers.", _ACCEPT),
+}
+
+
+def _waivers() -> Schema:
+    """The schema of kgate-waivers.yaml, which may be empty."""
+    return _file("waivers-1.json", "Waivers of kgate (kgate-waivers.yaml)", _optional(_mapping(FILE_FIELDS, _WAIVERS)))
+
+
 _CONFIG: Mapping[str, Schema] = {
     "min-score": _SCORE,
     "level": _LEVEL,
@@ -190,6 +273,7 @@ _CONFIG: Mapping[str, Schema] = {
     ),
     "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
     "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
+    "waivers": _told("Risks that are accepted, and what must be said of each.", _mapping(WAIVERS_FIELDS, _WAIVERS)),
     "pull-from": _texts("Hosts that kgate pull may ask, if no change can have written this.", pattern=_HOST),
     **{limit.key: _limit(limit) for limit in LIMITS},
 }

@@ -486,11 +486,13 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """An accepted risk: who took it, why and until when (ISO date)."""
+    """An accepted risk: why it was taken, by whom and until when (ISO date), as far as that is said, and the ``place``
+    that says so: ``kgate-waivers.yaml:3``."""
 
     reason: str
-    owner: str
-    expires: str
+    owner: str = ""
+    expires: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -620,6 +622,14 @@ class Unjudged(Remark):
         return f"{self.what} is not judged: {self.message}{advice}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Accepted:
+    """A Problem, or something that was not judged, that is accepted."""
+
+    remark: Problem | Unjudged
+    waiver: Waiver = field(compare=False)
+
+
 def problems_of(remarks: Iterable[Remark]) -> tuple[Problem, ...]:
     """The Problems among remarks, sorted, each once."""
     return tuple(sorted({remark for remark in remarks if isinstance(remark, Problem)}))
@@ -642,6 +652,9 @@ class Score:
     of which something could not be judged. For this one ``is_judged`` is False, and it reaches no threshold.
     ``ignored`` names the rules that it offends and that were left out by name, without which it would be
     ``without_ignoring``.
+    ``waived`` names the rules that do not count as all of their findings are waived, without which waivers it would be
+    ``without_waivers``.
+    ``is_accepted`` says that what could not be judged of it is accepted.
     ``decisive`` is the least severity of the findings that have to go for the threshold to be reached; None if it is.
     ``level`` is the Pod Security level that it had to reach as well, empty if any will do. The places are the lines in
     ``gates`` of a configuration that ask for both; empty where the whole scan does.
@@ -658,6 +671,9 @@ class Score:
     misses_level: bool = False
     threshold_place: str = ""
     level_place: str = ""
+    without_waivers: int | None = None
+    waived: tuple[str, ...] = ()
+    is_accepted: bool = False
 
     @property
     def known(self) -> int | None:
@@ -681,6 +697,11 @@ class Score:
     def rests_on_ignoring(self) -> bool:
         """True if the threshold is reached only because rules are ignored."""
         return self.passed and self.without_ignoring is not None and self.without_ignoring < self.threshold
+
+    @property
+    def rests_on_waivers(self) -> bool:
+        """True if the threshold is reached only because findings are waived."""
+        return self.passed and self.without_waivers is not None and self.without_waivers < self.threshold
 
     @property
     def order(self) -> tuple[bool, int, bool]:
@@ -814,8 +835,8 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Unlisted:
     """What was found and is only counted, because one file holds so much of it: findings by severity, workloads by
-    score, problems, and what was not judged. The notes, which the report also has among its own, name the files.
-    ``gated`` counts those of the findings that have a ``fail_on`` of their own."""
+    score, problems, what was not judged, and findings that are waived. The notes, which the report also has among its
+    own, name the files. ``gated`` counts those of the findings that have a ``fail_on`` of their own."""
 
     findings: Mapping[Severity, int] = field(default_factory=dict)
     scores: Mapping[Score, int] = field(default_factory=dict)
@@ -823,11 +844,13 @@ class Unlisted:
     unjudged: int = 0
     notes: tuple[Note, ...] = ()
     gated: Mapping[tuple[Severity, FailOn], int] = field(default_factory=dict)
+    waived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a scan found: what is listed of it, and how much is not."""
+    """What a scan found: what is listed of it, and how much is not. ``expired`` are the waivers that would still waive
+    something."""
 
     assessments: tuple[Assessment, ...]
     findings: tuple[Finding, ...]
@@ -836,6 +859,8 @@ class Found:
     notes: tuple[Note, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     uncovered: Uncovered = Uncovered()
+    accepted: tuple[Accepted, ...] = ()
+    expired: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -883,7 +908,7 @@ DEFAULT = "default"
 class Report:
     """The result of a scan, sorted: all that a report format sees of it. Findings about the gate itself come first,
     counts include what is ``unlisted``, ``configuration`` names the file that the settings come from, and ``settings``
-    holds them all."""
+    holds them all. ``accepted`` is what would stand among the problems and what is not judged."""
 
     version: str
     kubernetes_version: str
@@ -901,6 +926,7 @@ class Report:
     settings: tuple[Setting, ...] = ()
     files: tuple[FileFate, ...] = ()
     uncovered: Uncovered = Uncovered()
+    accepted: tuple[Accepted, ...] = ()
 
     @property
     def severities(self) -> Mapping[Severity, int]:
@@ -916,7 +942,7 @@ class Report:
     @property
     def waived(self) -> int:
         """How many findings are waived."""
-        return sum(finding.waiver is not None for finding in self.findings)
+        return sum(finding.waiver is not None for finding in self.findings) + self.unlisted.waived
 
     @property
     def scores(self) -> Mapping[int, int]:

@@ -18,7 +18,7 @@ from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Batch, Counts, FileFate, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
+from kgate.model import Accepted, Batch, Counts, FileFate, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.urls import shown_text
@@ -58,17 +58,20 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, ledger.kinds, progress, ledger)) as parts:
-        ledger.add_problems(remark for remark in remarks if isinstance(remark, Problem))
+        ledger.add_own_problems(remark for remark in remarks if isinstance(remark, Problem))
         notes = (remark for remark in remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
     return replace(report, configuration=settings.origin, settings=settings.stated)
 
 
 def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
-    """Returns an empty ledger, which judges by the rules and gates of the settings."""
+    """Returns an empty ledger, which judges by the rules, gates and waivers of the settings."""
+    from kgate.waiverfile import in_force
+
     minors = {settings.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
     judges = {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
-    return Ledger(judges[settings.minor], Bar(settings.min_score, settings.level), _gates(settings), judges)
+    waivers = in_force(settings.waivers, rules, is_whole=_is_whole(settings))
+    return Ledger(judges[settings.minor], Bar(settings.min_score, settings.level), _gates(settings), judges, waivers)
 
 
 def judge_of(settings: Settings, rules: Sequence[Rule], minor: int) -> Judge:
@@ -85,9 +88,7 @@ def _gates(settings: Settings) -> Gates | None:
         return None
     from kgate.gates import MatchedGates
 
-    root = settings.repository.root
-    wants_all = any(path != "-" and Path(os.path.realpath(path)) == root for path in settings.paths)
-    return MatchedGates(settings.gates, settings.fail_on, wants_all=wants_all)
+    return MatchedGates(settings.gates, settings.fail_on, wants_all=_is_whole(settings))
 
 
 def assess(
@@ -124,10 +125,16 @@ def assess(
                 if part.counts_in is None or part.counts_in(resource):
                     ledger.judge(resource, part.path, facts)
     except DeadlineError:
-        ledger.add_problems([_overdue(lifetime)])
+        ledger.add_own_problems([_overdue(lifetime)])
     found = ledger.close()
     report = _report(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
     return replace(report, files=tuple(fates))
+
+
+def _is_whole(settings: Settings) -> bool:
+    """True if all of the repository is scanned."""
+    root = settings.repository.root
+    return any(path != "-" and Path(os.path.realpath(path)) == root for path in settings.paths)
 
 
 def _weakenings(
@@ -164,6 +171,7 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
         unlisted=found.unlisted,
         unjudged=found.unjudged,
         uncovered=found.uncovered,
+        accepted=_accepted(found.accepted),
     )
 
 
@@ -176,8 +184,20 @@ _Remark = TypeVar("_Remark", bound=Remark)
 
 def _shown(remarks: Iterable[_Remark]) -> tuple[_Remark, ...]:
     """Returns remarks sorted, each once, without credentials of the URLs that they quote."""
-    shown = {replace(remark, message=shown_text(remark.message)) for remark in remarks}
-    return tuple(sorted(shown, key=lambda remark: (remark.path, remark.line or 0, remark.text)))
+    return tuple(sorted(set(map(_without_credentials, remarks)), key=_remark_order))
+
+
+def _accepted(found: Iterable[Accepted]) -> tuple[Accepted, ...]:
+    shown = {replace(one, remark=_without_credentials(one.remark)) for one in found}
+    return tuple(sorted(shown, key=lambda one: _remark_order(one.remark)))
+
+
+def _remark_order(remark: Remark) -> tuple[str, int, str]:
+    return remark.path, remark.line or 0, remark.text
+
+
+def _without_credentials(remark: _Remark) -> _Remark:
+    return replace(remark, message=shown_text(remark.message))
 
 
 def _overdue(lifetime: Lifetime) -> Problem:

@@ -22,8 +22,9 @@ from kgate.repository import CONFIG_NAMES, Repository
 from kgate.rules import rulefile
 from kgate.yamltree.fields import UserFile
 from tests.command import ROOT, kgate
+from tests.test_waiverfile import MISTAKES, read
 
-CONFIG, RULE = (json.loads(schemas()[name]) for name in ("config-1.json", "rule-1.json"))
+CONFIG, RULE, WAIVERS = (json.loads(schemas()[f"{name}-1.json"]) for name in ("config", "rule", "waivers"))
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
@@ -52,7 +53,7 @@ CONFIGS = [one for one in blocks() if body(one[1]).keys() & {*KNOWN} and not bod
 RULES = [one for one in blocks() if {"id", "expression", "rationale"} <= body(one[1]).keys()]
 
 
-@pytest.mark.parametrize("schema", [CONFIG, RULE])
+@pytest.mark.parametrize("schema", [CONFIG, RULE, WAIVERS])
 def test_they_are_schemas(schema: Any) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
 
@@ -73,6 +74,7 @@ def test_all_documented_files_fit() -> None:
 def test_the_command_prints_them() -> None:
     assert kgate("schema", "config").out == schemas()["config-1.json"]
     assert kgate("schema", "rule").out == schemas()["rule-1.json"]
+    assert kgate("schema", "waivers").out == schemas()["waivers-1.json"]
     assert json.loads(kgate("schema").out)["title"] == "kgate report, version 2"
 
 
@@ -231,3 +233,33 @@ def test_every_name_is_documented() -> None:
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     names = (*KNOWN, *CONFIG_NAMES, *OF_CI_JOBS, *RELEASE_FIELDS, *FLOOR_FIELDS, *GATE_FIELDS, *MATCH_FIELDS)
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+# ----------------------------------------------------------------------------------- kgate-waivers.yaml
+
+ONLY_READ = (
+    "no rule has the id",
+    "is not a day of the calendar",
+    "the pattern is longer",
+    "not valid YAML",
+    "one mapping",
+)
+"""What a schema cannot know."""
+
+
+def test_a_mistake_in_waivers_is_one_for_the_schema_too() -> None:
+    known = [case.values for case in MISTAKES if not any(words in str(case.values[1]) for words in ONLY_READ)]
+    assert len(known) > 30
+    assert [message for text, message in known if accepts(WAIVERS, str(text))] == []
+
+
+def test_what_is_read_of_waivers_fits(tmp_path: Path) -> None:
+    documented = [text for name, text in blocks() if name == "waivers.md"]
+    assert len(documented) >= 2
+    for text in documented:
+        is_file = "accept" in body(text)
+        assert accepts(WAIVERS if is_file else CONFIG, text)
+        if is_file:
+            read(tmp_path, text)
+        else:
+            assert reads(text, Repository(tmp_path))

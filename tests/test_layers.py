@@ -74,7 +74,7 @@ FLOW = (
         ),
         *("rendering.sandbox", "rendering.scratch", "rendering.structure"),
     ),
-    ("elsewhere.fetched", "rules.cel", "rendering.process"),
+    ("elsewhere.fetched", "wildcards", "rules.cel", "rendering.process"),
     ("rules.rulefile", "rules.reads"),
     ("rules.gate",),
     ("rules.load", "rules.lookup"),
@@ -82,6 +82,7 @@ FLOW = (
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
     ("fix",),
+    ("waiverfile",),
     ("pagecodec", "rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("elsewhere",),
     ("gitops.fields",),
@@ -103,7 +104,7 @@ FLOW = (
 
 ONLY = {
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
-    "judgement": ("values", "model", "kubernetes", "rules", "judgement"),
+    "judgement": ("values", "model", "wildcards", "kubernetes", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
     "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),
     "yamltree": ("values", "model", "yamltree"),

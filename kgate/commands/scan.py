@@ -26,6 +26,7 @@ from kgate.commands.network import (
     policy_option,
     refuse_without,
 )
+from kgate.commands.today import today, today_option
 from kgate.errors import ConfigError, OutputError
 from kgate.kubernetes.pss import LEVELS
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
@@ -212,6 +213,7 @@ Exit codes:
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one for each processor]"
 )
+@today_option
 @click.option("--stdin-filename", metavar="PATH", help="Path to show for standard input in reports.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1; other codes stay the same.")
 @click.option("--allow-empty", is_flag=True, default=None, help="Do not fail if no Kubernetes object is found.")
@@ -342,6 +344,7 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
     given = {one.name: flags[one.name] for one in fields(config.Options) if one.name in flags}
+    given.setdefault("today", today())
     options = config.Options(**given, sources={name: _source(name) for name in given})
     for path in paths:
         _refuse_link_out(path)

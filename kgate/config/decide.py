@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kgate.config.file import ConfigChange, ConfigFile
-from kgate.config.find import find_config, nearest
+from kgate.config.find import find_config, find_waivers, nearest
 from kgate.errors import ConfigError
 from kgate.model import Problem
 from kgate.repository import CONFIG_NAMES, OutsideError, Repository
@@ -64,18 +65,29 @@ def read_trusted(
 
 
 def _read_nearest(paths: Sequence[str], named: Path | None, repository: Repository) -> ConfigFile | None:
-    """The file that the user names, else the nearest one, if there is one. Raises ConfigError."""
+    """The file that the user names, else the nearest one, with the waivers beside it; None if there is neither. Raises
+    ConfigError."""
     path = named or find_config(paths, repository)
-    return read_config(path, repository) if path else None
+    file = read_config(path, repository) if path else None
+    beside = find_waivers(paths, path, repository)
+    if beside is None:
+        return file
+    from kgate.config.read import read_waivers
+
+    file = file or ConfigFile()
+    return replace(file, waivers=file.waivers.joined(read_waivers(beside, repository)))
 
 
 def _broken(path: Path, error: ConfigError, repository: Repository) -> Problem:
     """The Problem that a file of the change cannot be read, at the line that the error names."""
-    told = str(error).replace(f"{repository.root}{os.sep}", "").removeprefix(f"{repository.shown(path)}:").strip()
-    line, _, message = told.partition(": ")
-    number = int(line) if line.isdecimal() else None
-    text = f"this change breaks the configuration, so what it weakens is not known: {message if number else told}"
-    return Problem(repository.shown(path), number, text)
+    told = str(error).replace(f"{repository.root}{os.sep}", "").removeprefix(f"{repository.shown(path)}: ")
+    said = _SAID_AT_A_LINE.fullmatch(told)
+    where, line, message = (said[1], int(said[2]), said[3]) if said else (repository.shown(path), None, told)
+    text = f"this change breaks the configuration, so what it weakens is not known: {message}"
+    return Problem(where, line, text)
+
+
+_SAID_AT_A_LINE = re.compile(r"([^:]+):([0-9]{1,9}): (.*)", re.DOTALL)
 
 
 def read_config(path: Path, repository: Repository) -> ConfigFile:
@@ -118,7 +130,8 @@ def extended(file: ConfigFile, base: ConfigFile) -> ConfigFile:
     hosts = tuple(dict.fromkeys((*file.pull_from, *base.pull_from)))
     shown, floor = file.shown or base.shown, file.floor.joined(base.floor)
     places = {**base.places, **file.places}
-    return replace(file, **taken, places=places, shown=shown, floor=floor, pull_from=hosts)
+    waivers = file.waivers.joined(base.waivers)
+    return replace(file, **taken, places=places, shown=shown, floor=floor, pull_from=hosts, waivers=waivers)
 
 
 def under_policy(

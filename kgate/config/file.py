@@ -13,6 +13,7 @@ from kgate.model import Problem
 from kgate.policy.floor import Floor
 from kgate.rules.load import RuleFolder
 from kgate.values import dataclass
+from kgate.waiverfile import WaiverFile
 
 if TYPE_CHECKING:
     from kgate.rendering.helm.requests import ChartRequest
@@ -38,6 +39,7 @@ KNOWN = (
     "extends",
     "floor",
     "pull-from",
+    "waivers",
     *(limit.key for limit in LIMITS),
 )
 """The keys of a file."""
@@ -56,9 +58,9 @@ class AskedLimit:
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What a kgate.yaml says, checked, each field as Options has it; ``shown`` is its name in reports, and ``fields``
-    gives the places of its fields. ``places`` names the file and line of each key, also of one that is inherited from
-    a file that it extends. One that is not there has no fields."""
+    """What a kgate.yaml says, checked, each field as Options has it, with the waivers of the file beside it; ``shown``
+    is its name in reports, and ``fields`` gives the places of its fields. ``places`` names the file and line of each
+    key, also of one that is inherited from a file that it extends. One that is not there has no fields."""
 
     shown: str = ""
     fields: FileFields | None = field(default=None, compare=False, repr=False)
@@ -82,6 +84,7 @@ class ConfigFile:
     floor: Floor = field(default_factory=Floor)
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False
+    waivers: WaiverFile = field(default_factory=WaiverFile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kgate.errors import ConfigError
 from kgate.repository import CONFIG_NAMES, PYPROJECT, Repository, UntrustedFolders
+from kgate.waiverfile import NAME
 
 _NOT_READ = ("kgate.toml", ".kgate.toml", ".kgaterc")  # kgate.json is a name for reports
 
@@ -64,6 +65,22 @@ def _has_settings(project: Path, repository: Repository) -> bool:
 def nearest(paths: Sequence[str], repository: Repository) -> Path | None:
     """The first of the nearest configurations, be it the only one or not."""
     return next((path for folder in _searched(paths, repository) for path in _configs(folder, repository)), None)
+
+
+def find_waivers(paths: Sequence[str], config: Path | None, repository: Repository) -> Path | None:
+    """The waivers beside a configuration, or without one the nearest to the first path. Raises ConfigError for a file
+    with a name that is not read."""
+    for folder in (config.parent,) if config else _searched(paths, repository):
+        owner = repository if folder.is_relative_to(repository.root) else Repository(Path(folder.anchor))
+        for name in _NOT_WAIVERS:
+            if owner.policy_has(folder / name):
+                raise ConfigError(f"{folder / name}: is not read; rename it to {NAME}")
+        if owner.policy_has(folder / NAME):
+            return folder / NAME
+    return None
+
+
+_NOT_WAIVERS = ("kgate-waivers.yml", ".kgate-waivers.yaml", ".kgate-waivers.yml", "kgate-waivers.json")
 
 
 def named_config(path: Path, untrusted: UntrustedFolders) -> Path:

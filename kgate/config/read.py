@@ -18,6 +18,7 @@ from kgate.policy.floor import threshold
 from kgate.pyproject import TABLE
 from kgate.repository import OutsideError, Repository
 from kgate.rules.load import RuleFolder
+from kgate.waiverfile import WaiverFile, parse_file, parse_waivers
 
 if TYPE_CHECKING:
     from kgate.rendering.helm.requests import ChartRequest
@@ -34,7 +35,8 @@ _OTHER_KEYS = {
     "customChecks": "write rules of your own to a folder, and name it with rules: [FOLDER]",
     "exclude": "write what to leave out into .kgateignore, one pattern a line; `ignore` leaves out rules",
     "exclude-rules": "write ignore: [RULE, …]",
-    "exemptions": "exemptions are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
+    "exceptions": "write waivers: {accept: […]}, or an entry in kgate-waivers.yaml",
+    "exemptions": "write waivers: {accept: […]}, or an entry in kgate-waivers.yaml",
     "include": "name what to scan on the command line: kgate scan PATH…; `select` lists the only rules to use",
     "ignore-paths": "write what to leave out into .kgateignore, one pattern a line",
     "ignorePaths": "write what to leave out into .kgateignore, one pattern a line",
@@ -48,7 +50,6 @@ _OTHER_KEYS = {
     "skip-files": "write what to leave out into .kgateignore, one pattern a line",
     "skip-path": "write what to leave out into .kgateignore, one pattern a line",
     "threshold": "write min-score: N",
-    "waivers": "waivers are not supported yet; `ignore` leaves out a rule everywhere, .kgateignore a file",
 }
 """What keys in configurations of similar programs are in kgate."""
 
@@ -94,8 +95,24 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         gates=_gates(fields, shown),
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
+        waivers=parse_waivers(fields, shown),
     )
     return file, owner
+
+
+def read_waivers(path: Path, repository: Repository) -> WaiverFile:
+    """What a kgate-waivers.yaml says, which lies in the repository or beside a configuration elsewhere. Raises
+    ConfigError."""
+    from kgate.yamltree.fields import UserFile
+
+    is_inside = path.is_relative_to(repository.root)
+    owner = repository if is_inside else Repository(Path(path.anchor))
+    try:
+        data = owner.policy_bytes(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; fix or remove it") from None
+    fields = UserFile.parse(data, str(path), ConfigError).fields()
+    return parse_file(fields, repository.shown(path) if is_inside else path.as_posix())
 
 
 def _refuse_programs(fields: FileFields) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from datetime import date
 from pathlib import Path
 
 from kgate.config.file import ConfigChange
@@ -15,6 +16,7 @@ from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.rules.load import RuleFolder
 from kgate.values import dataclass
+from kgate.waiverfile import WaiverSettings
 
 DEFAULT_MIN_SCORE = 60
 
@@ -31,7 +33,8 @@ class Settings:
     ``origin`` says where the configuration comes from, ``stated`` where each setting does, ``change`` what the scanned
     change makes of one that a trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
     ``pull_from`` are the hosts that a configuration allows which no change can have altered; ``ignores_hosts`` says
-    that another one allows some as well. ``with_remedies`` asks how findings are fixed.
+    that another one allows some as well. ``with_remedies`` asks how findings are fixed, ``waivers`` hold the day on
+    which the scan is made.
     """
 
     repository: Repository
@@ -60,12 +63,13 @@ class Settings:
     stated: tuple[Setting, ...] = ()
     change: ConfigChange | None = None
     with_remedies: bool = False
+    waivers: WaiverSettings = field(default_factory=WaiverSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """The settings that flags and environment give; None or empty where they give none. ``sources`` names the flag or
-    variable of each."""
+    variable of each. On the last day of all, which ``today`` is by default, every waiver that ends has expired."""
 
     paths: tuple[str, ...] = ()
     stdin_filename: str | None = None
@@ -94,4 +98,5 @@ class Options:
     jobs: int | None = None
     render_timeout: int | None = None
     render_memory: int | None = None
+    today: date = date.max
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,8 @@ from kgate.rendering.requests import RenderOptions, RenderSettings
 from kgate.repository import Repository, UntrustedFolders, open_repository
 from kgate.rules.load import RuleFolder
 from kgate.textfile import read_bytes
+from kgate.waiverfile import WaiverSettings
+from kgate.waiverfile import check as check_waivers
 
 T = TypeVar("T")
 
@@ -33,6 +35,7 @@ def settle(
     Raises ConfigError.
     """
     file = config or ConfigFile()
+    check_waivers(file.waivers, options.today)
     min_scores = (options.min_score, file.min_score, DEFAULT_MIN_SCORE)
     fail_on = options.fail_on or file.fail_on
     own_folders = tuple(_named_folder(name, repository, untrusted) for name in options.rules)
@@ -62,6 +65,7 @@ def settle(
             _render_settings(options, file, untrusted),
             fetched=open_fetched(repository, options.cache_dir, untrusted, is_filled=options.pull),
         ),
+        waivers=WaiverSettings(file.waivers, options.today, file.floor.never_waive),
         origin=Provenance(file.shown, repository.trusted.title if repository.trusted else ""),
     )
     return replace(settings, stated=tuple(_stated(settings, options, file)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TypeAlias
 
@@ -13,12 +13,14 @@ from kgate.judgement.bar import Bar, Gates, NoGates
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
-from kgate.judgement.score import decisive_for_level, decisive_severity, score
+from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
+from kgate.judgement.waivers import NO_WAIVERS, Fits, Waivers, Waiving
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.pss import LEVELS
 from kgate.model import (
     UNKNOWN,
+    Accepted,
     AppliedValues,
     Assessment,
     Batch,
@@ -59,26 +61,30 @@ Assessed: TypeAlias = tuple[Sequence[Finding], Assessment | None, Sequence[Probl
 def assess(judge: Judge, resource: Resource, threshold: int, facts: Facts = NO_FACTS) -> Assessed:
     """Returns what a judge finds out about a resource."""
     judgement = judge.judge(resource, facts)
-    outcome = _outcome(judge, judgement, Bar(threshold))
+    outcome = _outcome(judge, judgement, Bar(threshold), Waiving(NO_WAIVERS))
     return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
 
-def _outcome(judge: Judge, judgement: Judgement, bar: Bar) -> _Outcome | None:
+def _outcome(judge: Judge, judgement: Judgement, bar: Bar, waiving: Waiving) -> _Outcome | None:
     if judgement.workload is None:
         return None
-    is_judged, is_whole = not (judgement.problems or judgement.unjudged), judgement.workload.is_whole
-    value = score(judgement.rules, judgement.explicit)
+    gaps: tuple[Problem | Unjudged, ...] = (*judgement.problems, *judgement.unjudged)
+    is_judged, is_whole = not gaps, judgement.workload.is_whole
     ignored = tuple(sorted(rule.id for rule in judgement.ignored))
-    without = score((*judgement.rules, *judgement.ignored), judgement.explicit) if ignored else None
-    decisive = decisive_severity(judgement.rules, bar.min_score, judgement.explicit)
-    found = Score(value, bar.min_score, not (is_judged and is_whole), is_judged, without, ignored, decisive)
+    left = open_rules(judgement.rules, judgement.findings)
+    without = score((*left, *judgement.ignored), judgement.explicit) if ignored else None
+    is_accepted = bool(gaps) and not any(map(waiving.is_open, gaps))
+    found = Score(0, bar.min_score, not (is_judged and is_whole), is_judged or is_accepted, without, ignored)
     found = replace(found, level=bar.level, threshold_place=bar.min_score_place, level_place=bar.level_place)
+    found = with_waivers(found, judgement.rules, judgement.findings, judgement.explicit)
+    found = replace(found, is_accepted=is_accepted)
     version = "" if bar.minor is None else f"1.{bar.minor}"
     if not is_whole:
         return _Outcome(found, UNKNOWN, version)
     level = pss.level(judge.rules, judgement.offended) if is_judged else LEVELS[0]
-    if bar.level and LEVELS.index(level) < LEVELS.index(bar.level):
-        found = _missing(found, decisive_for_level(judgement.rules, bar.level))
+    reached = pss.level(judge.rules, judgement.offended - {*found.waived}) if found.is_judged else LEVELS[0]
+    if bar.level and LEVELS.index(reached) < LEVELS.index(bar.level):
+        found = _missing(found, decisive_for_level(left, bar.level))
     return _Outcome(found, level, version)
 
 
@@ -109,6 +115,8 @@ class _Quota:
     problems: int = 0
     notes: int = 0
     unjudged: int = 0
+    waived: int = 0
+    accepted: int = 0
 
     def lists(self, what: Hashable) -> bool:
         """Counts one more of a rule (by its id), an outcome, or a class of remarks; True if it is to be listed."""
@@ -129,6 +137,8 @@ class _Quota:
         parts += [f"{workloads:,} workloads that came to the same as listed ones"] if workloads else []
         parts += [f"{self.problems:,} problems"] if self.problems else []
         parts += [f"{self.unjudged:,} that are not judged"] if self.unjudged else []
+        parts += [f"{self.waived:,} waived findings"] if self.waived else []
+        parts += [f"{self.accepted:,} accepted problems and unjudged parts"] if self.accepted else []
         parts += [f"{self.notes:,} notes"] if self.notes else []
         if not parts:
             return None
@@ -150,6 +160,8 @@ class Page:
     partial: tuple[PartialWorkload, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     matched: frozenset[int] = frozenset()
+    accepted: tuple[Accepted, ...] = ()
+    fits: Fits = Fits()
 
 
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
@@ -159,7 +171,12 @@ class Ledger:
     """All findings, assessments and problems of a scan, in the order in which they are found."""
 
     def __init__(
-        self, judge: Judge, bar: Bar, gates: Gates | None = None, judges: Mapping[int, Judge] | None = None
+        self,
+        judge: Judge,
+        bar: Bar,
+        gates: Gates | None = None,
+        judges: Mapping[int, Judge] | None = None,
+        waivers: Waivers = NO_WAIVERS,
     ) -> None:
         """``bar`` is what all workloads must reach for which no gate says more, ``judges`` has a judge for each further
         Kubernetes 1.x version of the gates."""
@@ -168,12 +185,15 @@ class Ledger:
         self._gates = gates or NoGates()
         self._judges = judges or {}
         self._matched: set[int] = set()
+        self._waivers = waivers
+        self._waiving = Waiving(waivers)
         self._quotas: dict[str, _Quota] = {}
         self._findings: list[Finding] = []
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
         self._notes: dict[Note, None] = {}
         self._unjudged: dict[Unjudged, None] = {}
+        self._accepted: dict[Accepted, None] = {}
         self._rendered = _Rendered()
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
@@ -196,10 +216,13 @@ class Ledger:
         if resource.rendering is not None:
             self._judge_rendered(resource, resource.rendering, facts)
             return
-        quota = self._quota(path)
-        judgement, outcome, fail_on = self._judged(resource, facts, lambda rule: quota.lists(rule.id))
+        quota, waiving = self._quota(path), self._waiving
+        judgement, outcome, fail_on = self._judged(
+            resource, facts, lambda rule: waiving.concerns(rule.id, path) or quota.lists(rule.id)
+        )
         for rule in judgement.unlisted:
             quota.leave_out(rule.id, 1, fail_on)
+        judgement = replace(judgement, findings=tuple(self._listed(judgement.findings, path)))
         if judgement.workload is not None and outcome is not None and not judgement.workload.is_whole:
             self._partial.append(PartialWorkload.of(judgement, _assessment(resource, outcome), path))
             return
@@ -215,13 +238,25 @@ class Ledger:
 
     def assess(self, resource: Resource, facts: Facts = NO_FACTS) -> Assessed:
         """Returns what is found out about a resource, without a limit on findings; nothing of it is kept."""
-        own = Ledger(self._judge, self._bar, self._gates, self._judges)
+        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
         judgement, outcome, _ = own._judged(resource, facts)
         return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
+    def _listed(self, findings: Iterable[Finding], path: str) -> Iterator[Finding]:
+        """Yields the findings of a plain manifest that are to be listed, and counts the others. Where a waiver may be
+        about one, that is known only now: of those that are waived as many are listed as of the others."""
+        quota = self._quota(path)
+        for finding in findings:
+            if not self._waiving.concerns(finding.rule.id, path) or quota.lists(_class(finding)):
+                yield finding
+            elif finding.waiver is not None:
+                quota.waived += 1
+            else:
+                quota.leave_out(finding.rule.id, 1, finding.fail_on)
+
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
-        own = Ledger(self._judge, self._bar, self._gates, self._judges)
+        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
         counts = Counts()
         for path, batches in files:
             if path in self._quotas:
@@ -235,7 +270,7 @@ class Ledger:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
         rest = own._uncovered, tuple(own._partial), tuple(own._unjudged), frozenset(own._matched)
-        return Page(*listed, own._quotas, counts, *rest)
+        return Page(*listed, own._quotas, counts, *rest, tuple(own._accepted), own._waiving.fits)
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests."""
@@ -246,6 +281,8 @@ class Ledger:
         self._unjudged |= dict.fromkeys(page.unjudged)
         self._quotas.update(page.quotas)
         self._partial += page.partial
+        self._accepted |= dict.fromkeys(page.accepted)
+        self._waiving.add(page.fits)
         self._uncovered += page.uncovered
         self._matched |= page.matched
 
@@ -273,9 +310,10 @@ class Ledger:
         if bar.fail_on is not None:
             findings = tuple(replace(finding, fail_on=bar.fail_on) for finding in judgement.findings)
             judgement = replace(judgement, findings=findings)
+        judgement = self._waiving.judged(judgement)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
-        return judgement, _outcome(judge, judgement, bar), bar.fail_on
+        return judgement, _outcome(judge, judgement, bar, self._waiving), bar.fail_on
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement, outcome, _ = self._judged(resource, facts)
@@ -307,7 +345,11 @@ class Ledger:
                 self._quota(left.path).outcomes[outcome] += 1
 
     def add_problems(self, problems: Iterable[Problem]) -> None:
-        """Adds what could not be read or judged."""
+        """Adds what could not be read or judged, unless it is accepted."""
+        self.add_own_problems(problem for problem in problems if not self._accepts(problem))
+
+    def add_own_problems(self, problems: Iterable[Problem]) -> None:
+        """Adds what nobody can accept: problems of the gate, and of the scan itself."""
         for problem in problems:
             quota = self._quota(problem.path)
             if quota.lists(Problem):
@@ -316,14 +358,25 @@ class Ledger:
                 quota.problems += 1
 
     def add_unjudged(self, unjudged: Iterable[Unjudged]) -> None:
-        """Adds what is not judged; what several renderings share is one."""
+        """Adds what is not judged, unless it is accepted; what several renderings share is one."""
         for one in unjudged:
-            if one not in self._unjudged:
+            if one not in self._unjudged and not self._accepts(one):
                 quota = self._quota(one.path)
                 if quota.lists(Unjudged):
                     self._unjudged[one] = None
                 else:
                     quota.unjudged += 1
+
+    def _accepts(self, remark: Problem | Unjudged) -> bool:
+        """True if a remark is accepted; then it is added as such."""
+        accepted = self._waiving.accepted(remark)
+        if accepted is not None and accepted not in self._accepted:
+            quota = self._quota(remark.path)
+            if quota.lists(Accepted):
+                self._accepted[accepted] = None
+            else:
+                quota.accepted += 1
+        return accepted is not None
 
     def _add_notes(self, notes: Iterable[Note]) -> None:
         """Adds notes; what several renderings share is one."""
@@ -353,8 +406,16 @@ class Ledger:
             else:
                 quota.outcomes[outcome] += 1
         listed = tuple(assessments), tuple(findings), tuple(self._problems)
-        notes = (*self._notes, *self._gates.unused(self._matched))
-        return Found(*listed, self._unlisted(), notes, tuple(self._unjudged), self._uncovered)
+        is_complete = not (self._problems or self._unjudged)
+        return Found(
+            *listed,
+            self._unlisted(),
+            (*self._notes, *self._gates.unused(self._matched), *self._waiving.notes(is_complete=is_complete)),
+            tuple(self._unjudged),
+            self._uncovered,
+            tuple(self._accepted),
+            self._waiving.expired(),
+        )
 
     def _unlisted(self) -> Unlisted:
         severities = {rule.id: rule.severity for rule in self.rules}
@@ -372,7 +433,8 @@ class Ledger:
         problems = sum(quota.problems for quota in self._quotas.values())
         unjudged = sum(quota.unjudged for quota in self._quotas.values())
         listed = tuple(note for note in notes if note is not None)
-        return Unlisted(findings, scores, problems, unjudged, listed, gated)
+        waived = sum(quota.waived for quota in self._quotas.values())
+        return Unlisted(findings, scores, problems, unjudged, listed, gated, waived)
 
 
 class _Rendered:
@@ -395,11 +457,12 @@ class _Rendered:
         number = self._renderings.setdefault(rendering, len(self._renderings))
         for finding in findings:
             here = finding.rule.id, hash(place(finding))
-            self._places.setdefault(here, (finding.source, array("q")))[1].extend((number, hash(finding.resource)))
-            if finding.fail_on is not None:
+            found = number, hash(finding.resource), int(finding.waiver is not None)
+            self._places.setdefault(here, (finding.source, array("q")))[1].extend(found)
+            if finding.fail_on is not None and finding.waiver is None:
                 known = self._fail_on.get(here, finding.fail_on)
                 self._fail_on[here] = min(known, finding.fail_on, key=lambda one: one.order)
-            source = number, finding.rule.id, finding.source
+            source = number, _class(finding), finding.source
             self._listed[source] += 1
             if self._listed[source] <= MAX_LISTED:
                 self._findings.append(finding)
@@ -407,20 +470,42 @@ class _Rendered:
 
     def findings(self, quota: Callable[[str], _Quota]) -> list[Finding]:
         """Returns the findings to list, one for each offence, and counts the others in the quota of their file."""
-        merged = sorted(merged_findings(self._findings), key=lambda f: (f.location.order, f.resource))
-        listed = [finding for finding in merged if quota(finding.source).lists(finding.rule.id)]
-        shown = Counter((finding.rule.id, hash(place(finding))) for finding in listed)
-        for (rule, here), (source, found) in self._places.items():
-            left = _merged_count(found) - shown[rule, here]
+        found = map(self._as_everywhere, merged_findings(self._findings))
+        merged = sorted(found, key=lambda f: (f.location.order, f.resource))
+        listed = [finding for finding in merged if quota(finding.source).lists(_class(finding))]
+        shown = Counter((finding.rule.id, hash(place(finding)), finding.waiver is None) for finding in listed)
+        for (rule, here), (source, places) in self._places.items():
+            are_waived = Counter(_are_waived(places).values())
+            left = are_waived[False] - shown[rule, here, True]
             quota(source).leave_out(rule, left, self._fail_on.get((rule, here)))
+            quota(source).waived += are_waived[True] - shown[rule, here, False]
         return listed
+
+    def _as_everywhere(self, finding: Finding) -> Finding:
+        """A finding that is waived only if it is in all renderings, also in those in which it is not listed."""
+        if finding.waiver is None:
+            return finding
+        are_waived = _are_waived(self._places[finding.rule.id, hash(place(finding))][1])
+        is_waived = are_waived.get(hash(finding.resource), all(are_waived.values()))
+        return finding if is_waived else replace(finding, waiver=None)
 
     def assessments(self) -> list[Assessment]:
         """Returns the assessments, one for all renderings with the same result."""
         return merged_assessments(self._assessments)
 
 
-def _merged_count(here: array[int]) -> int:
-    """How many findings those of one place are, from the renderings and resources that have them in turn."""
-    renderings, resources = here[::2], here[1::2]
-    return 1 if len(set(renderings)) == len(renderings) else len(set(resources))
+def _class(finding: Finding) -> Hashable:
+    """What a finding counts among for the limit: the open ones of its rule, or the waived ones."""
+    return finding.rule.id if finding.waiver is None else (Accepted, finding.rule.id)
+
+
+def _are_waived(here: array[int]) -> dict[int, bool]:
+    """The findings that those of one place are, each by its resource if there are several, and whether it is waived
+    wherever it is: from rendering, resource, and whether it is waived there, in turn."""
+    renderings, resources, waived = here[::3], here[1::3], here[2::3]
+    if len(set(renderings)) == len(renderings):
+        return {resources[0]: all(waived)}
+    found = dict.fromkeys(resources, True)
+    for resource, is_waived in zip(resources, waived, strict=True):
+        found[resource] &= bool(is_waived)
+    return found

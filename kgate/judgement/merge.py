@@ -12,7 +12,8 @@ _MOST_RELATED = 20
 
 
 def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Merges findings: one for each offence at one place of the sources, whatever it is rendered for.
+    """Merges findings: one for each offence at one place of the sources, whatever it is rendered for. It is waived if
+    it is in all renderings.
 
     Resources that one rendering makes from one place (a template in a loop) stay apart, by their names.
     """
@@ -31,7 +32,7 @@ def merged_findings(findings: Iterable[Finding]) -> list[Finding]:
 def place(finding: Finding) -> Hashable:
     """Returns what an offence has in common in all renderings."""
     location = finding.location
-    what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes, finding.waiver)
+    what = (finding.rule.id, finding.resource.kind, finding.container, finding.anchor, finding.includes)
     return (*what, location.path, location.start, location.end)
 
 
@@ -59,7 +60,9 @@ def _one(findings: Sequence[Finding]) -> Finding:
     location = replace(first.location, related=related)
     own = [finding.fail_on for finding in ranked if finding.fail_on is not None]
     fail_on = min(own, key=lambda one: one.order, default=None)
-    return replace(first, location=location, renderings=tuple(renderings), also=tuple(also), fail_on=fail_on)
+    waiver = first.waiver if all(finding.waiver is not None for finding in ranked) else None
+    rest = replace(first, renderings=tuple(renderings), also=tuple(also))
+    return replace(rest, location=location, fail_on=fail_on, waiver=waiver)
 
 
 def merged_assessments(assessments: Iterable[Assessment]) -> list[Assessment]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from kgate.judgement.engine import Judgement
-from kgate.judgement.score import decisive_severity, score
+from kgate.judgement.score import with_waivers
 from kgate.model import AppliedValues, Assessment, Finding, Pointer, Problem, Rendering, Unjudged
 from kgate.values import dataclass
 
@@ -54,9 +54,8 @@ class PartialWorkload:
         findings = tuple(finding for finding in self.findings if not _is_in(finding.location.pointer, below))
         rules = [rule for finding in findings for rule in finding.rules]
         explicit = {finding.rule.id for finding in findings if finding.is_explicit}
-        before = self.assessment.score
-        decisive = decisive_severity(rules, before.threshold, explicit)
-        assessment = replace(self.assessment, score=replace(before, value=score(rules, explicit), decisive=decisive))
+        score = with_waivers(self.assessment.score, rules, findings, explicit)
+        assessment = replace(self.assessment, score=score)
         return replace(self, pods=pods, findings=findings, assessment=assessment)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from kgate.kubernetes.pss import LEVELS
-from kgate.model import FailOn, Finding, Found, Problem, Rule, Score, Severity, Unlisted, Verdict
+from kgate.model import FailOn, Finding, Found, Problem, Rule, Score, Severity, Unlisted, Verdict, Waiver
 
 BANDS = {
     Severity.CRITICAL: (0, 29),
@@ -53,6 +54,29 @@ def decisive_for_level(rules: Iterable[Rule], level: str) -> Severity | None:
     return min((rule.severity for rule in rules if any(check.level in asked for check in rule.pss)), default=None)
 
 
+def open_rules(rules: Sequence[Rule], findings: Iterable[Finding]) -> tuple[Rule, ...]:
+    """The offended rules without those of which every finding is waived. Each finding has its rules among ``rules``, as
+    often as there are findings; there may be others that nobody listed."""
+    waived = Counter(rule.id for finding in findings if finding.waiver is not None for rule in finding.rules)
+    left = Counter(rule.id for rule in rules) - waived
+    return tuple(rule for rule in rules if left[rule.id])
+
+
+def with_waivers(
+    found: Score, rules: Sequence[Rule], findings: Sequence[Finding], explicit: Collection[str] = ()
+) -> Score:
+    """A score with the value of what is not waived, and with what it would be without waivers."""
+    left = open_rules(rules, findings)
+    waived = tuple(sorted({rule.id for rule in rules} - {rule.id for rule in left}))
+    return replace(
+        found,
+        value=score(left, explicit),
+        decisive=decisive_severity(left, found.threshold, explicit),
+        without_waivers=score(rules, explicit) if waived else None,
+        waived=waived,
+    )
+
+
 def decide(
     found: Found, *, resources: int, fail_on: Severity | None, allow_empty: bool, unjudged_passes: bool = False
 ) -> Verdict:
@@ -66,6 +90,8 @@ def decide(
     reasons: list[str] = []
     if weakened := sum(finding.is_about_gate for finding in found.findings):
         reasons.append(f"the change weakens the gate in {_count(weakened, 'place')}; that decides nothing until merged")
+    if found.expired:
+        reasons.append(_expired(found.expired))
     if below:
         reasons += _below(below)
     for least, number in sorted(severe.items(), key=lambda item: item[0].order):
@@ -82,7 +108,8 @@ def decide(
         advice = "fix the problems" if problems else "name other paths, or pass --allow-empty if that is right"
         reasons.append(f"no Kubernetes object was found; {advice}")
     incomplete = bool(problems) or empty or (unjudged > 0 and not unjudged_passes)
-    return Verdict(not (below or severe or weakened), incomplete, tuple(reasons))
+    passed = not (below or severe or weakened or found.expired)
+    return Verdict(passed, incomplete, tuple(reasons))
 
 
 def _severe(findings: Iterable[Finding], unlisted: Unlisted, fail_on: Severity | None) -> Counter[FailOn]:
@@ -95,6 +122,16 @@ def _severe(findings: Iterable[Finding], unlisted: Unlisted, fail_on: Severity |
         severe[own] += count if own.severity is not None and severity >= own.severity else 0
     severe[whole] += sum(count for severity, count in others.items() if fail_on is not None and severity >= fail_on)
     return +severe
+
+
+def _expired(waivers: Sequence[Waiver]) -> str:
+    """The reason that waivers have expired, with the first of them."""
+    first = min(waivers, key=lambda waiver: (waiver.expires, waiver.place))
+    owner = f", by {first.owner}" if first.owner else ""
+    which = "" if len(waivers) == 1 else "the first "
+    verb = "has" if len(waivers) == 1 else "have"
+    place = f"{which}{first.place} on {first.expires}{owner}"
+    return f"{_count(len(waivers), 'waiver')} {verb} expired: {place}; renew or remove {'it' if not which else 'them'}"
 
 
 def _to_install(problems: Iterable[Problem]) -> str:

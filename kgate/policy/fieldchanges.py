@@ -98,6 +98,25 @@ def _pull_from(before: ConfigFile, after: ConfigFile) -> Changes:
             yield ("pull-from", index), f"A further host, {shown_text(host)}, may be asked for what is deployed."
 
 
+def _waivers(before: ConfigFile, after: ConfigFile) -> Changes:
+    """What entries may say; the entries themselves are compared in waiverchanges.py."""
+    old, new = before.waivers.policy, after.waivers.policy
+    for name in old.require:
+        if name not in new.require:
+            yield ("waivers", "require"), f"Waivers no longer need to say {_REQUIRED[name]}."
+    if old.max_days is not None and (new.max_days is None or new.max_days > old.max_days):
+        asked = "without end" if new.max_days is None else f"{new.max_days:,}"
+        yield ("waivers", "max-days"), f"The days that a waiver may last rise from {old.max_days:,} to {asked}."
+    if new.inline and not old.inline:
+        yield ("waivers", "inline"), "Comments and annotations in manifests may waive findings."
+    lost = sorted({rule.id for rule in old.never} - {rule.id for rule in new.never})
+    if lost:
+        yield ("waivers", "never"), f"Findings of {', '.join(lost)} may be waived."
+
+
+_REQUIRED = {"owner": "who takes the risk", "until": "when they end"}
+
+
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
@@ -116,6 +135,7 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "argocd": _argocd,
     "floor": _floor,
     "pull-from": _pull_from,
+    "waivers": _waivers,
 }
 """The comparison of each field that can be compared by itself, by its key."""
 

@@ -14,19 +14,21 @@ from kgate.values import dataclass
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
 
-FLOOR_FIELDS = ("min-score", "level", "fail-on", "kubernetes-version", "never-ignore")
+FLOOR_FIELDS = ("min-score", "level", "fail-on", "kubernetes-version", "never-ignore", "never-waive")
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
     """The least score, the mildest severity to fail on, the oldest Kubernetes 1.x version, the rules that cannot be
-    ignored, and the least Pod Security level; None and empty where nothing is fixed."""
+    ignored, the least Pod Security level, and the rules whose findings cannot be waived; None and empty where nothing
+    is fixed."""
 
     min_score: int | None = None
     fail_on: Severity | None = None
     minor: int | None = None
     never_ignore: tuple[str, ...] = ()
     level: str | None = None
+    never_waive: tuple[str, ...] = ()
 
     def score(self, asked: int) -> int:
         """The score that holds if one is asked for."""
@@ -52,6 +54,7 @@ class Floor:
             max((one for one in (self.minor, other.minor) if one is not None), default=None),
             tuple(sorted({*self.never_ignore, *other.never_ignore})),
             self.pss_level(other.level),
+            tuple(sorted({*self.never_waive, *other.never_waive})),
         )
 
 
@@ -84,4 +87,5 @@ def parse(fields: FileFields, severities: Sequence[str]) -> Floor:
         minor,
         tuple(sorted({name for _, name in floor.texts("never-ignore", "rule ids")})),
         floor.one_of("level", pss.LEVELS) or None,
+        tuple(sorted({name for _, name in floor.texts("never-waive", "rule ids")})),
     )

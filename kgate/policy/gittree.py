@@ -31,7 +31,7 @@ _DIFF = (
 )
 _HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@")
 
-STEERING = (".gitignore", ".kgateignore", "kgate.lock")
+STEERING = (".gitignore", ".kgateignore", "kgate.lock", "kgate-waivers.yaml")
 """Files that steer the gate besides configurations and the rules that these name."""
 
 _CAUTIOUS = {

@@ -15,6 +15,7 @@ from kgate.policy.fieldchanges import COMPARED, Names, unselected
 from kgate.policy.hidden import newly_hidden
 from kgate.policy.lockchanges import lock_changes
 from kgate.policy.rulechanges import weakened
+from kgate.policy.waiverchanges import waiver_changes
 from kgate.repository import Repository
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
@@ -34,8 +35,8 @@ class Weakenings:
     remarks: list[Remark] = field(default_factory=list)
 
     def add(self, kind: str, location: Location, message: str, anchor: str = "") -> None:
-        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile or Lock. ``anchor`` tells it from
-        others there; by default its field does."""
+        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile, Lock or Waiver. ``anchor`` tells it
+        from others there; by default its field does."""
         about = ResourceId("", kind, "", location.path)
         where = anchor or location.pointer
         self.findings.append(Finding(GATE_WEAKENED, about, None, location, where, message, source=location.path))
@@ -59,6 +60,8 @@ def find_weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifet
         comparison.compare_fields()
         comparison.compare_charts()
         comparison.compare_rules(builtin)
+        for place, message in waiver_changes(trusted.waivers, own.waivers):
+            found.add("Waiver", place, message, message)
     paths = [Path(path) for path in settings.paths if path != "-"]
     for place, message in lock_changes(settings.repository):
         found.add("Lock", place, message)

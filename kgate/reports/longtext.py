@@ -29,7 +29,9 @@ from kgate.reports.textparts import (
     totals,
     verdict,
 )
+from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
+    acceptance,
     at_most,
     bar,
     needs,
@@ -37,7 +39,7 @@ from kgate.reports.wording import (
     related_place,
     short_origin,
     shown_score,
-    without_ignoring,
+    without,
 )
 from kgate.values import dataclass
 
@@ -51,6 +53,8 @@ def lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     yield from _details(report, presentation)
     yield from _remarks(report.problems, "Problems", "what could not be read or judged", ("!", DOUBT), presentation)
     yield from _remarks(report.unjudged, "Not judged", "what would reach a cluster besides", ("?", DOUBT), presentation)
+    accepted = accepted_notes(report)
+    yield from _remarks(accepted, "Accepted", "what would stand above", ("i", "bold cyan"), presentation)
     yield from _remarks(report.notes, "Notes", "", ("i", "bold cyan"), presentation)
     yield from file_lines(report.files, presentation)
     yield from _summary(report, presentation)
@@ -152,7 +156,7 @@ def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iter
     location = finding.location
     where = f"  container {one_line(finding.container)}" if finding.container else ""
     where = f"  {one_line(finding.message)}" if finding.is_about_gate else where
-    waived = f"  waived until {one_line(finding.waiver.expires)}" if finding.waiver else ""
+    waived = f"  waived: {one_line(acceptance(finding.waiver))}" if finding.waiver else ""
     approximate = "  (approximate)" if location.is_approximate else ""
     yield line("    ", (place(location, presentation), file_link(location, presentation)), where, approximate, waived)
     yield from excerpt(location, presentation)
@@ -204,9 +208,9 @@ def _score_line(assessment: Assessment, width: int, presentation: Presentation) 
     where = f"{path_text(assessment.location.path, presentation)}:{assessment.location.start.line}"
     cells_of_bar = f" {bar(score)}" if presentation.width >= _NARROW else ""
     bound = (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else ""
-    without = f"  ({without_ignoring(score)})" if score.ignored else ""
+    otherwise = f"  ({found})" if (found := without(score)) else ""
     origins = short_origin(from_here(assessment.renderings, presentation))
     source = (f"  {one_line(origins)}", "dim") if origins else ""
     judged = f" {assessment.pss_level:<10}  {name}  "
     graded = (f"{score.grade}{cells_of_bar}", GRADE_STYLES[score.grade])
-    return line(f"  {shown_score(score):>3} ", graded, judged, (where, "dim"), source, bound, without)
+    return line(f"  {shown_score(score):>3} ", graded, judged, (where, "dim"), source, bound, otherwise)

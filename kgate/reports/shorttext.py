@@ -204,7 +204,8 @@ class _Row:
         is_here = location.path == path
         where = f"{start.line}:{start.column}" if is_here else place(location, presentation)
         remark = " (approximate)" if location.is_approximate else ""
-        remark += f" (waived until {one_line(finding.waiver.expires)})" if finding.waiver else ""
+        until = f" until {one_line(finding.waiver.expires)}" if finding.waiver and finding.waiver.expires else ""
+        remark += f" (waived{until})" if finding.waiver else ""
         return cls(where, is_here, finding.rule, _source(finding, presentation), remark)
 
 

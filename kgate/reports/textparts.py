@@ -13,6 +13,7 @@ from kgate.reports.lines import Line, cells, cut, line, sticky
 from kgate.reports.links import rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.safety import one_line
+from kgate.reports.waived import waived_count
 from kgate.reports.wording import answer, counted, ignoring, settings, uncovered
 
 SEVERITY_STYLES = {
@@ -123,7 +124,7 @@ def severities(counts: Iterable[tuple[Severity, int]]) -> str:
 def totals(report: Report) -> str:
     """Returns how much was read and found."""
     read = report.counts
-    waived = f", {report.waived} waived" if report.waived else ""
+    waived = f", {found}" if (found := waived_count(report)) else ""
     objects = f"{counted(read.resources, 'object')} of {counted(read.files, 'file')}"
     parts = (
         f"{counted(report.workloads, 'workload')} in {objects}, for Kubernetes {report.kubernetes_version}",
@@ -143,7 +144,7 @@ def passing(report: Report) -> str:
         parts[0] += f", lowest {lowest.score.value} {one_line(str(lowest.workload))}"
     parts += ignoring(report)
     parts.append(severities(report.severities.items()) or "no findings")
-    parts += [f"{report.waived} waived"] if report.waived else []
+    parts += [found] if (found := waived_count(report)) else []
     return "; ".join(parts)
 
 

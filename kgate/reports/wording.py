@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kgate.model import (
@@ -108,11 +108,11 @@ def shown_score(score: Score) -> str:
 
 
 def graded(score: Score) -> str:
-    """Returns the score with its grade, and with what it would be if no rule were ignored:
+    """Returns the score with its grade, and with what it would be if no rule were ignored, and nothing waived:
     ``80 B (29 F without ignore: privileged-container)``."""
     known = UNKNOWN if score.is_bound else f"{score.value} {score.grade}"
-    without = without_ignoring(score)
-    return f"{known} ({without})" if without else known
+    other = without(score)
+    return f"{known} ({other})" if other else known
 
 
 def needs(score: Score) -> str:
@@ -138,14 +138,21 @@ def refused_by(findings: Iterable[Finding]) -> str:
     return f"fails on {' and '.join(named)}" if named else ""
 
 
-def without_ignoring(score: Score) -> str:
-    """Returns what a score would be if no rule were ignored: ``29 F without ignore: privileged-container``; empty if
-    none makes a difference."""
-    if score.without_ignoring is None:
-        return ""
-    other = replace(score, value=score.without_ignoring, is_bound=False)
-    value = f"at most {other.value}" if score.is_bound else f"{other.value} {other.grade}"
-    return f"{value} without ignore: {', '.join(score.ignored)}"
+def without(score: Score) -> str:
+    """Returns what a score would be if no rule were ignored, and what if nothing were waived: ``29 F without ignore:
+    privileged-container; 12 F without waivers: host-pid``; empty if neither makes a difference."""
+    others = (
+        (score.without_ignoring, "ignore", score.ignored),
+        (score.without_waivers, "waivers", score.waived),
+    )
+    known = ((_other(score, value), what, ids) for value, what, ids in others if value is not None)
+    return "; ".join(f"{value} without {what}: {', '.join(ids)}" for value, what, ids in known)
+
+
+def _other(score: Score, value: int) -> str:
+    """Returns another value of a score, with its grade."""
+    other = replace(score, value=value, is_bound=False)
+    return f"at most {value}" if score.is_bound else f"{value} {other.grade}"
 
 
 BAR_CELLS = 10
@@ -193,17 +200,27 @@ _FEW_LINES = 3
 
 
 def ignoring(report: Report) -> list[str]:
-    """Returns how many workloads pass only because rules are ignored, and which; empty if none does."""
-    listed = Counter(one.score for one in report.assessments)
-    scores = [score for score in (*listed, *report.unlisted.scores) if score.rests_on_ignoring]
+    """Returns how many workloads pass only because rules are ignored, and how many because findings are waived, with
+    these rules; empty if none does."""
+    counts = Counter(one.score for one in report.assessments) + Counter(report.unlisted.scores)
+    by_ignoring = [(one, one.without_ignoring or 0, one.ignored) for one in counts if one.rests_on_ignoring]
+    by_waivers = [(one, one.without_waivers or 0, one.waived) for one in counts if one.rests_on_waivers]
+    return [*_passing_only_by("ignore", by_ignoring, counts), *_passing_only_by("waivers", by_waivers, counts)]
+
+
+def _passing_only_by(
+    what: str, scores: Sequence[tuple[Score, int, Sequence[str]]], counts: Mapping[Score, int]
+) -> Iterator[str]:
+    """Yields how many workloads with these scores pass, each given with what it would be otherwise and the rules that
+    it owes that to; nothing if there are none."""
     if not scores:
-        return []
-    number = sum(listed[score] + report.unlisted.scores.get(score, 0) for score in set(scores))
-    names = sorted({name for score in scores for name in score.ignored})
-    lowest = Score(min(score.without_ignoring or 0 for score in scores), 0)
+        return
+    number = sum(counts[score] for score, _, _ in scores)
+    names = sorted({name for _, _, ids in scores for name in ids})
+    lowest = Score(min(value for _, value, _ in scores), 0)
     passes, which = ("passes", "") if number == 1 else ("pass", "the lowest ")
-    what = f"{counted(number, 'workload')} {passes} only by ignore: {', '.join(names)}"
-    return [f"{what} ({which}{lowest.value} {lowest.grade} without)"]
+    only = f"{counted(number, 'workload')} {passes} only by {what}: {', '.join(names)}"
+    yield f"{only} ({which}{lowest.value} {lowest.grade} without)"
 
 
 def counted(number: int, noun: str) -> str:
@@ -215,12 +232,15 @@ def at_most(score: Score) -> str:
     """Returns what is known of a score that is not known itself; empty for a known score."""
     if not score.is_judged:
         return "not all of it could be judged"
+    if score.is_accepted:
+        return f"not all of it could be judged, which is accepted: at most {score.value}"
     return f"part of a pod, at most {score.value}" if score.is_bound else ""
 
 
 def acceptance(waiver: Waiver) -> str:
-    """Returns why a risk was accepted, by whom and until when."""
-    return f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
+    """Returns why a risk was accepted, by whom and until when, as far as that is said."""
+    details = ", ".join((*filter(None, (waiver.owner,)), *((f"until {waiver.expires}",) if waiver.expires else ())))
+    return f"{waiver.reason} ({details})" if details else waiver.reason
 
 
 def remark_sentence(remark: Remark) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
+from kgate import waiverfile
 from kgate.kubernetes import manifest
 from kgate.model import Batch, Resource
 from kgate.regexp import PatternError
@@ -102,7 +103,8 @@ class NamedFiles:
         """The real paths that a scan starts at; None if one of them is a folder or a configuration, so that everything
         counts."""
         files = frozenset(starts)
-        if not files or any(path.is_dir() or path.name in (*CONFIG_NAMES, PYPROJECT) for path in files):
+        steering = (*CONFIG_NAMES, PYPROJECT, waiverfile.NAME)
+        if not files or any(path.is_dir() or path.name in steering for path in files):
             return None
         return cls(files, repository)
 

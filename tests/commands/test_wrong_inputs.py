@@ -131,7 +131,7 @@ TABLE: dict[str, Wrong] = {
     ),
     "a schema": Wrong(
         ("schema", "conifg"),
-        "Error: Invalid value for '[report|config|rule]': 'conifg' is not one of report, config, rule; did you mean 'config'?",
+        "Error: Invalid value for '[report|config|rule|waivers]': 'conifg' is not one of report, config, rule, waivers; did you mean 'config'?",
     ),
     "contradictory flags": Wrong(
         ("pull", "--locked", "--update"), "Error: --locked and --update exclude each other; leave one of them out"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from kgate.judgement.merge import merged_assessments, merged_findings
 from kgate.model import Assessment, Finding, Related, Rendering, ResourceId, Waiver
 from tests.reports.samples import WEB, assessment, finding
@@ -58,9 +60,23 @@ def test_plain_manifests_are_left_as_they_are() -> None:
     assert merged_findings([finding(), finding()]) == [finding(), finding()]
 
 
-def test_what_is_accepted_in_one_rendering_only_stays_apart() -> None:
-    accepted = replace(by(STAGING), waiver=Waiver("tried out", "us", "2030-01-01"))
-    assert merged_findings([accepted, by(PRODUCTION)]) == [accepted, by(PRODUCTION)]
+WAIVED = Waiver("tried out", "us", "2030-01-01")
+
+
+@pytest.mark.parametrize(
+    ("waivers", "expected"),
+    [
+        pytest.param((WAIVED, None), None, id="in one"),
+        pytest.param((None, WAIVED), None, id="in the other"),
+        pytest.param((WAIVED, WAIVED), WAIVED, id="in both"),
+    ],
+)
+def test_a_finding_is_waived_if_it_is_in_all_renderings(
+    waivers: tuple[Waiver | None, Waiver | None], expected: Waiver | None
+) -> None:
+    renderings = zip((STAGING, PRODUCTION), waivers, strict=True)
+    (merged,) = merged_findings([replace(by(rendering), waiver=waiver) for rendering, waiver in renderings])
+    assert (merged.waiver, merged.renderings) == (expected, (PRODUCTION, STAGING))
 
 
 def test_the_order_of_renderings_does_not_matter() -> None:

@@ -483,6 +483,98 @@ def test_every_key_of_a_configuration_is_compared() -> None:
     assert COMPARED.keys() | elsewhere | harmless == set(KNOWN)
 
 
+WAIVERS = """\
+accept:
+- {rule: host-pid, path: [a.yaml, b.yaml], container: c, owner: us, until: 2027-01-31, reason: tried out.}
+- {problem: helm failed, path: charts/*, owner: us, reason: broken}
+"""
+CONFIG_OF_WAIVERS = "waivers: {require: [owner, until], max-days: 90, inline: false, never: [host-ipc, host-network]}\n"
+HARMLESS_WAIVERS = [
+    pytest.param(("until: 2027-01-31", "until: 2027-01-30"), id="an earlier end"),
+    pytest.param(("[a.yaml, b.yaml]", "b.yaml"), id="one file of two"),
+    pytest.param(("container: c,", "container: c, field: hostPID,"), id="one field"),
+    pytest.param(("tried out.", "still tried out."), id="another reason"),
+    pytest.param(("- {rule", "# first\n- {rule"), id="another line"),
+    pytest.param(("- {problem", "# - {problem"), id="an entry less"),
+]
+WEAKER_WAIVERS = [
+    pytest.param(
+        ("until: 2027-01-31, ", ""),
+        "kgate-waivers.yaml:2:3 The change waives host-pid for longer, without end.",
+        id="no end",
+    ),
+    pytest.param(
+        ("2027-01-31", "2027-02-01"),
+        "kgate-waivers.yaml:2:3 The change waives host-pid for longer, until 2027-02-01.",
+        id="a later end",
+    ),
+    pytest.param(
+        (", container: c", ""), "kgate-waivers.yaml:2:3 The change waives host-pid: tried out.", id="all containers"
+    ),
+    pytest.param(
+        ("b.yaml", "c.yaml"), "kgate-waivers.yaml:2:3 The change waives host-pid: tried out.", id="another file"
+    ),
+    pytest.param(
+        ("rule: host-pid", "rule: [host-pid, host-ipc]"),
+        "kgate-waivers.yaml:2:3 The change waives host-pid, host-ipc: tried out.",
+        id="another rule",
+    ),
+    pytest.param(
+        ("helm failed", "'*'"), "kgate-waivers.yaml:3:3 The change waives the problem '*': broken.", id="any problem"
+    ),
+    pytest.param(
+        ("problem: helm", "unjudged: helm"),
+        "kgate-waivers.yaml:3:3 The change waives not judging 'helm failed': broken.",
+        id="another kind",
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def waiving(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    files = {"kgate-waivers.yaml": WAIVERS, "kgate.yaml": "{}", "a.yaml": POD}
+    return Clone.of(tmp_path_factory.mktemp("waiving") / "shop", files)
+
+
+@pytest.mark.parametrize(("pair", "expected"), WEAKER_WAIVERS)
+def test_what_a_change_waives_is_found_at_its_line(
+    waiving: Clone, tmp_path: Path, pair: tuple[str, str], expected: str
+) -> None:
+    changed = waiving.copy(tmp_path / "shop").changed({"kgate-waivers.yaml": edited(pair, text=WAIVERS)})
+    assert told(changed) == [expected]
+
+
+@pytest.mark.parametrize("pair", HARMLESS_WAIVERS)
+def test_what_a_change_waives_no_longer_is_not(waiving: Clone, tmp_path: Path, pair: tuple[str, str]) -> None:
+    assert told(waiving.copy(tmp_path / "shop").changed({"kgate-waivers.yaml": edited(pair, text=WAIVERS)})) == []
+
+
+def test_the_waivers_of_the_trusted_revision_decide(waiving: Clone, tmp_path: Path) -> None:
+    clone = waiving.copy(tmp_path / "shop").changed({"kgate-waivers.yaml": "accept:\n- {rule: host-pid}\n"})
+    (entry, _) = clone.settings().waivers.file.entries
+    assert entry.entry.waiver.place == "kgate-waivers.yaml:2"
+    (problem,) = find_weakenings(clone.settings(), builtin()).remarks
+    assert isinstance(problem, Problem)
+    message = "accept[0] waives host-pid everywhere; name a path, resource, image or fingerprint, or write path: '**'"
+    broken = "this change breaks the configuration, so what it weakens is not known"
+    assert str(problem) == f"kgate-waivers.yaml:2: {broken}: {message} if that is meant"
+    clone.changed({"kgate-waivers.yaml": None})
+    assert len(clone.settings().waivers.file.entries) == 2
+
+
+def test_what_waivers_must_say_is_compared(waiving: Clone, tmp_path: Path) -> None:
+    clone = (
+        waiving.copy(tmp_path / "shop").changed({"kgate.yaml": CONFIG_OF_WAIVERS, "kgate-waivers.yaml": None}).merged()
+    )
+    clone.changed({"kgate.yaml": "waivers: {require: [owner], max-days: 900, never: [host-ipc]}\n"})
+    assert told(clone) == [
+        "kgate.yaml:1:1 Comments and annotations in manifests may waive findings.",
+        "kgate.yaml:1:11 Waivers no longer need to say when they end.",
+        "kgate.yaml:1:29 The days that a waiver may last rise from 90 to 900.",
+        "kgate.yaml:1:44 Findings of host-network may be waived.",
+    ]
+
+
 SLIPS = ROOT / "tests/data/slips"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kgate.model import (
     PULL,
+    Accepted,
     Assessment,
     Counts,
     Finding,
@@ -105,7 +106,7 @@ LOG = ResourceId("apps/v1", "DaemonSet", "shop", "log")
 TIDY = ResourceId("v1", "Pod", "", "tidy")
 ROLE = ResourceId("rbac.authorization.k8s.io/v1", "ClusterRole", "", "admin")
 
-WAIVER = Waiver("reads the node's log files", "team-ops", "2027-01-31")
+WAIVER = Waiver("reads the node's log files", "team-ops", "2027-01-31", "kgate-waivers.yaml:2")
 
 LINK_BASE = "https://git.example/shop/gitops/-/blob/4f1aeba"
 LINKED = Presentation(link_base=LINK_BASE)
@@ -235,7 +236,19 @@ def waived() -> Report:
     """A waived finding, one that is not, and a workload whose only finding is waived."""
     accepted = replace(finding(HOST_PATH, LOG, None, 8), waiver=WAIVER)
     accepted = replace(accepted, location=location("k8s/log.yaml", 8, "/spec/template/spec/volumes/0/hostPath"))
-    return report((accepted, finding()), (assessment(), assessment(LOG, "k8s/log.yaml", 100, "restricted")))
+    log = assessment(LOG, "k8s/log.yaml", 100, "restricted")
+    log = replace(log, score=replace(log.score, without_waivers=29, waived=(HOST_PATH.id,)))
+    return report((accepted, finding()), (assessment(), log))
+
+
+def accepted() -> Report:
+    """A problem and something that is not judged, both accepted, the second one for ever and by nobody."""
+    remote = Unjudged("apps/redis.yaml", 9, "it is remote", "chart redis", PULL)
+    remarks = (
+        Accepted(Problem("charts/web", None, "helm template failed"), WAIVER),
+        Accepted(remote, Waiver("the vendor's chart", place="kgate.yaml:9")),
+    )
+    return replace(without_findings(), accepted=remarks)
 
 
 TEMPLATE, VALUES = "charts/web/templates/deployment.yaml", "charts/web/values.yaml"
@@ -282,7 +295,14 @@ def hostile() -> Report:
         report(findings, (*assessments, *tidy), problems, Verdict(False, True, reasons)),
         notes=notes,
         unjudged=unjudged,
+        accepted=tuple(Accepted(one, hostile_waiver(one.path)) for one in problems)
+        + tuple(Accepted(one, hostile_waiver(one.path)) for one in unjudged),
     )
+
+
+def hostile_waiver(text: str) -> Waiver:
+    """A waiver that says the same everywhere."""
+    return Waiver(text, text, text, text)
 
 
 def _hostile_finding(text: str, line: int) -> Finding:
@@ -349,6 +369,7 @@ SAMPLES = {
     "with problems": with_problems(),
     "with unjudged parts": with_unjudged(),
     "waived": waived(),
+    "accepted": accepted(),
     "rendered": rendered(),
     "hostile": hostile(),
     "long": long(),

@@ -30,8 +30,15 @@ def test_a_row_for_each_thing(name: str) -> None:
     assert types.count("workload") == len(report.assessments)
     assert types.count("finding") == len(report.findings)
     assert types.count("problem") == len(report.problems)
+    assert types.count("accepted") == len(report.accepted)
     assert types.count("note") == len(report.notes)
     assert len(types) == RENDERED[name].count("\n") - 1
+
+
+def test_what_is_accepted_says_why_by_whom_and_until_when() -> None:
+    problem, unjudged = (row for row in rows_of(RENDERED["accepted"]) if row["type"] == "accepted")
+    assert problem["waived"] == "reads the node's log files (team-ops, until 2027-01-31)"
+    assert (unjudged["path"], unjudged["line"], unjudged["waived"]) == ("apps/redis.yaml", "9", "the vendor's chart")
 
 
 def test_a_finding_reads_well() -> None:

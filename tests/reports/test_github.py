@@ -51,7 +51,7 @@ def read(text: str) -> list[Annotation]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 10
+    assert len(RENDERED) == 11
     assert len(read(RENDERED["with findings"])) == 3
 
 
@@ -69,7 +69,7 @@ def test_every_command_is_ours_and_names_a_place(name: str) -> None:
     paths |= {problem.path for problem in report.problems} | {
         remark.path for remark in (*report.unjudged, *report.notes)
     }
-    known = {shown(path, 1_000) for path in paths}
+    known = {shown(path, 1_000) for path in (*paths, *(one.remark.path for one in report.accepted))}
     for annotation in read(RENDERED[name]):
         assert set(annotation.properties) <= {"file", "line", "endLine", "col", "endColumn", "title"}
         assert annotation.properties["file"] in known
@@ -149,6 +149,14 @@ def test_a_finding_reads_well() -> None:
         "Rendered by helm charts/web (default values, values ci/a-values.yaml)",
         "Also DaemonSet/shop/log",
     ]
+
+
+def test_what_is_accepted_is_a_notice() -> None:
+    problem, unjudged = read(RENDERED["accepted"])
+    assert (problem.level, problem.properties["title"]) == ("notice", "kgate: Accepted")
+    said = "accepted: reads the node's log files (team-ops, until 2027-01-31): helm template failed"
+    assert (problem.properties["file"], problem.text) == ("charts/web", said)
+    assert (unjudged.level, unjudged.properties["line"]) == ("notice", "9")
 
 
 def test_a_waived_finding_is_not_annotated() -> None:

@@ -33,7 +33,7 @@ def cases_of(text: str) -> dict[str, Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 10
+    assert len(RENDERED) == 11
     assert all(cases_of(text) for text in RENDERED.values())
 
 
@@ -71,7 +71,7 @@ def expected_counts(report: Report) -> dict[str, int]:
     return {
         "failures": of_rules + sum(who not in blamed for who in failed),
         "errors": len(report.problems) + len(report.unjudged) or int(report.verdict.incomplete),
-        "skipped": waived + sum(who in blamed for who in failed),
+        "skipped": waived + len(report.accepted) + sum(who in blamed for who in failed),
     }
 
 
@@ -107,6 +107,7 @@ def test_a_suite_for_each_file(name: str) -> None:
     paths = {finding.location.path for finding in report.findings}
     paths |= {assessment.location.path for assessment in report.assessments}
     paths |= {remark.path for remark in (*report.problems, *report.unjudged)}
+    paths |= {one.remark.path for one in report.accepted}
     suites = list(tree_of(RENDERED[name]))
     assert len(suites) == (len(paths) or 1)
     assert all(case.get("classname") == suite.get("file") for suite in suites for case in suite.iter("testcase"))

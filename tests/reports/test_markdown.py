@@ -22,6 +22,7 @@ from kgate.model import Problem, Report, ResourceId, Verdict
 from kgate.reports.formats import markdown
 from kgate.reports.links import DOCUMENTATION
 from kgate.reports.presentation import Change
+from kgate.reports.waived import waived_groups
 from kgate.reports.wording import shown
 from tests.command import ROOT
 from tests.reports import samples, screens
@@ -29,6 +30,9 @@ from tests.reports import samples, screens
 RENDERED = {name: samples.written(markdown, report, max_chars=200_000) for name, report in samples.SAMPLES.items()}
 OURS = frozenset({"h2", "h3", "p", "br", "a", "ul", "li", "strong", "code", "details", "summary"})
 """No tables: a long path would make one wider than a comment, where a line of a list is broken."""
+
+OF_WAIVERS = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
+"""But for what is waived, which an auditor reads by columns."""
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
@@ -79,14 +83,15 @@ def page_of(name: str) -> Page:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 10
+    assert len(RENDERED) == 11
     assert sum(page_of(name).elements["details"] for name in RENDERED) > 20
 
 
 @every_sample
 def test_every_element_is_ours_and_closed(name: str) -> None:
     page = page_of(name)
-    assert set(page.elements) <= OURS
+    assert set(page.elements) <= (OURS | OF_WAIVERS if page.elements["table"] == 1 else OURS)
+    assert bool(page.elements["table"]) == bool(waived_groups(samples.SAMPLES[name]))
     assert page.attributes <= {"href"}
     assert all(link.startswith((f"{samples.LINK_BASE}/", f"{DOCUMENTATION}#")) for link in page.links)
     assert page.open == []
@@ -178,6 +183,21 @@ def test_waived_findings_are_explained() -> None:
     assert "Waived: <code>reads the node's log files (team-ops, until 2027-01-31)</code>." in text
     assert text.index("Waived: ") > text.index(FOLDED)
     assert "; 1 critical, 1 waived; " in text
+
+
+def test_who_took_which_risk_is_a_table() -> None:
+    heading = "| what | where | why | who | until | written in |"
+    row, *rest = RENDERED["waived"].partition(heading)[2].splitlines()[2:]
+    assert row == (
+        "| <code>host-path-volume</code> | <code>DaemonSet/shop/log</code> | <code>reads the node's log files</code> "
+        "| <code>team-ops</code> | <code>2027-01-31</code> | <code>kgate-waivers.yaml:2</code> |"
+    )
+    assert rest[0] == ""
+
+
+def test_what_is_accepted_for_ever_has_empty_cells() -> None:
+    cells = "| <code>chart redis is not judged: it is remote; run: kgate pull</code> | <code>apps/redis.yaml</code> "
+    assert f"{cells}| <code>the vendor's chart</code> |  |  | <code>kgate.yaml:9</code> |" in RENDERED["accepted"]
 
 
 def test_a_rule_is_explained_once() -> None:

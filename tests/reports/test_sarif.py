@@ -48,8 +48,9 @@ LONG = samples.written(sarif, samples.SAMPLES["long"], sarif_all=True)
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 10
+    assert len(RENDERED) == 11
     assert {name for name, text in RENDERED.items() if not results_of(text)} == {
+        "accepted",
         "without findings",
         "empty",
         "with unjudged parts",

@@ -1,5 +1,5 @@
-"""The CSV report: a row for each workload, finding, problem, part that is not judged, note, and setting that somebody
-made, for a spreadsheet."""
+"""The CSV report: a row for each workload, finding, problem, part that is not judged, accepted one of these, note, and
+setting that somebody made, for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Remark, Report, ResourceId, Score, field_path
+from kgate.model import Accepted, Assessment, Finding, Location, Remark, Report, ResourceId, Score, field_path
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import (
     acceptance,
@@ -21,7 +21,7 @@ from kgate.reports.wording import (
     settings,
     shown,
     shown_score,
-    without_ignoring,
+    without,
 )
 
 COLUMNS = (
@@ -63,6 +63,7 @@ def _rows(report: Report) -> Iterator[Row]:
     yield from map(_finding, report.findings, fingerprints(report.findings))
     yield from (_remark("problem", problem) for problem in report.problems)
     yield from (_remark("unjudged", one) for one in report.unjudged)
+    yield from map(_accepted, report.accepted)
     yield from (_remark("note", note) for note in report.notes)
     yield from map(_setting, (*settings(report), *ignoring(report)))
 
@@ -87,7 +88,7 @@ def _workload(assessment: Assessment) -> Row:
         **_identity(assessment.workload),
         **_place(assessment.location),
         "rendered_by": origin(assessment.renderings),
-        "message": _joined(filter(None, (at_most(score), without_ignoring(score), _asked(score)))),
+        "message": _joined(filter(None, (at_most(score), without(score), _asked(score)))),
         "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,
@@ -125,6 +126,10 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
 
 def _remark(kind: str, remark: Remark) -> Row:
     return {"type": kind, "path": remark.path, "line": remark.line, "message": remark.text}
+
+
+def _accepted(accepted: Accepted) -> Row:
+    return {**_remark("accepted", accepted.remark), "waived": acceptance(accepted.waiver)}
 
 
 def _setting(text: str) -> Row:

@@ -15,6 +15,7 @@ from kgate.reports import shorttext
 from kgate.reports.blocks import decisive
 from kgate.reports.lines import plain
 from kgate.reports.presentation import Detail, Presentation
+from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import counted, first_sentence, origin, related_places, settings, shown, summary
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
@@ -57,6 +58,7 @@ def _commands(report: Report, findings: Sequence[Finding]) -> Iterator[Command]:
     yield from _of_findings("warning", findings)
     yield from _of_remarks("warning", "Not judged", doubts[_MOST_PROBLEMS:])
     yield from _of_remarks("notice", "Not judged", accepted)
+    yield from _of_remarks("notice", "Accepted", accepted_notes(report))
     yield from _of_remarks("notice", "Note", report.notes)
 
 

@@ -12,6 +12,7 @@ from kgate.model import Finding, Note, Problem, Remark, Report, Severity, Unjudg
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import project_path
 from kgate.reports.presentation import Folder, Presentation
+from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import acceptance, diagnosis, fingerprints, numbered, place_of, remark_sentence, shown
 from kgate.values import dataclass
 
@@ -30,6 +31,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     remarks = chain(
         map(_of_problem, report.problems),
         map(partial(_of_unjudged, report.verdict), report.unjudged),
+        map(_of_accepted, accepted_notes(report)),
         map(_of_note, (*report.unlisted.notes, *report.hidden)),
     )
     entries = chain(
@@ -84,6 +86,11 @@ def _of_problem(problem: Problem) -> _Entry:
 def _of_unjudged(verdict: Verdict, unjudged: Unjudged) -> _Entry:
     """Returns the entry of what was not judged, which weighs little where the user accepts that."""
     return _Entry(unjudged, remark_sentence(unjudged), "unjudged", "critical" if verdict.incomplete else "info")
+
+
+def _of_accepted(note: Note) -> _Entry:
+    """Returns the entry of what was not judged and is accepted."""
+    return _Entry(note, remark_sentence(note), "accepted", "info")
 
 
 def _of_note(note: Note) -> _Entry:

@@ -12,6 +12,7 @@ from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, project_path, rule_page
 from kgate.reports.presentation import Folder, Presentation
 from kgate.reports.taxonomies import CWE, taxa
+from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
     acceptance,
     fingerprints,
@@ -72,7 +73,7 @@ def _messages(report: Report) -> Iterator[dict[str, str]]:
         yield {"level": level, "value": shown(f"{unjudged.path}: {remark_sentence(unjudged)}", _LIMIT)}
     for text in (*settings(report), *ignoring(report)):
         yield {"level": "info", "value": shown(text, _LIMIT)}
-    for note in report.notes:
+    for note in (*accepted_notes(report), *report.notes):
         yield {"level": "info", "value": shown(f"{note.path}: {remark_sentence(note)}", _LIMIT)}
 
 

@@ -16,6 +16,7 @@ from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.surroundings import LinesAround
+from kgate.reports.waived import waived_groups
 from kgate.reports.wording import (
     BAR_CELLS,
     acceptance,
@@ -29,7 +30,7 @@ from kgate.reports.wording import (
     settings,
     shown,
     uncovered,
-    without_ignoring,
+    without,
 )
 from kgate.values import dataclass
 
@@ -52,6 +53,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
         severities=[(severity.label, count) for severity, count in report.severities.items()],
         waived=report.waived,
+        waivers=waived_groups(report),
         uncovered=uncovered(report.uncovered),
         made_with=[*settings(report), *ignoring(report)],
         lowest=min(report.scores, default=None),
@@ -185,7 +187,7 @@ def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
         "score": score.known,
         "filled": 100 * filled_cells(score) // BAR_CELLS,
         **({"atMost": at_most(score)} if score.is_bound else {}),
-        **({"without": shown(without_ignoring(score), _LIMIT)} if score.ignored else {}),
+        **({"without": shown(other, _LIMIT)} if (other := without(score)) else {}),
         "grade": score.grade,
         "threshold": score.threshold,
         "needs": shown(needs(score), _LIMIT),

@@ -7,6 +7,7 @@ from typing import Any
 
 from kgate.model import (
     UNKNOWN,
+    Accepted,
     Assessment,
     FailOn,
     FileFate,
@@ -19,6 +20,7 @@ from kgate.model import (
     ResourceId,
     Score,
     Unjudged,
+    Waiver,
     field_path,
 )
 from kgate.reports.jsontext import json_pieces
@@ -40,6 +42,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
         "findings": map(_finding, report.findings),
         "problems": map(_remark, report.problems),
         "unjudged": map(_unjudged, report.unjudged),
+        **({"accepted": map(_accepted, report.accepted)} if report.accepted else {}),
         "notes": map(_remark, report.notes),
         **({"files": map(_file, report.files)} if report.files else {}),
         "summary": _summary(report),
@@ -89,8 +92,11 @@ def _asked(score: Score) -> dict[str, Any]:
 
 
 def _ignoring(score: Score) -> dict[str, Any]:
-    """The rules that were left out by name, and the score with them."""
-    return {"ignored": list(score.ignored), "score_without_ignoring": score.without_ignoring} if score.ignored else {}
+    """The rules that were left out by name, and those that do not count as they are waived, with the score with
+    them."""
+    ignored = {"ignored": list(score.ignored), "score_without_ignoring": score.without_ignoring}
+    waived = {"waived": list(score.waived), "score_without_waivers": score.without_waivers}
+    return {**(ignored if score.ignored else {}), **(waived if score.waived else {})}
 
 
 def _known(text: str) -> str | None:
@@ -98,7 +104,6 @@ def _known(text: str) -> str | None:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    waiver = finding.waiver
     return {
         "rule": finding.rule.id,
         "severity": finding.rule.severity.label,
@@ -114,7 +119,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "related": [_related(related) for related in finding.location.related],
         "rendered_by": _rendered_by(finding.renderings),
         "fingerprint": finding.fingerprint,
-        "waived": {"reason": waiver.reason, "owner": waiver.owner, "expires": waiver.expires} if waiver else False,
+        "waived": _waiver(finding.waiver) if finding.waiver else False,
         "new": None,
         **_fail_on(finding.fail_on),
     }
@@ -125,6 +130,15 @@ def _fail_on(own: FailOn | None) -> dict[str, Any]:
     if own is None:
         return {}
     return {"fail_on": {"severity": own.severity.label if own.severity else None, "place": own.place or None}}
+
+
+def _waiver(waiver: Waiver) -> dict[str, str | None]:
+    return {
+        "reason": waiver.reason,
+        "owner": waiver.owner or None,
+        "expires": waiver.expires or None,
+        "place": waiver.place or None,
+    }
 
 
 def _location(location: Location) -> dict[str, Any]:
@@ -162,6 +176,13 @@ def _unjudged(unjudged: Unjudged) -> dict[str, Any]:
     }
 
 
+def _accepted(accepted: Accepted) -> dict[str, Any]:
+    remark = accepted.remark
+    if isinstance(remark, Unjudged):
+        return {"type": "unjudged", **_unjudged(remark), "waived": _waiver(accepted.waiver)}
+    return {"type": "problem", **_remark(remark), "waived": _waiver(accepted.waiver)}
+
+
 def _file(file: FileFate) -> dict[str, Any]:
     return {"path": file.path, "fate": file.fate.value, "reasons": list(file.reasons)}
 
@@ -189,6 +210,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "workloads": report.workloads,
         "findings": {severity.label: count for severity, count in report.severities.items()},
         "waived": report.waived,
+        "accepted": len(report.accepted),
         "hidden": sum(line.manifests for line in report.hidden),
         "unjudged": len(report.unjudged) + report.unlisted.unjudged,
         "uncovered": {"objects": report.uncovered.objects, "rbac": report.uncovered.rbac},

@@ -10,7 +10,18 @@ from itertools import count
 from typing import Literal, TypeAlias
 from xml.etree import ElementTree
 
-from kgate.model import Assessment, Finding, HiddenManifests, Note, Problem, Report, ResourceId, Unjudged, Verdict
+from kgate.model import (
+    Accepted,
+    Assessment,
+    Finding,
+    HiddenManifests,
+    Note,
+    Problem,
+    Report,
+    ResourceId,
+    Unjudged,
+    Verdict,
+)
 from kgate.reports.blocks import decisive, failing
 from kgate.reports.links import project_path
 from kgate.reports.presentation import Presentation
@@ -191,6 +202,8 @@ def _files(report: Report) -> Mapping[str, _File]:
         files["."].remarks.append(_incomplete_case(report.verdict.reasons))
     for unjudged in report.unjudged:
         files[unjudged.path].remarks.append(_unjudged_case(unjudged, report.verdict))
+    for one in report.accepted:
+        files[one.remark.path].remarks.append(_accepted_case(one))
     for note in (*report.unlisted.notes, *report.hidden):
         files[note.path].remarks.append(_note_case(note))
     for assessment in report.assessments:
@@ -227,6 +240,18 @@ def _unjudged_case(unjudged: Unjudged, verdict: Verdict) -> _Case:
         return _Details([str(unjudged)], _line(unjudged.text), "unjudged")
 
     return _Case(f"not judged: {unjudged.what}", unjudged.path, "error" if verdict.incomplete else "skipped", details)
+
+
+def _accepted_case(accepted: Accepted) -> _Case:
+    """Returns the case of a problem, or of what was not judged, that somebody accepts: a skipped one."""
+    remark = accepted.remark
+
+    def details() -> _Details:
+        return _Details([str(remark)], _line(acceptance(accepted.waiver)), "waived")
+
+    what = f"not judged: {remark.what}" if isinstance(remark, Unjudged) else "problem"
+    name = what if isinstance(remark, Unjudged) or remark.line is None else f"{what} (line {remark.line})"
+    return _Case(name, remark.path, "skipped", details)
 
 
 def _incomplete_case(reasons: Sequence[str]) -> _Case:

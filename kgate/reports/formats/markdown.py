@@ -15,6 +15,7 @@ from kgate.reports.causes import Cause, causes
 from kgate.reports.links import line_page, rule_page
 from kgate.reports.presentation import Presentation, Show
 from kgate.reports.textparts import graded, level, passing, totals
+from kgate.reports.waived import waived_groups
 from kgate.reports.wording import (
     acceptance,
     answer,
@@ -46,6 +47,7 @@ _FAILING_SHARE = 0.75
 _REMARKS_SHARE = 0.1
 _RULES_SHARE = 0.4
 _WORKLOADS_SHARE = 0.25
+_WAIVERS_SHARE = 0.25
 _NOTES_SHARE = 0.1
 _BLOCK_SHARE = 0.25
 _SENTENCES = 1_200
@@ -74,7 +76,7 @@ class _Fitted:
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The parts of the page: what fails, of which the first blocks stand ``open``; what could not be judged, by its
-    cause and by its place; the rules; findings that do not decide; all workloads; notes."""
+    cause and by its place; the rules; findings that do not decide; all workloads; waivers; notes."""
 
     failing: _Fitted = _Fitted()
     open: int = 0
@@ -83,6 +85,7 @@ class _Parts:
     rules: _Fitted = _Fitted()
     others: _Fitted = _Fitted()
     workloads: _Fitted = _Fitted()
+    waivers: _Fitted = _Fitted()
     notes: _Fitted = _Fitted()
 
 
@@ -108,9 +111,10 @@ def _parts(report: Report, macros: Any, room: float) -> _Parts:
     workloads = _Fitted(workloads.rows, report.workloads - len(workloads.rows))
     listed = remarks if any(len(cause.remarks) > _FEW for cause in found) else []
     places = left.fit(listed, macros.remark, _REMARKS_SHARE)
+    waivers = left.fit(waived_groups(report), macros.waiver, _WAIVERS_SHARE)
     notes = left.fit(report.notes, macros.remark, _NOTES_SHARE)
     others = left.fit(_others(report, fails), lambda block: _block(block, macros, left.bytes * _BLOCK_SHARE), 1)
-    return _Parts(shown, _standing_open(fails), reasons, places, rules, others, workloads, notes)
+    return _Parts(shown, _standing_open(fails), reasons, places, rules, others, workloads, waivers, notes)
 
 
 class _Budget:

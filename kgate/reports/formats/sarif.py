@@ -15,6 +15,7 @@ from kgate.reports.links import HOME, rule_page
 from kgate.reports.presentation import Presentation, Suggest
 from kgate.reports.surroundings import LinesAround
 from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
+from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
     acceptance,
     counted,
@@ -164,6 +165,7 @@ def _notifications(report: Report, findings: Sequence[Finding]) -> Iterator[Any]
         yield from (_new("Notification", level="error", message=_message(reason)) for reason in report.verdict.reasons)
     level = "warning" if report.verdict.incomplete else "note"
     yield from (_notification(one, level) for one in report.unjudged[:_MOST_RESULTS])
+    yield from (_notification(note, "note") for note in accepted_notes(report)[:_MOST_RESULTS])
     yield from (_notification(note, "note") for note in report.notes[:_MOST_RESULTS])
     if left := len(report.findings) - len(findings):
         text = f"{counted(left, 'finding')} of severity low that decided nothing: --sarif-all lists them."

@@ -1,0 +1,116 @@
+"""Waivers from the file to the exit code, by the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import Result, kgate
+from tests.hostile import write
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: logging}
+spec:
+  hostPID: true
+  containers: [{name: app, image: nginx}]
+"""
+RULES = "[host-pid, privilege-escalation-allowed, run-as-root-allowed, capabilities-not-dropped, seccomp-not-set]"
+WAIVERS = f"""\
+accept:
+- rule: {RULES}
+  path: k8s/*
+  reason: reads what others run
+  owner: team-ops
+  until: 2027-01-31
+- problem: key 'kind' is set here
+  path: k8s/broken.yaml
+  reason: a fixture
+"""
+FILES = {
+    ".git/config": "",
+    "k8s/agent.yaml": POD,
+    "k8s/broken.yaml": f"{POD}kind: Pod\n",
+    "kgate-waivers.yaml": WAIVERS,
+}
+DURING, AFTER = "2026-12-01", "2027-02-01"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    write(tmp_path / "shop", FILES)
+    return tmp_path / "shop"
+
+
+def scan(folder: Path, *arguments: str, today: str = DURING, **environment: str) -> Result:
+    return kgate("scan", *(arguments or (".",)), "--today", today, cwd=folder, env=environment)
+
+
+def test_what_is_accepted_passes_and_is_told(repository: Path) -> None:
+    passed = scan(repository)
+    assert passed.code == 0, passed
+    (line,) = (one for one in passed.out.splitlines() if one.startswith("✓ passed"))
+    assert "5 waived, 1 accepted" in line
+    assert "1 workload passes only by waivers: capabilities-not-dropped, host-pid, privilege-" in line
+
+
+def test_after_its_last_day_everything_is_back(repository: Path) -> None:
+    failed = scan(repository, today=AFTER)
+    assert failed.code == 1, failed
+    reason = "1 waiver has expired: kgate-waivers.yaml:2 on 2027-01-31, by team-ops; renew or remove it"
+    assert reason in failed.out
+
+
+def test_what_is_waived_is_in_the_json_report(repository: Path) -> None:
+    made: dict[str, Any] = json.loads(scan(repository, ".", "-f", "json").out)
+    waived = {"reason": "reads what others run", "owner": "team-ops", "expires": "2027-01-31"}
+    assert [one["waived"] for one in made["findings"]] == [{**waived, "place": "kgate-waivers.yaml:2"}] * 5
+    (accepted,) = made["accepted"]
+    assert (accepted["type"], accepted["path"], accepted["waived"]["owner"]) == ("problem", "k8s/broken.yaml", None)
+    assert made["problems"] == []
+    (workload,) = made["workloads"]
+    assert (workload["score"], workload["score_without_waivers"], len(workload["waived"])) == (100, 38, 5)
+
+
+def test_without_its_waivers_a_repository_fails_and_is_incomplete(repository: Path) -> None:
+    (repository / "kgate-waivers.yaml").unlink()
+    assert scan(repository).code == 3
+
+
+def test_only_the_whole_repository_shows_what_fits_nothing(repository: Path) -> None:
+    (repository / "k8s/broken.yaml").unlink()
+    told = "kgate-waivers.yaml:7: the waiver of the problem 'key 'kind' is set here' fits nothing; remove it"
+    assert told in scan(repository, "-v", ".").out
+    assert told in scan(repository / "k8s", "-v", "..").out
+    assert "fits nothing" not in scan(repository, "-v", "k8s").out
+
+
+def test_the_day_is_that_of_the_environment(repository: Path) -> None:
+    day = {"2027-01-31": "1801439999", "2027-02-01": "1801440000"}
+    codes = [kgate("scan", ".", cwd=repository, env={"SOURCE_DATE_EPOCH": seconds}).code for seconds in day.values()]
+    assert codes == [0, 1]
+    wrong = kgate("scan", ".", cwd=repository, env={"SOURCE_DATE_EPOCH": "today"})
+    assert (wrong.code, "SOURCE_DATE_EPOCH is not a number of seconds: 'today'" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize("day", ["2027-02-30", "tomorrow", "31.01.2027", ""])
+def test_a_day_that_is_none_is_refused(repository: Path, day: str) -> None:
+    wrong = scan(repository, today=day)
+    assert wrong.code == 2
+    assert f"'{day}' is not a day such as 2027-01-31" in wrong.err
+
+
+def test_kept_reports_are_those_of_the_day(repository: Path, tmp_path: Path) -> None:
+    caches = {"XDG_CACHE_HOME": str(tmp_path / "caches")}
+    first, second, later = (scan(repository, ".", "--cache", today=day, **caches) for day in (DURING, DURING, AFTER))
+    assert (first.code, second, later.code) == (0, first, 1)
+
+
+def test_a_changed_file_of_waivers_has_everything_judged(repository: Path) -> None:
+    assert scan(repository, "kgate-waivers.yaml", "k8s/agent.yaml").code == 0
+    (repository / "kgate-waivers.yaml").write_text("accept: []\n", encoding="utf-8")
+    assert scan(repository, "kgate-waivers.yaml", "k8s/agent.yaml").code == 1
