@@ -197,6 +197,11 @@ class Repository:
             return False
         return _last_segment(wanted) in names or (not remote and not _is_root(path))
 
+    def may_be_meant(self, url: str) -> bool:
+        """True if nothing says whether a URL is one of this repository: no URL of a server is known by which it may be
+        told from others, or it has variables."""
+        return "${" in url or not any(normalise_url(own) for own in self.urls if not normalise_url(own).startswith("/"))
+
     def is_known_as(self, url: str) -> bool:
         """True if a URL is one of those of this repository, and not only one that may refer to it."""
         return normalise_url(url) in {normalise_url(own) for own in self.urls}

@@ -86,7 +86,7 @@ FLOW = (
     ("pagecodec", "rules.examples", "rules.packaging", "gitops.additions", "gitops.catalogue", "gitops.deployed"),
     ("elsewhere",),
     ("gitops.fields",),
-    ("gitops.assumptions", "gitops.embedded"),
+    ("gitops.assumptions", "gitops.embedded", "gitops.unfollowed"),
     ("gitops.elsewhere", "gitops.pulledtree"),
     ("gitops.argocd", "gitops.flux", "gitops.k3s"),
     ("gitops.plan",),

@@ -24,3 +24,14 @@ class Deployed:
     def misses(self, submodule: Path) -> bool:
         """True if some of them are in a submodule."""
         return self.folder.is_relative_to(submodule) or (self.is_deep and submodule.is_relative_to(self.folder))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Possible:
+    """A folder that an object may deploy, or something below it: what the object deploys is not clear. ``who`` is the
+    object, ``path`` and ``line`` are where it says so."""
+
+    folder: Path
+    who: str
+    path: str
+    line: int

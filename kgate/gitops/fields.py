@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.wanted import Asked, Wanted
-from kgate.gitops.deployed import Deployed
+from kgate.gitops.deployed import Deployed, Possible
 from kgate.model import PULL, Location, Note, Pointer, Problem, Resource, Unjudged, child_pointer
 from kgate.repository import OutsideError, Repository
 from kgate.values import dataclass
@@ -30,6 +30,8 @@ class Log:
     """Folders that plugins make manifests of, in a way that kgate does not follow."""
     asked: list[Asked] = field(default_factory=list)
     """What objects deploy from elsewhere."""
+    possible: list[Possible] = field(default_factory=list)
+    """Folders of this repository that objects may deploy whose paths are not clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,16 @@ class ObjectFields(Fields):
         """Records, at a field, that what the object deploys is not judged, or a part of it."""
         place, what = self.place(*names), f"{self.resource.id} {part}".rstrip()
         self.log.unjudged.append(Unjudged(place.path, place.start.line, why, what, command))
+
+    def may_deploy(self, repository: Repository, path: str, *names: str | int) -> None:
+        """Records that the object may deploy what lies at a path of this repository, or below it, as a field says."""
+        try:
+            folder = repository.find("/" + path)
+        except OutsideError:
+            return
+        if folder is not None:
+            place = self.place(*names)
+            self.log.possible.append(Possible(folder, str(self.resource.id), place.path, place.start.line))
 
     def ask(self, wanted: Wanted, name: str) -> None:
         """Records what a field deploys from elsewhere."""

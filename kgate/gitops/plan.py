@@ -10,10 +10,10 @@ from pathlib import Path
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.wanted import Asked
 from kgate.environment import Environment
-from kgate.gitops import k3s
+from kgate.gitops import k3s, unfollowed
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
-from kgate.gitops.deployed import Deployed
+from kgate.gitops.deployed import Deployed, Possible
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux import helmrelease, kustomization
 from kgate.gitops.flux.secrets import EXTERNAL, SEALED
@@ -59,7 +59,8 @@ class Planned:
     those that Flux lists (overlay.autodetect) are not judged as they are written. ``raw`` holds the files that are
     applied as they are written, whatever else uses or ignores them (real paths), ``left_out`` those
     in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests,
-    ``by_plugins`` those that plugins make manifests of. ``asked`` is what they deploy from elsewhere.
+    ``by_plugins`` those that plugins make manifests of. ``asked`` is what they deploy from elsewhere, and
+    ``possible`` holds the folders that those may deploy whose paths are not clear.
     """
 
     requests: tuple[Request, ...] = ()
@@ -73,11 +74,16 @@ class Planned:
     folders: frozenset[Deployed] = frozenset()
     by_plugins: frozenset[Path] = frozenset()
     asked: frozenset[Asked] = frozenset()
+    possible: Mapping[Path, Possible] = field(default_factory=dict)
+
+    def possible_user(self, place: Path) -> Possible | None:
+        """What may deploy a file or folder, where it is not clear whether it does."""
+        return next((self.possible[one] for one in (place, *place.parents) if one in self.possible), None)
 
 
 def is_relevant(resource: Resource) -> bool:
     """True if ``plan`` needs a resource."""
-    return (group(resource), resource.id.kind) in GITOPS_KINDS
+    return (group(resource), resource.id.kind) in GITOPS_KINDS or unfollowed.is_one(resource)
 
 
 def deploys(resource: Resource) -> bool:
@@ -103,6 +109,8 @@ def plan(
     surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment, fetched or Fetched())
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    others = (one for one in resources if not deploys(one) and unfollowed.is_one(one))
+    log.possible.extend(found for one in others for found in unfollowed.places(one, repository))
     log.folders.extend(Deployed.of(request, repository) for request in requests)
     requests = list(_without_plain(requests, repository, log))
     plain = {request.place for request in requests if request.is_plain(repository)}
@@ -120,6 +128,7 @@ def plan(
         folders=frozenset(log.folders),
         by_plugins=frozenset(log.by_plugins),
         asked=frozenset(log.asked),
+        possible={one.folder: one for one in sorted(set(log.possible), reverse=True)},
     )
 
 

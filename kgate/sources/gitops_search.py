@@ -15,6 +15,9 @@ from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
+_OTHERS = re.compile(r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)")
+"""Groups of deployers that are not followed, but say which repository they deploy."""
+
 _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
 
 
@@ -58,8 +61,8 @@ def _is_gitops_group(api_version: str) -> bool:
 
 
 def holds_deployment(text: str) -> bool:
-    """True if a text may hold an object of Argo CD, Flux or k3s that deploys something."""
-    if spelling.may_hold(text, FLUX) or spelling.may_hold(text, _K3S):
+    """True if a text may hold an object of Argo CD, Flux, k3s or another deployer that deploys something."""
+    if any(spelling.may_hold(text, group) for group in (FLUX, _K3S, _OTHERS)):
         return True
     return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
 

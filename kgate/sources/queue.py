@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kgate.elsewhere.wanted import Asked
 from kgate.gitops import plan as gitops
-from kgate.gitops.deployed import Deployed
+from kgate.gitops.deployed import Deployed, Possible
 from kgate.model import Batch, Note, Problem, Resource, Unjudged
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
@@ -64,6 +64,7 @@ class RenderQueue:
         self._fetched = settings.fetched
         self._own = list(_own_requests(listing, repository, settings))
         self._files = listing.files
+        self._kustomizations = listing.kustomizations
         self._starts = frozenset(listing.starts)
         self._configured = {request.place for request in (*settings.charts, *settings.matched)}
         self._read: set[Path] = set()
@@ -104,7 +105,7 @@ class RenderQueue:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What is taken for granted of GitOps objects, and what none of them deploys."""
-        return (*self._plan.notes, *self._undeployed(), *self._left_out())
+        return (*self._plan.notes, *self._undeployed(), *self._left_out(), *self._possibly_deployed())
 
     @property
     def unjudged(self) -> tuple[Unjudged, ...]:
@@ -134,6 +135,22 @@ class RenderQueue:
             message = f"no GitOps object of this repository deploys {', '.join(found[:_MOST_NAMED])}{more}"
             yield Note(".", None, f"{message}; judged as they render by themselves")
 
+    def _possibly_deployed(self) -> Iterator[Note]:
+        """A note for each object whose paths are not clear: it names what is judged only because it may deploy that."""
+        if not self._plan.possible:
+            return
+        alone = {one.place for one in self._own} - (self._plan.claimed - self._configured)
+        places = {one.place for one in chain(self._own, self._possible_bases())} - alone
+        found: dict[Possible, list[str]] = {}
+        for path in sorted({one.path for one in places} | (self._covered(self._plan.covered) & self._files.keys())):
+            if (user := self._plan.possible_user(path)) is not None:
+                found.setdefault(user, []).append(self._repository.shown(path))
+        for user, names in found.items():
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            verb = "which is judged as it is" if len(names) == 1 else "which are judged as they are"
+            message = f"{user.who} may also deploy {', '.join(names[:_MOST_NAMED])}{more}, {verb} written, too"
+            yield Note(user.path, user.line, message)
+
     def _deploys(self, source: Hashable) -> bool:
         return any(map(gitops.deploys, self._objects.get(source, ())))
 
@@ -147,6 +164,7 @@ class RenderQueue:
         """The other plain manifests, but for those that are judged as a part of a rendering, and those that their
         deployers leave out, unless the user names them."""
         covered = self._covered(self._plan.covered) | self._plan.left_out.keys()
+        covered -= {path for path in covered if self._plan.possible_user(path)}
         covered -= self._plan.left_out.keys() & self._starts
         return self._take(file for path, file in self._files.items() if path not in covered and path not in self._read)
 
@@ -189,8 +207,14 @@ class RenderQueue:
         """Everything to be rendered. A chart or kustomization that a GitOps object deploys is rendered as that says
         instead of with its defaults, but still as the configuration says."""
         claimed = self._plan.claimed - self._configured
-        own = (request for request in self._own if request.place not in claimed)
-        return {request.key: request for request in chain(own, self._plan.requests)}
+        own = (one for one in self._own if one.place not in claimed or self._plan.possible_user(one.place.path))
+        return {request.key: request for request in chain(own, self._possible_bases(), self._plan.requests)}
+
+    def _possible_bases(self) -> Iterator[Request]:
+        """The kustomizations that objects may deploy whose paths are not clear, also those that others include."""
+        for folder in sorted(self._kustomizations) if self._plan.possible else ():
+            if self._plan.possible_user(folder) and not self._kustomizations[folder].is_component:
+                yield KustomizationRequest(folder)
 
     def next_round(self) -> list[Request]:
         """The next requests to render whose sources may hold GitOps objects; their results are to be held.

@@ -53,10 +53,10 @@ SOURCE = (
 )
 
 
-def collected(root: Path, files: dict[str, str]) -> list[Batch]:
-    write(root, {".git/config": '[remote "origin"]\nurl = https://git.example.com/deploy.git\n', **files})
+def collected(root: Path, files: dict[str, str], *urls: str) -> list[Batch]:
+    write(root, files)
     settings = RenderSettings(programs={"helm": str(helm_tool().path), "kubectl": str(kustomize_tool().path)})
-    with closing(collect([root], Repository.at(root), settings, batches_of(()))) as everything:
+    with closing(collect([root], Repository(root, urls), settings, batches_of(()))) as everything:
         return list(everything)
 
 
@@ -381,3 +381,143 @@ def test_what_cannot_be_rendered_is_a_problem_and_no_more(tmp_path: Path, files:
     batches = collected(tmp_path, GOOD | PROD | files)
     assert len({problem for batch in batches for problem in batch.problems}) == 1
     assert (judged(batches), notes(batches)) == ([], [])
+
+
+HARDENING = """\
+patches:
+- target: {kind: Pod}
+  patch: |
+    - {op: replace, path: /spec/hostPID, value: false}
+    - {op: remove, path: /spec/containers/0/securityContext}
+"""
+HARDENED = PROD | {"live/kustomization.yaml": f"resources: [../prod]\n{HARDENING}"}
+URL = "https://git.example.com/deploy.git"
+SET = (
+    "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: way}\nspec:\n"
+    "  generators: [{pullRequest: {}}]\n  template:\n    metadata: {name: x}\n    spec:\n"
+    "      destination: {namespace: shop}\n"
+    f"      source: {{repoURL: '{URL}', path: PATH}}\n"
+)
+BUCKET = FLUX.replace("GitRepository, name: flux-system", "Bucket, name: packed") + (
+    "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\nmetadata: {name: packed}\n"
+    "spec: {endpoint: minio, bucketName: deploy}\n"
+)
+HARDENING_FLUX = FLUX + indented(HARDENING, 2)
+
+
+def of(group: str, kind: str, spec: str) -> dict[str, str]:
+    return {"way.yaml": f"apiVersion: {group}/v1\nkind: {kind}\nmetadata: {{name: way}}\nspec: {{{spec}}}\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "who"),
+    [
+        pytest.param(
+            HARDENED | {"way.yaml": SET.replace("PATH", "'{{branch}}'")},
+            "way.yaml:10: ApplicationSet/way may also deploy prod",
+            id="an ApplicationSet whose path is not known",
+        ),
+        pytest.param(
+            HARDENED | {"way.yaml": SET.replace("PATH", "'live/../p{{branch}}'")},
+            "way.yaml:10: ApplicationSet/way may also deploy prod",
+            id="an ApplicationSet whose path begins with another folder, and leaves it",
+        ),
+        pytest.param(
+            HARDENED | {"way.yaml": SET.replace("PATH", "prod").replace(URL, "{{url}}")},
+            "way.yaml:10: ApplicationSet/way may also deploy prod",
+            id="an ApplicationSet whose URL is not known",
+        ),
+        pytest.param(
+            HARDENED | {"way.yaml": ARGO.replace("decoy", "way") + "    plugin: {name: own}\n"},
+            "way.yaml:9: Application/argocd/way may also deploy prod",
+            id="an Application with a plugin",
+        ),
+        pytest.param(
+            HARDENED
+            | {"way.yaml": f"{BUCKET}---\n{BUCKET.replace('prod', 'base').replace('decoy', 'two')}"}
+            | {"a/base/good.yaml": GOOD["good.yaml"]},
+            "way.yaml:6: Kustomization/decoy may also deploy prod",
+            id="a bucket that is filled from nobody knows where",
+        ),
+        pytest.param(
+            HARDENED | {"way.yaml": FLUX.replace("flux-system", "own").replace("./prod", "./").replace("decoy", "way")},
+            "way.yaml:5: Kustomization/way may also deploy prod",
+            id="a source of Flux that is not among the manifests, for the root",
+        ),
+        pytest.param(
+            HARDENED | of("fleet.cattle.io", "GitRepo", f"repo: '{URL}', paths: [prod]"),
+            "way.yaml:4: GitRepo/way may also deploy prod",
+            id="a GitRepo of Fleet",
+        ),
+        pytest.param(
+            HARDENED | of("configsync.gke.io", "RootSync", f"git: {{repo: '{URL}', dir: prod}}"),
+            "way.yaml:4: RootSync/way may also deploy prod",
+            id="a RootSync of Config Sync",
+        ),
+        pytest.param(
+            HARDENED | of("kappctrl.k14s.io", "App", f"fetch: [{{git: {{url: '{URL}'}}}}]"),
+            "way.yaml:4: App/way may also deploy prod",
+            id="an App of kapp-controller, for the root",
+        ),
+        pytest.param(
+            HARDENED
+            | of(
+                "kyverno.io",
+                "ClusterPolicy",
+                "rules: [{name: a, generate: {kind: Kustomization, data: {kind: Kustomization, apiVersion: "
+                "kustomize.toolkit.fluxcd.io/v1, spec: {path: ./prod, sourceRef: {kind: GitRepository, name: a}}}}}]",
+            ),
+            "way.yaml:4: ClusterPolicy/way may also deploy prod",
+            id="an object of Flux that a policy makes",
+        ),
+        pytest.param(
+            PROD | {"decoy.yaml": HARDENING_FLUX, "way.yaml": SET.replace("PATH", "'{{branch}}'")},
+            "way.yaml:10: ApplicationSet/way may also deploy prod",
+            id="a base that one of Flux hardens",
+        ),
+        pytest.param(
+            EVIL | {"decoy.yaml": HARDENING_FLUX, "way.yaml": SET.replace("PATH", "'{{branch}}'")},
+            "way.yaml:10: ApplicationSet/way may also deploy prod/evil.yaml",
+            id="plain manifests that one of Flux hardens",
+        ),
+    ],
+)
+def test_what_an_object_may_deploy_whose_path_is_not_clear(tmp_path: Path, files: dict[str, str], who: str) -> None:
+    batches = collected(tmp_path, GOOD | files, URL)
+    assert [problem for batch in batches for problem in batch.problems] == []
+    pods = [one for batch in batches for one in batch.resources if one.id.kind == "Pod"]
+    assert [one.id.name for one in pods if one.body["spec"].get("hostPID")] == ["evil"]
+    found = [str(note) for batch in batches for note in batch.notes]
+    assert f"{who}, which is judged as it is written, too" in found
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(
+            {"way.yaml": SET.replace("PATH", "'{{branch}}'").replace("deploy.git", "other.git")},
+            id="an object of another repository",
+        ),
+        pytest.param({"way.yaml": SET.replace("PATH", "'live/{{branch}}'")}, id="an object for another folder"),
+        pytest.param(
+            of("fleet.cattle.io", "GitRepo", "repo: 'https://git.example.com/other.git', paths: [prod]"),
+            id="another repository that Fleet deploys",
+        ),
+        pytest.param(of("kyverno.io", "ClusterPolicy", "rules: [{mutate: {}}]"), id="a policy"),
+    ],
+)
+def test_what_does_not_lead_to_a_base(tmp_path: Path, files: dict[str, str]) -> None:
+    batches = collected(tmp_path, HARDENED | files, URL)
+    pods = [one for batch in batches for one in batch.resources if one.id.kind == "Pod"]
+    assert [str(one.rendering) for one in pods] == ["kustomize live"]
+
+
+def test_a_chart_that_an_object_may_deploy_without_the_values_of_another(tmp_path: Path) -> None:
+    text = pod("evil").replace("hostPID: true", "hostPID: {{ .Values.hostPID }}")
+    chart = {"prod/Chart.yaml": CHART, "prod/values.yaml": "hostPID: true\n", "prod/templates/pod.yaml": text}
+    harmless = ARGO + "    helm: {valuesObject: {hostPID: false}}\n"
+    batches = collected(
+        tmp_path, chart | {"decoy.yaml": harmless, "way.yaml": SET.replace("PATH", "'{{branch}}'")}, URL
+    )
+    pods = [one for batch in batches for one in batch.resources if one.id.kind == "Pod"]
+    assert sorted(one.body["spec"]["hostPID"] for one in pods) == [False, True]

@@ -101,6 +101,8 @@ def _plan_elsewhere(source: ObjectFields, deployment: Deployment) -> Iterator[Re
     """What a path of another repository holds: a chart if it is said to be one, else what its files make of it."""
     url, path, revision = (source.text(name) for name in ("repoURL", "path", "targetRevision"))
     what, revision = f"{path} of {shown_url(url)}", revision_of(revision)
+    if deployment.repository.may_be_meant(url):
+        source.may_deploy(deployment.repository, path, "path")
     if _is_set("helm", source.body.get("helm")):
         chart = find(Wanted.git(url, path, revision), what, source, "path", deployment.fetched)
         if chart is not None:
@@ -161,6 +163,7 @@ def _tool_of_plugin(source: ObjectFields, folder: Path, deployment: Deployment) 
         message = "a config management plugin makes the manifests"
         advice = "; if all it runs is kustomize or helm, name it in kgate.yaml, under argocd.plugins"
         source.unjudged(message + (advice if plugin.text("name") else ""), "plugin", command="")
+        source.may_deploy(deployment.repository, deployment.repository.inner(folder), "plugin")
     elif plugin.body.get("env") or plugin.body.get("parameters"):
         source.note(f"what {plugin.name()} passes on is not used: {tool} is run without it", "plugin")
     return tool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -98,6 +99,8 @@ def _report(spec: ObjectFields, expression: str, repository: Repository, unknown
     inside = [source for source in sources_of(quiet) if _may_be_here(source, repository)]
     message = f"{expression} cannot be resolved from the repository"
     if inside and unknown:
+        for source in inside:
+            spec.may_deploy(repository, _folder_before(source.text("path")), "source")
         spec.unjudged(f"{expression} is not known: {unknown}", "source", command="")
     elif inside:
         place = inside[0].pointer.removeprefix(child_pointer(spec.pointer)).strip("/").split("/")
@@ -111,8 +114,14 @@ def _may_be_here(source: ObjectFields, repository: Repository) -> bool:
     url, path = source.text("repoURL"), source.text("path")
     if source.text("chart"):
         return False
-    before = re.split(r"\{\{", path, maxsplit=1)[0]
-    folder = path if before == path else before.rpartition("/")[0]
+    folder = _folder_before(path)
     if "{{" in url:
         return not folder or repository.has(folder)
     return repository.is_meant(url, folder) or (not folder and not repository.urls)
+
+
+def _folder_before(path: str) -> str:
+    """The folder that a path leads to before its first expression; empty for the root."""
+    before = re.split(r"\{\{", path, maxsplit=1)[0]
+    folder = posixpath.normpath(path if before == path else before.rpartition("/")[0])
+    return "" if folder == "." else folder

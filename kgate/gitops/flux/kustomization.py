@@ -37,6 +37,8 @@ def plan_kustomization(fields: ObjectFields, surroundings: Surroundings, request
         return
     here = surroundings.path_here(reference, path)
     if here is None:
+        if surroundings.may_be_here(reference):
+            spec.may_deploy(surroundings.repository, path, "path")
         yield from _plan_elsewhere(spec, path, surroundings, requested_by)
     elif here:
         yield from _plan_here(spec, here, surroundings, requested_by)

@@ -83,6 +83,7 @@ class Surroundings:
             title = f"{reference.text('kind')} '{reference.text('name')}'"
             message = f"{title} is packed from a folder that is not clear: none holds all paths that are taken from it"
             reference.unjudged(f"{message}, '{path}' among them", "name", command="")
+            reference.may_deploy(self.repository, "", "name")
             return ""
         return here if is_here else None
 
@@ -203,6 +204,11 @@ class Surroundings:
         named = ref.text("tag") and f"refs/tags/{ref.text('tag')}"
         branch = f"refs/heads/{ref.text('branch') or 'master'}"
         return Wanted.git(url, path, ref.text("commit") or ref.text("name") or ranges or named or branch)
+
+    def may_be_here(self, reference: ObjectFields) -> bool:
+        """True if a source may be this repository, as far as is known: by its URL, or as it has none."""
+        url = self.url_of(reference)
+        return (not url and reference.text("kind") != "ExternalArtifact") or self.repository.may_be_meant(url)
 
     def shown(self, reference: ObjectFields) -> str:
         """The source in words: its URL, or its kind and name if that is not known."""
