@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import eq
 
+from kgate.kubernetes import manifest
 from kgate.model import (
     Batch,
     Json,
@@ -36,12 +38,10 @@ def post_render(batch: Batch, releases: Sequence[Release], context: RenderContex
     for release in releases:
         for renderer in release.post_renderers:
             own = [one for one in batch.resources if _is_of(one, release)]
-            found = _changed(own, renderer, context) if own else []
-            if isinstance(found, Problem):
-                batch = replace(batch, problems=(*batch.problems, found))
-            else:
-                others = tuple(one for one in batch.resources if not _is_of(one, release))
-                batch = replace(batch, resources=(*others, *found))
+            others = tuple(one for one in batch.resources if not _is_of(one, release))
+            found = _changed(own, renderer, context) if own else Batch()
+            problems = (*batch.problems, *found.problems)
+            batch = replace(batch, resources=(*others, *found.resources), problems=problems)
     return batch
 
 
@@ -50,8 +50,9 @@ def _is_of(resource: Resource, release: Release) -> bool:
     return made is not None and (made.variant, made.requested_by) == (release.variant, release.requested_by)
 
 
-def _changed(resources: Sequence[Resource], renderer: PostRenderer, context: RenderContext) -> list[Resource] | Problem:
-    """The objects with the patches and images of a post-renderer, in their order."""
+def _changed(resources: Sequence[Resource], renderer: PostRenderer, context: RenderContext) -> Batch:
+    """The objects with the patches and images of a post-renderer, in their order; those that got another kind, name or
+    namespace at the end."""
     place = renderer.place("", "", "")
     tool = context.tools.kustomize
     try:
@@ -60,9 +61,28 @@ def _changed(resources: Sequence[Resource], renderer: PostRenderer, context: Ren
     except (_BuildError, ManifestError, OSError) as error:
         name = tool.name if tool is not None else "kustomize"
         message = f"{name} cannot put it on what the chart renders to, so what is judged is not what is installed"
-        return Problem(place.path, place.start.line, f"{message}: {error}")
+        problem = Problem(place.path, place.start.line, f"{message}: {error}")
+        return Batch(resources=tuple(resources), problems=(problem,))
     bodies = {_key(body): body for body in roots if isinstance(body, dict)}
-    return [_with_body(one, bodies[_key(one.body)], renderer) for one in resources if _key(one.body) in bodies]
+    kept = [_with_body(one, bodies[_key(one.body)], renderer) for one in resources if _key(one.body) in bodies]
+    known = {_key(one.body) for one in resources}
+    before = [one for one in resources if _key(one.body) not in bodies] or resources
+    others = [_renamed(before, body, renderer) for key, body in bodies.items() if key not in known]
+    return manifest.gathered([Batch(resources=tuple(kept)), *others])
+
+
+def _renamed(before: Sequence[Resource], body: Mapping[str, Json], renderer: PostRenderer) -> Batch:
+    """What an object holds that has the kind, the name or the namespace of none before: it was made of one of these."""
+    key = _key(body)
+    nearest = max(before, key=lambda one: sum(map(eq, _key(one.body), key)))
+    place = renderer.place(key[1], key[3], "")
+    found = manifest.read(place.path, json_text(body).encode())
+    locator = _Patched(nearest, body, renderer)
+    resources = (
+        replace(nearest, id=one.id, body=one.body, pointer=one.pointer, locator=locator) for one in found.resources
+    )
+    problems = (replace(one, line=place.start.line) for one in found.problems)
+    return replace(found, resources=tuple(resources), problems=tuple(problems))
 
 
 class _BuildError(Exception):

@@ -75,6 +75,11 @@ DELETION = """\
         kind: Pod
         metadata: {name: web, namespace: shop}
 """
+RENAME = """\
+- kustomize:
+    patches:
+    - {target: {kind: Pod}, patch: "- {op: replace, path: /metadata/name, value: other}"}
+"""
 ROWS = {
     "nothing": ("- kustomize: {}\n", {**HOST_PID, **PRIVILEGED}),
     "a strategic merge": (MERGE, HOST_PID),
@@ -102,6 +107,37 @@ ROWS = {
     ),
     "two, one after the other": (MERGE + NO_HOST_PID, {}),
     "a deletion": (DELETION, {}),
+    "another name": (RENAME, {**HOST_PID, **PRIVILEGED}),
+    "another namespace": (RENAME.replace("metadata/name,", "metadata/namespace,"), {**HOST_PID, **PRIVILEGED}),
+    "a pod made of a Service": (
+        """\
+        - kustomize:
+            patches:
+            - target: {kind: Service}
+              patch: |
+                - {op: replace, path: /kind, value: Pod}
+                - {op: replace, path: /metadata/name, value: other}
+                - {op: add, path: /spec, value: {hostNetwork: true, containers: [{name: a, image: "a:1"}]}}
+        """,
+        {**HOST_PID, **PRIVILEGED, "host-network": "web.yaml:10"},
+    ),
+    "a list made of a Service": (
+        """\
+        - kustomize:
+            patches:
+            - target: {kind: Service}
+              patch: |
+                - {op: replace, path: /kind, value: List}
+                - op: add
+                  path: /items
+                  value:
+                  - apiVersion: v1
+                    kind: Pod
+                    metadata: {name: a}
+                    spec: {hostNetwork: true, containers: [{name: a, image: "a:1"}]}
+        """,
+        {**HOST_PID, **PRIVILEGED, "host-network": "web.yaml:10"},
+    ),
 }
 
 
