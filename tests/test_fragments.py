@@ -301,3 +301,37 @@ def test_a_file_that_only_has_such_a_name_deploys_nothing(tmp_path: Path) -> Non
     files = {"fleet.yaml": "cars: 3\n", "a.gotmpl": "releases:\n", "helmfile.yaml.gotmpl": "a: b\n"}
     files["helmfile/values.yaml"] = "releases: [1.0, 1.1]\n"
     assert report(tree(tmp_path, files), "--allow-empty", ".")["unjudged"] == []
+
+
+def kro(field: str) -> str:
+    return (
+        "apiVersion: kro.run/v1alpha1\nkind: ResourceGraphDefinition\nmetadata: {name: web}\nspec:\n  resources:\n"
+        "  - template:\n      apiVersion: v1\n      kind: Pod\n      metadata: {name: a}\n      spec:\n"
+        f"        {field}\n"
+    )
+
+
+GOOD = "containers: [{name: a, image: 'x:1'}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        pytest.param(kro(f"hostPID: '${{schema.a}}'\n        {GOOD}"), "web.yaml:11", id="kro: a field"),
+        pytest.param(kro("containers: '${schema.a}'"), "web.yaml:11", id="kro: all containers"),
+        pytest.param(kro("containers: ['${schema.a}']"), "web.yaml:11", id="kro: a container"),
+        pytest.param(kro(f"volumes: '${{schema.a}}'\n        {GOOD}"), "web.yaml:11", id="kro: a list that rules read"),
+        pytest.param(kro(f"hostname: '${{schema.a}}'\n        {GOOD}"), None, id="kro: a field that decides nothing"),
+        pytest.param(
+            f"{SET}  resourcesTemplate: |\n    apiVersion: v1\n    kind: Pod\n    metadata: {{name: a}}\n"
+            f"    spec:\n      hostIPC: << inputs.a >>\n      {GOOD}\n",
+            "web.yaml:10",
+            id="Flux: a field",
+        ),
+    ],
+)
+def test_what_a_controller_fills_in_is_not_judged(tmp_path: Path, text: str, where: str | None) -> None:
+    found = report(tree(tmp_path, {"web.yaml": text}))
+    assert found["problems"] == []
+    assert [f"{one['path']}:{one['line']}" for one in found["unjudged"]] == ([where] if where else [])
+    assert (found["workloads"][0]["score"] is None) is (where is not None)

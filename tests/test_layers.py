@@ -58,7 +58,7 @@ FLOW = (
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
-    ("kubernetes.encryption", "rbac"),
+    ("kubernetes.encryption", "kubernetes.templated", "rbac"),
     ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),

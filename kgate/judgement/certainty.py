@@ -73,7 +73,7 @@ def _undecided(offence: Offence) -> Gap:
 
 def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterator[Result]:
     """The results that hold whatever the unknown values are, and the fields whose values decide about more."""
-    results = list(ask(resource))
+    results = [one for one in ask(resource) if not _is_gap_at(one, resource.unknown)]
     sure = here = {_identity(result) for result in results}
     doubtful: list[Unjudged] = []
     trials = Trials(rules)
@@ -88,6 +88,11 @@ def _whatever_is_unknown(resource: Resource, ask: Ask, rules: Iterable[Rule]) ->
         sure = sure.intersection(*outcomes)
     yield from (result for result in results if _identity(result) in sure)
     yield from doubtful
+
+
+def _is_gap_at(result: Answer, places: Collection[Pointer]) -> bool:
+    """True if something is of a wrong type that is not known."""
+    return isinstance(result, Gap) and result.pointer in places
 
 
 def _size(body: Json) -> int:
@@ -110,6 +115,13 @@ def _outcomes(trials: Iterable[Resource], ask: Ask, here: Collection[Hashable]) 
 def _identity(result: Answer) -> Hashable:
     """What is the same for an offence, or a gap, whatever the value that it is about."""
     return (result.rule.id, result.target.pointer(())) if isinstance(result, Offence) else result
+
+
+def parted(gaps: Iterable[Gap], resource: Resource) -> tuple[list[Gap], list[Unjudged]]:
+    """Parts what is of a wrong type from what is only not known."""
+    known = [gap for gap in gaps if gap.pointer not in resource.unknown]
+    places = (gap.pointer for gap in gaps if gap.pointer in resource.unknown)
+    return known, [_unjudged(resource, place, resource.unknown[place]) for place in places]
 
 
 def _unjudged(resource: Resource, pointer: Pointer, unknown: Unknown) -> Unjudged:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
-from kgate.judgement.certainty import Result, sure_results
+from kgate.judgement.certainty import Result, parted, sure_results
 from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
-from kgate.kubernetes import deployers
-from kgate.kubernetes.embedded import expanded
+from kgate.kubernetes import deployers, templated
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
@@ -129,11 +128,11 @@ class Judge:
         ``facts`` are those of the resources that are deployed together with it. ``lists`` says of a rule whether its
         next finding is wanted, or only counted: locating a finding takes longer than everything else.
         """
-        resource = expanded(resource)
+        filled = templated.read(resource)
+        resource = filled.resource
         workload = find_workload(resource)
         offences: list[Offence] = []
-        gaps = list(workload.gaps) if workload else []
-        unjudged: list[Unjudged] = []
+        gaps, unjudged = parted(workload.gaps if workload else (), resource)
         for result in self._sure_results(resource, workload, facts):
             if isinstance(result, Gap):
                 gaps.append(result)
@@ -155,7 +154,7 @@ class Judge:
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
             tuple(oddities.notes(resource, self._schema, messages)),
             tuple(unjudged),
-            tuple(deployers.unfollowed(resource)),
+            (*deployers.unfollowed(resource), *filled.unjudged),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
             self._ignored_of(offences),
             is_covered=workload is not None or deployers.is_one(resource) or self._is_asked_about(resource.id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -19,8 +20,13 @@ OBJECTS_FIELD = "resourcesTemplate"
 
 _ACTIONS = {OBJECTS_FIELD: ("<<", ">>")}
 _GO_ACTIONS = ("{{", "}}")
+MARKS = ("<<…>>", "{{…}}")
+"""What stands for an action in the values of objects that were read from a template."""
+
 _FILLER = "\ue0ff"
 """A letter to YAML; stands where a template puts what is not known."""
+
+_FILLERS = re.compile(f"{_FILLER}+")
 
 _DEEPEST = 4
 """Texts inside of texts that are read; one below MAX_DEPTH levels is not."""
@@ -93,7 +99,10 @@ def _read(key: str, value: Json, holder: Json) -> _Text | None:
         return None
     if not roots or (key in VALUES_FIELDS and len(roots) > 1):
         return None
-    bodies = [_known(root.value) for root in roots]
+    if are_objects:
+        bodies = [_marked(root.value, f"{opening}…{closing}") for root in roots]
+    else:
+        bodies = [_known(root.value) for root in roots]
     if key not in (*VALUES_FIELDS, OBJECTS_FIELD) and not all(
         "apiVersion" in body and "kind" in body for body in bodies
     ):
@@ -130,6 +139,15 @@ def _known(value: Json) -> Json:
     if isinstance(value, list):
         return [None if _is_unknown(member) else _known(member) for member in value]
     return _text(value)
+
+
+def _marked(value: Json, mark: str) -> Json:
+    """A value with a mark in place of what only a template knows."""
+    if isinstance(value, Mapping):
+        return {_FILLERS.sub(mark, key): _marked(member, mark) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_marked(member, mark) for member in value]
+    return _FILLERS.sub(mark, value) if isinstance(value, str) else value
 
 
 def _is_unknown(value: Json) -> bool:

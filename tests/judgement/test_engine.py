@@ -215,12 +215,10 @@ def test_each_wrong_field_is_told_in_its_own_words() -> None:
 
 def test_a_template_in_another_object_is_judged_by_the_types_of_pods() -> None:
     pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, ports: [{containerPort: '${p}'}]}]}}"
-    text = f"apiVersion: kro.run/v1alpha1\nkind: ResourceGraphDefinition\nspec:\n  resources:\n  - template: {pod}\n"
+    text = f"apiVersion: templates.example.com/v1\nkind: Template\nspec:\n  resources:\n  - template: {pod}\n"
     (resource,) = read("a.yaml", text.encode()).resources
     (problem,) = JUDGE.judge(resource).problems
-    assert str(problem).startswith(
-        'a.yaml:5: ResourceGraphDefinition: `containerPort` is a placeholder, the text "${p}"'
-    )
+    assert str(problem).startswith('a.yaml:5: Template: `containerPort` is a placeholder, the text "${p}"')
 
 
 def test_a_type_of_no_known_schema_is_told_with_the_rule() -> None:
