@@ -288,6 +288,8 @@ OTHERS: list[Any] = [
         None,
         id="Fleet",
     ),
+    pytest.param("apps/a/fleet.yaml", "yaml:\n  overlays: [production]\n", None, id="overlays of Fleet"),
+    pytest.param("apps/a/fleet.yml", "{'helm': {chart: a}}\n", None, id="Fleet in one line"),
 ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from kgate.elsewhere.wanted import Asked, Wanted
-from kgate.gitops.deployed import Deployed, Possible
+from kgate.gitops.deployed import Deployed, Possible, SoughtPlaces
 from kgate.model import PULL, Location, Note, Pointer, Problem, Resource, Unjudged, child_pointer
 from kgate.repository import OutsideError, Repository
 from kgate.values import dataclass
@@ -22,8 +22,8 @@ class Log:
     unjudged: list[Unjudged] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     """Files that are applied as they are written (real paths)."""
-    folders: list[Deployed] = field(default_factory=list)
-    """Folders that such files are taken from."""
+    folders: list[Deployed | SoughtPlaces] = field(default_factory=list)
+    """Folders that such files are taken from, and patterns of folders and files."""
     left_out: dict[Path, str] = field(default_factory=dict)
     """Files in such folders that are not applied (real paths), each with what leaves it out."""
     by_plugins: list[Path] = field(default_factory=list)

@@ -13,7 +13,7 @@ from kgate.environment import Environment
 from kgate.gitops import k3s, unfollowed
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
-from kgate.gitops.deployed import Deployed, Possible
+from kgate.gitops.deployed import Deployed, Possible, SoughtPlaces
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux import helmrelease, kustomization
 from kgate.gitops.flux.secrets import EXTERNAL, SEALED
@@ -71,7 +71,7 @@ class Planned:
     covered: frozenset[Path] = frozenset()
     raw: frozenset[Path] = frozenset()
     left_out: Mapping[Path, str] = field(default_factory=dict)
-    folders: frozenset[Deployed] = frozenset()
+    folders: frozenset[Deployed | SoughtPlaces] = frozenset()
     by_plugins: frozenset[Path] = frozenset()
     asked: frozenset[Asked] = frozenset()
     possible: Mapping[Path, Possible] = field(default_factory=dict)

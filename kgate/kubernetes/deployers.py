@@ -108,7 +108,21 @@ DEPLOYERS: Mapping[tuple[str, str], tuple[Deployer, ...]] = {
         "OverridePolicy ClusterOverridePolicy",
         Deployer(("/spec/overrideRules", "/spec/overriders"), "changes objects on their way to a cluster"),
     ),
+    **_of(
+        "fluxcd.controlplane.io",
+        "FluxInstance",
+        Deployer(("/spec/sync",), "names what Flux applies to the cluster, which is not followed"),
+        Deployer(("/spec/kustomize",), "changes the controllers of Flux, which are not read"),
+    ),
     # what changes or makes objects in the cluster
+    **_of(
+        "admissionregistration.k8s.io",
+        "MutatingWebhookConfiguration",
+        Deployer(
+            ("/webhooks/*/clientConfig/url",),
+            "is outside of the cluster, and may change objects after they were judged",
+        ),
+    ),
     **_of(
         "kyverno.io",
         "ClusterPolicy Policy",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kgate import gitconfig
-from kgate.gitops.deployed import Deployed
+from kgate.gitops.deployed import Deployed, SoughtPlaces
 from kgate.model import Batch, Note, Problem
 from kgate.regexp import PatternError
 from kgate.repository import Repository
@@ -17,7 +17,7 @@ from kgate.values import dataclass
 # ---------------------------------------------------------------------------------------------- submodules
 
 
-def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterable[Deployed]) -> Batch:
+def submodules(repository: Repository, starts: Iterable[Path], deployed: Iterable[Deployed | SoughtPlaces]) -> Batch:
     """A Problem for each submodule that is deployed and not checked out, and a note for one that a scan of these places
     would have read."""
     known, places = tuple(deployed), tuple(starts)

@@ -15,7 +15,7 @@ from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
-_OTHERS = re.compile(r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)")
+_OTHERS = re.compile(r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control")
 """Groups of deployers that are not followed, but say which repository they deploy."""
 
 _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")
@@ -35,7 +35,9 @@ def unfollowed(resources: Iterable[Resource]) -> tuple[Unjudged, ...]:
 
 _HELMFILE = re.compile(r"^(releases|helmfiles):", re.MULTILINE)
 _CHARTS = re.compile(r"\bchart:|^(bases|environments|helmDefaults|repositories|templates):", re.MULTILINE)
-_FLEET = re.compile(r"^(helm|kustomize|targetCustomizations):", re.MULTILINE)
+_FLEET = re.compile(
+    r"""^[ {]*["']?(helm|kustomize|yaml|overlays|targetCustomizations|overrideTargets)["']?[ ]*:""", re.MULTILINE
+)
 
 
 def other_deployers(files: Iterable[SourceFile]) -> Iterator[Unjudged]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kgate.elsewhere.wanted import Asked
 from kgate.gitops import plan as gitops
-from kgate.gitops.deployed import Deployed, Possible
+from kgate.gitops.deployed import Deployed, Possible, SoughtPlaces
 from kgate.model import Batch, Note, Problem, Resource, Unjudged
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
@@ -194,7 +194,7 @@ class RenderQueue:
         self._named[file.path] = batch
         self.add(file.path, batch.resources)
 
-    def deployed(self) -> Iterator[Deployed]:
+    def deployed(self) -> Iterator[Deployed | SoughtPlaces]:
         """The folders that are rendered, or that GitOps objects take manifests from."""
         yield from self._plan.folders
         yield from (Deployed.of(request, self._repository) for request in self._own)

@@ -57,6 +57,13 @@ ROWS = [
     ("Subscription.operators.coreos.com", "spec: {name: x, source: y}", "spec.name"),
     ("ClusterResourceSet.addons.cluster.x-k8s.io", "spec: {resources: [{kind: ConfigMap}]}", "spec.resources"),
     ("ClusterProfile.config.projectsveltos.io", "spec: {policyRefs: [{kind: ConfigMap}]}", "spec.policyRefs"),
+    ("FluxInstance.fluxcd.controlplane.io", "spec: {sync: {path: a}}", "spec.sync"),
+    ("FluxInstance.fluxcd.controlplane.io", "spec: {kustomize: {patches: [{}]}}", "spec.kustomize"),
+    (
+        "MutatingWebhookConfiguration.admissionregistration.k8s.io",
+        "webhooks: [{clientConfig: {service: {}}}, {clientConfig: {url: 'https://a.example'}}]",
+        "webhooks[1].clientConfig.url",
+    ),
     ("ClusterOverridePolicy.policy.karmada.io", "spec: {overrideRules: [{}]}", "spec.overrideRules"),
 ]
 

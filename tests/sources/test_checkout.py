@@ -76,6 +76,15 @@ def flux(path: str) -> str:
     )
 
 
+def sought(kind: str, pattern: str) -> str:
+    url = "repoURL: 'https://git.example.com/us/here'"
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: a, namespace: argocd}\nspec:\n"
+        f"  generators: [{{git: {{{url}, {kind}: [{{path: '{pattern}'}}]}}}}]\n"
+        f"  template: {{spec: {{source: {{{url}, path: '{{{{path}}}}'}}}}}}\n"
+    )
+
+
 SUBMODULES = [
     pytest.param({"all/a.yaml": CONFIG_MAP}, [], [MISSING], id="a scan"),
     pytest.param({"app.yaml": application("path: all")}, [], [MISSING], id="beside what is deployed"),
@@ -89,6 +98,14 @@ SUBMODULES = [
         id="below a kustomization",
     ),
     pytest.param({"all/Chart.yaml": "name: all\nversion: 1.0.0\napiVersion: v2\n"}, [DEPLOYED], [], id="in a chart"),
+    pytest.param(
+        {"set.yaml": sought("directories", "all/theme/*")}, [DEPLOYED], [], id="below where folders are sought"
+    ),
+    pytest.param({"set.yaml": sought("directories", "*/t*/*")}, [DEPLOYED], [], id="where any folder is sought"),
+    pytest.param({"set.yaml": sought("directories", "*/b*/*")}, [], [MISSING], id="where other folders are sought"),
+    pytest.param({"set.yaml": sought("files", "all/*/a.json")}, [DEPLOYED], [], id="where files are sought"),
+    pytest.param({"set.yaml": sought("files", "all/theme/a.json")}, [DEPLOYED], [], id="where a file is sought"),
+    pytest.param({"set.yaml": sought("files", "all/a/*")}, [], [MISSING], id="where other files are sought"),
     pytest.param({"all/theme/x.yaml": ""}, [], [], id="checked out"),
     pytest.param(
         {".gitmodules": "[submodule"},

@@ -450,6 +450,11 @@ def of(group: str, kind: str, spec: str) -> dict[str, str]:
             id="a GitRepo of Fleet",
         ),
         pytest.param(
+            HARDENED | of("fluxcd.controlplane.io", "FluxInstance", f"sync: {{url: '{URL}', path: ./prod}}"),
+            "way.yaml:4: FluxInstance/way may also deploy prod",
+            id="a FluxInstance",
+        ),
+        pytest.param(
             HARDENED | of("configsync.gke.io", "RootSync", f"git: {{repo: '{URL}', dir: prod}}"),
             "way.yaml:4: RootSync/way may also deploy prod",
             id="a RootSync of Config Sync",

@@ -17,6 +17,7 @@ from kgate.gitops.argocd import clusters
 from kgate.gitops.argocd.names import normalise_name
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.deployed import SoughtPlaces
 from kgate.gitops.fields import ObjectFields
 from kgate.kubernetes.selectors import matches
 from kgate.model import Json
@@ -200,6 +201,9 @@ class Generators:
                 patterns.append((compile_pattern(path), is_excluded))
             except PatternError as error:
                 entry.fault(f"{entry.name('path')}: '{path:.100}' is not a pattern: {error}", "path")
+                continue
+            if not is_excluded:
+                section.log.folders.append(SoughtPlaces(self.repository.root, path, is_for_files=kind == "files"))
         wants_folders = kind == "directories"
         try:
             listed = self.repository.walk(hidden=not wants_folders, patterns=len(patterns))
