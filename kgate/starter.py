@@ -190,11 +190,14 @@ def _extended(name: str, whole: str, item: str | None, repository: Repository, a
         raise OutputError(f"{path}: cannot be read: {reason}; fix that, or run kgate init with other options") from None
     if "kgate/kgate" in text:
         return Step(name, "kept")
-    longer = _appended(text) if item is not None else None
+    longer = _appended(text) if item is not None and len(text) <= _LONGEST else None
     if longer is not None:
         return Step(name, "extended", longer)
     return Step(name, "to extend", addition=addition or whole)
 
+
+_LONGEST = 128 * 1024
+"""Characters of a configuration of pre-commit that is extended: parsing a larger one takes seconds."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 _ITEM = re.compile(r"^( *)- repo:", re.MULTILINE)

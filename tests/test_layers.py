@@ -51,6 +51,7 @@ FLOW = (
         "kubernetes.embedded",
         "kubernetes.facts",
         "kubernetes.nearest",
+        "kubernetes.neighbours",
         "kubernetes.podspec",
         "kubernetes.pss",
         "kubernetes.schema",

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from kgate.kubernetes import encryption
 from kgate.kubernetes.nearest import nearest
+from kgate.kubernetes.neighbours import Neighbours
 from kgate.kubernetes.workload import POD_KINDS, would_run_pods
 from kgate.model import (
     AppliedValues,
@@ -520,10 +521,12 @@ def _members(
         if not isinstance(members, list):
             yield _failed_at(document, child_pointer(pointer, field), f"{name} must be a list")
             continue
+        neighbours = Neighbours.of(document, members, child_pointer(pointer, field), default[1])
         for index, member in enumerate(members):
             where = child_pointer(pointer, field, index)
             if isinstance(member, dict):
-                yield from _expand(document, member, where, default)
+                found = _expand(document, member, where, default)
+                yield from found if neighbours is None else map(neighbours.shown, found)
             else:
                 yield _failed_at(document, where, f"{name}[{index}] must be an object")
 

@@ -15,7 +15,9 @@ from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
-_OTHERS = re.compile(r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control")
+_OTHERS = re.compile(
+    r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control"
+)
 """Groups of deployers that are not followed, but say which repository they deploy."""
 
 _APPLICATION = re.compile(r"\bApplication(Set)?(List)?\b")

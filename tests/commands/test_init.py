@@ -133,6 +133,7 @@ def test_it_writes_what_is_missing_once(repository: Path, there: tuple[str, ...]
         pytest.param("repos: []\n", False, id="no hook"),
         pytest.param("repos: [\n", False, id="broken"),
         pytest.param(f"{OTHER_HOOK}  # - repo: x\n---\na: b\n", False, id="two documents"),
+        pytest.param(f"{'# a comment' * 20_000}\n{OTHER_HOOK}", False, id="too long to be parsed in a second"),
     ],
 )
 def test_a_hook_is_appended_or_told(repository: Path, text: str, added: bool) -> None:
