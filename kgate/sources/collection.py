@@ -16,6 +16,7 @@ from kgate.sources.gitops_search import other_deployers
 from kgate.sources.hidden import HiddenFiles
 from kgate.sources.progress import Count
 from kgate.sources.survey import survey
+from kgate.sources.takers import takers
 
 
 def collect(
@@ -31,11 +32,14 @@ def collect(
     """
     lifetime = settings.options.lifetime
     listing = files.list_files(paths, repository, lifetime)
+    further, told = takers(listing, repository, lifetime)
+    if further:
+        listing = files.list_files([*paths, *further], repository, lifetime)
     problems = (*listing.problems, *Encodings(repository).problems(listing.files))
     others = other_deployers((*listing.files.values(), *listing.helmfiles))
-    notes = (*listing.notes, *HiddenFiles(repository, lifetime).notes(listing))
+    notes = (*told, *listing.notes, *HiddenFiles(repository, lifetime).notes(listing))
     yield Batch(problems=problems, notes=notes, unjudged=tuple(others))
-    known = survey(listing.files.values(), lifetime)
+    known = survey(listing, lifetime)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 

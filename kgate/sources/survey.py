@@ -33,13 +33,15 @@ class Survey:
     facts: Facts = field(default_factory=Facts)
 
 
-def survey(files: Iterable[SourceFile], lifetime: Lifetime = FOREVER) -> Survey:
-    """Looks through plain manifests; only those that hold something of this kind are parsed. Raises DeadlineError."""
+def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
+    """Looks through plain manifests; only those that hold something of this kind are parsed. What kustomizations use
+    may be objects of Flux, which refer to plain ones. Raises DeadlineError."""
     deploying: list[SourceFile] = []
     values: list[SourceFile] = []
     joined: list[SourceFile] = []
-    has_flux = has_facts = False
-    for file in files:
+    has_flux = any(spelling.may_hold(peek(claim.file.path), FLUX) for claim in listing.claims.values())
+    has_facts = False
+    for file in listing.files.values():
         lifetime.check()
         text = peek(file.path)
         has_flux = has_flux or spelling.may_hold(text, FLUX)

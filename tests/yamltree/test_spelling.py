@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.sources.files import SourceFile
+from kgate.sources.files import Listing, SourceFile
 from kgate.sources.survey import survey
 from kgate.yamltree.nodes import compose
 from kgate.yamltree.spelling import may_hold
@@ -49,7 +49,7 @@ def test_an_application_is_found_however_it_is_spelled(spelling: str, encoding: 
     path = tmp_path / "app.yaml"
     text = f"apiVersion: {spelling}\nkind: Application\nmetadata: {{name: web}}\n"
     path.write_bytes(text.encode(encoding))
-    ((found,),) = survey([SourceFile(path, "app.yaml")]).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -65,7 +65,7 @@ def test_an_application_is_found_however_it_is_spelled(spelling: str, encoding: 
 def test_an_application_is_found_however_its_kind_is_spelled(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "app.yaml"
     path.write_text(f"apiVersion: argoproj.io/v1alpha1\n{kind}\nmetadata: {{name: web}}\n", encoding="utf-8")
-    ((found,),) = survey([SourceFile(path, "app.yaml")]).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -74,7 +74,7 @@ def test_a_named_tag_is_seen(line_break: str, tmp_path: Path) -> None:
     path = tmp_path / "app.yaml"
     text = f"# c\n%TAG !b! tag:yaml.org,2002:bin\n---\napiVersion: !b!ary {BASE64}\nkind: Application\n"
     path.write_bytes(text.replace("\n", line_break).encode())
-    ((found,),) = survey([SourceFile(path, "app.yaml")]).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -82,7 +82,9 @@ def test_values_of_flux_are_found_however_a_config_map_is_spelled(tmp_path: Path
     release, values = tmp_path / "release.yaml", tmp_path / "values.yaml"
     release.write_text("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n")
     values.write_text("apiVersion: v1\nkind: !!binary Q29uZmlnTWFw\nmetadata: {name: b}\n")
-    found = survey([SourceFile(release, "release.yaml"), SourceFile(values, "values.yaml")]).objects
+    found = survey(
+        Listing(files={release: SourceFile(release, "release.yaml"), values: SourceFile(values, "values.yaml")})
+    ).objects
     assert [[one.id.kind for one in members] for members in found.values()] == [["HelmRelease"], ["ConfigMap"]]
 
 
