@@ -17,7 +17,7 @@ _MOST_VALUES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class SoughtPlaces:
+class Sought:
     """A field of a rendered object: the way to it from the innermost item with a name around it, or from the pod spec.
 
     ``names`` are those of the items around it, ``others`` those of the other containers, and ``owner`` is that of the
@@ -32,7 +32,7 @@ class SoughtPlaces:
     is_absent: bool
 
     @classmethod
-    def of(cls, body: Json, tokens: Sequence[str], *, is_absent: bool) -> SoughtPlaces:
+    def of(cls, body: Json, tokens: Sequence[str], *, is_absent: bool) -> Sought:
         """The field of an object at the end of a way."""
         names: list[str] = []
         below: list[str] = []
@@ -53,7 +53,7 @@ class SoughtPlaces:
         return cls(tuple(names), tuple(below), frozenset(others - set(names)), owner, value, is_absent)
 
 
-def find(values: Json, sought: SoughtPlaces) -> Key | None:
+def find(values: Json, sought: Sought) -> Key | None:
     """The key that a field may have its value from, or the one that holds what it is absent from; None if none fits."""
     if not sought.below and not sought.names:
         return None
@@ -102,7 +102,7 @@ def _label(index: int, item: Json) -> str:
     return name if isinstance(name, str) else str(index)
 
 
-def _rank(labels: Sequence[str], value: Json, sought: SoughtPlaces) -> int:
+def _rank(labels: Sequence[str], value: Json, sought: Sought) -> int:
     """How well a value fits: 4 below the name of the item, 3 below it at some distance, 2 without it, 1 if only the
     name and the text are the same, 0 if not at all."""
     above = labels[: len(labels) - len(sought.below)]
@@ -117,7 +117,7 @@ def _rank(labels: Sequence[str], value: Json, sought: SoughtPlaces) -> int:
     return 1 if is_text and name is not None and name in labels else 0
 
 
-def _fits(value: Json, sought: SoughtPlaces) -> bool:
+def _fits(value: Json, sought: Sought) -> bool:
     if sought.is_absent or isinstance(sought.value, dict | list):
         return type(value) is type(sought.value)
     if isinstance(value, dict) and isinstance(sought.value, str):
@@ -135,6 +135,6 @@ def _text(value: Json) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _kinship(labels: Sequence[str], sought: SoughtPlaces) -> int:
+def _kinship(labels: Sequence[str], sought: Sought) -> int:
     """How many names of a key are in that of the object, which tells one controller from another."""
     return sum(label in sought.owner for label in labels if len(label) > 1)

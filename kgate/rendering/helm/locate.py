@@ -16,7 +16,7 @@ from kgate.rendering.helm.copy import Mount
 from kgate.rendering.helm.gocontext import Ref, Step
 from kgate.rendering.helm.marks import Mark, MarkedText, Trace
 from kgate.rendering.helm.values import Given, ReleaseValues
-from kgate.rendering.structure import SoughtPlaces
+from kgate.rendering.structure import Sought
 from kgate.values import dataclass
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, Node, compose
@@ -244,7 +244,7 @@ class RenderedText(SourceText):
         if own.tokens[:1] in _IDENTITY:
             return place
         is_whole = self._prints_all(other, offset, traces)
-        sought = SoughtPlaces.of(root.value, own.tokens, is_absent=len(own.tokens) < len(pointer_tokens(pointer)))
+        sought = Sought.of(root.value, own.tokens, is_absent=len(own.tokens) < len(pointer_tokens(pointer)))
         return self._users_place(place, given, sought, traces, is_whole=is_whole)
 
     def _somewhere(self, pointer: Pointer) -> Location:
@@ -281,7 +281,7 @@ class RenderedText(SourceText):
         return is_opaque and first is not None and first.frames[:1] == traces.main.frames[:1]
 
     def _users_place(
-        self, place: Location, given: Sequence[Given], sought: SoughtPlaces, traces: _Traces, *, is_whole: bool
+        self, place: Location, given: Sequence[Given], sought: Sought, traces: _Traces, *, is_whole: bool
     ) -> Location:
         """The place in the user's own files of a field that the templates of others print; a related place if the
         templates are the user's, and do not say where the value comes from."""

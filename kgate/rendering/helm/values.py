@@ -18,7 +18,7 @@ from kgate.rendering.helm.copy import ChartCopy, Mount, whole_file
 from kgate.rendering.helm.gocontext import Step
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.setvalues import SetError
-from kgate.rendering.structure import Key, SoughtPlaces
+from kgate.rendering.structure import Key, Sought
 from kgate.repository import Repository
 from kgate.values import dataclass
 from kgate.yamltree.embedded import outward
@@ -207,7 +207,7 @@ class ReleaseValues:
         place = layer.place(way)
         return Related(place or self.chart_file, f"{word} {name}{'' if place else ', given with --set'}")
 
-    def by_structure(self, sought: SoughtPlaces) -> Related | None:
+    def by_structure(self, sought: Sought) -> Related | None:
         """The key of the user's own files that a field may have its value from, where no action says so."""
         for layer in self.layers:
             if layer.is_foreign:

@@ -26,7 +26,7 @@ from kgate.rendering.kustomize.marked import MarkedBuild, MarkedOutput
 from kgate.rendering.kustomize.nodes import Tokens, descend, get, is_leaf, items, leaves
 from kgate.rendering.kustomize.parsed import compose_first
 from kgate.rendering.kustomize.untouched import Untouched
-from kgate.rendering.structure import SoughtPlaces
+from kgate.rendering.structure import Sought
 from kgate.values import dataclass
 from kgate.yamltree.nodes import ManifestError, Node
 from kgate.yamltree.text import SourceText, Span
@@ -387,7 +387,7 @@ class BuiltDocument:
         whole = Fragment(self._build.tree.source(node.path), 0, node.root)
         way = ("helmCharts", str(charts.index_of(node.items("helmCharts"), self._root.value)))
         entry = replace(whole.place(way, pointer), is_approximate=True)
-        sought = SoughtPlaces.of(self._root.value, tokens, is_absent=len(tokens) < len(pointer_tokens(pointer)))
+        sought = Sought.of(self._root.value, tokens, is_absent=len(tokens) < len(pointer_tokens(pointer)))
         for fragment, above in charts.values(node, whole, way, self._build.tree):
             found = descend(fragment.root, above)
             key = structure.find(found.value, sought) if found is not None and tokens[:1] not in _IDENTITY else None
