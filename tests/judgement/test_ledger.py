@@ -213,15 +213,16 @@ def test_a_scan_of_many_pods(tmp_path: Path) -> None:
 
 
 ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a}\nrules: []\n"
+OPENSHIFT_ROLE = ROLE.replace("rbac.authorization.k8s.io/v1", "authorization.openshift.io/v1")
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        pytest.param(ROLE, Uncovered(1, 1), id="a Role"),
-        pytest.param(ROLE.replace("rbac.authorization.k8s.io/v1", "authorization.openshift.io/v1"), Uncovered(1, 1)),
+        pytest.param(ROLE, Uncovered(), id="a Role, which rules are about"),
+        pytest.param(OPENSHIFT_ROLE, Uncovered(1, 1), id="a Role of OpenShift"),
         pytest.param(ROLE.replace("rbac.authorization.k8s.io", "example.com"), Uncovered(1), id="a Role of others"),
-        pytest.param(f"{ROLE}---\n{ROLE}", Uncovered(2, 2), id="two of them"),
+        pytest.param(f"{OPENSHIFT_ROLE}---\n{OPENSHIFT_ROLE}", Uncovered(2, 2), id="two of them"),
         pytest.param(
             "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret}\n", Uncovered(1), id="a list"
         ),
