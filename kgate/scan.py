@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +27,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.session import Session
     from kgate.sources.progress import Progress
 
 
@@ -44,8 +46,9 @@ class Gate:
     unjudged_passes: bool = False
 
 
-def scan(settings: Settings, progress: Progress = _silent) -> Report:
-    """Reads, judges and scores everything that the settings name. Raises KgateError for wrong settings."""
+def scan(settings: Settings, progress: Progress = _silent, session: Session | None = None) -> Report:
+    """Reads, judges and scores everything that the settings name. What a session remembers of earlier scans is not done
+    again. Raises KgateError for wrong settings."""
     builtin = load.load()
     gate = Gate(
         load.joined(builtin, settings.rule_folders),
@@ -54,10 +57,10 @@ def scan(settings: Settings, progress: Progress = _silent) -> Report:
         settings.allow_empty,
         settings.unjudged_passes,
     )
-    ledger = ledger_of(settings, gate.rules)
+    ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
-    with closing(_read(settings, lifetime, ledger.kinds, progress, ledger)) as parts:
+    with closing(_read(settings, lifetime, progress, ledger, session)) as parts:
         ledger.add_own_problems(remark for remark in remarks if isinstance(remark, Problem))
         notes = (remark for remark in remarks if isinstance(remark, Note))
         report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
@@ -206,7 +209,7 @@ def _overdue(lifetime: Lifetime) -> Problem:
 
 
 def _read(
-    settings: Settings, lifetime: Lifetime, kinds: frozenset[str], progress: Progress, ledger: Ledger
+    settings: Settings, lifetime: Lifetime, progress: Progress, ledger: Ledger, session: Session | None
 ) -> Generator[Batch | Page]:
     """Yields the contents of standard input, the judged pages of all files at or below the paths, and the contents of
     what is rendered from them."""
@@ -216,7 +219,7 @@ def _read(
     from kgate.sources.files import Intake
     from kgate.sources.gitops_search import unfollowed
 
-    paths = [Path(path) for path in settings.paths if path != "-"]
+    paths, kinds = [Path(path) for path in settings.paths if path != "-"], ledger.kinds
     if "-" in settings.paths:
         data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
         parts = manifest.stream(settings.stdin_filename, data, kinds)
@@ -226,6 +229,6 @@ def _read(
         options = replace(settings.rendering.options, lifetime=lifetime)
         plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())
         rendering = replace(settings.rendering, options=options)
-        yield from collect(
-            paths, settings.repository.reopened(), rendering, Intake(plain.read, kinds, progress, settings.lists_files)
-        )
+        read = plain.read if session is None else partial(session.read, plain)
+        intake = Intake(read, kinds, progress, settings.lists_files)
+        yield from collect(paths, settings.repository.reopened(), rendering, intake)

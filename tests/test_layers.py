@@ -95,6 +95,7 @@ FLOW = (
     ("gates",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
+    ("session",),
     ("fileschemas", "inputs", "pull", "scan", "starter"),
     ("trial",),
     ("fixing",),

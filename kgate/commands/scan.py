@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kgate.commands.kept import Kept
     from kgate.config.settings import Settings
     from kgate.repository import Repository, UntrustedFolders
+    from kgate.session import Session
 
 _SEVERITIES = tuple(severity.label for severity in reversed(Severity))
 _REPORTING_SECONDS = 120
@@ -210,6 +211,7 @@ Exit codes:
 @click.option(
     "--cache/--no-cache", default=False, help="Reuse the last reports if nothing changed that they depend on."
 )
+@click.option("--watch", is_flag=True, help="Judge again whenever a file is saved, until Ctrl-C.")
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes that judge.  [default: one for each processor]"
 )
@@ -272,12 +274,21 @@ def scan(**flags: Any) -> int:
     from kgate.repository import UntrustedFolders
 
     refuse_without("pull", flags)
-    asked = len(flags["outputs"])
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
+    if flags["watch"]:
+        from kgate.commands.watch import watch
+
+        return watch(flags, partial(scan_once, flags, untrusted))
+    return scan_once(flags, untrusted)
+
+
+def scan_once(flags: Mapping[str, Any], untrusted: UntrustedFolders, session: Session | None = None) -> int:
+    """Scans and writes the reports; returns the exit code. Raises KgateError and what ends the process."""
+    asked = len(flags["outputs"])
     settings = replace(settings_of(flags, untrusted), with_remedies=_wants_suggestions(flags))
-    flags |= {"outputs": [pair for pair in flags["outputs"] if _can_be_written(pair[1], untrusted)]}
+    flags = {**flags, "outputs": [pair for pair in flags["outputs"] if _can_be_written(pair[1], untrusted)]}
     console.end_after(settings.timeout + _REPORTING_SECONDS)
     if flags["pull"]:
         settings = _with_pulled(settings, flags)
@@ -285,7 +296,7 @@ def scan(**flags: Any) -> int:
     kept = _open_kept(settings, untrusted) if flags["cache"] else None
     code = _give_again(kept, copies) if kept is not None else None
     if code is None:
-        code = _scan(settings, copies, kept)
+        code = _scan(settings, copies, kept, session)
     if len(flags["outputs"]) < asked:
         return OutputError.exit_code
     return 0 if code == 1 and flags["exit_zero"] else code
@@ -315,12 +326,12 @@ def _with_pulled(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     return replace(settings, rendering=replace(settings.rendering, fetched=result.fetched))
 
 
-def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None) -> int:
+def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None, session: Session | None) -> int:
     """Scans, writes the reports and keeps them; returns the exit code."""
     with console.progress() as progress:
         from kgate.scan import scan as run_scan
 
-        report = run_scan(settings, progress)
+        report = run_scan(settings, progress, session)
     texts = [_pieces(report, copy) for copy in copies]
     if kept is None:
         written = _deliver(copies, texts)

@@ -123,6 +123,11 @@ class _Quota:
         self.listed[what] += 1
         return self.listed[what] <= MAX_LISTED
 
+    def copied(self) -> _Quota:
+        """Returns a quota with the same counts, which then change by themselves."""
+        found = replace(self, listed=Counter(self.listed), rules=Counter(self.rules))
+        return replace(found, gated=Counter(self.gated), outcomes=Counter(self.outcomes))
+
     def leave_out(self, rule: str, number: int, fail_on: FailOn | None) -> None:
         """Counts findings that are not listed."""
         self.rules[rule] += number
@@ -188,6 +193,7 @@ class Ledger:
         self._waivers = waivers
         self._waiving = Waiving(waivers)
         self._quotas: dict[str, _Quota] = {}
+        self._borrowed: set[str] = set()
         self._findings: list[Finding] = []
         self._assessments: list[Assessment] = []
         self._problems: list[Problem] = []
@@ -198,6 +204,10 @@ class Ledger:
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
         self._uncovered = Uncovered()
+
+    def emptied(self) -> Ledger:
+        """Returns a ledger that judges in the same way, and in which nothing is written yet."""
+        return Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -238,7 +248,7 @@ class Ledger:
 
     def assess(self, resource: Resource, facts: Facts = NO_FACTS) -> Assessed:
         """Returns what is found out about a resource, without a limit on findings; nothing of it is kept."""
-        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+        own = self.emptied()
         judgement, outcome, _ = own._judged(resource, facts)
         return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 
@@ -256,7 +266,7 @@ class Ledger:
 
     def judge_files(self, files: Iterable[tuple[str, Iterable[Batch]]], facts: Facts = NO_FACTS) -> Page:
         """Judges plain manifests on a page of their own; this ledger does not change until the page is added."""
-        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+        own = self.emptied()
         counts = Counts()
         for path, batches in files:
             if path in self._quotas:
@@ -273,13 +283,14 @@ class Ledger:
         return Page(*listed, own._quotas, counts, *rest, tuple(own._accepted), own._waiving.fits)
 
     def add_page(self, page: Page) -> None:
-        """Adds the results for plain manifests."""
+        """Adds the results for plain manifests; the page itself does not change, whatever comes later."""
         self._findings += page.findings
         self._assessments += page.assessments
         self._problems += page.problems
         self._notes |= dict.fromkeys(page.notes)
         self._unjudged |= dict.fromkeys(page.unjudged)
         self._quotas.update(page.quotas)
+        self._borrowed.update(page.quotas)
         self._partial += page.partial
         self._accepted |= dict.fromkeys(page.accepted)
         self._waiving.add(page.fits)
@@ -389,6 +400,9 @@ class Ledger:
                     quota.notes += 1
 
     def _quota(self, path: str) -> _Quota:
+        if path in self._borrowed:
+            self._borrowed.remove(path)
+            self._quotas[path] = self._quotas[path].copied()
         return self._quotas.setdefault(path, _Quota())
 
     def close(self) -> Found:

@@ -1,0 +1,79 @@
+"""Remembers what several scans of one process have in common: judges, and results of files that did not change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgate.judgement.ledger import Ledger, Page
+from kgate.kubernetes.facts import Facts
+from kgate.model import Rule
+from kgate.plainfiles import PlainFiles
+from kgate.sources.files import SourceFile
+from kgate.values import dataclass
+
+if TYPE_CHECKING:
+    from kgate.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The results of a file with a content, judged with some facts."""
+
+    digest: bytes
+    facts: Facts
+    page: Page
+
+
+class Session:
+    """What scans of one process share, one after the other. Results hold for the settings and rules of the last scan;
+    with others it forgets them. Whatever is rendered is rendered anew."""
+
+    def __init__(self) -> None:
+        self._key: tuple[str, tuple[Rule, ...]] | None = None
+        self._ledger: Ledger | None = None
+        self._pages: dict[str, _Known] = {}
+
+    def ledger(
+        self, settings: Settings, rules: tuple[Rule, ...], make: Callable[[Settings, tuple[Rule, ...]], Ledger]
+    ) -> Ledger:
+        """Returns an empty ledger, with the judges of the last scan if settings and rules are the same."""
+        key = repr(settings), rules
+        if self._ledger is None or key != self._key:
+            self._key, self._ledger, self._pages = key, make(settings, rules), {}
+        return self._ledger.emptied()
+
+    def read(self, plain: PlainFiles, listed: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
+        """Yields the results of files, of which only those are read and judged whose content or facts have changed."""
+        digests = {file.shown: _digest(file.path) for file in listed}
+        known = {name: one for name, one in self._pages.items() if name in digests}
+        changed = [file for file in listed if not _holds(known.get(file.shown), digests[file.shown], facts)]
+        new = plain.pages(changed, facts)
+        self._pages = known
+        waiting = {file.shown for file in changed}
+        for file in listed:
+            name, digest = file.shown, digests[file.shown]
+            if name not in waiting:
+                yield known[name].page
+                continue
+            page = next(new)
+            if digest is not None and digest == _digest(file.path):
+                known[name] = _Known(digest, facts, page)
+            else:
+                known.pop(name, None)
+            yield page
+
+
+def _holds(known: _Known | None, digest: bytes | None, facts: Facts) -> bool:
+    return known is not None and known.digest == digest and known.facts == facts
+
+
+def _digest(path: Path) -> bytes | None:
+    """Returns a digest of a file; None if it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return hashlib.blake2b(stream.read(), digest_size=32).digest()
+    except OSError:
+        return None
