@@ -74,6 +74,25 @@ DEPLOYERS: Mapping[tuple[str, str], tuple[Deployer, ...]] = {
         "Application",
         Deployer(("/spec/components",), "is turned into objects by KubeVela in the cluster"),
     ),
+    **_of(
+        "k0s.k0sproject.io",
+        "ClusterConfig",
+        Deployer(("/spec/extensions/helm/charts/*/chartname",), "names a chart that k0s installs"),
+    ),
+    **_of("helm.k0sproject.io", "Chart", Deployer(("/spec/chartName",), "names a chart that k0s installs")),
+    **_of("gitops.kluctl.io", "KluctlDeployment", Deployer(("/spec/source",), "names a project that Kluctl renders")),
+    **_of("packages.glasskube.dev", "ClusterPackage Package", Deployer(("/spec/packageInfo",), _INSTALLED)),
+    **_of(
+        "argoproj.io",
+        "Sensor",
+        Deployer(
+            tuple(
+                f"/spec/triggers/*/template/{kind}/source/{field}"
+                for kind, field in product(("k8s", "argoWorkflow"), ("url", "git", "s3", "configmap"))
+            ),
+            "names the objects that a trigger makes, which are not read",
+        ),
+    ),
     # several clusters
     **_of(
         "addons.cluster.x-k8s.io",
@@ -92,6 +111,11 @@ DEPLOYERS: Mapping[tuple[str, str], tuple[Deployer, ...]] = {
             ("/spec/helmCharts", "/spec/policyRefs", "/spec/kustomizationRefs"),
             "names what Sveltos deploys to clusters",
         ),
+    ),
+    **_of(
+        "operator.cluster.x-k8s.io",
+        "CoreProvider BootstrapProvider ControlPlaneProvider InfrastructureProvider AddonProvider IPAMProvider",
+        Deployer(("/spec",), "names a release of a provider that is installed and not read"),
     ),
     **_of(
         "apps.open-cluster-management.io",

@@ -18,6 +18,9 @@ VALUES_FIELDS = frozenset(("values", "valuesContent", "valuesTemplate", "valuesY
 OBJECTS_FIELD = "resourcesTemplate"
 """The field of a Flux ResourceSet that holds a template of objects."""
 
+OBJECTS_FIELDS = (OBJECTS_FIELD, "additionalManifest")
+"""This field, and that of Rancher's clusters which holds manifests."""
+
 _ACTIONS = {OBJECTS_FIELD: ("<<", ">>")}
 _GO_ACTIONS = ("{{", "}}")
 MARKS = ("<<…>>", "{{…}}")
@@ -87,7 +90,7 @@ class _Text:
 
 def _read(key: str, value: Json, holder: Json) -> _Text | None:
     """The text of a field if it holds a mapping, or a list of objects where the field is for those; else None."""
-    are_objects = key == OBJECTS_FIELD or _is_file(key, holder)
+    are_objects = key in OBJECTS_FIELDS or _is_file(key, holder)
     if not isinstance(value, str) or not (key in VALUES_FIELDS or are_objects):
         return None
     opening, closing = _ACTIONS.get(key, _GO_ACTIONS)
@@ -103,7 +106,7 @@ def _read(key: str, value: Json, holder: Json) -> _Text | None:
         bodies = [_marked(root.value, f"{opening}…{closing}") for root in roots]
     else:
         bodies = [_known(root.value) for root in roots]
-    if key not in (*VALUES_FIELDS, OBJECTS_FIELD) and not all(
+    if key not in (*VALUES_FIELDS, *OBJECTS_FIELDS) and not all(
         "apiVersion" in body and "kind" in body for body in bodies
     ):
         return None
@@ -112,8 +115,10 @@ def _read(key: str, value: Json, holder: Json) -> _Text | None:
 
 def _is_file(key: str, holder: Json) -> bool:
     """True if a field is the content of a manifest: its key is the name of the file, or its holder has it."""
-    name = holder.get("name") if key == "content" and isinstance(holder, Mapping) else key
-    return isinstance(name, str) and name.endswith((".yaml", ".yml"))
+    names: list[Json] = [key]
+    if key == "content" and isinstance(holder, Mapping):
+        names = [holder.get("name"), holder.get("path")]
+    return any(isinstance(name, str) and name.endswith((".yaml", ".yml")) for name in names)
 
 
 def without_actions(text: str, opening: str = "{{", closing: str = "}}") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from kgate.kubernetes import argo, tekton
-from kgate.kubernetes.embedded import OBJECTS_FIELD
+from kgate.kubernetes.embedded import OBJECTS_FIELDS
 from kgate.kubernetes.podspec import CONTAINER_LISTS, Holder, list_of, mapping, read_pod, with_gaps
 from kgate.model import Container, Gap, Json, Pod, Pointer, Resource, Workload, child_pointer
 from kgate.values import dataclass
@@ -207,8 +207,8 @@ def _search(value: Json, pointer: Pointer, parent: Holder, owner: _Owner) -> Ite
         for key, member in value.items():
             if key not in read:
                 yield from _search(member, child_pointer(pointer, key), Holder(value, pointer), owner)
-    elif isinstance(value, str) and pointer.endswith(f"/{OBJECTS_FIELD}"):
-        yield Gap(pointer, f"{OBJECTS_FIELD} cannot be read as YAML, so the objects in it are not judged")
+    elif isinstance(value, str) and (field := pointer.rpartition("/")[2]) in OBJECTS_FIELDS:
+        yield Gap(pointer, f"{field} cannot be read as YAML, so the objects in it are not judged")
     elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from _search(member, child_pointer(pointer, index), Holder({}, pointer), owner)

@@ -16,7 +16,7 @@ from kgate.yamltree.text import decode
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
 _OTHERS = re.compile(
-    r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control"
+    r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control|kluctl\.io"
 )
 """Groups of deployers that are not followed, but say which repository they deploy."""
 

@@ -64,6 +64,20 @@ ROWS = [
         "webhooks: [{clientConfig: {service: {}}}, {clientConfig: {url: 'https://a.example'}}]",
         "webhooks[1].clientConfig.url",
     ),
+    (
+        "ClusterConfig.k0s.k0sproject.io",
+        "spec: {extensions: {helm: {charts: [{chartname: a/b}]}}}",
+        "spec.extensions.helm.charts[0].chartname",
+    ),
+    ("Chart.helm.k0sproject.io", "spec: {chartName: a/b}", "spec.chartName"),
+    ("KluctlDeployment.gitops.kluctl.io", "spec: {source: {git: {url: x}}}", "spec.source"),
+    ("ClusterPackage.packages.glasskube.dev", "spec: {packageInfo: {name: x}}", "spec.packageInfo"),
+    ("InfrastructureProvider.operator.cluster.x-k8s.io", "spec: {version: v1}", "spec"),
+    (
+        "Sensor.argoproj.io",
+        "spec: {triggers: [{template: {k8s: {source: {git: {url: x}}}}}]}",
+        "spec.triggers[0].template.k8s.source.git",
+    ),
     ("ClusterOverridePolicy.policy.karmada.io", "spec: {overrideRules: [{}]}", "spec.overrideRules"),
 ]
 
@@ -158,6 +172,16 @@ EMBEDDED = [
         "Bundle.fleet.cattle.io",
         f"spec:\n resources:\n - name: a/p.yaml\n   content: {TEXT}",
         "spec.resources[0].content[0].spec",
+    ),
+    (
+        "KubeadmConfig.bootstrap.cluster.x-k8s.io",
+        f"spec:\n files:\n - path: /etc/kubernetes/manifests/p.yaml\n   content: {TEXT}",
+        "spec.files[0].content[0].spec",
+    ),
+    (
+        "Cluster.provisioning.cattle.io",
+        f"spec:\n rkeConfig:\n   additionalManifest: {TEXT}",
+        "spec.rkeConfig.additionalManifest[0].spec",
     ),
     (
         "ClusterPolicy.kyverno.io",

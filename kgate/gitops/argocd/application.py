@@ -47,7 +47,8 @@ class ApplicationScope:
 
 
 def plan_application(application: ObjectFields, scope: ApplicationScope, requested_by: str) -> Iterator[Request]:
-    """What an Application deploys; what it deploys from elsewhere and was not fetched is unjudged."""
+    """What an Application deploys, also by an operation that it starts when it is created; what it deploys from
+    elsewhere and was not fetched is unjudged."""
     spec = application.section("spec")
     sources = sources_of(spec)
     if not sources:
@@ -62,7 +63,11 @@ def plan_application(application: ObjectFields, scope: ApplicationScope, request
         references={f"${source.text('ref')}": source for source in sources if source.text("ref")},
         plugins=scope.environment.plugins,
     )
-    for source in sources:
+    operation = application.section("operation").section("sync")
+    if operation.body.get("manifests"):
+        message = f"{operation.name('manifests')} are applied in place of what its source holds"
+        operation.unjudged(message, "manifests", part="when it is created", command="")
+    for source in (*sources, *sources_of(operation)):
         yield from _plan_source(source, deployment)
 
 

@@ -26,6 +26,9 @@ BOOTSTRAP_NAME = "flux-system"
 """What ``flux bootstrap`` calls the source that it makes of the repository itself."""
 
 
+_CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+"""The media type of the layer of an artifact that holds a chart (Helm, pkg/registry)."""
+
 _PACKED = ("OCIRepository", "Bucket")
 _USERS = (
     (("kustomize.toolkit.fluxcd.io", "Kustomization"), ("spec",), "path"),
@@ -155,7 +158,8 @@ class Surroundings:
         return self._url(source, reference) if source is not None else ""
 
     def chart_of_registry(self, reference: ObjectFields) -> Wanted | None:
-        """The chart that an OCIRepository is, in the version that it names; None for anything else."""
+        """The chart that an OCIRepository is, in the version that it names; None for anything else, as for another
+        layer of its artifact."""
         source = self.find(reference, (GROUP, "OCIRepository")) if reference.text("kind") == "OCIRepository" else None
         if source is None:
             return None
@@ -163,7 +167,7 @@ class Surroundings:
         ref = spec.section("ref")
         digest = f"@{ref.text('digest')}" if ref.text("digest") else ""
         above, _, name = spec.text("url").rstrip("/").rpartition("/")
-        if not above.startswith("oci://"):
+        if not above.startswith("oci://") or spec.section("layerSelector").text("mediaType") not in ("", _CHART_LAYER):
             return None
         ranges = ref.text("semver")
         if ranges and ref.text("semverFilter"):

@@ -165,6 +165,16 @@ def test_a_dry_source(shop: Shop) -> None:
     assert release(shop.plan(f"{text}    drySource: {{repoURL: {URL}, path: charts/web}}\n")).name == "web"
 
 
+def test_an_operation_that_starts_with_the_application(shop: Shop) -> None:
+    text = application("path: charts/web\n")
+    sync = f"operation: {{sync: {{source: {{repoURL: {URL}, path: overlay}}}}}}\n"
+    places = [request.place for request in shop.plan(text + sync).requests]
+    assert places == [Place("chart", shop.root / "charts/web"), Place("kustomization", shop.root / "overlay")]
+    planned = shop.plan(text + "operation: {sync: {manifests: ['{}']}}\n")
+    why = "operation.sync.manifests are applied in place of what its source holds"
+    assert told(planned) == [f"unjudged apps.yaml:10: Application/argocd/web when it is created {NOT_JUDGED} {why}"]
+
+
 IMAGES: dict[str, tuple[str, Json]] = {
     "tag": ("web:1", {"name": "web", "newTag": "1"}),
     "digest": ("web@sha256:0", {"name": "web", "digest": "sha256:0"}),

@@ -559,6 +559,15 @@ HELM_TOLD: dict[str, tuple[tuple[str, ...], list[str]]] = {
         ),
         [f"unjudged apps.yaml:5: {UNJUDGED} the chart of oci://registry.example.org/web {ELSEWHERE}"],
     ),
+    "another layer of the artifact of a chart": (
+        (
+            helm_release(chart="chartRef: {kind: OCIRepository, name: deploy, namespace: flux-system}\n"),
+            source("oci://registry.example.org/web", "OCIRepository").replace(
+                "spec: {", "spec: {layerSelector: {mediaType: application/other}, "
+            ),
+        ),
+        [f"unjudged apps.yaml:5: {UNJUDGED} the chart of oci://registry.example.org/web {NOT_HERE}"],
+    ),
     "no chart": (
         (helm_release(chart="interval: 1m\n"),),
         [f"note apps.yaml:4: the HelmRelease has neither spec.chart nor spec.chartRef, so {ONLY_A_PATCH}"],
