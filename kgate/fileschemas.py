@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kgate import environment
+from kgate import baselinefile, environment
 from kgate.config.file import KNOWN, UNJUDGED
 from kgate.config.gatelist import GATE_FIELDS, KIND, MATCH_FIELDS
 from kgate.kubernetes import pss
@@ -39,11 +39,13 @@ _KUBERNETES = r"^(latest|v?1\.(0|[1-9]\d{0,3})(\.\d+)?)$"
 
 def schemas() -> dict[str, str]:
     """Returns the text of each schema by the name of its file."""
-    return {
-        "config-1.json": _printed(_config()),
-        "rule-1.json": _printed(_rule()),
-        "waivers-1.json": _printed(_waivers()),
+    made = {
+        "baseline-1.json": _baseline(),
+        "config-1.json": _config(),
+        "rule-1.json": _rule(),
+        "waivers-1.json": _waivers(),
     }
+    return {name: _printed(schema) for name, schema in made.items()}
 
 
 def _printed(schema: Schema) -> str:
@@ -274,6 +276,7 @@ _CONFIG: Mapping[str, Schema] = {
     "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
     "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
     "waivers": _told("Risks that are accepted, and what must be said of each.", _mapping(WAIVERS_FIELDS, _WAIVERS)),
+    "baseline": _told("File with the findings that the gate accepts.", {"type": "string"}),
     "pull-from": _texts("Hosts that kgate pull may ask, if no change can have written this.", pattern=_HOST),
     **{limit.key: _limit(limit) for limit in LIMITS},
 }
@@ -368,4 +371,48 @@ _RULE: Mapping[str, Schema] = {
     },
     "tags": _one_or_more(_TEXT),
     "equivalents": {"type": "object", "additionalProperties": _one_or_more(_TEXT)},
+}
+
+
+# ------------------------------------------------------------------------------------------ baselines
+
+
+def _baseline() -> Schema:
+    """The schema of kgate-baseline.json; it fails if a field of the reader is not described here."""
+    finding = _known_entry(baselinefile.FINDING_FIELDS, ("rule", "path", "fingerprint"))
+    one_object = {"oneOf": [{"required": ["workload"]}, {"required": ["resource"]}]}
+    lists = {
+        "findings": {"type": "array", "items": {**finding, **one_object}},
+        "workloads": {
+            "type": "array",
+            "items": _known_entry(baselinefile.WORKLOAD_FIELDS, ("workload", "path", "score")),
+        },
+    }
+    whole = {"type": "object", "additionalProperties": False, "required": ["schema", *lists]}
+    properties = {"schema": {"const": baselinefile.SCHEMA}, **lists}
+    return _file("baseline-1.json", "Baseline of kgate (kgate-baseline.json)", {**whole, "properties": properties})
+
+
+def _known_entry(keys: Iterable[str], needed: Iterable[str]) -> Schema:
+    properties = {key: _BASELINE[key] for key in keys}
+    return {"type": "object", "additionalProperties": False, "required": [*needed], "properties": properties}
+
+
+_BASELINE: Mapping[str, Schema] = {
+    "workload": _told("The object that runs pods, as Kind/namespace/name.", _TEXT),
+    "resource": _told("An object that runs none.", _TEXT),
+    "rule": _TEXT,
+    "container": _TEXT,
+    "field": _told("The field, with items of lists by their names.", _TEXT),
+    "path": _told("The file in which the object begins.", _TEXT),
+    "written": _told("The name of the object as its template writes it.", _TEXT),
+    "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "count": _told(
+        "How often it is there, if more than once.", {"type": "integer", "minimum": 1, "maximum": 1_000_000}
+    ),
+    "renderings": _told("What renders the object.", {"type": "array", "items": _TEXT}),
+    "score": _told(
+        "The score; null if not all of it could be judged.",
+        {"type": ["integer", "null"], "minimum": 0, "maximum": HIGHEST_SCORE},
+    ),
 }

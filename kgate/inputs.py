@@ -52,6 +52,8 @@ def digest(settings: Settings) -> bytes | None:
         state.add(*_libraries())
         for folder in settings.rule_folders:
             state.add_tree(folder.path)
+        if settings.baseline is not None:
+            state.add(settings.baseline.repository.policy_bytes(settings.baseline.path).hex())
         state.add_tree(settings.repository.root)
         state.add(*map(os.fspath, Tracked(settings.repository).paths()))
     except (OSError, ConfigError, _UnknownError):  # a scan that needs a program says what is wrong with it

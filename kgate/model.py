@@ -519,7 +519,8 @@ class Finding:
     name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
     ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well. ``remedy`` is
     None where the rule has no fix, and if the scan was not asked for them. ``fail_on`` says when it fails by itself;
-    None if that is as in the whole scan.
+    None if that is as in the whole scan. ``is_new`` says that the scan was compared with something that does not have
+    it; None where nothing was compared.
     """
 
     rule: Rule
@@ -537,11 +538,13 @@ class Finding:
     is_explicit: bool = False
     remedy: Remedy | None = field(default=None, compare=False)
     fail_on: FailOn | None = None
+    is_new: bool | None = None
 
     def fails(self, fail_on: Severity | None) -> bool:
-        """True if it fails by itself, in a scan that fails on a severity."""
+        """True if it fails by itself, in a scan that fails on a severity; a known one does not."""
         least = fail_on if self.fail_on is None else self.fail_on.severity
-        return self.waiver is None and least is not None and self.rule.severity >= least
+        is_open = self.waiver is None and self.is_new is not False
+        return is_open and least is not None and self.rule.severity >= least
 
     @property
     def is_about_gate(self) -> bool:
@@ -717,7 +720,8 @@ UNKNOWN = "–"
 class Assessment:
     """What was found out about one workload. The level is privileged if something of it could not be judged, and
     UNKNOWN for a part of a pod. ``renderings`` of one chart or kustomization that came to the same are one
-    assessment. ``kubernetes_version`` is the one that it was judged for; empty if that is the one of the report."""
+    assessment. ``kubernetes_version`` is the one that it was judged for; empty if that is the one of the report.
+    ``before`` is the score that a baseline has of it, if any; ``is_known`` says that it fails no worse than that."""
 
     workload: ResourceId
     location: Location
@@ -725,11 +729,13 @@ class Assessment:
     pss_level: str
     renderings: tuple[Rendering, ...] = ()
     kubernetes_version: str = ""
+    before: int | None = None
+    is_known: bool = False
 
     @property
     def passed(self) -> bool:
-        """True if everything was judged, and the threshold and the level are reached."""
-        return self.score.passed
+        """True if everything was judged, and the threshold and the level are reached, or if a baseline accepts less."""
+        return self.score.passed or self.is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -848,6 +854,19 @@ class Unlisted:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What a scan was compared with (``title``, the path of a baseline), how many open findings are ``new`` and how
+    many are ``known`` from there, how many workloads pass only because they are no worse than there, and how many
+    findings of there are ``gone``; None where that is not known, as not everything was judged."""
+
+    title: str
+    new: int = 0
+    known: int = 0
+    workloads: int = 0
+    gone: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a scan found: what is listed of it, and how much is not. ``expired`` are the waivers that would still waive
     something."""
@@ -908,7 +927,8 @@ DEFAULT = "default"
 class Report:
     """The result of a scan, sorted: all that a report format sees of it. Findings about the gate itself come first,
     counts include what is ``unlisted``, ``configuration`` names the file that the settings come from, and ``settings``
-    holds them all. ``accepted`` is what would stand among the problems and what is not judged."""
+    holds them all. ``accepted`` is what would stand among the problems and what is not judged. ``compared`` is
+    None without a baseline."""
 
     version: str
     kubernetes_version: str
@@ -927,6 +947,7 @@ class Report:
     files: tuple[FileFate, ...] = ()
     uncovered: Uncovered = Uncovered()
     accepted: tuple[Accepted, ...] = ()
+    compared: Compared | None = None
 
     @property
     def severities(self) -> Mapping[Severity, int]:

@@ -30,6 +30,9 @@ CONFIG_NAMES = ("kgate.yaml", "kgate.yml", ".kgate.yaml", ".kgate.yml")
 PYPROJECT = "pyproject.toml"
 """Where it may be a table."""
 
+BASELINE_NAME = "kgate-baseline.json"
+"""What a baseline is called unless the configuration or a flag names another file."""
+
 _GIT = ".git"
 _MOST_LINKS = 40
 _PATH_MAX = 4096

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kgate import __version__
 from kgate.judgement.bar import Bar, Gates
 from kgate.judgement.engine import Judge
-from kgate.judgement.ledger import Ledger, Page
+from kgate.judgement.ledger import MAX_COMPARED, Ledger, Page
 from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts, may_matter
@@ -27,6 +27,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.judgement.baseline import Baseline, Comparison, Scanned
     from kgate.session import Session
     from kgate.sources.progress import Progress
 
@@ -37,18 +38,28 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What resources are judged by, and for which Kubernetes 1.x version, and what makes a report fail."""
+    """What resources are judged by, and for which Kubernetes 1.x version, and what makes a report fail. ``baseline`` is
+    what is accepted of it, ``scanned`` what is known of the files."""
 
     rules: tuple[Rule, ...]
     minor: int = pss.NEWEST_MINOR
     fail_on: Severity | None = None
     allow_empty: bool = False
     unjudged_passes: bool = False
+    baseline: Baseline | None = None
+    scanned: Scanned | None = None
 
 
 def scan(settings: Settings, progress: Progress = _silent, session: Session | None = None) -> Report:
     """Reads, judges and scores everything that the settings name. What a session remembers of earlier scans is not done
     again. Raises KgateError for wrong settings."""
+    return compared_scan(settings, settings.baseline.read() if settings.baseline else None, progress, session)
+
+
+def compared_scan(
+    settings: Settings, baseline: Baseline | None, progress: Progress = _silent, session: Session | None = None
+) -> Report:
+    """Returns the report of a scan that is compared with a baseline, whichever the settings name. Raises KgateError."""
     builtin = load.load()
     gate = Gate(
         load.joined(builtin, settings.rule_folders),
@@ -56,8 +67,12 @@ def scan(settings: Settings, progress: Progress = _silent, session: Session | No
         settings.fail_on,
         settings.allow_empty,
         settings.unjudged_passes,
+        baseline,
+        scanned(settings) if baseline is not None else None,
     )
     ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
+    if baseline is not None:
+        ledger.list_up_to(MAX_COMPARED)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, progress, ledger, session)) as parts:
@@ -152,8 +167,36 @@ def _weakenings(
     return found.findings, found.remarks
 
 
+def scanned(settings: Settings) -> Scanned:
+    """Returns what is known of the files of a scan by their paths in reports."""
+    from kgate.judgement.baseline import Scanned
+
+    repository = settings.repository
+    starts = [repository.as_written(Path(path)) for path in settings.paths if path != "-"]
+
+    def has(path: str) -> bool:
+        return repository.holds(repository.root / path) and os.path.lexists(repository.root / path)
+
+    def covers(path: str) -> bool:
+        return any((repository.root / path).is_relative_to(start) for start in starts)
+
+    return Scanned(has, covers)
+
+
 def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
     found = replace(found, problems=_shown(found.problems), unjudged=_shown(found.unjudged))  # each counts once
+    comparison = _compared(found, gate)
+    found = comparison.found if comparison is not None else found
+    verdict = decide(
+        found,
+        resources=counts.resources,
+        fail_on=gate.fail_on,
+        allow_empty=gate.allow_empty,
+        unjudged_passes=gate.unjudged_passes,
+    )
+    compared = comparison.compared if comparison is not None else None
+    if compared is not None and verdict.incomplete:  # what is gone may only not have been judged
+        compared = replace(compared, gone=None)
     return Report(
         version=__version__,
         kubernetes_version=f"1.{gate.minor}",
@@ -163,19 +206,23 @@ def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> 
         problems=found.problems,
         notes=_shown([*notes, *found.notes, *found.unlisted.notes]),
         counts=counts,
-        verdict=decide(
-            found,
-            resources=counts.resources,
-            fail_on=gate.fail_on,
-            allow_empty=gate.allow_empty,
-            unjudged_passes=gate.unjudged_passes,
-        ),
+        verdict=verdict,
         fail_on=gate.fail_on,
         unlisted=found.unlisted,
         unjudged=found.unjudged,
         uncovered=found.uncovered,
         accepted=_accepted(found.accepted),
+        compared=compared,
     )
+
+
+def _compared(found: Found, gate: Gate) -> Comparison | None:
+    """What was found, compared with the baseline; None without one."""
+    if gate.baseline is None:
+        return None
+    from kgate.judgement.baseline import EVERYTHING, compare
+
+    return compare(found, gate.baseline, gate.scanned or EVERYTHING)
 
 
 def _finding_order(finding: Finding) -> tuple[object, ...]:

@@ -75,6 +75,7 @@ def test_the_command_prints_them() -> None:
     assert kgate("schema", "config").out == schemas()["config-1.json"]
     assert kgate("schema", "rule").out == schemas()["rule-1.json"]
     assert kgate("schema", "waivers").out == schemas()["waivers-1.json"]
+    assert kgate("schema", "baseline").out == schemas()["baseline-1.json"]
     assert json.loads(kgate("schema").out)["title"] == "kgate report, version 2"
 
 

@@ -37,7 +37,6 @@ _OTHER_WORDS = {
 
 
 _OTHER_OPTIONS = {
-    "--baseline": "baselines are not supported yet; --min-score sets the threshold",
     "--check": "--select names the only rules to use",
     "--exclude": "write what to leave out into .kgateignore, or name rules with --ignore",
     "--exit-code": "--exit-zero, --min-score and --fail-on decide about the exit code",

@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 
 MODULES = {
+    "baseline": "baseline",
     "completion": "completion",
     "doctor": "doctor",
     "explain": "rules",

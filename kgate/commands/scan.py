@@ -176,6 +176,14 @@ Exit codes:
 @config_option
 @policy_from_option
 @policy_option
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Fail only for what is not in this file, which kgate baseline write makes.  [default: the nearest "
+    "kgate-baseline.json]",
+)
+@click.option("--no-baseline", is_flag=True, help="Judge as if there were no baseline.")
 @click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
 @click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
 @click.option(
@@ -274,6 +282,8 @@ def scan(**flags: Any) -> int:
     from kgate.repository import UntrustedFolders
 
     refuse_without("pull", flags)
+    if flags["baseline"] is not None and flags["no_baseline"]:
+        raise click.UsageError("--baseline and --no-baseline exclude each other; leave one of them out")
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")

@@ -34,6 +34,7 @@ _INHERITED = {
     "charts": "charts",
     "repositories": "repositories",
     "helm-degraded": "helm_degraded",
+    "baseline": "baseline",
 }
 """The keys that a file takes from the one that it extends, each with its field. ``flux`` and ``argocd`` say what is so
 in one repository, and limits may only be lowered, so neither is."""

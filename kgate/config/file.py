@@ -16,6 +16,7 @@ from kgate.values import dataclass
 from kgate.waiverfile import WaiverFile
 
 if TYPE_CHECKING:
+    from kgate.baselinefile import BaselineFile
     from kgate.rendering.helm.requests import ChartRequest
     from kgate.yamltree.fields import FileFields
 
@@ -40,6 +41,7 @@ KNOWN = (
     "floor",
     "pull-from",
     "waivers",
+    "baseline",
     *(limit.key for limit in LIMITS),
 )
 """The keys of a file."""
@@ -85,6 +87,7 @@ class ConfigFile:
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False
     waivers: WaiverFile = field(default_factory=WaiverFile)
+    baseline: BaselineFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

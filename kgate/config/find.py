@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kgate.errors import ConfigError
-from kgate.repository import CONFIG_NAMES, PYPROJECT, Repository, UntrustedFolders
+from kgate.repository import BASELINE_NAME, CONFIG_NAMES, PYPROJECT, Repository, UntrustedFolders
 from kgate.waiverfile import NAME
 
 _NOT_READ = ("kgate.toml", ".kgate.toml", ".kgaterc")  # kgate.json is a name for reports
@@ -42,6 +42,12 @@ def _searched(paths: Sequence[str], repository: Repository) -> Iterator[Path]:
         yield folder
         if folder == repository.root:
             return
+
+
+def nearest_baseline(paths: Sequence[str], repository: Repository) -> Path | None:
+    """The baseline with the usual name nearest to the first path, which is found as a configuration is."""
+    found = (folder / BASELINE_NAME for folder in _searched(paths, repository))
+    return next((path for path in found if repository.policy_has(path)), None)
 
 
 def _configs(folder: Path, repository: Repository) -> list[Path]:

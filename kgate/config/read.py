@@ -21,6 +21,7 @@ from kgate.rules.load import RuleFolder
 from kgate.waiverfile import WaiverFile, parse_file, parse_waivers
 
 if TYPE_CHECKING:
+    from kgate.baselinefile import BaselineFile
     from kgate.rendering.helm.requests import ChartRequest
     from kgate.yamltree.fields import FileFields
 
@@ -29,7 +30,6 @@ _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
 
 _OTHER_KEYS = {
     "addAllBuiltIn": "all rules are used; `select` lists the only ones to use",
-    "baseline": "baselines are not supported yet; min-score sets the threshold",
     "check": "write select: [RULE, …]",
     "checks": "write select: [RULE, …], or ignore: [RULE, …]",
     "customChecks": "write rules of your own to a folder, and name it with rules: [FOLDER]",
@@ -96,6 +96,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
         waivers=parse_waivers(fields, shown),
+        baseline=_baseline(fields, path.parent, owner, repository),
     )
     return file, owner
 
@@ -160,6 +161,19 @@ def _rule_folders(fields: FileFields, base: Path, owner: Repository, scanned: Re
             fields.fault(str(error), "rules", index)
         else:
             yield RuleFolder(place, name, owner if owner is scanned else Repository(place))
+
+
+def _baseline(fields: FileFields, base: Path, owner: Repository, scanned: Repository) -> BaselineFile | None:
+    """The file that ``baseline`` names, which must not leave the repository of the configuration."""
+    name = fields.text("baseline")
+    if not name:
+        return None
+    from kgate import baselinefile
+
+    try:
+        return baselinefile.named(name, base, owner, scanned)
+    except OutsideError as error:
+        fields.fault(str(error), "baseline")
 
 
 def _charts(fields: FileFields, folder: Path, repository: Repository) -> tuple[ChartRequest, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgate.config.file import ConfigChange
 from kgate.gates import OwnBar
@@ -17,6 +18,9 @@ from kgate.repository import Repository
 from kgate.rules.load import RuleFolder
 from kgate.values import dataclass
 from kgate.waiverfile import WaiverSettings
+
+if TYPE_CHECKING:
+    from kgate.baselinefile import BaselineFile
 
 DEFAULT_MIN_SCORE = 60
 
@@ -34,7 +38,7 @@ class Settings:
     change makes of one that a trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
     ``pull_from`` are the hosts that a configuration allows which no change can have altered; ``ignores_hosts`` says
     that another one allows some as well. ``with_remedies`` asks how findings are fixed, ``waivers`` hold the day on
-    which the scan is made.
+    which the scan is made, ``baseline`` is the file with the findings that the scan is compared with.
     """
 
     repository: Repository
@@ -51,6 +55,7 @@ class Settings:
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False
     gates: tuple[OwnBar, ...] = ()
+    baseline: BaselineFile | None = None
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False
@@ -81,6 +86,8 @@ class Options:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    baseline: Path | None = None
+    no_baseline: bool = False
     allow_empty: bool | None = None
     unjudged: str | None = None
     files: bool = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kgate.config.file import UNJUDGED, ConfigFile
+from kgate.config.find import nearest_baseline
 from kgate.config.settings import DEFAULT_MIN_SCORE, Options, Settings
 from kgate.elsewhere.fetched import open_fetched
 from kgate.environment import read_dotenv, with_secrets
@@ -25,6 +26,9 @@ from kgate.waiverfile import WaiverSettings
 from kgate.waiverfile import check as check_waivers
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from kgate.baselinefile import BaselineFile
 
 
 def settle(
@@ -54,6 +58,7 @@ def settle(
         pull_from=file.pull_from,
         ignores_hosts=file.ignores_hosts,
         gates=tuple(_own_bar(entry, options, file.floor) for entry in file.gates),
+        baseline=_baseline(options, file, repository, untrusted),
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
@@ -100,6 +105,21 @@ def _gate_notes(options: Options, file: ConfigFile) -> Iterator[Note]:
                 yield Note(entry.path, entry.lines[key], f"{place} stays at {shown}, as the policy wants")
 
 
+def _baseline(
+    options: Options, file: ConfigFile, repository: Repository, untrusted: UntrustedFolders
+) -> BaselineFile | None:
+    """The baseline that a flag names, else the configuration, else the nearest one with the usual name. Raises
+    ConfigError."""
+    if options.no_baseline or (options.baseline is None and file.baseline is not None):
+        return None if options.no_baseline else file.baseline
+    path = options.baseline or nearest_baseline(options.paths, repository)
+    if path is None:
+        return None
+    from kgate.baselinefile import flagged
+
+    return flagged(path, repository, untrusted)
+
+
 def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[Setting]:
     """What decides about findings and the verdict, each with what set it: a flag or variable, else a file."""
     values: dict[str, Json] = {
@@ -114,6 +134,7 @@ def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[
         "allow-empty": settings.allow_empty,
         "unjudged": UNJUDGED[settings.unjudged_passes],
         "gates": [gate_json(entry) for entry in settings.gates],
+        "baseline": settings.baseline.shown if settings.baseline else None,
     }
     for key, value in values.items():
         name = key.replace("-", "_")

@@ -44,6 +44,9 @@ from kgate.values import dataclass
 MAX_LISTED = 100
 """Findings of one rule, workloads with one outcome, and problems that are listed for each file."""
 
+MAX_COMPARED = 100_000
+"""The same for a scan that is compared with another one: what is only counted cannot be known again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -106,8 +109,9 @@ def _assessment(resource: Resource, outcome: _Outcome) -> Assessment:
 
 @dataclass(slots=True)
 class _Quota:
-    """Counts what is listed of one file, and what is not."""
+    """Counts what is listed of one file, at most so many of a kind, and what is not."""
 
+    most: int
     listed: Counter[Hashable] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     gated: Counter[tuple[str, FailOn]] = field(default_factory=Counter)
@@ -121,7 +125,7 @@ class _Quota:
     def lists(self, what: Hashable) -> bool:
         """Counts one more of a rule (by its id), an outcome, or a class of remarks; True if it is to be listed."""
         self.listed[what] += 1
-        return self.listed[what] <= MAX_LISTED
+        return self.listed[what] <= self.most
 
     def copied(self) -> _Quota:
         """Returns a quota with the same counts, which then change by themselves."""
@@ -147,7 +151,7 @@ class _Quota:
         parts += [f"{self.notes:,} notes"] if self.notes else []
         if not parts:
             return None
-        bound = f"a report lists {MAX_LISTED} of a kind for each file, and counts all"
+        bound = f"a report lists {self.most:,} of a kind for each file, and counts all"
         return Note(path, None, f"not listed are {'; '.join(parts)}: {bound}")
 
 
@@ -185,6 +189,7 @@ class Ledger:
     ) -> None:
         """``bar`` is what all workloads must reach for which no gate says more, ``judges`` has a judge for each further
         Kubernetes 1.x version of the gates."""
+        self._most = MAX_LISTED
         self._judge = judge
         self._bar = bar
         self._gates = gates or NoGates()
@@ -200,14 +205,16 @@ class Ledger:
         self._notes: dict[Note, None] = {}
         self._unjudged: dict[Unjudged, None] = {}
         self._accepted: dict[Accepted, None] = {}
-        self._rendered = _Rendered()
+        self._rendered = _Rendered(MAX_LISTED)
         self._partial: list[PartialWorkload] = []
         self._applied: set[AppliedValues] = set()
         self._uncovered = Uncovered()
 
     def emptied(self) -> Ledger:
         """Returns a ledger that judges in the same way, and in which nothing is written yet."""
-        return Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+        empty = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+        empty.list_up_to(self._most)
+        return empty
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -219,6 +226,11 @@ class Ledger:
     def kinds(self) -> frozenset[str]:
         """The kinds that these rules are about."""
         return self._judge.kinds.union(*(judge.kinds for judge in self._judges.values()))
+
+    def list_up_to(self, most: int) -> None:
+        """Lists up to so many of a kind for each file, of what is judged from now on."""
+        self._most = most
+        self._rendered = _Rendered(most)
 
     def judge(self, resource: Resource, path: str, facts: Facts = NO_FACTS) -> None:
         """Judges a resource; ``path`` is the file that holds it, if it is a plain manifest, ``facts`` are those of
@@ -403,7 +415,7 @@ class Ledger:
         if path in self._borrowed:
             self._borrowed.remove(path)
             self._quotas[path] = self._quotas[path].copied()
-        return self._quotas.setdefault(path, _Quota())
+        return self._quotas.setdefault(path, _Quota(self._most))
 
     def close(self) -> Found:
         """Returns everything, with one finding for each offence that several renderings share."""
@@ -458,7 +470,8 @@ class _Rendered:
     findings there are once those that several renderings share are one (merge.merged_findings).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._findings: list[Finding] = []
         self._assessments: list[Assessment] = []
         self._listed: Counter[Hashable] = Counter()
@@ -478,7 +491,7 @@ class _Rendered:
                 self._fail_on[here] = min(known, finding.fail_on, key=lambda one: one.order)
             source = number, _class(finding), finding.source
             self._listed[source] += 1
-            if self._listed[source] <= MAX_LISTED:
+            if self._listed[source] <= self._most:
                 self._findings.append(finding)
         self._assessments += [assessment] if assessment is not None else []
 

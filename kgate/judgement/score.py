@@ -83,7 +83,7 @@ def decide(
     """The verdict of the gate, from what was found alone, listed or not. With ``unjudged_passes`` what was not judged
     only counts where it leaves a workload without a score."""
     unlisted, problems = found.unlisted, len(found.problems) + found.unlisted.problems
-    below = Counter(a.score for a in found.assessments if not a.score.passed)
+    below = Counter(a.score for a in found.assessments if not a.passed)
     below += Counter({score: count for score, count in unlisted.scores.items() if not score.passed})
     severe = _severe(found.findings, unlisted, fail_on)
     empty = resources == 0 and not allow_empty

@@ -11,6 +11,7 @@ from kgate.config.settings import Settings
 from kgate.errors import ConfigError, RuleError
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Finding, Location, Note, Position, Problem, Remark, ResourceId, Rule
+from kgate.policy.baselinechanges import baseline_changes
 from kgate.policy.fieldchanges import COMPARED, Names, unselected
 from kgate.policy.hidden import newly_hidden
 from kgate.policy.lockchanges import lock_changes
@@ -35,8 +36,8 @@ class Weakenings:
     remarks: list[Remark] = field(default_factory=list)
 
     def add(self, kind: str, location: Location, message: str, anchor: str = "") -> None:
-        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile, Lock or Waiver. ``anchor`` tells it
-        from others there; by default its field does."""
+        """Adds a finding about a place in a Configuration, RuleFile, IgnoreFile, Lock, Waiver or Baseline. ``anchor``
+        tells it from others there; by default its field does."""
         about = ResourceId("", kind, "", location.path)
         where = anchor or location.pointer
         self.findings.append(Finding(GATE_WEAKENED, about, None, location, where, message, source=location.path))
@@ -65,11 +66,22 @@ def find_weakenings(settings: Settings, builtin: Sequence[Rule], lifetime: Lifet
     paths = [Path(path) for path in settings.paths if path != "-"]
     for place, message in lock_changes(settings.repository):
         found.add("Lock", place, message)
+    _compare_baselines(settings, found)
     for line in newly_hidden(paths, settings.repository, lifetime):
         start, end = Position(line.number, 1), Position(line.number, len(line.text) + 1)
         location = Location(line.shown, start, end, snippet=line.text)
         found.add("IgnoreFile", location, line.message, line.text)
     return found
+
+
+def _compare_baselines(settings: Settings, found: Weakenings) -> None:
+    """Adds what the baseline of the change accepts besides; a Problem if it cannot be read."""
+    try:
+        for place, message in baseline_changes(settings):
+            found.add("Baseline", place, message)
+    except (ConfigError, OSError) as error:
+        message = f"this change breaks its baseline, so what it weakens is not known: {error}"
+        found.remarks.append(Problem(settings.baseline.shown if settings.baseline else ".", None, message))
 
 
 def _with_named_rules(trusted: ConfigFile, own: ConfigFile, settings: Settings) -> tuple[ConfigFile, ConfigFile]:

@@ -89,7 +89,8 @@ class Selection:
             return [one for one in findings if one.rule.severity >= least]
         if asked.show is Show.ALL:
             return list(findings)
-        return [one for one in findings if self._decides(one, assessment)]
+        decisive = [one for one in findings if self._decides(one, assessment)]
+        return [one for one in decisive if one.is_new] or decisive
 
     def _fails(self, findings: Iterable[Finding], assessment: Assessment | None) -> bool:
         """True if an object decides that the gate fails."""
@@ -121,4 +122,6 @@ def decisive(report: Report) -> list[Finding]:
 
 
 def _in_order(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: (-f.rule.severity, -f.rule.points, f.rule.id, f.location.order))
+    return sorted(
+        findings, key=lambda f: (f.is_new is False, -f.rule.severity, -f.rule.points, f.rule.id, f.location.order)
+    )

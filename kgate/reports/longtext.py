@@ -32,6 +32,7 @@ from kgate.reports.textparts import (
 from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     at_most,
     bar,
     needs,
@@ -39,6 +40,8 @@ from kgate.reports.wording import (
     related_place,
     short_origin,
     shown_score,
+    standing,
+    was,
     without,
 )
 from kgate.values import dataclass
@@ -134,6 +137,7 @@ def _headline(resource: ResourceId, path: str, assessment: Assessment | None, pr
         f"  {level(assessment)}",
         (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else "",
         "" if score.passed else f"  (needs {needs(score)})",
+        f"  ({was(assessment)})" if was(assessment) else "",
     )
 
 
@@ -157,6 +161,7 @@ def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iter
     where = f"  container {one_line(finding.container)}" if finding.container else ""
     where = f"  {one_line(finding.message)}" if finding.is_about_gate else where
     waived = f"  waived: {one_line(acceptance(finding.waiver))}" if finding.waiver else ""
+    waived += f"  {standing(finding)}" if finding.is_new is not None else ""
     approximate = "  (approximate)" if location.is_approximate else ""
     yield line("    ", (place(location, presentation), file_link(location, presentation)), where, approximate, waived)
     yield from excerpt(location, presentation)
@@ -196,6 +201,7 @@ def _summary(report: Report, presentation: Presentation) -> Iterator[Line]:
         yield _score_line(assessment, width, presentation)
     yield line(f"  {totals(report)}")
     yield line(f"  {settings_text(report, presentation) or 'configuration: none, so the defaults hold'}")
+    yield from (line(f"  {one_line(text)}") for text in (() if report.verdict.passed else allowances(report)))
     if report.findings:
         yield line("  for more about a rule, run kgate explain RULE")
     yield from verdict(report)

@@ -33,15 +33,17 @@ from kgate.reports.textparts import (
     verdict,
 )
 from kgate.reports.wording import (
+    allowances,
     at_most,
     counted,
     first_sentence,
-    ignoring,
     needs,
     offence,
     origin,
     refused_by,
     related_place,
+    standing,
+    was,
 )
 from kgate.values import dataclass
 
@@ -139,6 +141,7 @@ def _headline(block: Block, presentation: Presentation) -> Line:
         graded(score),
         "" if score.passed else f", needs {needs(score)}",
         f", {refused}" if refused else "",
+        f", {was(worst)}" if was(worst) else "",
         (f"  {at_most(score)}", "" if score.is_judged else DOUBT) if score.is_bound else "",
         f"  {level(worst)}" if presentation.detail is not Detail.QUIET else "",
     )
@@ -206,6 +209,7 @@ class _Row:
         remark = " (approximate)" if location.is_approximate else ""
         until = f" until {one_line(finding.waiver.expires)}" if finding.waiver and finding.waiver.expires else ""
         remark += f" (waived{until})" if finding.waiver else ""
+        remark += f" ({standing(finding)})" if finding.is_new is not None else ""
         return cls(where, is_here, finding.rule, _source(finding, presentation), remark)
 
 
@@ -329,7 +333,7 @@ def _hidden(report: Report, selection: Selection, presentation: Presentation) ->
 def _aside(report: Report, presentation: Presentation) -> Iterator[Line]:
     """Yields one line for settings and omissions and for the notes; nothing if there is nothing to say."""
     parts = [found] if (found := settings_text(report, presentation)) else []
-    parts += ignoring(report) if not report.verdict.passed else []
+    parts += allowances(report) if not report.verdict.passed else []
     parts += [_note(report.notes, presentation)] if report.notes else []
     if parts:
         yield line("  ", ("; ".join(parts), "dim"))

@@ -14,7 +14,7 @@ from kgate.reports.links import rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.safety import one_line
 from kgate.reports.waived import waived_count
-from kgate.reports.wording import answer, counted, ignoring, settings, uncovered
+from kgate.reports.wording import allowances, answer, counted, settings, uncovered
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: "bold red",
@@ -142,7 +142,7 @@ def passing(report: Report) -> str:
     if known:
         lowest = min(known, key=lambda one: (one.score.order, one.location.order, one.workload))
         parts[0] += f", lowest {lowest.score.value} {one_line(str(lowest.workload))}"
-    parts += ignoring(report)
+    parts += allowances(report)
     parts.append(severities(report.severities.items()) or "no findings")
     parts += [found] if (found := waived_count(report)) else []
     return "; ".join(parts)
@@ -151,7 +151,7 @@ def passing(report: Report) -> str:
 def verdict(report: Report) -> Iterator[Line]:
     """Yields the verdict and its reasons, a single one on the same line."""
     found = report.verdict
-    reasons = (*found.reasons, *(ignoring(report) if found.passed else ()))
+    reasons = (*found.reasons, *(allowances(report) if found.passed else ()))
     sign, style = ("!", DOUBT) if found.incomplete else ("✓", "bold green") if found.passed else ("✗", "bold red")
     word, _, rest = answer(found).partition(",")
     tail = f",{rest}" if rest else ""

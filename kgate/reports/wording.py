@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from kgate.model import (
     UNKNOWN,
+    Assessment,
     Finding,
     Location,
     Related,
@@ -223,6 +224,22 @@ def _passing_only_by(
     yield f"{only} ({which}{lowest.value} {lowest.grade} without)"
 
 
+def allowances(report: Report) -> list[str]:
+    """Returns what passes only because somebody accepts it: known findings, and what ignored rules hide."""
+    return [*known(report), *ignoring(report)]
+
+
+def known(report: Report) -> list[str]:
+    """Returns how many findings a baseline accepts, and how many it need not any more; empty without one."""
+    compared = report.compared
+    if compared is None:
+        return []
+    found = f"{counted(compared.known, 'known finding')} accepted by {compared.title}"
+    if not compared.gone:
+        return [found]
+    return [found, f"{counted(compared.gone, 'known finding')} gone: kgate baseline shrink"]
+
+
 def counted(number: int, noun: str) -> str:
     """Returns a number of things: ``1 workload``, ``2,000 workloads``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
@@ -285,6 +302,17 @@ def _labelled(source: str, labels: list[str]) -> str:
 
 
 _FEW_LABELS = 4
+
+
+def standing(finding: Finding) -> str:
+    """Returns ``new`` or ``known`` if the scan was compared with something; empty otherwise."""
+    return "" if finding.is_new is None else "new" if finding.is_new else "known"
+
+
+def was(assessment: Assessment) -> str:
+    """Returns the score that a workload had, if that is another one: ``was 45``."""
+    before = assessment.before
+    return "" if before is None or before == assessment.score.value else f"was {before}"
 
 
 def related_places(location: Location) -> list[str]:

@@ -478,7 +478,7 @@ def test_a_change_of_the_lock_decides_nothing_about_what_it_had(tmp_path: Path) 
 
 
 def test_every_key_of_a_configuration_is_compared() -> None:
-    elsewhere = {"persona", "select", "ignore", "rules", "charts", "extends"}
+    elsewhere = {"persona", "select", "ignore", "rules", "charts", "extends", "baseline"}
     harmless = {limit.key for limit in LIMITS}
     assert COMPARED.keys() | elsewhere | harmless == set(KNOWN)
 

@@ -10,6 +10,7 @@ from kgate.model import (
     PULL,
     Accepted,
     Assessment,
+    Compared,
     Counts,
     Finding,
     HiddenManifests,
@@ -251,6 +252,17 @@ def accepted() -> Report:
     return replace(without_findings(), accepted=remarks)
 
 
+def compared() -> Report:
+    """A workload that passes as it is known to be so bad, and one with a new finding; two findings are gone."""
+    known = replace(finding(HOST_PATH, LOG, None, 8), is_new=False)
+    known = replace(known, location=location("k8s/log.yaml", 8, "/spec/template/spec/volumes/0"), source="k8s/log.yaml")
+    old = replace(assessment(LOG, "k8s/log.yaml", 40), before=35, is_known=True)
+    worse = replace(assessment(), before=50)
+    verdict = Verdict(False, False, ("1 workload under the threshold, the lowest with score 25",))
+    whole = report((known, replace(finding(), is_new=True)), (old, worse), verdict=verdict)
+    return replace(whole, compared=Compared("kgate-baseline.json", 1, 1, 1, 2))
+
+
 TEMPLATE, VALUES = "charts/web/templates/deployment.yaml", "charts/web/values.yaml"
 
 
@@ -370,6 +382,7 @@ SAMPLES = {
     "with unjudged parts": with_unjudged(),
     "waived": waived(),
     "accepted": accepted(),
+    "compared": compared(),
     "rendered": rendered(),
     "hostile": hostile(),
     "long": long(),

@@ -15,6 +15,7 @@ import pytest
 
 from kgate import reports
 from kgate.model import DEFAULT, HiddenManifests, Provenance, Report, Score, Setting, Severity
+from kgate.reports.blocks import decisive
 from kgate.reports.presentation import Detail
 from kgate.reports.wording import BAR_CELLS, bar
 from tests.reports import samples
@@ -156,3 +157,46 @@ def test_all_scores_have_the_same_grade_where_there_is_no_bar() -> None:
 def test_only_whole_tens_fill_a_cell(value: int, filled: int) -> None:
     assert bar(Score(value, 0)) == "█" * filled + "░" * (10 - filled)
     assert bar(Score(value, 0, is_bound=True)) == "░" * 10
+
+
+@pytest.mark.parametrize("name", ["text", "text, whole", "markdown", "html", "junit", "gitlab-sast", "csv", "sarif"])
+def test_what_a_baseline_accepts_is_said(name: str) -> None:
+    name, _, whole = name.partition(", ")
+    text = written(name, samples.compared(), detail=Detail.VERBOSE if whole else Detail.NORMAL)
+    assert "1 known finding accepted by kgate-baseline.json" in text
+    assert "2 known findings gone: kgate baseline shrink" in text
+
+
+def test_what_fails_is_what_is_new() -> None:
+    report = samples.compared()
+    assert [one.is_new for one in decisive(report)] == [True]
+    assert "DaemonSet" not in written("github", report)
+    text = written("text", report)
+    assert "score 25 F, needs 60, was 50" in text
+    assert "(new)" in text
+    assert "DaemonSet/shop/log" in written("text", report, detail=Detail.VERBOSE)
+
+
+def test_each_format_says_what_is_new() -> None:
+    report = samples.compared()
+    sarif = json.loads(written("sarif", report))["runs"][0]["results"]
+    assert [one["baselineState"] for one in sarif] == ["unchanged", "new"]
+    rows = list(csv.DictReader(io.StringIO(written("csv", report))))
+    assert [row["new"] for row in rows if row["type"] == "finding"] == ["no", "yes"]
+    assert [row["before"] for row in rows if row["type"] == "workload"] == ["35", "50"]
+    found = json.loads(written("json", report))
+    assert [one["new"] for one in found["findings"]] == [False, True]
+    assert [(one["score_before"], one["known"], one["passed"]) for one in found["workloads"]] == [
+        (35, True, True),
+        (50, False, False),
+    ]
+    cases = ElementTree.fromstring(written("junit", report)).iter("testcase")
+    assert {case.get("name"): case.find("failure") is not None for case in cases} == {
+        "score: DaemonSet/shop/log": False,
+        "host-path-volume: DaemonSet/shop/log": False,
+        "score: Deployment/shop/web": False,
+        "privileged-container: Deployment/shop/web": True,
+    }
+    markdown = written("markdown", report)
+    assert "**new**" in markdown
+    assert "(known)" in markdown

@@ -51,7 +51,7 @@ def read(text: str) -> list[Annotation]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 11
+    assert len(RENDERED) == 12
     assert len(read(RENDERED["with findings"])) == 3
 
 

@@ -43,7 +43,7 @@ def vulnerabilities(name: str) -> list[Any]:
 
 
 def test_there_are_samples() -> None:
-    assert all(len(texts) == 11 for texts in RENDERED.values())
+    assert all(len(texts) == 12 for texts in RENDERED.values())
     assert len(quality("with findings")) == len(vulnerabilities("with findings")) == 5
 
 

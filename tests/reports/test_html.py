@@ -41,7 +41,7 @@ def data_of(text: str) -> Any:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 11
+    assert len(RENDERED) == 12
     assert len(data_of(RENDERED["with findings"])["findings"]) == 5
 
 

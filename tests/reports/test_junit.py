@@ -33,7 +33,7 @@ def cases_of(text: str) -> dict[str, Any]:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 11
+    assert len(RENDERED) == 12
     assert all(cases_of(text) for text in RENDERED.values())
 
 
@@ -50,7 +50,7 @@ def test_the_jenkins_schema_rejects_a_count_of_skipped_at_the_root() -> None:
 def decides(finding: Finding, report: Report) -> bool:
     """True if a finding is open and so severe that one of its objects fails for it."""
     return finding.waiver is None and any(
-        a.score.decisive is not None and finding.rule.severity >= a.score.decisive
+        not a.passed and a.score.decisive is not None and finding.rule.severity >= a.score.decisive
         for a in report.assessments
         if a.workload in finding.resources
         and a.location.path == finding.source
@@ -65,7 +65,7 @@ def expected_counts(report: Report) -> dict[str, int]:
         groups.setdefault((finding.location.path, finding.rule.id, finding.resource), []).append(finding)
     causes = [finding for finding in report.findings if decides(finding, report)]
     blamed = {(finding.source, resource) for finding in causes for resource in finding.resources}
-    failed = [(a.location.path, a.workload) for a in report.assessments if not a.score.passed]
+    failed = [(a.location.path, a.workload) for a in report.assessments if not a.passed]
     of_rules = sum(any(decides(one, report) for one in group) for group in groups.values())
     waived = sum(all(one.waiver is not None for one in group) for group in groups.values())
     return {

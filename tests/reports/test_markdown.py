@@ -83,7 +83,7 @@ def page_of(name: str) -> Page:
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 11
+    assert len(RENDERED) == 12
     assert sum(page_of(name).elements["details"] for name in RENDERED) > 20
 
 

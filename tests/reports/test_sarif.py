@@ -48,7 +48,7 @@ LONG = samples.written(sarif, samples.SAMPLES["long"], sarif_all=True)
 
 
 def test_there_are_samples() -> None:
-    assert len(RENDERED) == 11
+    assert len(RENDERED) == 12
     assert {name for name, text in RENDERED.items() if not results_of(text)} == {
         "accepted",
         "without findings",

@@ -54,6 +54,7 @@ def test_json_has_every_field_of_the_design() -> None:
         "problems",
         "unjudged",
         "notes",
+        "compared",
         "summary",
         "verdict",
     ]

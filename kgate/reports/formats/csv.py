@@ -11,10 +11,10 @@ from kgate.model import Accepted, Assessment, Finding, Location, Remark, Report,
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     at_most,
     fingerprints,
     first_sentence,
-    ignoring,
     needs,
     origin,
     related_places,
@@ -27,7 +27,7 @@ from kgate.reports.wording import (
 COLUMNS = (
     *("type", "severity", "rule", "title", "apiVersion", "kind", "namespace", "name", "also", "container", "field"),
     *("path", "line", "column", "approximate", "related", "rendered_by", "message", "fix", "waived", "fingerprint"),
-    *("score", "grade", "threshold", "passed", "pss"),
+    *("score", "grade", "threshold", "passed", "pss", "new", "before"),
 )
 _LIMIT = 2_000
 _FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
@@ -65,7 +65,7 @@ def _rows(report: Report) -> Iterator[Row]:
     yield from (_remark("unjudged", one) for one in report.unjudged)
     yield from map(_accepted, report.accepted)
     yield from (_remark("note", note) for note in report.notes)
-    yield from map(_setting, (*settings(report), *ignoring(report)))
+    yield from map(_setting, (*settings(report), *allowances(report)))
 
 
 def _identity(resource: ResourceId) -> Row:
@@ -92,6 +92,7 @@ def _workload(assessment: Assessment) -> Row:
         "score": shown_score(score),
         "grade": score.grade,
         "threshold": score.threshold,
+        "before": assessment.before,
         "passed": _word(assessment.passed),
         "pss": assessment.pss_level,
     }
@@ -120,6 +121,7 @@ def _finding(finding: Finding, fingerprint: str) -> Row:
         "message": finding.message,
         "fix": first_sentence(rule.remediation),
         "waived": acceptance(finding.waiver) if finding.waiver else "",
+        "new": "" if finding.is_new is None else _word(finding.is_new),
         "fingerprint": fingerprint,
     }
 

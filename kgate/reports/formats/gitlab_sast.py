@@ -15,9 +15,9 @@ from kgate.reports.taxonomies import CWE, taxa
 from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     fingerprints,
     first_sentence,
-    ignoring,
     origin,
     related_places,
     remark_sentence,
@@ -71,7 +71,7 @@ def _messages(report: Report) -> Iterator[dict[str, str]]:
     level = "warn" if report.verdict.incomplete else "info"
     for unjudged in report.unjudged:
         yield {"level": level, "value": shown(f"{unjudged.path}: {remark_sentence(unjudged)}", _LIMIT)}
-    for text in (*settings(report), *ignoring(report)):
+    for text in (*settings(report), *allowances(report)):
         yield {"level": "info", "value": shown(text, _LIMIT)}
     for note in (*accepted_notes(report), *report.notes):
         yield {"level": "info", "value": shown(f"{note.path}: {remark_sentence(note)}", _LIMIT)}

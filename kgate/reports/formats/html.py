@@ -20,16 +20,17 @@ from kgate.reports.waived import waived_groups
 from kgate.reports.wording import (
     BAR_CELLS,
     acceptance,
+    allowances,
     answer,
     at_most,
     filled_cells,
     fingerprints,
-    ignoring,
     needs,
     origin,
     settings,
     shown,
     uncovered,
+    was,
     without,
 )
 from kgate.values import dataclass
@@ -55,7 +56,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         waived=report.waived,
         waivers=waived_groups(report),
         uncovered=uncovered(report.uncovered),
-        made_with=[*settings(report), *ignoring(report)],
+        made_with=[*settings(report), *allowances(report)],
         lowest=min(report.scores, default=None),
         causes=causes,
         bars=_bars(report),
@@ -151,7 +152,7 @@ def _data(report: Report, presentation: Presentation) -> Iterator[str]:
             {
                 **_finding(finding, fingerprint, link_base),
                 "decides": id(finding) in deciding,
-                "isNew": presentation.is_new(finding.location),
+                "isNew": presentation.is_new(finding.location) if finding.is_new is None else finding.is_new,
                 **_around(finding, surroundings),
             }
             for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
@@ -191,6 +192,7 @@ def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
         "grade": score.grade,
         "threshold": score.threshold,
         "needs": shown(needs(score), _LIMIT),
+        **({"was": was(assessment)} if was(assessment) else {}),
         "passed": assessment.passed,
         "pss": assessment.pss_level,
         "source": shown(location.path, _LIMIT),
@@ -240,5 +242,6 @@ def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, An
         ],
         "renderedBy": shown(origin(finding.renderings), _LIMIT),
         "waived": shown(acceptance(finding.waiver), _LIMIT) if finding.waiver else "",
+        **({"isKnown": True} if finding.is_new is False else {}),
         "fingerprint": fingerprint,
     }

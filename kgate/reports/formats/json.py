@@ -9,6 +9,7 @@ from kgate.model import (
     UNKNOWN,
     Accepted,
     Assessment,
+    Compared,
     FailOn,
     FileFate,
     Finding,
@@ -45,6 +46,7 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
         **({"accepted": map(_accepted, report.accepted)} if report.accepted else {}),
         "notes": map(_remark, report.notes),
         **({"files": map(_file, report.files)} if report.files else {}),
+        "compared": _compared(report.compared) if report.compared else None,
         "summary": _summary(report),
         "verdict": {
             "passed": verdict.passed and not verdict.incomplete,
@@ -76,6 +78,8 @@ def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
         "grade": None if assessment.score.is_bound else assessment.score.grade,
         "threshold": assessment.score.threshold,
         **_asked(assessment.score),
+        "score_before": assessment.before,
+        "known": assessment.is_known,
         "passed": assessment.passed,
         "pss": {
             "level": _known(assessment.pss_level),
@@ -120,7 +124,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rendered_by": _rendered_by(finding.renderings),
         "fingerprint": finding.fingerprint,
         "waived": _waiver(finding.waiver) if finding.waiver else False,
-        "new": None,
+        "new": finding.is_new,
         **_fail_on(finding.fail_on),
     }
 
@@ -200,6 +204,16 @@ def _rendered_by(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
         }
         for (tool, path), same in found.items()
     ]
+
+
+def _compared(compared: Compared) -> dict[str, Any]:
+    return {
+        "with": compared.title,
+        "new": compared.new,
+        "known": compared.known,
+        "known_workloads": compared.workloads,
+        "gone": compared.gone,
+    }
 
 
 def _summary(report: Report) -> dict[str, Any]:

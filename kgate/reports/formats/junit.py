@@ -27,12 +27,12 @@ from kgate.reports.links import project_path
 from kgate.reports.presentation import Presentation
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     at_most,
     correction,
     diagnosis,
     first_sentence,
     graded,
-    ignoring,
     needs,
     origin,
     place_of,
@@ -40,6 +40,7 @@ from kgate.reports.wording import (
     related_places,
     settings,
     shown,
+    standing,
 )
 from kgate.values import dataclass
 
@@ -104,7 +105,11 @@ def _line(text: str) -> str:
 def _properties(report: Report) -> list[tuple[str, str]]:
     """Returns the names and values of what is said about the whole run, in its first suite."""
     own = [("version", report.version), ("kubernetes", report.kubernetes_version)]
-    return [*own, *(("setting", text) for text in settings(report)), *(("ignored", text) for text in ignoring(report))]
+    return [
+        *own,
+        *(("setting", text) for text in settings(report)),
+        *(("ignored", text) for text in allowances(report)),
+    ]
 
 
 def _suite(
@@ -268,7 +273,7 @@ def _score_case(assessment: Assessment, causes: _Causes) -> _Case:
     """Returns the case of a workload's score. Below the threshold it is a failure only if no rule's case is one for it,
     so that a cause fails once; else it is skipped and names the rules."""
     rules = causes.objects.get((assessment.location.path, assessment.workload), ())
-    outcome: Outcome = "passed" if assessment.score.passed else "skipped" if rules else "failure"
+    outcome: Outcome = "passed" if assessment.passed else "skipped" if rules else "failure"
     details = partial(_score_details, assessment, tuple(dict.fromkeys(rules)))
     return _Case(f"score: {_subject(assessment)}", assessment.location.path, outcome, details)
 
@@ -290,7 +295,9 @@ def _score_details(assessment: Assessment, rules: Sequence[str]) -> _Details:
     known = f"score {graded(score)}, needs {needs(score)}"
     lines = [known, *filter(None, (at_most(score),)), f"Pod Security Standards level {_level(assessment)}"]
     lines += [str(assessment.location)]
-    if score.passed:
+    if assessment.is_known:
+        lines.append("known: no worse than what the scan was compared with")
+    if assessment.passed:
         return _Details(lines)
     why = f"fails for {', '.join(rules)}" if rules else at_most(score)
     message = f"{why}: {known}" if why else known
@@ -343,7 +350,7 @@ def _place(finding: Finding) -> Iterator[str]:
     container = "" if finding.container is None else f" container {finding.container}"
     approximate = " (approximate)" if location.is_approximate else ""
     waived = "" if finding.waiver is None else f" waived: {acceptance(finding.waiver)}"
-    yield f"{location}{approximate}{container}{waived}"
+    yield f"{location}{approximate}{container}{waived}{f' ({known})' if (known := standing(finding)) else ''}"
     yield f"    | {location.snippet.strip()}"
     yield from related_places(location)
     if finding.renderings:

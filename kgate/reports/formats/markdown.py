@@ -18,12 +18,12 @@ from kgate.reports.textparts import graded, level, passing, totals
 from kgate.reports.waived import waived_groups
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     answer,
     at_most,
     bar,
     counted,
     first_sentence,
-    ignoring,
     needs,
     offence,
     refused_by,
@@ -31,6 +31,7 @@ from kgate.reports.wording import (
     settings,
     short_origin,
     shown,
+    was,
 )
 from kgate.values import dataclass
 
@@ -187,7 +188,8 @@ def _macros(presentation: Presentation) -> Any:
         "place": partial(_place, presentation.link_base),
         "line": partial(_line, presentation.link_base),
         "rule_link": _rule_link,
-        "settings": lambda report: [*settings(report), *(ignoring(report) if report.verdict.reasons else ())],
+        "was": was,
+        "settings": lambda report: [*settings(report), *(allowances(report) if report.verdict.reasons else ())],
         "totals": totals,
     }
     environment.tests["new"] = presentation.is_new

@@ -18,11 +18,11 @@ from kgate.reports.taxonomies import TAXONOMIES, Taxonomy, entries, taxa
 from kgate.reports.waived import accepted_notes
 from kgate.reports.wording import (
     acceptance,
+    allowances,
     counted,
     cut,
     diagnosis,
     fingerprints,
-    ignoring,
     place_of,
     remark_sentence,
     shown,
@@ -170,7 +170,7 @@ def _notifications(report: Report, findings: Sequence[Finding]) -> Iterator[Any]
     if left := len(report.findings) - len(findings):
         text = f"{counted(left, 'finding')} of severity low that decided nothing: --sarif-all lists them."
         yield _new("Notification", level="note", message=_message(text))
-    if texts := ignoring(report):
+    if texts := allowances(report):
         yield _new("Notification", level="note", message=_message("; ".join(texts)))
     yield from _cut_notification("findings", "worst", len(findings))
     yield from _cut_notification("problems", "first", len(report.problems))
@@ -277,6 +277,7 @@ def _results(
             "level": _LEVELS[finding.rule.severity],
             "locations": [_location(finding, surroundings)],
             "partialFingerprints": _partial_fingerprints(finding, fingerprint),
+            **({} if finding.is_new is None else {"baselineState": "new" if finding.is_new else "unchanged"}),
             **({"properties": properties} if properties else {}),
             **({"relatedLocations": related} if related else {}),
             "ruleId": finding.rule.id,

@@ -82,7 +82,8 @@
     const level = workload.atMost || workload.pss;
     const cells = [
       [make("span", "score", String(workload.score ?? "–")), make("span", "meter", fill),
-        workload.without ? make("div", "quiet", workload.without) : null],
+        workload.without ? make("div", "quiet", workload.without) : null,
+        workload.was ? make("div", "quiet", workload.was) : null],
       [make("span", "grade", workload.grade)],
       [workload.kind],
       [workload.namespace],
@@ -171,7 +172,7 @@
     const where = [finding.container ? "container " + finding.container : "", finding.field].filter(Boolean).join(", ");
     const card = make("article", "finding " + rule.severity + (finding.waived ? " waived" : ""),
       make("h4", "", ...(isByRule ? [make("span", "chip", rule.severity), finding.object] : ruleTitle(finding.rule)),
-        finding.isNew ? make("span", "new", "new") : null),
+        finding.isNew ? make("span", "new", "new") : finding.isKnown ? make("span", "quiet", "known") : null),
       make("p", "place", anchor(finding.at.path + ":" + finding.at.line, finding.at.link), approximate),
       where ? make("p", "quiet", where) : null,
       make("p", "", finding.message),
@@ -220,13 +221,14 @@
     const order = (a, b) => b.decides - a.decides || (isByRule ? b.findings[0].rank - a.findings[0].rank : a.score - b.score || (a.key < b.key ? -1 : 1));
     return [...groups.values()].sort(order);
   };
+  const states = (finding) => [finding.waived ? "waived" : "open", finding.isNew ? "new" : finding.isKnown ? "known" : ""];
   const filterFindings = () => {
     const text = $("finding-text").value, severity = $("finding-severity").value;
     const rule = $("finding-rule").value, state = $("finding-state").value;
     const onlyFailing = $("finding-show").value === "fails", isByRule = $("finding-group").value === "rule";
     const list = ranked.filter((finding) => (!severity || data.rules[finding.rule].severity === severity)
       && (!onlyFailing || finding.decides)
-      && (!rule || finding.rule === rule) && (!state || (state === "waived") === (finding.waived !== ""))
+      && (!rule || finding.rule === rule) && (!state || states(finding).includes(state))
       && (!chosen || finding.keys.includes(chosen.key)) && matches(finding.words, text));
     $("finding-count").textContent = list.length.toLocaleString("en") + " of " + data.findings.length.toLocaleString("en");
     const explained = new Set();

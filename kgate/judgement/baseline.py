@@ -1,0 +1,338 @@
+"""Compares what a scan found with what an earlier one did: which findings are new, and which workloads got worse."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from kgate.model import Assessment, Compared, Finding, Found, Rendering, ResourceId
+from kgate.values import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KnownFinding:
+    """A finding of then: the file in which its resource begins, the resource (``Kind/namespace/name``), the rule, the
+    container and the field as Finding.anchor has it, and its fingerprint. ``written`` is Finding.known_as, and
+    ``runs_pods`` says that the resource is a workload."""
+
+    path: str
+    resource: str
+    rule: str
+    container: str
+    field: str
+    written: str
+    fingerprint: str
+    runs_pods: bool
+
+    @property
+    def kind(self) -> str:
+        """The kind of the resource."""
+        return self.resource.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KnownWorkload:
+    """A workload of then, by its file, name and renderings, and its score: None if not all of it could be judged."""
+
+    path: str
+    resource: str
+    renderings: tuple[str, ...] = ()
+    score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an earlier scan found, and how often: a resource may be in a file twice. ``title`` says what that was."""
+
+    findings: Mapping[KnownFinding, int]
+    workloads: tuple[KnownWorkload, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What is known of the scanned files: whether one is there (``has``), and whether the scan covers one, be it there
+    or not (``covers``)."""
+
+    has: Callable[[str], bool]
+    covers: Callable[[str], bool]
+
+
+EVERYTHING = Scanned(lambda _: True, lambda _: True)
+"""Every file is there and covered: nothing has moved."""
+
+
+def record(findings: Iterable[Finding], assessments: Sequence[Assessment], title: str = "") -> Baseline:
+    """Returns what a later scan is compared with: what is neither waived nor about the gate, and all workloads."""
+    workloads = {(one.location.path, one.workload) for one in assessments}
+    known = Counter(
+        _known(finding, (finding.source, finding.resource) in workloads)
+        for finding in findings
+        if finding.waiver is None and not finding.is_about_gate
+    )
+    return Baseline(known, tuple(sorted({_workload(one) for one in assessments}, key=_order)), title)
+
+
+def failing(baseline: Baseline, assessments: Iterable[Assessment]) -> Baseline:
+    """Returns a baseline with those of these workloads alone that do not reach their threshold."""
+    below = {_workload(one) for one in assessments if not one.score.passed}
+    return replace(baseline, workloads=tuple(one for one in baseline.workloads if one in below))
+
+
+def _order(one: KnownWorkload) -> tuple[object, ...]:
+    return one.path, one.resource, one.renderings, -1 if one.score is None else one.score
+
+
+def _known(finding: Finding, runs_pods: bool) -> KnownFinding:
+    where = finding.container or "", finding.anchor, finding.known_as
+    return KnownFinding(finding.source, str(finding.resource), finding.rule.id, *where, finding.fingerprint, runs_pods)
+
+
+def _workload(assessment: Assessment) -> KnownWorkload:
+    score = assessment.score.value if assessment.score.is_judged else None
+    return KnownWorkload(assessment.location.path, str(assessment.workload), _names(assessment), score)
+
+
+def _names(assessment: Assessment) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(rendering_name, assessment.renderings)))
+
+
+def rendering_name(rendering: Rendering) -> str:
+    """Returns a rendering without the place of the object that asks for it, whose line may move."""
+    owner = rendering.requested_by.rpartition(" ")[0]
+    return str(replace(rendering, requested_by=owner))
+
+
+# --------------------------------------------------------------------------------------- comparing
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a scan found, each finding new or not and each workload known or not; ``kept`` is what of the baseline still
+    stands for something, where and how it is now, with what the scan does not cover."""
+
+    found: Found
+    compared: Compared
+    kept: Baseline
+
+
+def compare(found: Found, baseline: Baseline, scanned: Scanned = EVERYTHING) -> Comparison:
+    """Compares what a scan found with what was known. Every known finding stands for one finding at most.
+
+    A finding is known by its fingerprint in its file. If its file or object moved, it is known by the fingerprint
+    alone, by its object and field, or by what its template calls the object, but only if it is gone from where it was.
+    """
+    matches = _Matches(found, baseline, scanned)
+    findings = tuple(replace(one, is_new=matches.is_new(one)) for one in found.findings)
+    new, scores = _NewFindings(findings), _Scores(found.assessments, baseline.workloads, matches.moved)
+    then = [scores.of(one) for one in found.assessments]
+    pairs = zip(found.assessments, then, strict=True)
+    assessments = tuple(_compared(one, known, new.of(one)) for one, known in pairs)
+    compared = replace(found, findings=findings, assessments=assessments)
+    kept = Baseline(
+        _kept_findings(findings, matches.left, found.assessments, scanned),
+        _kept_workloads(assessments, then, scores.unused, scanned),
+        baseline.title,
+    )
+    gone = sum(baseline.findings.values()) - sum(kept.findings.values())
+    return Comparison(compared, _figures(compared, baseline.title, gone), kept)
+
+
+def _figures(found: Found, title: str, gone: int) -> Compared:
+    open_ones = [one for one in found.findings if one.waiver is None]
+    new = sum(one.is_new is True for one in open_ones) + sum(found.unlisted.findings.values())
+    known = sum(one.is_new is False for one in open_ones)
+    return Compared(title, new, known, sum(one.is_known for one in found.assessments), gone)
+
+
+def _kept_findings(
+    findings: Iterable[Finding],
+    left: Mapping[KnownFinding, int],
+    assessments: Sequence[Assessment],
+    scanned: Scanned,
+) -> dict[KnownFinding, int]:
+    """Returns the known findings as they are now, and those that the scan does not cover."""
+    now = record((one for one in findings if one.is_new is False), assessments)
+    return {**now.findings, **{one: count for one, count in left.items() if not scanned.covers(one.path)}}
+
+
+def _kept_workloads(
+    assessments: Iterable[Assessment],
+    then: Iterable[Iterable[KnownWorkload | None]],
+    unused: Iterable[KnownWorkload],
+    scanned: Scanned,
+) -> tuple[KnownWorkload, ...]:
+    """Returns the scores of the workloads that fail, which only rise, and those that the scan does not cover."""
+    kept = {one for one in unused if not scanned.covers(one.path)}
+    for assessment, known in zip(assessments, then, strict=True):
+        if assessment.is_known:
+            kept.add(_workload(assessment))
+        elif not assessment.passed:
+            kept.update(one for one in known if one is not None)
+    return tuple(sorted(kept, key=_order))
+
+
+class _Matches:
+    """Which known finding each finding is."""
+
+    def __init__(self, found: Found, baseline: Baseline, scanned: Scanned) -> None:
+        self._scanned = scanned
+        self._is_whole = not sum((*found.unlisted.findings.values(), *found.unlisted.scores.values()))
+        self._present = {(one.location.path, str(one.workload)) for one in found.assessments}
+        self._fingerprints = {one.fingerprint for one in baseline.findings}
+        self._matched: set[int] = set()
+        self.left = dict(baseline.findings)
+        self.moved: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        pending = [one for one in found.findings if one.waiver is None and not one.is_about_gate]
+        for keys_now, keys_then in _WAYS:
+            pending = self._match(pending, keys_now, keys_then)
+
+    def is_new(self, finding: Finding) -> bool:
+        """True if nothing known is this finding; a waived one is if its fingerprint is not known."""
+        if finding.waiver is not None:
+            return finding.fingerprint not in self._fingerprints
+        return id(finding) not in self._matched
+
+    def _match(self, pending: Sequence[Finding], keys_now: _KeysNow, keys_then: _KeysThen) -> list[Finding]:
+        """Finds known ones with a key in common. Returns the findings that are left."""
+        index: defaultdict[Hashable, list[KnownFinding]] = defaultdict(list)
+        for known in self.left if pending else ():
+            for key in keys_then(known):
+                index[key].append(known)
+        rest = []
+        for finding in pending:
+            candidates = (known for key in keys_now(finding) for known in index.get(key, ()))
+            found = next((known for known in candidates if self._may_be(known, finding)), None)
+            if found is None:
+                rest.append(finding)
+            else:
+                self._take(found, finding)
+        return rest
+
+    def _take(self, known: KnownFinding, finding: Finding) -> None:
+        self._matched.add(id(finding))
+        self.left[known] -= 1
+        if not self.left[known]:
+            del self.left[known]
+        for resource in finding.resources:
+            self.moved[finding.source, str(resource)].add((known.path, known.resource))
+
+    def _may_be(self, known: KnownFinding, finding: Finding) -> bool:
+        """True if a known finding that is not taken yet may be a finding with the same key."""
+        return known in self.left and (known.path == finding.source or self._is_gone(known, finding))
+
+    def _is_gone(self, known: KnownFinding, finding: Finding) -> bool:
+        """True if the resource of a known finding is no longer where it was."""
+        if not self._scanned.has(known.path):
+            return True
+        has_same_name = known.resource in map(str, finding.resources)
+        is_absent = known.runs_pods and (known.path, known.resource) not in self._present
+        return has_same_name and is_absent and self._is_whole
+
+
+_Moved = Mapping[tuple[str, str], Iterable[tuple[str, str]]]
+"""Path and resource of then, by those of now."""
+
+_KeysNow = Callable[[Finding], Iterable[Hashable]]
+_KeysThen = Callable[[KnownFinding], Iterable[Hashable]]
+
+
+def _by_name_now(finding: Finding) -> Iterator[Hashable]:
+    what = finding.rule.id, finding.container or "", finding.anchor
+    return ((str(resource), *what) for resource in finding.resources)
+
+
+def _by_template_now(finding: Finding) -> Iterator[Hashable]:
+    if finding.known_as:
+        yield finding.resource.kind, finding.known_as, finding.rule.id, finding.container or "", finding.anchor
+
+
+def _by_template_then(known: KnownFinding) -> Iterator[Hashable]:
+    if known.written:
+        yield known.kind, known.written, known.rule, known.container, known.field
+
+
+_WAYS: tuple[tuple[_KeysNow, _KeysThen], ...] = (
+    (lambda one: ((one.fingerprint, one.source),), lambda one: ((one.fingerprint, one.path),)),
+    (lambda one: (one.fingerprint,), lambda one: (one.fingerprint,)),
+    (_by_name_now, lambda one: ((one.resource, one.rule, one.container, one.field),)),
+    (_by_template_now, _by_template_then),
+)
+"""The keys by which a finding is known, the surest first: those of a finding, and those of a known one."""
+
+
+class _Scores:
+    """The known scores of workloads, each for one rendering of a workload at a place. ``unused`` are those that stand
+    for nothing (yet): a score of what has moved stands for one rendering at most."""
+
+    def __init__(self, assessments: Iterable[Assessment], known: Iterable[KnownWorkload], moved: _Moved) -> None:
+        self._moved = moved
+        self._exact: dict[tuple[str, str, str], KnownWorkload] = {}
+        self._gone: defaultdict[tuple[str, str], list[KnownWorkload]] = defaultdict(list)
+        present = {key for one in assessments for key in _keys(_workload(one))}
+        for one in known:
+            for key in _keys(one):
+                self._exact[key] = one
+                if key not in present:
+                    self._gone[key[1], _without_path(key[2])].append(one)
+        self.unused = set(self._exact.values())
+
+    def of(self, assessment: Assessment) -> tuple[KnownWorkload | None, ...]:
+        """Returns what is known of each rendering of a workload."""
+        found = tuple(self._find(*key) for key in _keys(_workload(assessment)))
+        self.unused.difference_update(one for one in found if one is not None)
+        return found
+
+    def _find(self, path: str, resource: str, name: str) -> KnownWorkload | None:
+        """Returns the known workload that one is, or was before it moved."""
+        if found := self._exact.get((path, resource, name)):
+            return found
+        here = self._gone.get((resource, _without_path(name)), [])
+        if here:
+            return here.pop(0)
+        for place in sorted(self._moved.get((path, resource), ())):
+            there = self._gone.get((place[1], _without_path(name)), [])
+            if found := next((one for one in there if (one.path, one.resource) == place), None):
+                there.remove(found)
+                return found
+        return None
+
+
+def _compared(assessment: Assessment, then: Sequence[KnownWorkload | None], new: Iterable[Finding]) -> Assessment:
+    """Returns an assessment with the score of then, and whether it fails no worse; ``new`` are its new findings."""
+    scores = [one.score for one in then if one is not None]
+    if len(scores) < len(then):
+        return assessment
+    known = [one for one in scores if one is not None]
+    score, decisive = assessment.score, assessment.score.decisive
+    is_worse = score.value < max(known, default=0) if score.is_judged else bool(known)
+    decides = decisive is not None and any(one.rule.severity >= decisive for one in new)
+    return replace(assessment, before=max(known, default=None), is_known=not (score.passed or is_worse or decides))
+
+
+class _NewFindings:
+    """The new findings of each workload."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._findings: defaultdict[tuple[str, ResourceId], list[Finding]] = defaultdict(list)
+        for finding in findings:
+            if finding.is_new and finding.waiver is None:
+                for resource in finding.resources:
+                    self._findings[finding.source, resource].append(finding)
+
+    def of(self, assessment: Assessment) -> Iterator[Finding]:
+        """Yields those of a workload as it is rendered."""
+        own = set(assessment.renderings)
+        found = self._findings.get((assessment.location.path, assessment.workload), ())
+        return (one for one in found if not one.renderings or not own.isdisjoint(one.renderings))
+
+
+def _keys(known: KnownWorkload) -> Iterator[tuple[str, str, str]]:
+    return ((known.path, known.resource, name) for name in known.renderings or ("",))
+
+
+def _without_path(name: str) -> str:
+    """Returns the name of a rendering without the path of the chart or kustomization."""
+    return re.sub(r"\A(\w+) .*?(?=, |\Z)", r"\1", name, count=1, flags=re.DOTALL)
