@@ -47,7 +47,7 @@ def test_its_schema_fits() -> None:
 
 
 def test_it_is_sorted_with_an_entry_a_line() -> None:
-    turned = Baseline(dict(reversed(WHOLE.findings.items())), WHOLE.workloads)
+    turned = Baseline(dict(reversed([*WHOLE.findings.items()])), WHOLE.workloads)
     assert text_of(turned) == text_of(WHOLE)
     lines = text_of(WHOLE).split("\n")
     assert [json.loads(line.rstrip(","))["path"] for line in lines[2:4]] == ["a.yaml", "b\u202e.yaml"]
