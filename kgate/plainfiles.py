@@ -11,6 +11,7 @@ from kgate.kubernetes.facts import Facts
 from kgate.lifetime import Lifetime
 from kgate.model import Batch, Rule
 from kgate.processes import spread
+from kgate.rules.gate import GATE_WEAKENED
 from kgate.sources import files
 from kgate.sources.files import SourceFile
 from kgate.values import dataclass
@@ -49,7 +50,10 @@ class PlainFiles:
     def _spread(self, listed: Sequence[SourceFile], facts: Facts, jobs: int, size: int) -> Iterator[Page]:
         parts = [listed[start : start + size] for start in range(0, len(listed), size)]
         return spread(
-            partial(self._judge, facts=facts), parts, jobs, _PageCodec({rule.id: rule for rule in self.ledger.rules})
+            partial(self._judge, facts=facts),
+            parts,
+            jobs,
+            _PageCodec({rule.id: rule for rule in (*self.ledger.rules, GATE_WEAKENED)}),
         )
 
     def _judge(self, part: Sequence[SourceFile], facts: Facts) -> Page:

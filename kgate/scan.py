@@ -84,11 +84,13 @@ def compared_scan(
 
 def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
     """Returns an empty ledger, which judges by the rules, gates and waivers of the settings."""
+    from kgate.sources.comments import RepositoryComments
     from kgate.waiverfile import in_force
 
     minors = {settings.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
     judges = {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
-    waivers = in_force(settings.waivers, rules, is_whole=_is_whole(settings))
+    comments = RepositoryComments(settings.repository)
+    waivers = in_force(settings.waivers, rules, comments, is_whole=_is_whole(settings))
     return Ledger(judges[settings.minor], Bar(settings.min_score, settings.level), _gates(settings), judges, waivers)
 
 

@@ -10,7 +10,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from kgate.errors import RuleError
-from kgate.judgement.waivers import FindingPattern, RemarkPattern, ResourcePattern, WaiverEntry, Waivers
+from kgate.judgement.inline import Comments, InlineTerms
+from kgate.judgement.waivers import FindingPattern, RemarkPattern, ResourcePattern, WaiverEntry
+from kgate.judgement.waiving import Waivers
 from kgate.model import Json, Location, Problem, Rule, Unjudged, Waiver
 from kgate.rules.load import find
 from kgate.values import dataclass
@@ -117,8 +119,11 @@ class WaiverSettings:
 # ------------------------------------------------------------------------------------------ in force
 
 
-def in_force(settings: WaiverSettings, rules: Collection[Rule], *, is_whole: bool) -> Waivers:
-    """The waivers of a scan with these rules. Raises RuleError for an id that no rule has, at its line."""
+def in_force(
+    settings: WaiverSettings, rules: Collection[Rule], comments: Comments | None = None, *, is_whole: bool
+) -> Waivers:
+    """The waivers of a scan with these rules; those in manifests are looked for in ``comments``. Raises RuleError for
+    an id that no rule has, at its line."""
     for rule in settings.file.policy.never:
         _check_id(rule.id, rule.place, rules)
     for name in settings.never:
@@ -128,7 +133,10 @@ def in_force(settings: WaiverSettings, rules: Collection[Rule], *, is_whole: boo
         for index, name in enumerate(pattern.rules if isinstance(pattern, FindingPattern) else ()):
             _check_id(name, f"{written.fields.faults.path}:{_line(written.fields, 'rule', index)}", rules)
     never = frozenset((*settings.never, *(rule.id for rule in settings.file.policy.never)))
-    return Waivers(tuple(one.entry for one in settings.file.entries), settings.today, never, is_whole)
+    policy, ids = settings.file.policy, frozenset(rule.id for rule in rules)
+    asked = policy.inline, "owner" in policy.require, "until" in policy.require, policy.max_days
+    terms = None if comments is None else InlineTerms(comments, ids, *asked)
+    return Waivers(tuple(one.entry for one in settings.file.entries), settings.today, never, is_whole, terms)
 
 
 def _check_id(name: str, place: str, rules: Collection[Rule]) -> None:

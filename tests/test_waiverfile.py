@@ -9,7 +9,8 @@ import pytest
 
 from kgate.config import Options, Settings, read_trusted, settle
 from kgate.errors import ConfigError, RuleError
-from kgate.judgement.waivers import FindingPattern, RemarkPattern, WaiverEntry, Waivers
+from kgate.judgement.waivers import FindingPattern, RemarkPattern, WaiverEntry
+from kgate.judgement.waiving import Waivers
 from kgate.model import Problem, Unjudged, Waiver
 from kgate.repository import Repository, UntrustedFolders
 from kgate.rules.load import load

@@ -10,6 +10,7 @@ import pytest
 
 from tests.command import Result, kgate
 from tests.hostile import write
+from tests.real_tools import tools_env
 
 POD = """\
 apiVersion: v1
@@ -114,3 +115,41 @@ def test_a_changed_file_of_waivers_has_everything_judged(repository: Path) -> No
     assert scan(repository, "kgate-waivers.yaml", "k8s/agent.yaml").code == 0
     (repository / "kgate-waivers.yaml").write_text("accept: []\n", encoding="utf-8")
     assert scan(repository, "kgate-waivers.yaml", "k8s/agent.yaml").code == 1
+
+
+# --------------------------------------------------------------------------------------- in manifests
+
+INLINE = "allow[host-pid,run-as-root-allowed] until=2027-01-31 owner=team-ops reads what others run"
+CHART = {
+    ".git/config": "",
+    "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "web/values.yaml": "pid: true\n",
+    "web/templates/agent.yaml": f"{{{{/* kgate: {INLINE} */}}}}\n{POD.replace('true', '{{ .Values.pid }}')}",
+}
+OVERLAY = {
+    ".git/config": "",
+    "base/kustomization.yaml": "resources: [agent.yaml]\n",
+    "base/agent.yaml": POD.replace("  hostPID", f"  # kgate: {INLINE}\n  hostPID"),
+    "prod/kustomization.yaml": "resources: [../base]\nnamePrefix: prod-\n",
+}
+
+
+def waived(folder: Path) -> list[tuple[str, str]]:
+    made = json.loads(kgate("scan", ".", "-f", "json", "--today", DURING, cwd=folder, env=tools_env()).out)
+    return sorted((one["rule"], one["waived"]["place"]) for one in made["findings"] if one["waived"])
+
+
+def test_a_comment_above_an_object_of_a_template_is_about_what_is_rendered(tmp_path: Path) -> None:
+    write(tmp_path, CHART)
+    place = "web/templates/agent.yaml:1"
+    assert waived(tmp_path) == [("host-pid", place), ("run-as-root-allowed", place)]
+
+
+def test_a_comment_in_a_base_is_about_what_its_overlays_render(tmp_path: Path) -> None:
+    write(tmp_path, OVERLAY)
+    assert waived(tmp_path) == [("host-pid", "base/agent.yaml:5")]
+
+
+def test_a_configuration_may_want_none_in_manifests(tmp_path: Path) -> None:
+    write(tmp_path, {**OVERLAY, "kgate.yaml": "waivers: {inline: false}\n"})
+    assert waived(tmp_path) == []

@@ -14,7 +14,7 @@ from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
-from kgate.judgement.waivers import NO_WAIVERS, Fits, Waivers, Waiving
+from kgate.judgement.waiving import NO_WAIVERS, Fits, Waivers, Waiving
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.pss import LEVELS
@@ -333,7 +333,7 @@ class Ledger:
         if bar.fail_on is not None:
             findings = tuple(replace(finding, fail_on=bar.fail_on) for finding in judgement.findings)
             judgement = replace(judgement, findings=findings)
-        judgement = self._waiving.judged(judgement)
+        judgement = self._waiving.judged(judgement, resource)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
         return judgement, _outcome(judge, judgement, bar, self._waiving), bar.fail_on
@@ -420,7 +420,7 @@ class Ledger:
     def close(self) -> Found:
         """Returns everything, with one finding for each offence that several renderings share."""
         self._add_partial()
-        findings = [*self._findings, *self._rendered.findings(self._quota)]
+        findings = [*self._waiving.fits.weakenings, *self._findings, *self._rendered.findings(self._quota)]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
         assessments = self._assessments
         for assessment in self._rendered.assessments():

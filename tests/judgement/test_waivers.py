@@ -17,7 +17,7 @@ from kgate.judgement.bar import Bar
 from kgate.judgement.engine import Judge
 from kgate.judgement.ledger import Ledger
 from kgate.judgement.score import decide
-from kgate.judgement.waivers import Waivers
+from kgate.judgement.waiving import Waivers
 from kgate.kubernetes import manifest, pss
 from kgate.lifetime import Lifetime
 from kgate.model import Batch, Found, Problem, Rendering, Resource, Severity, Unjudged
