@@ -53,7 +53,8 @@ class Gate:
 def scan(settings: Settings, progress: Progress = _silent, session: Session | None = None) -> Report:
     """Reads, judges and scores everything that the settings name. What a session remembers of earlier scans is not done
     again. Raises KgateError for wrong settings."""
-    return compared_scan(settings, settings.baseline.read() if settings.baseline else None, progress, session)
+    baseline = settings.baseline.read() if settings.baseline else None
+    return compared_scan(settings, baseline, progress, session)
 
 
 def compared_scan(
@@ -71,8 +72,6 @@ def compared_scan(
         scanned(settings) if baseline is not None else None,
     )
     ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
-    if baseline is not None:
-        ledger.list_up_to(MAX_COMPARED)
     lifetime = Lifetime(settings.timeout)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, progress, ledger, session)) as parts:
@@ -91,7 +90,11 @@ def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
     judges = {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
     comments = RepositoryComments(settings.repository)
     waivers = in_force(settings.waivers, rules, comments, is_whole=_is_whole(settings))
-    return Ledger(judges[settings.minor], Bar(settings.min_score, settings.level), _gates(settings), judges, waivers)
+    bar = Bar(settings.min_score, settings.level)
+    ledger = Ledger(judges[settings.minor], bar, _gates(settings), judges, waivers)
+    if settings.baseline is not None or settings.lists_all:
+        ledger.list_up_to(MAX_COMPARED)
+    return ledger
 
 
 def judge_of(settings: Settings, rules: Sequence[Rule], minor: int) -> Judge:

@@ -159,7 +159,7 @@ def _judged(settings: Settings) -> Report:
         from kgate.judgement.baseline import Baseline
         from kgate.scan import compared_scan
 
-        return compared_scan(settings, Baseline({}), progress)
+        return compared_scan(replace(settings, lists_all=True), Baseline({}), progress)
 
 
 def _named(settings: Settings, path: Path, untrusted: UntrustedFolders) -> BaselineFile:

@@ -38,7 +38,8 @@ class Settings:
     change makes of one that a trusted revision has, and ``never_ignore`` holds the rules that a policy wants used.
     ``pull_from`` are the hosts that a configuration allows which no change can have altered; ``ignores_hosts`` says
     that another one allows some as well. ``with_remedies`` asks how findings are fixed, ``waivers`` hold the day on
-    which the scan is made, ``baseline`` is the file with the findings that the scan is compared with.
+    which the scan is made, ``baseline`` is the file with the findings that the scan is compared with, ``lists_all``
+    says that its findings will be compared, so that more of them are listed.
     """
 
     repository: Repository
@@ -56,6 +57,7 @@ class Settings:
     ignores_hosts: bool = False
     gates: tuple[OwnBar, ...] = ()
     baseline: BaselineFile | None = None
+    lists_all: bool = False
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False

@@ -212,9 +212,9 @@ class Ledger:
 
     def emptied(self) -> Ledger:
         """Returns a ledger that judges in the same way, and in which nothing is written yet."""
-        empty = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
-        empty.list_up_to(self._most)
-        return empty
+        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+        own.list_up_to(self._most)
+        return own
 
     @property
     def rules(self) -> tuple[Rule, ...]:
