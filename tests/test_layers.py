@@ -104,7 +104,7 @@ FLOW = (
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("session",),
-    ("fileschemas", "inputs", "pull", "scan", "starter"),
+    ("fileschemas", "inputs", "pull", "access", "scan", "starter"),
     ("trial",),
     ("fixing",),
     ("commands",),

@@ -30,11 +30,13 @@ MODULES = {
     "fix": "fix",
     "init": "init",
     "pull": "pull",
+    "reach": "reach",
     "rules": "rules",
     "scan": "scan",
     "schema": "schema",
+    "who-can": "who_can",
 }
-"""The module of each command in this folder, which holds the command under its own name."""
+"""The module of each command in this folder, which holds the command under its own name, with underscores."""
 
 
 class Commands(Group):
@@ -48,7 +50,9 @@ class Commands(Group):
         """Imports a command; None if there is no such command."""
         if cmd_name not in MODULES:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(importlib.import_module(f"kgate.commands.{MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            importlib.import_module(f"kgate.commands.{MODULES[cmd_name]}"), cmd_name.replace("-", "_")
+        )
         name_variables(command, cmd_name)
         return command
 

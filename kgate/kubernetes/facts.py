@@ -49,15 +49,15 @@ class Facts:
         if not self.accounts:
             return {}
         namespace = resource.id.namespace or ""
-        found = self.accounts.get(_account_of(pod), ())
+        found = self.accounts.get(account_of(pod), ())
         said = [value for where, value in found if not (where and namespace and where != namespace)]
         if not said or any(value is not said[0] for value in said) or said[0] is None:
             return {}
         return {"serviceAccount": {_AUTOMOUNT: said[0]}}
 
 
-def _account_of(pod: Pod) -> str:
-    """The name of the service account that a pod runs as, in either spelling of the field (PodSpec)."""
+def account_of(pod: Pod) -> str:
+    """Returns the name of the service account that a pod runs as, in either spelling of the field (PodSpec)."""
     spec = pod.spec if isinstance(pod.spec, Mapping) else {}
     names = (spec.get(name) for name in ("serviceAccountName", "serviceAccount"))
     return next((name for name in names if isinstance(name, str) and name), "default")

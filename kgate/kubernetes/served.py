@@ -107,3 +107,24 @@ def _data() -> Mapping[str, Mapping[str, _Kinds]]:
     content = pkgutil.get_data("kgate.kubernetes", "versions.json") or b""
     data: Mapping[str, Mapping[str, _Kinds]] = orjson.loads(content)
     return data
+
+
+@cache
+def resource_groups(minor: int) -> Mapping[str, tuple[str, ...]]:
+    """Returns the API groups of each resource that a Kubernetes version serves, by its name (``pods``)."""
+    found: dict[str, set[str]] = {}
+    for group, versions in _data().items():
+        for kinds in versions.values():
+            for kind, (since, until) in kinds.items():
+                if since <= minor and (until is None or minor < until):
+                    found.setdefault(_plural(kind.lower()), set()).add(group)
+    return {name: tuple(sorted(groups)) for name, groups in found.items()}
+
+
+def _plural(word: str) -> str:
+    """The resource of a kind (apimachinery, UnsafeGuessKindToResource)."""
+    if word == "endpoints":
+        return word
+    if word.endswith("y"):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith("s") else f"{word}s"
