@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgate.fix.chartvalues import moved
 from kgate.fix.edit import edited
 from kgate.fix.plan import Fixed, LeftAlone, objection, plan
 from kgate.lifetime import Lifetime
@@ -151,7 +152,7 @@ class _Round:
 
     def _planned(self, findings: Sequence[Finding]) -> dict[str, list[Fixed]]:
         by_path: dict[str, list[Finding]] = defaultdict(list)
-        for finding in map(_at_values, findings):
+        for finding in map(self._at_values, findings):
             paths = {change.place.path for change in finding.remedy.changes} if finding.remedy else set()
             if reason := objection(finding, with_unsafe=self._with_unsafe):
                 self.left.append(reason)
@@ -171,6 +172,24 @@ class _Round:
             self.left += made.left_alone
             plans[path] = list(made.fixed)
         return plans
+
+    def _at_values(self, finding: Finding) -> Finding:
+        """Returns a finding whose changes stand where a values file has what a template fills in, as far as that can be
+        told."""
+        if finding.remedy is None:
+            return finding
+        changes = tuple(self._in_chart(_at_value(change), finding) for change in finding.remedy.changes)
+        return replace(finding, remedy=replace(finding.remedy, changes=changes))
+
+    def _in_chart(self, change: FieldChange, finding: Finding) -> FieldChange:
+        """Returns a change with its place in the values of the chart whose template it is about, if it may be there."""
+        repository, path = self._settings.repository, change.place.path
+        for rendering in finding.renderings:
+            if rendering.tool == "helm" and path.startswith(f"{rendering.path}/templates/".removeprefix("./")):
+                name = f"{rendering.path}/values.yaml".removeprefix("./")
+                template, values = (repository.bytes_if_any(repository.root / one) for one in (path, name))
+                return moved(change, template.decode(errors="replace"), values.decode(errors="replace"), name)
+        return change
 
     def _drop(self, plans: dict[str, list[Fixed]], wrong: Mapping[int, str]) -> None:
         """Leaves findings alone, and all that an edit of theirs fixes."""
@@ -197,16 +216,8 @@ class _Round:
         return Path(os.path.realpath(self._settings.repository.root / path))
 
 
-def _at_values(finding: Finding) -> Finding:
-    """Returns a finding whose changes stand where a values file has what a template fills in, if that is one place."""
-    remedy = finding.remedy
-    if remedy is None:
-        return finding
-    changes = tuple(map(_at_value, remedy.changes))
-    return finding if changes == remedy.changes else replace(finding, remedy=replace(remedy, changes=changes))
-
-
 def _at_value(change: FieldChange) -> FieldChange:
+    """Returns a change at the place where a values file has what a template fills in, if that is known and one."""
     values = {one.location for one in change.place.related if one.message.startswith(_VALUE) and not one.is_context}
     if len(values) != 1:
         return change

@@ -128,6 +128,24 @@ def test_values_and_literal_fields_of_a_chart_are_fixed(tmp_path: Path) -> None:
     assert rules(tmp_path) == set()
 
 
+def test_an_empty_context_in_the_values_is_filled(tmp_path: Path) -> None:
+    template = TEMPLATE.replace("        securityContext: {{- toYaml .Values.security | nindent 10 }}\n", "").replace(
+        "{{- end }}\n",
+        "        {{- with .Values.securityContext }}\n        securityContext:\n"
+        "          {{- toYaml . | nindent 10 }}\n"
+        "        {{- end }}\n{{- end }}\n",
+    )
+    values = "image: x\nsecurityContext: {}  # of the container\nother: 1\n"
+    write(tmp_path, {"Chart.yaml": CHART, "values.yaml": values, "templates/web.yaml": template})
+    assert "\n      2  Deployment/web, container app: " in fix(tmp_path).out
+    after = texts(tmp_path)
+    assert after["templates/web.yaml"] == template
+    assert after["values.yaml"] == (
+        "image: x\nsecurityContext:  # of the container\n  allowPrivilegeEscalation: false\n  capabilities:\n"
+        "    drop:\n    - ALL\n  seccompProfile:\n    type: RuntimeDefault\nother: 1\n"
+    )
+
+
 def test_what_a_template_lacks_is_left_alone(tmp_path: Path) -> None:
     template = TEMPLATE.partition("        securityContext")[0] + "{{- end }}\n"
     write(tmp_path, {"Chart.yaml": CHART, "values.yaml": VALUES, "templates/web.yaml": template})
