@@ -9,6 +9,7 @@ from typing import Any
 from kgate import baselinefile, environment
 from kgate.config.file import KNOWN, UNJUDGED
 from kgate.config.gatelist import GATE_FIELDS, KIND, MATCH_FIELDS
+from kgate.config.rulesettings import RULE_SETTING_FIELDS
 from kgate.kubernetes import pss
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, LIMITS, Limit
 from kgate.model import Persona, Severity
@@ -154,6 +155,9 @@ _ARGOCD: Mapping[str, Schema] = {
 _FLUX: Mapping[str, Schema] = {
     "variables": {**_STRINGS, "propertyNames": {"pattern": f"^{environment.VARIABLE.pattern}$"}},
 }
+_PARAMETER: Schema = {
+    "anyOf": [{"type": ["string", "integer", "boolean"]}, {"type": "array", "items": {"type": "string"}}]
+}
 _PATTERNS: Schema = {
     "anyOf": [
         {"type": "string", "minLength": 1},
@@ -184,6 +188,14 @@ _GATE: Mapping[str, Schema] = {
     "level": _LEVEL,
     "fail-on": _FAIL_ON,
     "kubernetes-version": _JUDGED_FOR,
+}
+_RULE_SETTING: Mapping[str, Schema] = {
+    "severity": {"enum": _SEVERITIES},
+    "points": _told("What it costs inside the band.", {"type": "integer", "minimum": 1, "maximum": 10}),
+    "parameters": _told(
+        "Values of its parameters, which `kgate rules show` lists.",
+        {"type": "object", "additionalProperties": _PARAMETER},
+    ),
 }
 _ASKS_FOR_SOMETHING: Schema = {"anyOf": [_not_null(key) for key in GATE_FIELDS if key != "match"]}
 _BLANK = r"^\s*$"
@@ -273,6 +285,16 @@ _CONFIG: Mapping[str, Schema] = {
         "What some workloads must reach instead of what stands at the top.",
         {"type": "array", "items": {**_mapping(GATE_FIELDS, _GATE, ["match"]), **_ASKS_FOR_SOMETHING}},
     ),
+    "rule-settings": _told(
+        "Severity, points and parameters of rules, by their ids.",
+        {
+            "type": "object",
+            "additionalProperties": {
+                **_mapping(RULE_SETTING_FIELDS, _RULE_SETTING),
+                "anyOf": [_not_null(key) for key in RULE_SETTING_FIELDS],
+            },
+        },
+    ),
     "extends": _told("A file of this repository whose settings hold where this one says nothing.", {"type": "string"}),
     "floor": _told("What no configuration that extends this file goes below.", _mapping(FLOOR_FIELDS, _FLOOR)),
     "waivers": _told("Risks that are accepted, and what must be said of each.", _mapping(WAIVERS_FIELDS, _WAIVERS)),
@@ -310,7 +332,7 @@ _TEXT: Schema = {"type": "string"}
 _FILLED: Schema = {"type": "string", "minLength": 1}
 _BOUND = rf"\s*{rulefile.VERSION_BOUND.pattern}"
 _CHECK = _mapping(("level", "check"), {"level": {"enum": [*rulefile.PSS_LEVELS]}, "check": _FILLED}, ("level", "check"))
-_EXAMPLE: Schema = {
+_EXAMPLE: Schema = {  # params is checked by the reader, since its names are those of the rule
     "type": "object",
     "properties": {"kubernetes": {"type": ["string", "null"], "pattern": rf"^({rulefile.VERSION.pattern})?$"}},
 }
@@ -363,6 +385,16 @@ _RULE: Mapping[str, Schema] = {
             ("name", "expression"),
         ),
     },
+    "parameters": _told(
+        "Values that a configuration may set: params.NAME in the expressions.",
+        {
+            "type": "object",
+            "propertyNames": {"pattern": f"^({rulefile.IDENTIFIER.pattern})$"},
+            "additionalProperties": _mapping(
+                ("default", "description"), {"default": _PARAMETER, "description": _FILLED}, ("default", "description")
+            ),
+        },
+    ),
     "fields": _one_or_more(_whole(rulefile.PATH.pattern)),
     "includes": _one_or_more(_TEXT),
     "references": {

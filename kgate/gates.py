@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from kgate.judgement.bar import Bar
-from kgate.kubernetes.pss import LEVELS
+from kgate.kubernetes.pss import asked
 from kgate.model import FailOn, Json, Note, Resource, Severity
 from kgate.values import dataclass
 
@@ -93,7 +93,7 @@ class MatchedGates:
             minor = entry.minor if minor is None else minor
         return Bar(
             of_others.min_score if score is None else score.min_score or 0,
-            of_others.level if level is None else asked_level(level.level),
+            of_others.level if level is None else asked(level.level),
             self._fail_on if fail_on is None else FailOn(fail_on.fail_on, fail_on.place("fail-on")),
             of_others.minor if minor is None else minor,
             of_others.min_score_place if score is None else score.place("min-score"),
@@ -106,11 +106,6 @@ class MatchedGates:
             if number not in matched:
                 message = f"gates[{number}] matches nothing in the repository; correct its `match`, or remove it"
                 yield Note(entry.path, entry.lines.get("match"), message)
-
-
-def asked_level(level: str | None) -> str:
-    """The Pod Security level that a setting asks for; empty if every workload has it."""
-    return "" if level is None or level == LEVELS[0] else level
 
 
 class _Matcher:

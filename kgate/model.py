@@ -376,12 +376,14 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A manifest fragment of a rule file: its data, its text as written, the version it is about, and its line."""
+    """A manifest fragment of a rule file: its data, its text as written, the version it is about, its line, and the
+    parameters that the rule has there."""
 
     body: Json = field(hash=False)
     text: str
     minor: int | None = None
     line: int = 0
+    params: tuple[tuple[str, ParameterValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +425,37 @@ class Fix:
     when: tuple[Condition, ...] = ()
 
 
+ParameterValue: TypeAlias = tuple[str, ...] | str | int
+"""A list of strings, a string, a whole number, or a truth value."""
+
+
+def parameter_json(value: ParameterValue) -> Json:
+    """The value of a parameter as JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value in a rule that a configuration may set (``params.name`` in its expressions)."""
+
+    name: str
+    default: ParameterValue
+    value: ParameterValue
+    description: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What its values are, in words."""
+        if isinstance(self.default, bool):
+            return "true or false"
+        words = {tuple: "a list of strings", str: "a string", int: "a whole number"}
+        return words[type(self.default)]
+
+    def fits(self, value: ParameterValue) -> bool:
+        """True if a value is of its kind."""
+        return type(value) is type(self.default)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule file, checked; design and meaning of the fields: CONTRIBUTING.md. ``persona`` is the first one that
@@ -453,6 +486,7 @@ class Rule:
     bad: tuple[Example, ...] = ()
     path: str = ""
     fix: Fix | None = None
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

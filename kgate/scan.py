@@ -62,8 +62,9 @@ def compared_scan(
 ) -> Report:
     """Returns the report of a scan that is compared with a baseline, whichever the settings name. Raises KgateError."""
     builtin = load.load()
+    rules, told = _tuned(load.joined(builtin, settings.rule_folders), settings)
     gate = Gate(
-        load.joined(builtin, settings.rule_folders),
+        rules,
         settings.minor,
         settings.fail_on,
         settings.allow_empty,
@@ -77,8 +78,24 @@ def compared_scan(
     with closing(_read(settings, lifetime, progress, ledger, session)) as parts:
         ledger.add_own_problems(remark for remark in remarks if isinstance(remark, Problem))
         notes = (remark for remark in remarks if isinstance(remark, Note))
-        report = assess(parts, ledger, gate, lifetime, (*settings.notes, *notes), weakenings)
+        report = assess(
+            parts,
+            ledger,
+            gate,
+            lifetime,
+            (*settings.notes, *told, *notes),
+            weakenings,
+        )
     return replace(report, configuration=settings.origin, settings=settings.stated)
+
+
+def _tuned(rules: tuple[Rule, ...], settings: Settings) -> tuple[tuple[Rule, ...], Sequence[Note]]:
+    """The rules with what the settings say of them, and notes about what they do not get."""
+    if not settings.rule_settings:
+        return rules, ()
+    from kgate.rules.tuning import refused, tuned
+
+    return tuned(rules, settings.rule_settings), tuple(refused(rules, settings.rule_settings))
 
 
 def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:

@@ -14,6 +14,7 @@ import pytest
 from kgate.commands.variables import OF_CI_JOBS
 from kgate.config import KNOWN, read_config
 from kgate.config.gatelist import GATE_FIELDS, MATCH_FIELDS
+from kgate.config.rulesettings import RULE_SETTING_FIELDS
 from kgate.errors import ConfigError, RuleError
 from kgate.fileschemas import schemas
 from kgate.policy.floor import FLOOR_FIELDS
@@ -91,6 +92,7 @@ RIGHT = {
         "argocd: {clusters: [{name: a, labels: {b: c}}], plugins: {p: helm}}\n"
         "pull-from: [ghcr.io, 'http://localhost:5000', 'https://[fd00::1]:8443']\n"
         "level: restricted\n"
+        "rule-settings: {host-pid: {severity: low, points: 2}, a: {parameters: {b: [c], d: 1, e: true, f: g}}}\n"
         "gates:\n- {match: {paths: clusters/prod/}, min-score: 90}\n"
         "- {match: {namespaces: [a, 'b-*'], labels: {c: d}, kinds: [Pod, Deployment.apps], names: x},\n"
         "   level: baseline, fail-on: low, kubernetes-version: '1.30'}\n"
@@ -133,6 +135,13 @@ WRONG = {
     "a cluster without name": "argocd: {clusters: [{server: a}]}\n",
     "a host with a path": "pull-from: [ghcr.io/org]\n",
     "a pattern of hosts": "pull-from: ['*.example.com']\n",
+    "settings of no rule": "rule-settings: {host-pid: {}}\n",
+    "settings that are a list": "rule-settings: [host-pid]\n",
+    "an unknown setting of a rule": "rule-settings: {host-pid: {score: 1}}\n",
+    "a severity of a rule": "rule-settings: {host-pid: {severity: info}}\n",
+    "points of a rule": "rule-settings: {host-pid: {points: 0}}\n",
+    "a parameter that is a mapping": "rule-settings: {host-pid: {parameters: {a: {}}}}\n",
+    "a parameter that is a fraction": "rule-settings: {host-pid: {parameters: {a: 1.5}}}\n",
     "an unknown level": "level: strict\n",
     "a floor of an unknown level": "floor: {level: strict}\n",
     "gates that are a mapping": "gates: {match: {names: a}, min-score: 1}\n",
@@ -232,7 +241,16 @@ def test_wrong_rules(edit: tuple[str, str]) -> None:
 
 def test_every_name_is_documented() -> None:
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    names = (*KNOWN, *CONFIG_NAMES, *OF_CI_JOBS, *RELEASE_FIELDS, *FLOOR_FIELDS, *GATE_FIELDS, *MATCH_FIELDS)
+    names = (
+        *KNOWN,
+        *CONFIG_NAMES,
+        *OF_CI_JOBS,
+        *RELEASE_FIELDS,
+        *FLOOR_FIELDS,
+        *GATE_FIELDS,
+        *MATCH_FIELDS,
+        *RULE_SETTING_FIELDS,
+    )
     assert [name for name in names if f"`{name}`" not in page] == []
 
 

@@ -76,7 +76,7 @@ FLOW = (
         *("rendering.sandbox", "rendering.scratch", "rendering.structure"),
     ),
     ("elsewhere.fetched", "wildcards", "rules.cel", "rendering.process"),
-    ("rules.rulefile", "rules.reads"),
+    ("rules.rulefile", "rules.reads", "rules.tuning"),
     ("rules.gate",),
     ("rules.load", "rules.lookup"),
     ("rendering.tools", "rendering.workspace"),

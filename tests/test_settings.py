@@ -34,6 +34,7 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "unjudged": ("incomplete", "default"),
     "gates": ([], "default"),
     "baseline": (None, "default"),
+    "rule-settings": ({}, "default"),
 }
 
 

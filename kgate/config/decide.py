@@ -61,7 +61,7 @@ def read_trusted(
         own = None if has_none else _read_nearest(paths, named, changed)
     except ConfigError as error:
         place = named or nearest(paths, changed) or repository.root / CONFIG_NAMES[0]
-        return trusted, ConfigChange(decides, None, _broken(place, error, repository))
+        return trusted, ConfigChange(decides, None, broken(place, error, repository))
     return trusted, ConfigChange(decides, own or ConfigFile())
 
 
@@ -79,7 +79,7 @@ def _read_nearest(paths: Sequence[str], named: Path | None, repository: Reposito
     return replace(file, waivers=file.waivers.joined(read_waivers(beside, repository)))
 
 
-def _broken(path: Path, error: ConfigError, repository: Repository) -> Problem:
+def broken(path: Path, error: ConfigError, repository: Repository) -> Problem:
     """The Problem that a file of the change cannot be read, at the line that the error names."""
     told = str(error).replace(f"{repository.root}{os.sep}", "").removeprefix(f"{repository.shown(path)}: ")
     said = _SAID_AT_A_LINE.fullmatch(told)
@@ -129,6 +129,9 @@ def extended(file: ConfigFile, base: ConfigFile) -> ConfigFile:
     has = file.fields.has if file.fields is not None else lambda _key: False
     taken: dict[str, Any] = {name: getattr(base, name) for key, name in _INHERITED.items() if not has(key)}
     hosts = tuple(dict.fromkeys((*file.pull_from, *base.pull_from)))
+    held = {*base.floor.never_ignore}
+    own = (replace(one, only_raises=True) if one.rule in held else one for one in file.rule_settings)
+    taken["rule_settings"] = (*base.rule_settings, *own)
     shown, floor = file.shown or base.shown, file.floor.joined(base.floor)
     places = {**base.places, **file.places}
     waivers = file.waivers.joined(base.waivers)
@@ -152,4 +155,4 @@ def under_policy(
     try:
         return whole, ConfigChange(trusted, extended(change.own, read_config(path, repository.as_changed())))
     except ConfigError as error:
-        return whole, ConfigChange(trusted, None, _broken(path, error, repository))
+        return whole, ConfigChange(trusted, None, broken(path, error, repository))

@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from kgate.environment import Environment
-from kgate.gates import OwnBar
 from kgate.limits import LIMITS, Limit
 from kgate.model import Problem
 from kgate.policy.floor import Floor
@@ -17,7 +16,9 @@ from kgate.waiverfile import WaiverFile
 
 if TYPE_CHECKING:
     from kgate.baselinefile import BaselineFile
+    from kgate.gates import OwnBar
     from kgate.rendering.helm.requests import ChartRequest
+    from kgate.rules.tuning import RuleSetting
     from kgate.yamltree.fields import FileFields
 
 KNOWN = (
@@ -37,6 +38,7 @@ KNOWN = (
     "flux",
     "argocd",
     "gates",
+    "rule-settings",
     "extends",
     "floor",
     "pull-from",
@@ -83,6 +85,7 @@ class ConfigFile:
     environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
     gates: tuple[OwnBar, ...] = ()
+    rule_settings: tuple[RuleSetting, ...] = ()
     floor: Floor = field(default_factory=Floor)
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False

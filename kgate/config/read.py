@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from kgate.config.file import KNOWN, UNJUDGED, AskedLimit, ConfigFile
 from kgate.environment import parse as parse_environment
 from kgate.errors import ConfigError
-from kgate.gates import OwnBar
 from kgate.kubernetes import pss
 from kgate.limits import LIMITS, Limit
 from kgate.model import Persona, Severity
@@ -22,7 +21,9 @@ from kgate.waiverfile import WaiverFile, parse_file, parse_waivers
 
 if TYPE_CHECKING:
     from kgate.baselinefile import BaselineFile
+    from kgate.gates import OwnBar
     from kgate.rendering.helm.requests import ChartRequest
+    from kgate.rules.tuning import RuleSetting
     from kgate.yamltree.fields import FileFields
 
 _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
@@ -93,6 +94,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
         gates=_gates(fields, shown),
+        rule_settings=_rule_settings(fields, shown),
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
         waivers=parse_waivers(fields, shown),
@@ -190,6 +192,14 @@ def _gates(fields: FileFields, shown: str) -> tuple[OwnBar, ...]:
     from kgate.config.gatelist import read_gates
 
     return tuple(read_gates(fields, shown))
+
+
+def _rule_settings(fields: FileFields, shown: str) -> tuple[RuleSetting, ...]:
+    if not fields.has("rule-settings"):
+        return ()
+    from kgate.config.rulesettings import read_rule_settings
+
+    return tuple(read_rule_settings(fields, shown))
 
 
 def _limits(fields: FileFields) -> Iterator[tuple[Limit, AskedLimit]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgate.config.file import ConfigChange
-from kgate.gates import OwnBar
 from kgate.kubernetes import pss
 from kgate.limits import TIMEOUT
 from kgate.model import Note, Persona, Provenance, Setting, Severity
@@ -21,6 +20,8 @@ from kgate.waiverfile import WaiverSettings
 
 if TYPE_CHECKING:
     from kgate.baselinefile import BaselineFile
+    from kgate.gates import OwnBar
+    from kgate.rules.tuning import RuleSetting
 
 DEFAULT_MIN_SCORE = 60
 
@@ -30,8 +31,10 @@ class Settings:
     """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
 
     ``level`` is the Pod Security level that every workload must reach, empty if any will do; ``gates`` say what some
-    must reach instead. ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not
-    incomplete for what was not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many
+    must reach instead, ``rule_settings`` how rules are changed.
+
+    ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
+    not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many
     processes judge (None: one for each processor); ``notes`` say what the configuration asks for and does not get.
 
     ``origin`` says where the configuration comes from, ``stated`` where each setting does, ``change`` what the scanned
@@ -58,6 +61,7 @@ class Settings:
     gates: tuple[OwnBar, ...] = ()
     baseline: BaselineFile | None = None
     lists_all: bool = False
+    rule_settings: tuple[RuleSetting, ...] = ()
     rule_folders: tuple[RuleFolder, ...] = ()
     allow_empty: bool = False
     unjudged_passes: bool = False

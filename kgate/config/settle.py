@@ -13,7 +13,6 @@ from kgate.config.settings import DEFAULT_MIN_SCORE, Options, Settings
 from kgate.elsewhere.fetched import open_fetched
 from kgate.environment import read_dotenv, with_secrets
 from kgate.errors import ConfigError
-from kgate.gates import GATE_KEYS, OwnBar, asked_level, gate_json
 from kgate.kubernetes import pss
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
 from kgate.model import DEFAULT, Json, Note, Persona, Provenance, Setting, Severity
@@ -25,10 +24,11 @@ from kgate.textfile import read_bytes
 from kgate.waiverfile import WaiverSettings
 from kgate.waiverfile import check as check_waivers
 
-T = TypeVar("T")
-
 if TYPE_CHECKING:
     from kgate.baselinefile import BaselineFile
+    from kgate.gates import OwnBar
+
+T = TypeVar("T")
 
 
 def settle(
@@ -48,7 +48,7 @@ def settle(
         paths=options.paths or (".",),
         stdin_filename=options.stdin_filename or "<stdin>",
         min_score=file.floor.score(next(score for score in min_scores if score is not None)),
-        level=asked_level(file.floor.pss_level(options.level or file.level)),
+        level=pss.asked(file.floor.pss_level(options.level or file.level)),
         fail_on=file.floor.severity(Severity.parse(fail_on) if fail_on else None),
         minor=file.floor.version(pss.parse_version(_version(options, file) or "latest")),
         persona=Persona.parse(options.persona or file.persona or Persona.GATE.label),
@@ -59,6 +59,7 @@ def settle(
         ignores_hosts=file.ignores_hosts,
         gates=tuple(_own_bar(entry, options, file.floor) for entry in file.gates),
         baseline=_baseline(options, file, repository, untrusted),
+        rule_settings=file.rule_settings,
         rule_folders=own_folders or file.rule_folders,
         allow_empty=_either(options.allow_empty, file.allow_empty),
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
@@ -93,6 +94,10 @@ def _own_bar(entry: OwnBar, options: Options, floor: Floor) -> OwnBar:
 
 def _gate_notes(options: Options, file: ConfigFile) -> Iterator[Note]:
     """What entries of ``gates`` ask for and do not get."""
+    if not file.gates:
+        return
+    from kgate.gates import GATE_KEYS, gate_json
+
     for number, entry in enumerate(file.gates):
         own, raised = _own_bar(entry, options, Floor()), _own_bar(entry, options, file.floor)
         for key, name in GATE_KEYS.items():
@@ -120,6 +125,22 @@ def _baseline(
     return flagged(path, repository, untrusted)
 
 
+def _gates_json(settings: Settings) -> Json:
+    if not settings.gates:
+        return []
+    from kgate.gates import gate_json
+
+    return [gate_json(entry) for entry in settings.gates]
+
+
+def _rule_settings_json(settings: Settings) -> Json:
+    if not settings.rule_settings:
+        return {}
+    from kgate.rules.tuning import settings_json
+
+    return settings_json(settings.rule_settings)
+
+
 def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[Setting]:
     """What decides about findings and the verdict, each with what set it: a flag or variable, else a file."""
     values: dict[str, Json] = {
@@ -133,8 +154,9 @@ def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[
         "rules": [folder.shown for folder in settings.rule_folders],
         "allow-empty": settings.allow_empty,
         "unjudged": UNJUDGED[settings.unjudged_passes],
-        "gates": [gate_json(entry) for entry in settings.gates],
         "baseline": settings.baseline.shown if settings.baseline else None,
+        "gates": _gates_json(settings),
+        "rule-settings": _rule_settings_json(settings),
     }
     for key, value in values.items():
         name = key.replace("-", "_")

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from kgate.model import Condition, Example, Fix, Persona, Rule, Versions, json_text
+from kgate.model import Condition, Example, Fix, Parameter, Persona, Rule, Versions, json_text, parameter_json
 
 _WIDTH = 96
 
@@ -75,6 +75,14 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "kinds": list(rule.kinds),
         "each": list(rule.each),
         "variables": [{"name": variable.name, "expression": variable.expression} for variable in rule.variables],
+        "parameters": {
+            one.name: {
+                "default": parameter_json(one.default),
+                "value": parameter_json(one.value),
+                "description": one.description,
+            }
+            for one in rule.parameters
+        },
         "expression": rule.expression,
         "fields": list(rule.fields),
         "includes": list(rule.includes),
@@ -91,6 +99,13 @@ def as_json(rule: Rule) -> dict[str, Any]:
             "bad": [example.body for example in rule.bad],
         },
     }
+
+
+def _parameter_in_words(parameter: Parameter) -> str:
+    """Returns the kind, the value and the meaning of a parameter."""
+    value = parameter_json(parameter.value)
+    told = f"default {json_text(value)}" if parameter.value == parameter.default else f"here {json_text(value)}"
+    return f"{parameter.kind}, {told}: {' '.join(parameter.description.split())}"
 
 
 def _fix_as_json(fix: Fix) -> dict[str, Any]:
@@ -175,6 +190,8 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.fix is not None:
         yield f"kgate fix ({_safety(is_safe=rule.fix.is_safe)})", _fix_in_words(rule.fix)
     yield "Used by persona", " and ".join(persona.label for persona in Persona if persona >= rule.persona)
+    for parameter in rule.parameters:
+        yield f"Parameter {parameter.name}", _parameter_in_words(parameter)
     for check in rule.pss:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
     if version_range(rule.versions):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
@@ -80,8 +81,23 @@ def everything(_: Rule) -> bool:
     return True
 
 
+def upstream_id(rule: str) -> str:
+    """The id of the rule that ``as_upstream`` returns instead of one."""
+    return f"{rule}@upstream"
+
+
+def as_upstream(rule: Rule) -> Rule:
+    """The rule that decides about the Pod Security level in the place of one whose parameters somebody has set: with
+    their defaults, under another id. A rule that is about no level, or as it was, is returned itself."""
+    if not rule.pss or all(parameter.value == parameter.default for parameter in rule.parameters):
+        return rule
+    defaults = tuple(replace(parameter, value=parameter.default) for parameter in rule.parameters)
+    return replace(rule, id=upstream_id(rule.id), parameters=defaults, includes=())
+
+
 class Judge:
-    """Judges one resource at a time by the rules that hold for a Kubernetes version, compiled once."""
+    """Judges one resource at a time by the rules that hold for a Kubernetes version, compiled once. ``level_rules`` are
+    those that decide about the Pod Security level."""
 
     def __init__(
         self,
@@ -92,7 +108,11 @@ class Judge:
         *,
         with_remedies: bool = False,
     ) -> None:
-        self.rules = tuple(rule for rule in rules if minor in rule.versions)
+        active = tuple(rule for rule in rules if minor in rule.versions)
+        standard = tuple(map(as_upstream, active))
+        self.rules = active
+        self._hidden = {one.id: one for one, rule in zip(standard, active, strict=True) if one is not rule}
+        self.level_rules = standard
         self._minor = minor
         self._schema = Schema(minor)
         self._selected = selected
@@ -118,7 +138,8 @@ class Judge:
 
     def _asked(self, target: str) -> list[tuple[Rule, Reads]]:
         """The rules about a kind of target, each with what it can read of one."""
-        return [(rule, memo.reads_of(rule, target)) for rule in self.rules if target in rule.targets]
+        rules = (*self.rules, *self._hidden.values())
+        return [(rule, memo.reads_of(rule, target)) for rule in rules if target in rule.targets]
 
     def judge(
         self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = everything
@@ -141,7 +162,7 @@ class Judge:
             else:
                 offences.append(result)
         messages = _one_for_each_field(gaps)
-        kept = [o for o in offences if self._selected is None or o.rule.id in self._selected]
+        kept = [o for o in offences if self._is_selected(o.rule)]
         folded = tuple(self._fold(kept))
         listed = tuple((offence, included) for offence, included in folded if lists(offence.rule))
         taken = {id(offence) for offence, _ in listed}
@@ -170,12 +191,15 @@ class Judge:
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
             return self._results(resource, workload, facts)
-        rules = [rule for rule in self.rules if self._counts(rule)]
+        rules = [rule for rule in (*self.rules, *self._hidden.values()) if self._counts(rule)]
         return sure_results(resource, lambda one: self._counted(one, facts), rules)
 
     def _counts(self, rule: Rule) -> bool:
         """True if a rule is selected, or decides about the Pod Security level: what others find, nobody sees."""
-        return self._selected is None or rule.id in self._selected or bool(rule.pss)
+        return self._is_selected(rule) or bool(rule.pss)
+
+    def _is_selected(self, rule: Rule) -> bool:
+        return rule.id not in self._hidden and (self._selected is None or rule.id in self._selected)
 
     def _counted(self, resource: Resource, facts: Facts) -> Iterator[Offence | Gap]:
         """The results but for those of rules that do not count."""

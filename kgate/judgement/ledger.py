@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from typing import TypeAlias
 
 from kgate.judgement.bar import Bar, Gates, NoGates
-from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything
+from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything, upstream_id
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
@@ -84,8 +84,9 @@ def _outcome(judge: Judge, judgement: Judgement, bar: Bar, waiving: Waiving) -> 
     version = "" if bar.minor is None else f"1.{bar.minor}"
     if not is_whole:
         return _Outcome(found, UNKNOWN, version)
-    level = pss.level(judge.rules, judgement.offended) if is_judged else LEVELS[0]
-    reached = pss.level(judge.rules, judgement.offended - {*found.waived}) if found.is_judged else LEVELS[0]
+    level = pss.level(judge.level_rules, judgement.offended) if is_judged else LEVELS[0]
+    offended = judgement.offended - {*found.waived, *map(upstream_id, found.waived)}
+    reached = pss.level(judge.level_rules, offended) if found.is_judged else LEVELS[0]
     if bar.level and LEVELS.index(reached) < LEVELS.index(bar.level):
         found = _missing(found, decisive_for_level(left, bar.level))
     return _Outcome(found, level, version)

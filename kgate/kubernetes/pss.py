@@ -15,6 +15,11 @@ LEVELS = ("privileged", "baseline", "restricted")
 """The levels, each of which asks for more than the one before."""
 
 
+def asked(level: str | None) -> str:
+    """Returns the level that a setting asks for; an empty one if every workload has it."""
+    return "" if level is None or level == LEVELS[0] else level
+
+
 def parse_version(text: str) -> int:
     """Returns the minor version of ``latest``, ``1.N`` or ``v1.N`` (or ``1.N.P``).
 

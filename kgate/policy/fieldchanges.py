@@ -11,6 +11,8 @@ from kgate.config.settings import DEFAULT_MIN_SCORE
 from kgate.kubernetes import pss
 from kgate.model import Persona, Rule, Severity
 from kgate.policy.gatechanges import gate_changes
+from kgate.policy.rulechanges import weakened
+from kgate.rules.tuning import tuned
 from kgate.urls import shown_text
 
 Names: TypeAlias = tuple[str | int, ...]
@@ -138,6 +140,17 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "waivers": _waivers,
 }
 """The comparison of each field that can be compared by itself, by its key."""
+
+
+def retuned(before: ConfigFile, after: ConfigFile, known: Collection[Rule]) -> Changes:
+    """The settings of these rules by which they count less, or judge by other parameters."""
+    ids = {rule.id for rule in known}
+    settings = [[one for one in config.rule_settings if one.rule in ids] for config in (before, after)]
+    pairs = zip(tuned(known, settings[0]), tuned(known, settings[1]), strict=True)
+    for old, new in pairs:
+        stated = {key for one in after.rule_settings if one.rule == new.id for key in one.lines}
+        for key, message in weakened(old, new) if old != new else ():
+            yield ("rule-settings", new.id, key) if key in stated else ("rule-settings",), message
 
 
 def unselected(before: ConfigFile, after: ConfigFile, known: Collection[Rule]) -> Changes:

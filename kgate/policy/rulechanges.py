@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from kgate.model import Rule, Versions
 
-_DECISIVE = {"expression": "expression", "variables": "variables", "each": "each", "includes": "includes", "pss": "pss"}
-"""The fields, and their keys in a rule file, of which any change may let something pass."""
+_DECISIVE = ("expression", "variables", "parameters", "each", "includes", "pss")
+"""The fields, also keys of a rule file, of which any change may let something pass."""
 
 
 def weakened(before: Rule, after: Rule) -> Iterator[tuple[str, str]]:
@@ -21,8 +21,8 @@ def weakened(before: Rule, after: Rule) -> Iterator[tuple[str, str]]:
         yield "points", f"The rule {after.id} costs {after.points} points instead of {before.points}."
     if after.persona > before.persona:
         yield "persona", f"The rule {after.id} is no longer used by the persona {before.persona.label}."
-    for name, key in _DECISIVE.items():
-        if getattr(before, name) != getattr(after, name):
+    for key in _DECISIVE:
+        if getattr(before, key) != getattr(after, key):
             yield key, f"The rule {after.id} changes its {key}."
     if not set(before.targets) <= set(after.targets):
         yield "target", f"The rule {after.id} is no longer asked about every {' and '.join(before.targets)}."

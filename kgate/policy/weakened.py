@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
+from kgate.config.decide import broken
 from kgate.config.file import ConfigFile
 from kgate.config.settings import Settings
 from kgate.errors import ConfigError, RuleError
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Finding, Location, Note, Position, Problem, Remark, ResourceId, Rule
 from kgate.policy.baselinechanges import baseline_changes
-from kgate.policy.fieldchanges import COMPARED, Names, unselected
+from kgate.policy.fieldchanges import COMPARED, Names, retuned, unselected
 from kgate.policy.hidden import newly_hidden
 from kgate.policy.lockchanges import lock_changes
 from kgate.policy.rulechanges import weakened
@@ -128,6 +129,7 @@ class _Comparison:
         before = load.joined(builtin, self.trusted.rule_folders)
         for names, message in unselected(self.trusted, self.own, before):
             self._add(names, message)
+        self._compare_settings(before)
         try:
             after = load.joined(builtin, self.own.rule_folders)
         except RuleError as error:
@@ -141,6 +143,15 @@ class _Comparison:
                 self._compare_folder(kept[folder.path], _of_folder(folder, before), after)
             else:
                 self._add(("rules",), f"The rules in the folder {folder.shown} are no longer used.")
+
+    def _compare_settings(self, rules: Sequence[Rule]) -> None:
+        """Adds the settings of rules by which they find or count less."""
+        try:
+            for names, message in retuned(self.trusted, self.own, rules):
+                self._add(names, message)
+        except ConfigError as error:
+            assert self.own.fields is not None
+            self.found.remarks.append(broken(Path(self.own.fields.faults.path), error, self.repository))
 
     def _compare_folder(self, folder: RuleFolder, before: Iterable[tuple[str, Rule]], after: Iterable[Rule]) -> None:
         rules = {rule.id: rule for rule in after}

@@ -303,7 +303,7 @@ def _end(report: Report, selection: Selection, presentation: Presentation) -> It
     is_quiet = presentation.detail is Detail.QUIET
     if report.verdict.exit_code == 0:
         yield _passed(report, presentation)
-        yield from (line(f"  - {reason}") for reason in report.verdict.reasons)
+        yield from (line(f"  - {one_line(reason)}") for reason in report.verdict.reasons)
         if not is_quiet:
             yield from _aside(report, presentation)
         return

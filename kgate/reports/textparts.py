@@ -151,7 +151,7 @@ def passing(report: Report) -> str:
 def verdict(report: Report) -> Iterator[Line]:
     """Yields the verdict and its reasons, a single one on the same line."""
     found = report.verdict
-    reasons = (*found.reasons, *(allowances(report) if found.passed else ()))
+    reasons = tuple(map(one_line, (*found.reasons, *(allowances(report) if found.passed else ()))))
     sign, style = ("!", DOUBT) if found.incomplete else ("✓", "bold green") if found.passed else ("✗", "bold red")
     word, _, rest = answer(found).partition(",")
     tail = f",{rest}" if rest else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from kgate.fix.manifests import ManifestFixer
 from kgate.judgement.engine import Judge, Judgement
@@ -59,6 +60,10 @@ class Examples:
         minor = pss.NEWEST_MINOR if example.minor is None else example.minor
         if minor not in rule.versions:
             minor = rule.versions.since if rule.versions.until is None else rule.versions.until - 1
+        if example.params:
+            values = dict(example.params)
+            own = tuple(replace(one, value=values.get(one.name, one.value)) for one in rule.parameters)
+            return Judge([replace(rule, parameters=own, includes=())], minor, {rule.id}, with_remedies=True)
         if (minor, rule.id) not in self._judges:
             self._judges = {(minor, rule.id): Judge(self._rules, minor, {rule.id}, with_remedies=True)}
         return self._judges[minor, rule.id]

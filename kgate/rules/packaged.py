@@ -18,7 +18,21 @@ from typing import Any
 import orjson
 
 from kgate import __version__
-from kgate.model import Condition, Example, Fix, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import (
+    Condition,
+    Example,
+    Fix,
+    Json,
+    Parameter,
+    ParameterValue,
+    Persona,
+    PssCheck,
+    Reference,
+    Rule,
+    Severity,
+    Variable,
+    Versions,
+)
 from kgate.values import dataclass
 
 FILE = Path(__file__).parent.parent / "builtin_rules.json"
@@ -84,11 +98,26 @@ def _rule(value: Json) -> Rule:
         "pss": tuple(PssCheck(**check) for check in value["pss"]),
         "references": tuple(Reference(**reference) for reference in value["references"]),
         "equivalents": tuple((peer, name) for peer, name in value["equivalents"]),
-        "good": tuple(Example(**example) for example in value["good"]),
-        "bad": tuple(Example(**example) for example in value["bad"]),
+        "good": tuple(map(_example, value["good"])),
+        "bad": tuple(map(_example, value["bad"])),
+        "parameters": tuple(map(_parameter, value["parameters"])),
         "fix": _fix(value["fix"]) if value["fix"] is not None else None,
     }
     return Rule(**fields)
+
+
+def _example(value: Json) -> Example:
+    return Example(**{**value, "params": tuple((name, _plain(one)) for name, one in value["params"])})
+
+
+def _parameter(value: Json) -> Parameter:
+    return Parameter(**{**value, "default": _plain(value["default"]), "value": _plain(value["value"])})
+
+
+def _plain(value: Json) -> ParameterValue:
+    """The value of a parameter, whose lists are tuples."""
+    plain: ParameterValue = tuple(value) if isinstance(value, list) else value
+    return plain
 
 
 def _fix(value: Json) -> Fix:

@@ -7,7 +7,21 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
-from kgate.model import Condition, Example, Fix, Json, Persona, PssCheck, Reference, Rule, Severity, Variable, Versions
+from kgate.model import (
+    Condition,
+    Example,
+    Fix,
+    Json,
+    Parameter,
+    ParameterValue,
+    Persona,
+    PssCheck,
+    Reference,
+    Rule,
+    Severity,
+    Variable,
+    Versions,
+)
 from kgate.rules import cel, fieldpath, variables
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
@@ -32,6 +46,7 @@ OPTIONAL = (
     "each",
     "kinds",
     "variables",
+    "parameters",
     "fields",
     "includes",
     "instead",
@@ -68,6 +83,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
             fields.fault(f"{key} is missing", key)
     _check_id(fields, stem)
     targets, kinds = _targets(fields)
+    parameters = tuple(_parameters(fields.section("parameters")))
     return Rule(
         id=stem,
         title=_text(fields, "title"),
@@ -90,10 +106,11 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         references=tuple(_references(fields)),
         tags=fields.text_or_texts("tags"),
         equivalents=tuple(_equivalents(fields.section("equivalents"))),
-        good=tuple(_examples(fields.section("examples"), "good")),
-        bad=tuple(_examples(fields.section("examples"), "bad")),
+        good=tuple(_examples(fields.section("examples"), "good", parameters)),
+        bad=tuple(_examples(fields.section("examples"), "bad", parameters)),
         path=fields.faults.path,
         fix=_fix(fields, targets) if fields.has("fix") else None,
+        parameters=parameters,
     )
 
 
@@ -142,6 +159,28 @@ def _variables(fields: FileFields) -> Iterator[Variable]:
             variable.fault(f"{variable.name('name')}: there are two variables '{name}'; rename one", "name")
         names.add(name)
         yield Variable(name, expression)
+
+
+def _parameters(fields: FileFields) -> Iterator[Parameter]:
+    for name in fields.root.fields or ():
+        parameter = fields.section(name)
+        parameter.only(("default", "description"))
+        if not IDENTIFIER.fullmatch(name):
+            fields.fault(f"'{name}' is not an identifier such as allowedPaths", name)
+        if not parameter.has("default"):
+            parameter.fault(f"{parameter.name('default')} is missing", "default")
+        default = parameter_value(parameter, "default")
+        yield Parameter(name, default, default, parameter.needed("description").strip())
+
+
+def parameter_value(fields: FileFields, name: str) -> ParameterValue:
+    """The value of a parameter that a user wrote. Raises the error of the file for one that none can have."""
+    value: Json = fields.body.get(name)
+    if isinstance(value, list):
+        return tuple(text for _, text in fields.texts(name))
+    if not isinstance(value, (str, int)):
+        fields.fault(f"{fields.name(name)} must be a list of strings, a string, a whole number, true or false", name)
+    return value
 
 
 def _paths(fields: FileFields, key: str) -> tuple[str, ...]:
@@ -233,7 +272,7 @@ def _equivalents(peers: FileFields) -> Iterator[tuple[str, str]]:
         yield from ((peer, name) for name in peers.text_or_texts(peer))
 
 
-def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
+def _examples(fields: FileFields, kind: str, parameters: Sequence[Parameter]) -> Iterator[Example]:
     fields.only(("good", "bad"))
     if not fields.items(kind):
         fields.fault(f"{fields.name(kind)} must list at least one example", kind)
@@ -242,8 +281,22 @@ def _examples(fields: FileFields, kind: str) -> Iterator[Example]:
         minor = VERSION.fullmatch(version)
         if version and not minor:
             example.fault(f"{example.name('kubernetes')} must be a version such as '1.24'", "kubernetes")
-        body = {key: value for key, value in example.body.items() if key != "kubernetes"}
-        yield Example(body, _as_written(example), int(minor[1]) if minor else None, example.root.start.line + 1)
+        own = ("kubernetes", "params") if parameters else ("kubernetes",)
+        body = {key: value for key, value in example.body.items() if key not in own}
+        params = tuple(_params(example.section("params"), parameters)) if parameters else ()
+        line = example.root.start.line + 1
+        yield Example(body, _as_written(example), int(minor[1]) if minor else None, line, params)
+
+
+def _params(fields: FileFields, parameters: Sequence[Parameter]) -> Iterator[tuple[str, ParameterValue]]:
+    """The parameters of an example."""
+    known = {parameter.name: parameter for parameter in parameters}
+    fields.only(tuple(known))
+    for name in fields.root.fields or ():
+        value = parameter_value(fields, name)
+        if not known[name].fits(value):
+            fields.fault(f"{fields.name(name)} must be {known[name].kind}", name)
+        yield name, value
 
 
 def _as_written(example: FileFields) -> str:
@@ -254,18 +307,21 @@ def _as_written(example: FileFields) -> str:
 
 def _check_expression(fields: FileFields, rule: Rule) -> None:
     """Refuses what is not CEL in the variables and the expression, and what is not true or false in the latter."""
+    _check_parameters(fields, rule)
+    params = [variables.parameter_name(parameter.name) for parameter in rule.parameters]
     names: list[str] = []
     for index, variable in enumerate(rule.variables):
         _check_used(fields, variable.expression, names, "variables", index, "expression")
         try:
-            cel.check_any(variables.plain(variable.expression), [variables.plain_name(name) for name in names])
+            known = [*params, *map(variables.plain_name, names)]
+            cel.check_any(variables.plain(variable.expression), known)
         except cel.CelError as error:
             message = f"the expression of variable '{variable.name}' is not valid CEL: {error}"
             fields.fault(message, "variables", index, "expression")
         names.append(variable.name)
     _check_used(fields, rule.expression, names, "expression")
     try:
-        cel.check(variables.plain(rule.expression), [variables.plain_name(name) for name in names])
+        cel.check(variables.plain(rule.expression), [*params, *map(variables.plain_name, names)])
         cel.check(variables.bound(rule))
         for target in rule.targets:
             cel.check(fieldpath.quantified(variables.bound(rule), target, rule.each))
@@ -277,6 +333,26 @@ def _check_expression(fields: FileFields, rule: Rule) -> None:
             cel.check(variables.bound_condition(rule, condition.expression))
         except cel.CelError as error:
             fields.fault(f"the condition is not valid CEL: {error}", "fix", "when", index, "expression")
+
+
+def _check_parameters(fields: FileFields, rule: Rule) -> None:
+    """Refuses parameters that are used and not defined, or defined and not used."""
+    known = [parameter.name for parameter in rule.parameters]
+    places: list[tuple[str, tuple[str | int, ...]]] = [(rule.expression, ("expression",))]
+    places += [(one.expression, ("variables", index, "expression")) for index, one in enumerate(rule.variables)]
+    conditions = rule.fix.when if rule.fix is not None else ()
+    places += [(one.expression, ("fix", "when", index, "expression")) for index, one in enumerate(conditions)]
+    used = set()
+    for expression, where in places:
+        for name in variables.used_parameters(expression):
+            if name not in known:
+                fields.fault(f"there is no parameter '{name}'{suggestion(name, known)}", *where)
+            used.add(name)
+    for name in known:
+        if name not in used:
+            fields.fault(
+                f"no expression uses the parameter '{name}'; write params.{name}, or remove it", "parameters", name
+            )
 
 
 def _check_used(fields: FileFields, expression: str, known: Sequence[str], *where: str | int) -> None:

@@ -2,23 +2,25 @@
 
 ``variables.name`` in an expression becomes the name ``variables_name``, which ``cel.bind`` (an extension of cel-cpp)
 binds to the variable's own expression, anew for each item. That is evaluated when it is first used, and at most once.
+``params.name`` becomes the value of a parameter.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from kgate.model import Rule, Variable
+from kgate.model import Parameter, ParameterValue, Rule, Variable
 
 _TOKEN = re.compile(
     r'''(?<!\w)(?:[rR][bB]?|[bB][rR])(?:"""(?:[^"]|"(?!""))*"""|\'\'\'(?:[^']|'(?!''))*\'\'\'|"[^"\n]*"|'[^'\n]*')'''
     r'''|"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^'\\]|\\.|'(?!''))*\'\'\'|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*\''''
-    r"""|//[^\n]*|(?<![\w.])variables\.([A-Za-z_]\w*)""",
+    r"""|//[^\n]*|(?<![\w.])variables\.([A-Za-z_]\w*)|(?<![\w.])params\.([A-Za-z_]\w*)""",
     re.DOTALL,
 )
-"""A string, raw or not, a comment, or the use of a variable (CEL specification, syntax)."""
+"""A string, raw or not, a comment, or the use of a variable or a parameter (CEL specification, syntax)."""
 
 
 def used(expression: str) -> Iterator[str]:
@@ -26,9 +28,20 @@ def used(expression: str) -> Iterator[str]:
     return (match[1] for match in _TOKEN.finditer(expression) if match[1])
 
 
+def used_parameters(expression: str) -> Iterator[str]:
+    """The names of the parameters that an expression uses."""
+    return (match[2] for match in _TOKEN.finditer(expression) if match[2])
+
+
 def plain(expression: str) -> str:
-    """An expression of the same length with names of its own for the variables."""
-    return _TOKEN.sub(lambda match: plain_name(match[1]) if match[1] else match[0], expression)
+    """An expression of the same length with names of its own for variables and parameters."""
+
+    def name(match: re.Match[str]) -> str:
+        if match[2]:
+            return parameter_name(match[2])
+        return plain_name(match[1]) if match[1] else match[0]
+
+    return _TOKEN.sub(name, expression)
 
 
 def plain_name(name: str) -> str:
@@ -36,19 +49,37 @@ def plain_name(name: str) -> str:
     return f"variables_{name}"
 
 
+def parameter_name(name: str) -> str:
+    """The name of a parameter inside of an expression."""
+    return f"params_{name}"
+
+
 def bound(rule: Rule) -> str:
     """The expression of a rule with its variables in it."""
-    return _bound(rule.expression, rule.variables) if rule.variables else rule.expression
+    return bound_condition(rule, rule.expression)
 
 
 def bound_condition(rule: Rule, expression: str) -> str:
     """Another expression of a rule with its variables in it."""
-    return _bound(expression, rule.variables) if rule.variables else expression
+    if not rule.variables and not rule.parameters:
+        return expression
+    return _bound(expression, rule.variables, rule.parameters)
 
 
 @cache
-def _bound(expression: str, variables: Sequence[Variable]) -> str:
-    whole = plain(expression)
+def _bound(expression: str, variables: Sequence[Variable], parameters: Sequence[Parameter]) -> str:
+    values = {parameter.name: _literal(parameter.value) for parameter in parameters}
+    whole = plain(_with_values(expression, values))
     for variable in reversed(variables):
-        whole = f"cel.bind({plain_name(variable.name)}, {plain(variable.expression)}, {whole})"
+        own = plain(_with_values(variable.expression, values))
+        whole = f"cel.bind({plain_name(variable.name)}, {own}, {whole})"
     return whole
+
+
+def _with_values(expression: str, values: Mapping[str, str]) -> str:
+    return _TOKEN.sub(lambda match: values[match[2]] if match[2] else match[0], expression)
+
+
+def _literal(value: ParameterValue) -> str:
+    """A value as CEL writes it, which JSON does alike."""
+    return json.dumps(value, ensure_ascii=False)

@@ -12,6 +12,7 @@ from kgate.errors import ConfigError, RuleError
 from kgate.model import Severity
 from kgate.repository import Repository, UntrustedFolders
 from kgate.rules.load import load
+from kgate.rules.tuning import refused, tuned
 from tests.command import kgate
 from tests.policy.clone import Clone
 from tests.policy.test_weakened import POD, told
@@ -88,6 +89,27 @@ def test_gates_and_the_level_cannot_go_below_the_floor(tmp_path: Path) -> None:
         "kgate.yaml:6: level of gates[0] stays at baseline, as the policy wants",
         "kgate.yaml:7: fail-on of gates[0] stays at high, as the policy wants",
         "kgate.yaml:8: kubernetes-version of gates[0] stays at 1.30, as the policy wants",
+    ]
+
+
+def test_rules_that_a_policy_wants_used_cannot_be_weakened(tmp_path: Path) -> None:
+    own = (
+        f"{EXTENDS}rule-settings:\n  host-pid:\n    severity: low\n    points: 1\n  host-ipc: {{severity: medium}}\n"
+        "  host-path-volume:\n    severity: critical\n    parameters: {allowedPaths: [/]}\n"
+    )
+    policy = POLICY.replace("[host-pid, host-network]", "[host-pid, host-path-volume]") + (
+        "rule-settings: {host-pid: {points: 9}, host-path-volume: {parameters: {allowedPaths: [/var/log]}}}\n"
+    )
+    found = settled(tmp_path, {"kgate.yaml": own, "org/policy.yaml": policy})
+    rules = {rule.id: rule for rule in tuned(load(), found.rule_settings)}
+    assert (rules["host-pid"].severity, rules["host-pid"].points) == (Severity.HIGH, 9)
+    assert rules["host-ipc"].severity is Severity.MEDIUM
+    assert rules["host-path-volume"].severity is Severity.CRITICAL
+    assert rules["host-path-volume"].parameters[0].value == ("/var/log",)
+    assert [str(note) for note in refused(load(), found.rule_settings)] == [
+        "kgate.yaml:4: severity of host-pid stays as it is, as the policy wants",
+        "kgate.yaml:5: points of host-pid stays as it is, as the policy wants",
+        "kgate.yaml:9: parameters of host-path-volume stays as it is, as the policy wants",
     ]
 
 

@@ -46,7 +46,12 @@ gates:
 - match: {namespaces: "old-*"}
   min-score: 30
   fail-on: critical
+rule-settings:
+  low-user-id: {points: 5, parameters: {least: 20000}}
+  host-ipc: {severity: critical}
 """
+FIRST_GATE = CONFIG[CONFIG.index("- match: {paths") : CONFIG.index("- match: {name")]
+SECOND_GATE = CONFIG[CONFIG.index("- match: {name") : CONFIG.index("rule-settings:")]
 NESTED = CONFIG.replace("own", "../own").replace("charts/", "../charts/")
 """The same in a folder of the repository."""
 
@@ -153,12 +158,28 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         ["kgate.yaml:22:3 A gate that states its kubernetes-version anew asks for less"],
     ),
     "gates in another order": (
-        {
-            "kgate.yaml": CONFIG[: CONFIG.index("- match: {paths")]
-            + CONFIG[CONFIG.index("- match: {name") :]
-            + CONFIG[CONFIG.index("- match: {paths") : CONFIG.index("- match: {name")]
-        },
+        config((FIRST_GATE, ""), ("rule-settings:", f"{FIRST_GATE}rule-settings:")),
         ["kgate.yaml:16:1 The gates are in another order"],
+    ),
+    "a rule of less severity": (
+        config(("{severity: critical}", "{severity: medium}")),
+        ["kgate.yaml:25:14 The rule host-ipc falls from critical to medium."],
+    ),
+    "a rule of its own severity again": (
+        config(("  host-ipc: {severity: critical}\n", "")),
+        ["kgate.yaml:23:1 The rule host-ipc falls from critical to high."],
+    ),
+    "fewer points": (
+        config(("points: 5", "points: 4")),
+        ["kgate.yaml:24:17 The rule low-user-id costs 4 points instead of 5."],
+    ),
+    "another parameter": (
+        config(("least: 20000", "least: 30000")),
+        ["kgate.yaml:24:28 The rule low-user-id changes its parameters."],
+    ),
+    "a parameter that allows more": (
+        config(("  low-user-id", "  host-path-volume: {parameters: {allowedPaths: [/]}}\n  low-user-id")),
+        ["kgate.yaml:24:22 The rule host-path-volume changes its parameters."],
     ),
     "no severity": (
         config(("fail-on: high\n", "")),
@@ -272,6 +293,9 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
             "kgate.yaml:1:1 The chart charts/web",
             "kgate.yaml:1:1 The clusters of Argo CD",
             "kgate.yaml:1:1 A URL is no longer",
+            "kgate.yaml:1:1 The rule host-ipc falls",
+            "kgate.yaml:1:1 The rule low-user-id costs",
+            "kgate.yaml:1:1 The rule low-user-id changes",
             "kgate.yaml:1:1 The Pod Security level that",
             "kgate.yaml:1:1 A gate is gone that",
             "kgate.yaml:1:1 A gate is gone that",
@@ -339,11 +363,12 @@ STRICTER: dict[str, Mapping[str, str | None]] = {
     "nothing": {},
     "threshold": config(("min-score: 70", "min-score: 90")),
     "severity": config(("fail-on: high", "fail-on: medium")),
+    "a rule of more severity": config(("points: 5", "severity: high, points: 6")),
     "a level": config(("level: baseline", "level: restricted")),
     "a gate that asks for more": config(("min-score: 90", "min-score: 95"), ("fail-on: critical", "fail-on: low")),
     "a gate for as much as anything": config(("gates:\n", "gates:\n- match: {names: x}\n  min-score: 90\n")),
     "a gate for a newer version": config(("gates:\n", "gates:\n- match: {names: x}\n  kubernetes-version: '1.35'\n")),
-    "a mild gate that is gone": {"kgate.yaml": CONFIG[: CONFIG.index("- match: {name")]},
+    "a mild gate that is gone": config((SECOND_GATE, "")),
     "version": config(('kubernetes-version: "1.30"\n', "")),
     "a rule no longer ignored": config(("ignore: [naked-pod]\n", "")),
     "a further release": config(("  releases:\n", "  releases:\n  - {name: other, values: [charts/web/mild.yaml]}\n")),
@@ -424,6 +449,10 @@ def test_rules_that_a_flag_names_are_taken_from_the_revision(clone: Clone) -> No
 
 
 BROKEN: dict[str, tuple[Mapping[str, str | None], str]] = {
+    "a setting of a parameter that is none": (
+        {"kgate.yaml": CONFIG.replace("least", "lest")},
+        "the rule low-user-id has no parameter 'lest'; did you mean 'least'?",
+    ),
     "a key twice": ({"kgate.yaml": CONFIG + "min-score: 0\n"}, "key 'min-score' is set here and in line 1"),
     "an unknown key": ({"kgate.yaml": CONFIG + "min-scor: 0\n"}, "unknown field 'min-scor'"),
     "no YAML": ({"kgate.yaml": "{"}, "this change breaks the configuration"),
@@ -478,7 +507,7 @@ def test_a_change_of_the_lock_decides_nothing_about_what_it_had(tmp_path: Path) 
 
 
 def test_every_key_of_a_configuration_is_compared() -> None:
-    elsewhere = {"persona", "select", "ignore", "rules", "charts", "extends", "baseline"}
+    elsewhere = {"persona", "select", "ignore", "rules", "rule-settings", "charts", "extends", "baseline"}
     harmless = {limit.key for limit in LIMITS}
     assert COMPARED.keys() | elsewhere | harmless == set(KNOWN)
 
