@@ -1,5 +1,5 @@
 """Finds the branches of templates that only some clusters print: those whose conditions ask for an upgrade, for what is
-installed, for the version of Kubernetes or for the time."""
+installed, for the version of Kubernetes, for the time or for chance, or for a name that nobody gives the release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,21 @@ from kgate.rendering.gotemplate import Token
 from kgate.rendering.helm.chart import Template
 from kgate.values import dataclass
 
-_ASKING = re.compile(r"\.(?:Capabilities|IsUpgrade|IsInstall|Revision)\b|(?<![\w.$])(?:lookup|now|ago)\b")
+_FUNCTIONS = "lookup|now|ago|getHostByName|rand(?:Int|Numeric|AlphaNum|Alpha|Ascii|Bytes)|uuidv4|shuffle"
+
+
+def asking_pattern(*, is_named: bool, is_placed: bool) -> re.Pattern[str]:
+    """What asks for the cluster: also the name of a release, and its namespace, if nobody gives it one."""
+    further = "".join([*([] if is_named else [r"|Name\b"]), *([] if is_placed else [r"|Namespace\b"])])
+    return re.compile(
+        rf"\.(?:Capabilities|IsUpgrade|IsInstall|Revision)\b|(?<![\w.$])(?:{_FUNCTIONS})\b"
+        + (rf"|\.Release\.(?:{further[1:]})" if further else "")
+    )
+
+
+OF_ANY = asking_pattern(is_named=True, is_placed=True)
+"""What asks for the cluster in templates of a release that has a name and a namespace."""
+
 _VARIABLE = re.compile(r"\$\w+")
 _ASSIGNED = re.compile(r"\s*(\$\w+)\s*:?=(.*)", re.DOTALL)
 _CONDITION = re.compile(r"(\s*(?:else\s+)?if\s+)(.*)\Z", re.DOTALL)
@@ -48,7 +62,8 @@ _PRINTS_ANY = re.compile(r"\b(?:include|template|tpl|toYaml|toJson|Files)\b")
 class _Asking:
     """Knows what asks for the cluster: functions and objects of Helm, templates that use these, and variables."""
 
-    names: frozenset[str]
+    pattern: re.Pattern[str]
+    names: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
 
     def asks(self, body: str) -> bool:
@@ -56,7 +71,7 @@ class _Asking:
         if self.names and any((found[1] or found[2]) in self.names for found in _CALLED.finditer(body)):
             return True
         plain = gotemplate.without_strings(body)
-        if _ASKING.search(plain):
+        if self.pattern.search(plain):
             return True
         return bool(self.variables) and not self.variables.isdisjoint(_VARIABLE.findall(plain))
 
@@ -122,9 +137,10 @@ def is_in_output(printed: Mapping[str, Sequence[int]], key: str, start: int, end
     return index < len(offsets) and offsets[index] < end
 
 
-def asking_branches(templates: Mapping[str, Template]) -> tuple[Branch, ...]:
-    """The branches that only some clusters print, and that may hold or change a workload."""
-    asking = _Asking(frozenset(_asking_names(templates.values())))
+def asking_branches(templates: Mapping[str, Template], pattern: re.Pattern[str] = OF_ANY) -> tuple[Branch, ...]:
+    """The branches that only some clusters print, and that may hold or change a workload. ``pattern`` is what asks for
+    the cluster."""
+    asking = _Asking(pattern, frozenset(_asking_names(templates.values(), pattern)))
     return tuple(
         branch
         for template in templates.values()
@@ -155,9 +171,9 @@ def in_rounds(branches: Iterable[Branch], most: int) -> tuple[list[list[Branch]]
     return [group for group, _ in rounds], others
 
 
-def _asking_names(templates: Iterable[Template]) -> set[str]:
+def _asking_names(templates: Iterable[Template], pattern: re.Pattern[str]) -> set[str]:
     """The names of the templates that ask for the cluster, directly or in those that they call."""
-    asking = _Asking(frozenset())
+    asking = _Asking(pattern)
     found: set[str] = set()
     callers: dict[str, set[str]] = {}
     for template in templates:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 from kgate.kubernetes import encryption, manifest
@@ -23,7 +22,7 @@ from kgate.model import (
     unjudged_of,
 )
 from kgate.rendering.helm import dependencies, inventions, schema
-from kgate.rendering.helm.branches import REACHED, Branch, asking_branches, forced, in_rounds
+from kgate.rendering.helm.branches import REACHED, Branch, asking_branches, asking_pattern, forced, in_rounds
 from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
 from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, PulledChart, copy_chart, unpack_pulled
 from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
@@ -170,6 +169,7 @@ class _Releases:
         self._refused: tuple[Release, Failure] | None = None
         self._rendered: list[Release] = []
         self._trials_left = _MOST_TRIALS
+        self._known_branches: dict[tuple[bool, bool], tuple[Branch, ...]] = {}
         self._printing: set[str] = set()
 
     @property
@@ -280,7 +280,7 @@ class _Releases:
     ) -> Iterator[Batch]:
         """The workloads that a release prints only in other clusters, and the branches that may print some in clusters
         that kgate does not try. ``places`` are the texts that the release printed."""
-        missed = self._missed(printed, places)
+        missed = self._missed(release, printed, places)
         if not missed:
             return
         seen = _Seen()
@@ -341,20 +341,24 @@ class _Releases:
         for batch in new:
             yield replace(batch, resources=tuple(replace(one, rendering=rendering) for one in batch.resources))
 
-    def _missed(self, printed: Printed, places: Mapping[str, Sequence[int]]) -> list[Branch]:
+    def _missed(self, release: Release, printed: Printed, places: Mapping[str, Sequence[int]]) -> list[Branch]:
         """The branches, of charts that are switched on, that ask for the cluster and that a release does not print."""
-        if not self._branches or isinstance(printed.dump, Failure):
+        branches = self._branches(is_named=release.is_named, is_placed=bool(release.namespace))
+        if not branches or isinstance(printed.dump, Failure):
             return []
         live = {
             named.template.key
             for named in self._chart.names.values()
             if named.node.name in printed.dump.charts or named.node.metadata().is_library
         }
-        return [branch for branch in self._branches if branch.key in live and not branch.is_printed(places)]
+        return [branch for branch in branches if branch.key in live and not branch.is_printed(places)]
 
-    @cached_property
-    def _branches(self) -> tuple[Branch, ...]:
-        return asking_branches(self._chart.templates)
+    def _branches(self, *, is_named: bool, is_placed: bool) -> tuple[Branch, ...]:
+        key = is_named, is_placed
+        if key not in self._known_branches:
+            pattern = asking_pattern(is_named=is_named, is_placed=is_placed)
+            self._known_branches[key] = asking_branches(self._chart.templates, pattern)
+        return self._known_branches[key]
 
     def _workloads(self, printed: Printed, release: Release) -> Iterator[Batch]:
         """The workloads that were printed, and the Problems of what could not be read."""
@@ -397,6 +401,8 @@ class _Releases:
         if mount.archive:
             line, inside = mount.whole.start.line, f" ({mount.inside}:{line})"
         why = f"only some clusters print it, none of those that kgate tries: {{{{ {branch.condition:.200} }}}}{inside}"
+        if ".Release.Name" in branch.condition:
+            why = f"{why}; list under charts in kgate.yaml what you deploy, with its name and namespace"
         return Unjudged(mount.file, line, why, f"a branch of chart {self._job.shown}")
 
     def _problem(self, failure: Failure, release: Release, consequence: str = "") -> Problem:

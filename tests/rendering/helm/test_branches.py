@@ -12,6 +12,7 @@ from kgate.rendering.archive import pack
 from kgate.rendering.helm import branches, releases
 from kgate.rendering.helm.chart import Template
 from kgate.rendering.helm.copy import Mount
+from kgate.rendering.helm.release import Release
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.tools import Tool
@@ -153,6 +154,34 @@ def test_what_no_rendering_prints_is_not_judged(tmp_path: Path, opening: str) ->
     why = "only some clusters print it, none of those that kgate tries"
     templates = {"p.yaml": f"# a\n{{{{- {opening} }}}}\n{POD}{{{{- end }}}}\n"}
     assert rendered(tmp_path, templates, "live: true\n") == ([], [f"{place}: {why}: {{{{ {opening} }}}}"], [])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param('eq .Release.Namespace "production"', id="a namespace that nobody gives"),
+        pytest.param('hasPrefix "shop" $.Release.Name', id="a name that nobody gives"),
+        pytest.param("eq (randInt 0 100) 7", id="chance"),
+        pytest.param('getHostByName "example.com"', id="an address"),
+    ],
+)
+def test_what_only_some_releases_print_is_not_judged(tmp_path: Path, condition: str) -> None:
+    found, unjudged, problems = rendered(tmp_path, {"p.yaml": f"{{{{ if {condition} }}}}\n{POD}{{{{ end }}}}\n"})
+    assert (found, problems) == ([], [])
+    (text,) = unjudged
+    assert f"{{{{ if {condition} }}}}" in text
+    assert ("list under charts in kgate.yaml" in text) is (".Release" in condition)
+
+
+def test_a_release_with_a_name_and_a_namespace_prints_what_is_for_others_nowhere(tmp_path: Path) -> None:
+    condition = 'or (eq .Release.Namespace "production") (eq .Release.Name "other")'
+    write(tmp_path, {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n"})
+    write(tmp_path, {"web/templates/p.yaml": f"{{{{ if {condition} }}}}\n{POD}{{{{ end }}}}\n"})
+    repository = Repository.at(tmp_path)
+    with Workspace(repository) as workspace:
+        request = ChartRequest(repository.root / "web", (Release("web", namespace="shop"),))
+        batch = request.render(RenderContext(workspace, _Tools()))
+    assert (batch.resources, batch.unjudged, batch.problems) == ((), (), ())
 
 
 def test_a_branch_in_an_archive_is_named(tmp_path: Path) -> None:
