@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kgate.values import dataclass
 
@@ -99,3 +99,16 @@ def _refuse_split(data: bytes, at: int, hash_bytes: int) -> None:
         if name == b"link":
             raise GitIndexError("it is split; join it with: git update-index --no-split-index")
         at += 8 + size
+
+
+def written(paths: Iterable[bytes]) -> bytes:
+    """An index of version 2 that says of these files that they are tracked, and nothing else about them."""
+    entries = [_written(path) for path in sorted(set(paths))]
+    return struct.pack(">4sII", b"DIRC", 2, len(entries)) + b"".join(entries)
+
+
+def _written(path: bytes) -> bytes:
+    head = bytearray(_FIXED + 20)
+    struct.pack_into(">I", head, _MODE, 0o100644)
+    entry = bytes(head) + struct.pack(">H", min(len(path), 0xFFF)) + path
+    return entry + b"\0" * (8 - len(entry) % 8)

@@ -888,16 +888,35 @@ class Unlisted:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadChange:
+    """What became of a workload (``Kind/namespace/name``): its score before and after, None where there is none or it
+    is not known, and how many of its findings are new and gone. ``is_new`` and ``is_gone`` say that only one side has
+    it."""
+
+    workload: str
+    path: str
+    renderings: tuple[str, ...]
+    before: int | None
+    after: int | None
+    new: int
+    gone: int
+    is_new: bool = False
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """What a scan was compared with (``title``, the path of a baseline), how many open findings are ``new`` and how
     many are ``known`` from there, how many workloads pass only because they are no worse than there, and how many
-    findings of there are ``gone``; None where that is not known, as not everything was judged."""
+    findings of there are ``gone``; None where that is not known, as not everything was judged. ``changes`` lists the
+    workloads that are not as they were there; None for a baseline, which does not know all of them."""
 
     title: str
     new: int = 0
     known: int = 0
     workloads: int = 0
     gone: int | None = None
+    changes: tuple[WorkloadChange, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def compared_scan(
         scanned(settings) if baseline is not None else None,
     )
     ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
-    lifetime = Lifetime(settings.timeout)
+    lifetime = _lifetime(settings, session)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
     with closing(_read(settings, lifetime, progress, ledger, session)) as parts:
         ledger.add_own_problems(remark for remark in remarks if isinstance(remark, Problem))
@@ -96,6 +96,24 @@ def _tuned(rules: tuple[Rule, ...], settings: Settings) -> tuple[tuple[Rule, ...
     from kgate.rules.tuning import refused, tuned
 
     return tuned(rules, settings.rule_settings), tuple(refused(rules, settings.rule_settings))
+
+
+def base_scan(base: Settings, settings: Settings, session: Session, title: str) -> tuple[Baseline, bool]:
+    """Returns what a scan of another state of the repository finds, judged as ``settings`` say, and whether everything
+    of it could be judged; ``base`` says where it lies. Raises KgateError."""
+    from kgate.judgement.baseline import record
+
+    rules, _ = _tuned(load.joined(load.load(), settings.rule_folders), settings)
+    gate = Gate(rules, settings.minor, allow_empty=True)
+    ledger, lifetime = session.ledger(settings, gate.rules, ledger_of), _lifetime(settings, session)
+    with closing(_read(base, lifetime, _silent, ledger, session)) as parts:
+        report = assess(parts, ledger, gate, lifetime)
+    is_whole = not report.verdict.incomplete and not sum(report.unlisted.findings.values())
+    return replace(record(report.findings, report.assessments, title), is_whole=True), is_whole
+
+
+def _lifetime(settings: Settings, session: Session | None) -> Lifetime:
+    return Lifetime(settings.timeout) if session is None or session.lifetime is None else session.lifetime
 
 
 def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
@@ -297,7 +315,8 @@ def _read(
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
         plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())
-        rendering = replace(settings.rendering, options=options)
+        remembered = session.remembered if session is not None else None
+        rendering = replace(settings.rendering, options=options, remembered=remembered)
         read = plain.read if session is None else partial(session.read, plain)
         intake = Intake(read, kinds, progress, settings.lists_files)
         yield from collect(paths, settings.repository.reopened(), rendering, intake)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kgate.judgement.ledger import Ledger, Page
 from kgate.kubernetes.facts import Facts
+from kgate.lifetime import Lifetime
 from kgate.model import Rule
 from kgate.plainfiles import PlainFiles
 from kgate.sources.files import SourceFile
@@ -16,6 +17,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.rendering.requests import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,12 @@ class _Known:
 
 class Session:
     """What scans of one process share, one after the other. Results hold for the settings and rules of the last scan;
-    with others it forgets them. Whatever is rendered is rendered anew."""
+    with others it forgets them. Whatever is rendered is rendered anew, unless renderings are ``remembered``."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: Remembered | None = None, lifetime: Lifetime | None = None) -> None:
+        """Without a lifetime each scan has its own."""
+        self.remembered = remembered
+        self.lifetime = lifetime
         self._key: tuple[str, tuple[Rule, ...]] | None = None
         self._ledger: Ledger | None = None
         self._pages: dict[str, _Known] = {}

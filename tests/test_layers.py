@@ -82,7 +82,7 @@ FLOW = (
     ("rendering.tools", "rendering.workspace"),
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
-    ("fix",),
+    ("fix", "rendering.shared"),
     ("waiverfile",),
     (
         "baselinefile",
@@ -107,6 +107,7 @@ FLOW = (
     ("fileschemas", "inputs", "pull", "access", "scan", "starter"),
     ("trial",),
     ("fixing",),
+    ("changescan",),
     ("commands",),
     ("__main__",),
 )

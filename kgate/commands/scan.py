@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kgate.config.settings import Settings
     from kgate.repository import Repository, UntrustedFolders
     from kgate.session import Session
+    from kgate.sources.progress import Progress
 
 _SEVERITIES = tuple(severity.label for severity in reversed(Severity))
 _REPORTING_SECONDS = 120
@@ -183,6 +184,12 @@ Exit codes:
     help="Fail only for what is not in this file, which kgate baseline write makes.  [default: the nearest "
     "kgate-baseline.json]",
 )
+@click.option(
+    "--diff-base",
+    metavar="REF",
+    help="Judge the change since this revision, such as the merge base of a pull request: fail only for what it makes "
+    "worse.",
+)
 @click.option("--no-baseline", is_flag=True, help="Judge as if there were no baseline.")
 @click.option("--helm-bin", metavar="PROGRAM", help="The helm to use.  [default: helm on PATH]")
 @click.option("--kubectl-bin", metavar="PROGRAM", help="The kubectl to use; it contains kustomize.")
@@ -282,8 +289,7 @@ def scan(**flags: Any) -> int:
     from kgate.repository import UntrustedFolders
 
     refuse_without("pull", flags)
-    if flags["baseline"] is not None and flags["no_baseline"]:
-        raise click.UsageError("--baseline and --no-baseline exclude each other; leave one of them out")
+    _refuse_contradictions(flags)
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time
     console.install_signal_handlers()
     untrusted = UntrustedFolders.around(Path(path) for path in flags["paths"] if path != "-")
@@ -292,6 +298,18 @@ def scan(**flags: Any) -> int:
 
         return watch(flags, partial(scan_once, flags, untrusted))
     return scan_once(flags, untrusted)
+
+
+def _refuse_contradictions(flags: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for options of which one makes another one meaningless."""
+    if flags["baseline"] is not None and flags["no_baseline"]:
+        raise click.UsageError("--baseline and --no-baseline exclude each other; leave one of them out")
+    if not flags["diff_base"]:
+        return
+    if flags["baseline"] is not None:
+        raise click.UsageError("--baseline and --diff-base exclude each other; leave one of them out")
+    if flags["watch"] or "-" in flags["paths"]:
+        raise click.UsageError("--diff-base judges files once; leave out --watch, and name paths instead of '-'")
 
 
 def scan_once(flags: Mapping[str, Any], untrusted: UntrustedFolders, session: Session | None = None) -> int:
@@ -303,10 +321,10 @@ def scan_once(flags: Mapping[str, Any], untrusted: UntrustedFolders, session: Se
     if flags["pull"]:
         settings = _with_pulled(settings, flags)
     copies = tuple(_copies(flags, settings, untrusted))
-    kept = _open_kept(settings, untrusted) if flags["cache"] else None
+    kept = _open_kept(settings, untrusted) if flags["cache"] and not flags["diff_base"] else None
     code = _give_again(kept, copies) if kept is not None else None
     if code is None:
-        code = _scan(settings, copies, kept, session)
+        code = _scan(partial(_report, flags, settings, untrusted, session), copies, kept)
     if len(flags["outputs"]) < asked:
         return OutputError.exit_code
     return 0 if code == 1 and flags["exit_zero"] else code
@@ -336,12 +354,45 @@ def _with_pulled(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     return replace(settings, rendering=replace(settings.rendering, fetched=result.fetched))
 
 
-def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None, session: Session | None) -> int:
-    """Scans, writes the reports and keeps them; returns the exit code."""
-    with console.progress() as progress:
+def _report(
+    flags: Mapping[str, Any],
+    settings: Settings,
+    untrusted: UntrustedFolders,
+    session: Session | None,
+    progress: Progress,
+) -> Report:
+    """Scans, and compares what is found with another revision if that is asked for."""
+    if not flags["diff_base"]:
         from kgate.scan import scan as run_scan
 
-        report = run_scan(settings, progress, session)
+        return run_scan(settings, progress, session)
+    from kgate.changescan import change_scan
+    from kgate.policy.gittree import open_tree
+
+    tree = open_tree(settings.repository, flags["diff_base"], "--diff-base")
+    return change_scan(settings, tree, partial(_settings_there, flags, settings, untrusted), progress)
+
+
+def _settings_there(
+    flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFolders, base: Repository
+) -> Settings:
+    """Returns the settings for what the scanned paths are in a copy of another revision."""
+    here = settings.repository
+
+    def moved(path: str | Path) -> Path:
+        place = here.as_written(Path(path))
+        return base.root / place.relative_to(here.root) if place.is_relative_to(here.root) else Path(path)
+
+    paths = tuple(os.fspath(moved(path)) for path in settings.paths)
+    files = {name: moved(flags[name]) for name in ("config_path", "policy") if flags[name]}
+    there = settled({**flags, **files, "paths": paths, "baseline": None, "no_baseline": True}, base, untrusted)
+    return replace(there, paths=tuple(path for path in paths if os.path.lexists(path)))
+
+
+def _scan(judged: Callable[[Progress], Report], copies: Sequence[_Copy], kept: Kept | None) -> int:
+    """Scans, writes the reports and keeps them; returns the exit code."""
+    with console.progress() as progress:
+        report = judged(progress)
     texts = [_pieces(report, copy) for copy in copies]
     if kept is None:
         written = _deliver(copies, texts)
@@ -356,7 +407,6 @@ def _scan(settings: Settings, copies: Sequence[_Copy], kept: Kept | None, sessio
 def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings:
     """Returns the settings of a scan, or of what reads the repository as a scan does, from flags, environment and
     configuration file."""
-    from kgate import config
     from kgate.repository import Repository, find_root
 
     paths = flags["paths"]
@@ -364,9 +414,6 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         raise click.UsageError("a path is empty (an unset variable?); write . for the current folder")
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
-    given = {one.name: flags[one.name] for one in fields(config.Options) if one.name in flags}
-    given.setdefault("today", today())
-    options = config.Options(**given, sources={name: _source(name) for name in given})
     for path in paths:
         _refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
@@ -374,7 +421,17 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         from kgate.policy.gittree import open_tree
 
         repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
-    named = flags["config_path"]
+    return settled(flags, repository, untrusted)
+
+
+def settled(flags: Mapping[str, Any], repository: Repository, untrusted: UntrustedFolders) -> Settings:
+    """Returns the settings for a repository, from flags, environment and configuration file."""
+    from kgate import config
+
+    given = {one.name: flags[one.name] for one in fields(config.Options) if one.name in flags}
+    given.setdefault("today", today())
+    options = config.Options(**given, sources={name: _source(name) for name in given})
+    named, paths = flags["config_path"], flags["paths"]
     file, change = config.read_trusted(paths, config.named_config(named, untrusted) if named else None, repository)
     if flags.get("policy"):
         policy = config.named_config(flags["policy"], untrusted)

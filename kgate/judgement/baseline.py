@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from kgate.model import Assessment, Compared, Finding, Found, Rendering, ResourceId
+from kgate.model import Assessment, Compared, Finding, Found, Rendering, ResourceId, WorkloadChange
 from kgate.values import dataclass
 
 
@@ -44,11 +44,13 @@ class KnownWorkload:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What an earlier scan found, and how often: a resource may be in a file twice. ``title`` says what that was."""
+    """What an earlier scan found, and how often: a resource may be in a file twice. ``title`` says what that was,
+    ``is_whole`` that it holds all workloads, and not only those that failed."""
 
     findings: Mapping[KnownFinding, int]
     workloads: tuple[KnownWorkload, ...] = ()
     title: str = ""
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def compare(found: Found, baseline: Baseline, scanned: Scanned = EVERYTHING) -> 
         baseline.title,
     )
     gone = sum(baseline.findings.values()) - sum(kept.findings.values())
-    return Comparison(compared, _figures(compared, baseline.title, gone), kept)
+    changes = _changes(assessments, then, new, _Gone(matches.left, scores.unused)) if baseline.is_whole else None
+    return Comparison(compared, replace(_figures(compared, baseline.title, gone), changes=changes), kept)
 
 
 def _figures(found: Found, title: str, gone: int) -> Compared:
@@ -310,6 +313,41 @@ def _compared(assessment: Assessment, then: Sequence[KnownWorkload | None], new:
     is_worse = score.value < max(known, default=0) if score.is_judged else bool(known)
     decides = decisive is not None and any(one.rule.severity >= decisive for one in new)
     return replace(assessment, before=max(known, default=None), is_known=not (score.passed or is_worse or decides))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What of a baseline stands for nothing: findings, and workloads."""
+
+    findings: Mapping[KnownFinding, int]
+    workloads: Iterable[KnownWorkload]
+
+    def count(self, places: Collection[tuple[str, str]]) -> int:
+        """How many findings are gone from some objects."""
+        return sum(count for one, count in self.findings.items() if (one.path, one.resource) in places)
+
+
+def _changes(
+    assessments: Iterable[Assessment],
+    then: Iterable[Iterable[KnownWorkload | None]],
+    new: _NewFindings,
+    gone: _Gone,
+) -> tuple[WorkloadChange, ...]:
+    """Returns the workloads that are not as they were, with those that are gone."""
+    changes = []
+    for assessment, found in zip(assessments, then, strict=True):
+        known = [one for one in found if one is not None]
+        now = _workload(assessment)
+        left = gone.count({(one.path, one.resource) for one in known})
+        change = WorkloadChange(
+            now.resource, now.path, now.renderings, assessment.before, now.score, len([*new.of(assessment)]), left
+        )
+        if change.new or change.gone or change.before != change.after or not known:
+            changes.append(replace(change, is_new=not known))
+    for one in gone.workloads:
+        left = gone.count({(one.path, one.resource)})
+        changes.append(WorkloadChange(one.resource, one.path, one.renderings, one.score, None, 0, left, is_gone=True))
+    return tuple(sorted(changes, key=lambda one: (one.path, one.workload, one.renderings, one.is_gone)))
 
 
 class _NewFindings:

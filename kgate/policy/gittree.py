@@ -140,6 +140,53 @@ class GitTree:
             return None
         return dict(_pieces(outcome.stdout)) if outcome.code == 0 else None
 
+    @property
+    def files(self) -> tuple[bytes, ...]:
+        """The paths of all files and links, from the root."""
+        return tuple(map(os.fsencode, self._entries))
+
+    def export(self, folder: Path) -> None:
+        """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
+        is larger than anything that is read is written with its size alone. Raises ConfigError and OSError."""
+        if bad := next((path for path in self._entries if _is_bad(path)), None):
+            raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
+        sizes = self._sizes(dict.fromkeys(blob for _, blob in self._entries.values()))
+        links = list[tuple[Path, bytes]]()
+        for paths in _portions(self._entries, sizes):
+            texts = self._portion(paths)
+            for path in paths:
+                mode, blob = self._entries[path]
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                if mode == _LINK:
+                    links.append((folder / path, texts[blob]))
+                else:
+                    _write(folder / path, texts[blob][: _PORTION + 1], sizes[blob])
+        for place, target in links:  # last, so that nothing is written through one
+            place.symlink_to(os.fsdecode(target))
+
+    def _portion(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """The contents of the objects of files; none of those that are too large."""
+        wanted = list(dict.fromkeys(self._entries[path][1] for path in paths))
+        outcome = self._git.ask("cat-file", "--batch", stdin=_lines(wanted))
+        texts = dict(zip(wanted, self._contents(outcome), strict=False))
+        if missing := next((blob for blob in wanted if blob not in texts), None):
+            raise self._missing(missing)
+        return texts
+
+    def _missing(self, blob: str) -> ConfigError:
+        message = f"the object {blob} of {self.name} is not in this clone"
+        return ConfigError(f"{message}; fetch the revision whole, without --filter")
+
+    def _sizes(self, blobs: Iterable[str]) -> Mapping[str, int]:
+        """The sizes of objects. Raises ConfigError for one that the clone does not have."""
+        wanted = list(blobs)
+        outcome = self._git.ask("cat-file", "--batch-check", stdin=_lines(wanted))
+        words = [line.split() for line in outcome.stdout.splitlines()]
+        found = {blob: int(line[2]) for blob, line in zip(wanted, words, strict=False) if len(line) == 3}
+        if missing := next((blob for blob in wanted if blob not in found), None):
+            raise self._missing(missing)
+        return found
+
     def _resolve(self, path: Path) -> str:
         """The path from the root of what a path leads to through links of the revision. Raises OutsideError, or OSError
         for links in a circle."""
@@ -196,17 +243,53 @@ class GitTree:
             at = start + size + 1
 
 
-def open_tree(repository: Repository, revision: str) -> GitTree:
-    """The files of a revision of the clone that is scanned. Raises ConfigError, which says what to do."""
+_PORTION = 64 << 20
+"""Bytes of objects that are asked for at once, and of the largest one that is read."""
+
+
+def _portions(entries: Mapping[str, tuple[str, str]], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """The paths in lists whose contents one answer of git can hold; one that is too large has a list for itself."""
+    found, total = list[str](), 0
+    for path, (_, blob) in entries.items():
+        if found and total + sizes[blob] > _PORTION:
+            yield found
+            found, total = [], 0
+        found.append(path)
+        total += sizes[blob]
+    if found:
+        yield found
+
+
+def _lines(blobs: Iterable[str]) -> bytes:
+    return "".join(f"{blob}\n" for blob in blobs).encode()
+
+
+def _is_bad(path: str) -> bool:
+    """True for a path that leads elsewhere, or into what git keeps; git itself checks out no such path."""
+    parts = path.split("/")
+    return any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path
+
+
+def _write(path: Path, data: bytes, size: int) -> None:
+    with open(path, "xb") as stream:
+        stream.write(data)
+        stream.truncate(size)
+
+
+def open_tree(repository: Repository, revision: str, flag: str = "--policy-from") -> GitTree:
+    """The files of a revision of the clone that is scanned, which a flag names. Raises ConfigError, which says what to
+    do."""
+    asked = f"{flag} {revision}"
     folders = git_folders(repository.root)
     if folders is None:
         message = "needs a clone of git, and there is none around the scanned paths"
-        raise ConfigError(f"--policy-from {revision}: {message}; clone the repository, or name a file with --config")
-    git = _Git(_program(repository.root), folders)
-    commit = _commit(git, revision)
+        advice = ", or name a file with --config" if flag == "--policy-from" else ""
+        raise ConfigError(f"{asked}: {message}; clone the repository{advice}")
+    git = _Git(_program(repository.root, flag), folders)
+    commit = _commit(git, revision, asked)
     outcome = git.ask("ls-tree", "-r", "-z", "--full-tree", commit)
     if outcome.code:
-        raise ConfigError(f"--policy-from {revision}: git cannot list its files: {outcome.error_text}")
+        raise ConfigError(f"{asked}: git cannot list its files: {outcome.error_text}")
     entries = dict(_listed(outcome.stdout))
     parents = {"/".join(parts[:end]) for path in entries for parts in [path.split("/")] for end in range(len(parts))}
     tree = GitTree(repository.root, revision, commit, git, entries, frozenset(parents))
@@ -214,16 +297,16 @@ def open_tree(repository: Repository, revision: str) -> GitTree:
     return tree
 
 
-def _program(root: Path) -> Path:
+def _program(root: Path, flag: str) -> Path:
     toolbox = Toolbox(root)
     program = toolbox.program("git")
     if program is None:
         refused = f"; {toolbox.refused['git']} {REFUSAL}" if "git" in toolbox.refused else ""
-        raise ConfigError(f"--policy-from needs git, which is not on PATH{refused}; install it")
+        raise ConfigError(f"{flag} needs git, which is not on PATH{refused}; install it")
     return program
 
 
-def _commit(git: _Git, revision: str) -> str:
+def _commit(git: _Git, revision: str, flag: str) -> str:
     """The hash of the commit that a revision means."""
     asked = f"{revision}^{{commit}}"
     outcome = git.ask("rev-parse", "--verify", "--end-of-options", asked)
@@ -233,9 +316,11 @@ def _commit(git: _Git, revision: str) -> str:
     is_shallow = (git.folders.common / "shallow").exists()
     message = "this clone does not have such a commit" + (", as it is shallow" if is_shallow else "")
     advice = f"run: git fetch --depth=1 origin {revision}" if is_shallow else "check the spelling, or fetch it"
+    if is_shallow and flag.startswith("--diff-base"):
+        advice += "; in an action of GitHub, check out with fetch-depth: 0"
     reason = outcome.error_text.rpartition("\n")[2]
     told = f"{message} ({reason})" if reason else message
-    raise ConfigError(f"--policy-from {revision}: {told}; {advice}")
+    raise ConfigError(f"{flag}: {told}; {advice}")
 
 
 def _listed(data: bytes) -> Iterator[tuple[str, tuple[str, str]]]:

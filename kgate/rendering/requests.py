@@ -77,6 +77,19 @@ class Request(Protocol):
         ...
 
 
+class Remembered(Protocol):
+    """What was rendered before, of another state of the repository."""
+
+    def entered(self, workspace: Workspace) -> Workspace:
+        """Enters a workspace, which lasts as long as what is remembered."""
+
+    def recall(self, request: Request, context: RenderContext) -> Batch | None:
+        """What a request renders to, if that is known."""
+
+    def keep(self, request: Request, context: RenderContext, batch: Batch) -> None:
+        """Remembers what a request rendered to."""
+
+
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What the user allows, and the limits of each process: seconds of wall time and bytes of memory. ``asked_kinds``
@@ -112,6 +125,7 @@ class RenderContext:
     plain: frozenset[Path] = frozenset()
     late_notes: set[Note] = field(default_factory=set)
     fetched: Fetched = field(default_factory=Fetched)
+    remembered: Remembered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ class RenderSettings:
     matched: tuple[Request, ...] = ()
     environment: Environment = field(default_factory=Environment)
     fetched: Fetched = field(default_factory=Fetched)
+    remembered: Remembered | None = field(default=None, compare=False, repr=False)
 
 
 def advice(bound: str) -> str:

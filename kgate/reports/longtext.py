@@ -14,6 +14,7 @@ from kgate.reports.textparts import (
     DOUBT,
     GRADE_STYLES,
     SEVERITY_STYLES,
+    change_lines,
     excerpt,
     file_lines,
     file_link,
@@ -59,6 +60,7 @@ def lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     accepted = accepted_notes(report)
     yield from _remarks(accepted, "Accepted", "what would stand above", ("i", "bold cyan"), presentation)
     yield from _remarks(report.notes, "Notes", "", ("i", "bold cyan"), presentation)
+    yield from change_lines(report, presentation)
     yield from file_lines(report.files, presentation)
     yield from _summary(report, presentation)
 

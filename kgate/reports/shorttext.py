@@ -15,6 +15,7 @@ from kgate.reports.safety import one_line
 from kgate.reports.textparts import (
     DOUBT,
     SEVERITY_STYLES,
+    change_lines,
     excerpt,
     file_lines,
     file_link,
@@ -301,6 +302,8 @@ def _cause(
 def _end(report: Report, selection: Selection, presentation: Presentation) -> Iterator[Line]:
     """Yields what is not shown, how much there is, and the verdict."""
     is_quiet = presentation.detail is Detail.QUIET
+    if not is_quiet:
+        yield from change_lines(report, presentation)
     if report.verdict.exit_code == 0:
         yield _passed(report, presentation)
         yield from (line(f"  - {one_line(reason)}") for reason in report.verdict.reasons)

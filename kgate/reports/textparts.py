@@ -14,7 +14,7 @@ from kgate.reports.links import rule_page
 from kgate.reports.presentation import Presentation
 from kgate.reports.safety import one_line
 from kgate.reports.waived import waived_count
-from kgate.reports.wording import allowances, answer, counted, settings, uncovered
+from kgate.reports.wording import allowances, answer, change, counted, settings, uncovered
 
 SEVERITY_STYLES = {
     Severity.CRITICAL: "bold red",
@@ -146,6 +146,17 @@ def passing(report: Report) -> str:
     parts.append(severities(report.severities.items()) or "no findings")
     parts += [found] if (found := waived_count(report)) else []
     return "; ".join(parts)
+
+
+def change_lines(report: Report, presentation: Presentation) -> Iterator[Line]:
+    """Yields a line for each workload that is not as it was in the revision that the scan is compared with."""
+    changes = report.compared.changes if report.compared else None
+    if changes:
+        yield line((f"Changed since {one_line(report.compared.title if report.compared else '')}", "bold"))
+        for one in changes:
+            where = f"{path_text(one.path, presentation)}{f'  {one_line(one.renderings[0])}' if one.renderings else ''}"
+            yield line(f"  {one_line(one.workload)}  ", (where, "dim"), f"  {change(one)}")
+        yield line()
 
 
 def verdict(report: Report) -> Iterator[Line]:

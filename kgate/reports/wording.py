@@ -22,6 +22,7 @@ from kgate.model import (
     Uncovered,
     Verdict,
     Waiver,
+    WorkloadChange,
     field_path,
 )
 from kgate.reports.presentation import Folder
@@ -234,6 +235,9 @@ def known(report: Report) -> list[str]:
     compared = report.compared
     if compared is None:
         return []
+    if compared.changes is not None:
+        gone = f", {compared.gone:,} gone" if compared.gone is not None else ""
+        return [f"since {compared.title}: {counted(compared.new, 'new finding')}, {compared.known:,} known{gone}"]
     found = f"{counted(compared.known, 'known finding')} accepted by {compared.title}"
     if not compared.gone:
         return [found]
@@ -302,6 +306,19 @@ def _labelled(source: str, labels: list[str]) -> str:
 
 
 _FEW_LABELS = 4
+
+
+def change(one: WorkloadChange) -> str:
+    """Returns what became of a workload: ``80 B → 12 F, 1 new finding``."""
+    before, after = (
+        UNKNOWN if value is None else f"{value} {Score(value, 0).grade}" for value in (one.before, one.after)
+    )
+    if one.is_gone:
+        return f"gone (was {before})"
+    scores = f"new, {after}" if one.is_new else f"{before} → {after}"
+    counts = [counted(one.new, "new finding")] if one.new else []
+    counts += [f"{one.gone:,} gone"] if one.gone else []
+    return ", ".join((scores, *counts))
 
 
 def standing(finding: Finding) -> str:

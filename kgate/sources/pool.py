@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -100,10 +101,17 @@ class _Renderings:
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
+        remembered = self._settings.remembered
         context = RenderContext(
-            workspace, tools, self._settings.options, frozenset(listing.files), fetched=self._settings.fetched
+            workspace,
+            tools,
+            self._settings.options,
+            frozenset(listing.files),
+            fetched=self._settings.fetched,
+            remembered=remembered,
         )
-        with workspace, _Pool(context, self._encodings) as pool:
+        entered = workspace if remembered is None else contextlib.nullcontext(remembered.entered(workspace))
+        with entered, _Pool(context, self._encodings) as pool:
             while True:
                 self._follow(pool, count)
                 rendered = pool.render(requests := self._queue.rest())
@@ -171,6 +179,17 @@ class _Pool:
             ahead.extend(self._submitted(islice(pending, 1)))
 
     def _render(self, request: Request) -> Batch:
+        remembered = self._context.remembered
+        if remembered is None:
+            return self._rendered(request)
+        known = remembered.recall(request, self._context)
+        if known is not None:
+            return known
+        batch = self._rendered(request)
+        remembered.keep(request, self._context, batch)
+        return batch
+
+    def _rendered(self, request: Request) -> Batch:
         repository = self._context.workspace.repository
         pointer = lfs.pointer_of(request, repository)
         if pointer is not None:

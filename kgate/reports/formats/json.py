@@ -22,6 +22,7 @@ from kgate.model import (
     Score,
     Unjudged,
     Waiver,
+    WorkloadChange,
     field_path,
 )
 from kgate.reports.jsontext import json_pieces
@@ -213,6 +214,20 @@ def _compared(compared: Compared) -> dict[str, Any]:
         "known": compared.known,
         "known_workloads": compared.workloads,
         "gone": compared.gone,
+        **({} if compared.changes is None else {"workloads": [_change(one) for one in compared.changes]}),
+    }
+
+
+def _change(change: WorkloadChange) -> dict[str, Any]:
+    return {
+        "workload": change.workload,
+        "path": change.path,
+        "rendered_by": list(change.renderings),
+        "state": "new" if change.is_new else "gone" if change.is_gone else "changed",
+        "before": change.before,
+        "after": change.after,
+        "new": change.new,
+        "gone": change.gone,
     }
 
 

@@ -22,6 +22,7 @@ from kgate.reports.wording import (
     answer,
     at_most,
     bar,
+    change,
     counted,
     first_sentence,
     needs,
@@ -81,6 +82,7 @@ class _Parts:
 
     failing: _Fitted = _Fitted()
     open: int = 0
+    changes: _Fitted = _Fitted()
     causes: _Fitted = _Fitted()
     places: _Fitted = _Fitted()
     rules: _Fitted = _Fitted()
@@ -104,6 +106,8 @@ def _parts(report: Report, macros: Any, room: float) -> _Parts:
     left = _Budget(room)
     fails = failing(report)
     shown = left.fit(fails, lambda block: _block(block, macros, room * _FAILING_SHARE * _BLOCK_SHARE), _FAILING_SHARE)
+    changed = (report.compared.changes if report.compared else None) or ()
+    changes = left.fit(changed, macros.change, _WORKLOADS_SHARE)
     remarks = [*report.problems, *report.unjudged]
     found: list[Cause[Any]] = [*causes(report.problems), *causes(report.unjudged)]
     reasons = left.fit(found, macros.cause, _REMARKS_SHARE)
@@ -115,7 +119,7 @@ def _parts(report: Report, macros: Any, room: float) -> _Parts:
     waivers = left.fit(waived_groups(report), macros.waiver, _WAIVERS_SHARE)
     notes = left.fit(report.notes, macros.remark, _NOTES_SHARE)
     others = left.fit(_others(report, fails), lambda block: _block(block, macros, left.bytes * _BLOCK_SHARE), 1)
-    return _Parts(shown, _standing_open(fails), reasons, places, rules, others, workloads, waivers, notes)
+    return _Parts(shown, _standing_open(fails), changes, reasons, places, rules, others, workloads, waivers, notes)
 
 
 class _Budget:
@@ -177,6 +181,7 @@ def _macros(presentation: Presentation) -> Any:
         "needs": needs,
         "refused_by": refused_by,
         "bar": bar,
+        "change": change,
         "counted": counted,
         "graded": lambda score: graded(score)[0],
         "level": level,

@@ -1,0 +1,74 @@
+"""Puts the files of another revision beside the scanned ones, to be judged by the same settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from kgate import gitindex
+from kgate.elsewhere import lock
+from kgate.policy.gittree import GitTree
+from kgate.rendering import scratch
+from kgate.repository import OutsideError, Repository
+from kgate.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SameSettings:
+    """A TrustedTree for the private copy of a revision: what steers the gate is that of the scanned repository, but
+    what its charts are locked to is its own."""
+
+    root: Path
+    scanned: Repository
+    name: str
+    title: str
+
+    def find(self, path: Path) -> Path | None:
+        """See TrustedTree."""
+        place = self._scanned(path)
+        try:
+            found = self.scanned.policy_place(os.fspath(place), place.parent) if self.scanned.trusted else place
+        except OutsideError:
+            return None
+        is_there = found is not None and self.scanned.holds(found) and self.scanned.policy_has(found)
+        return self.root / found.relative_to(self.scanned.root) if found is not None and is_there else None
+
+    def read_bytes(self, path: Path) -> bytes:
+        """See TrustedTree."""
+        if path == self.root / lock.NAME:
+            return Repository(self.root).read_bytes(path)
+        return self.scanned.policy_bytes(self._scanned(path))
+
+    def names(self, folder: Path) -> list[str]:
+        """See TrustedTree."""
+        return self.scanned.policy_names(self._scanned(folder))
+
+    def paths(self, names: Collection[str]) -> list[Path]:
+        """See TrustedTree."""
+        found = (path for path in self.scanned.files_below(self.scanned.root) if path.name in names)
+        return [self.root / path.relative_to(self.scanned.root) for path in found]
+
+    def changed_lines(self) -> Mapping[str, tuple[tuple[int, int], ...]] | None:
+        """None: the revision is not a change of the scanned files."""
+        return None
+
+    def _scanned(self, path: Path) -> Path:
+        return self.scanned.root / path.relative_to(self.root)
+
+
+@contextmanager
+def exported(tree: GitTree, scanned: Repository) -> Iterator[Repository]:
+    """The files of a revision in a private folder of the same name as the checkout, as long as the block lasts. Raises
+    ConfigError and OSError."""
+    with scratch.private_folder() as folder:
+        root = folder / (scanned.root.name or "root")
+        root.mkdir()
+        tree.export(root)
+        git = root / ".git"
+        git.mkdir()
+        (git / "config").touch()
+        (git / "index").write_bytes(gitindex.written(tree.files))
+        settings = SameSettings(root, scanned, tree.name, tree.title)
+        yield Repository(root, scanned.urls, settings)

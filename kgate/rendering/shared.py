@@ -1,0 +1,194 @@
+"""What renderings of two states of a repository have in common: what nothing of changed is rendered once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import posixpath
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from kgate.model import Batch
+from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.kustomize.graph import Kustomizations
+from kgate.rendering.kustomize.kustomization import KustomizationError
+from kgate.rendering.kustomize.requests import KustomizationRequest
+from kgate.rendering.requests import RenderContext, Request
+from kgate.rendering.workspace import Workspace
+from kgate.repository import Repository, SearchError
+from kgate.values import dataclass
+
+_STEERING = frozenset({".gitattributes", ".gitignore", ".gitmodules", ".kgateignore", ".sops.yaml", ".sourceignore"})
+"""Files that may have a part in what lies anywhere below them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The paths from the root at which two states of a repository differ."""
+
+    paths: frozenset[str]
+
+    @property
+    def is_far_reaching(self) -> bool:
+        """True if a file changed that may have a part in anything."""
+        return any(posixpath.basename(path) in _STEERING for path in self.paths)
+
+    def touches(self, regions: Iterable[str]) -> bool:
+        """True if a path lies at or below one of these."""
+        found = set(regions)
+        if "" in found:
+            return bool(self.paths)
+        return any(not found.isdisjoint(_upwards(path)) for path in self.paths)
+
+
+def difference_between(one: Repository, other: Repository) -> Difference:
+    """Returns where two folders differ in a file, a link or its content. Raises SearchError and OSError."""
+    here, there = ({path.relative_to(side.root) for path in side.files_below(side.root)} for side in (one, other))
+    same = here & there
+    differ = (path for path in same if _content(one.root / path) != _content(other.root / path))
+    return Difference(frozenset(path.as_posix() for path in (here ^ there).union(differ)))
+
+
+def _content(path: Path) -> tuple[str, bytes]:
+    if path.is_symlink():
+        return "link", os.fsencode(os.readlink(path))
+    return "file", path.read_bytes()
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = posixpath.dirname(path)
+
+
+class SharedRenderings:
+    """What was rendered of the first one of two states, kept for the second one, with the private copies in which the
+    places of its fields are sought. Close it."""
+
+    def __init__(self, difference: Difference) -> None:
+        self._difference = difference
+        self._batches: dict[Hashable, tuple[Repository, Request, Batch]] = {}
+        self._stack = ExitStack()
+
+    def close(self) -> None:
+        """Removes the private copies."""
+        self._stack.close()
+
+    def entered(self, workspace: Workspace) -> Workspace:
+        """Enters a workspace, which lasts until this is closed."""
+        return self._stack.enter_context(workspace)
+
+    def recall(self, request: Request, context: RenderContext) -> Batch | None:
+        """What an equal request rendered to before, if nothing changed that it, or this one, can have read."""
+        kept = self._batches.get(_key(request, context))
+        if kept is None:
+            return None
+        first, other, batch = kept
+        if self._is_untouched(request, context.workspace.repository) and self._is_untouched(other, first):
+            return batch
+        return None
+
+    def keep(self, request: Request, context: RenderContext, batch: Batch) -> None:
+        """Keeps what a request of the first state rendered to; problems of programs may be those of the moment."""
+        if isinstance(request, (ChartRequest, KustomizationRequest)) and not batch.problems:
+            self._batches.setdefault(_key(request, context), (context.workspace.repository, request, batch))
+
+    def _is_untouched(self, request: Request, repository: Repository) -> bool:
+        if self._difference.is_far_reaching:
+            return False
+        try:
+            return not self._difference.touches(_regions(request, repository))
+        except (SearchError, OSError):
+            return False
+
+
+def _key(request: Request, context: RenderContext) -> Hashable:
+    """The key of a request, wherever the repository lies, with those of its files that are judged as they are."""
+    repository = context.workspace.repository
+    root = os.fspath(repository.root)
+    plain = frozenset(path for path in _files(request, repository) if path in context.plain)
+    return type(request).__name__, _moved(request.key, root), _moved(plain, root)
+
+
+def _files(request: Request, repository: Repository) -> Iterable[Path]:
+    try:
+        return tuple(request.files(repository))
+    except SearchError:
+        return ()
+
+
+def _moved(value: object, root: str) -> Hashable:
+    """A value in which every path starts at the root."""
+    if isinstance(value, str):
+        return value.replace(root, "\0")
+    if isinstance(value, Path):
+        return "path", os.fspath(value).replace(root, "\0")
+    if isinstance(value, Mapping):
+        return tuple(sorted(((str(key), _moved(one, root)) for key, one in value.items()), key=repr))
+    if isinstance(value, (tuple, list, frozenset, set)):
+        members = (_moved(one, root) for one in value)
+        return tuple(members) if isinstance(value, (tuple, list)) else frozenset(members)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        own = (getattr(value, one.name) for one in dataclasses.fields(value) if one.compare)
+        return type(value).__name__, tuple(_moved(one, root) for one in own)
+    hash(value)
+    return value if isinstance(value, Hashable) else None
+
+
+# ---------------------------------------------------------------------------------------- regions
+
+
+def _regions(request: Request, repository: Repository) -> set[str]:
+    """The paths at and below which everything lies that a rendering can read: folders of charts and kustomizations, and
+    those of every file that one of them names."""
+    folders = {request.place.path, *(place.path for place in request.parts(repository))}
+    folders |= {_folder_of(path) for path in request.files(repository)}
+    found: set[Path] = set()
+    kustomizations = Kustomizations.of(repository)
+    pending = [*folders]
+    while pending:
+        folder = Path(os.path.realpath(pending.pop()))
+        if folder not in found:
+            found.add(folder)
+            pending += kustomizations.included(folder)
+            pending += map(_folder_of, kustomizations.files(folder))
+            pending += _local_dependencies(folder)
+            pending += _charts(folder, kustomizations)
+            pending += _links_below(folder, repository)
+    return {path.relative_to(repository.root).as_posix().strip(".") for path in _inside(found, repository)}
+
+
+def _inside(paths: Collection[Path], repository: Repository) -> Iterator[Path]:
+    return (path for path in paths if path.is_relative_to(repository.root))
+
+
+def _folder_of(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    return real if real.is_dir() else real.parent
+
+
+def _links_below(folder: Path, repository: Repository) -> Iterator[Path]:
+    """The folders that links in a chart lead to."""
+    if (folder / "Chart.yaml").is_file():
+        yield from (_folder_of(path) for path in repository.files_below(folder) if path.is_symlink())
+
+
+def _charts(folder: Path, kustomizations: Kustomizations) -> Iterator[Path]:
+    """The places of the charts that a kustomization renders, be they there or not."""
+    with contextlib.suppress(KustomizationError):
+        yield from (chart.place for chart in kustomizations.read(folder).charts)
+
+
+def _local_dependencies(folder: Path) -> Iterator[Path]:
+    """The charts beside this one that its files name with ``file://``; whatever else is wrong with them."""
+    for name in ("Chart.yaml", "requirements.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"):
+        path = folder / name
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        except OSError:
+            continue
+        for line in text.splitlines():
+            if "file://" in line:
+                yield Path(os.path.normpath(folder / line.partition("file://")[2].strip(" \t\"'")))
