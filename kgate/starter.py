@@ -110,6 +110,17 @@ min-score: {start.min_score}
 # Which rules are used: gate (default), audit, which adds hardening, or pedantic.
 # persona: audit
 
+# What some workloads must reach instead; the first entry that matches decides for each key. `match` takes paths (as in
+# .kgateignore), namespaces, labels, kinds and names.
+# gates:
+# - match: {{paths: clusters/production/}}
+#   min-score: 90
+#   level: restricted
+
+# What rules weigh, and what they allow. `kgate rules show NAME` lists the parameters of a rule.
+# rule-settings:
+#   image-from-other-registry: {{parameters: {{allowedRegistries: [registry.example.org]}}}}
+
 # Rules to leave out. `kgate rules list` shows all, `kgate explain NAME` says why one matters.
 # ignore: [image-without-digest]
 

@@ -19,7 +19,6 @@ _OTHER_WORDS = {
     "analyze": "scan",
     "audit": "scan",
     "check": "scan",
-    "config": "scan",
     "docs": "rules list",
     "fetch": "pull",
     "install": "doctor",

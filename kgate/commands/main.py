@@ -25,6 +25,7 @@ EXIT_CLOSED_PIPE = 141
 MODULES = {
     "baseline": "baseline",
     "completion": "completion",
+    "config": "config",
     "doctor": "doctor",
     "explain": "rules",
     "fix": "fix",

@@ -36,7 +36,8 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.commands.kept import Kept
-    from kgate.config.settings import Settings
+    from kgate.config.file import ConfigFile
+    from kgate.config.settings import Options, Settings
     from kgate.repository import Repository, UntrustedFolders
     from kgate.session import Session
     from kgate.sources.progress import Progress
@@ -407,6 +408,11 @@ def _scan(judged: Callable[[Progress], Report], copies: Sequence[_Copy], kept: K
 def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settings:
     """Returns the settings of a scan, or of what reads the repository as a scan does, from flags, environment and
     configuration file."""
+    return resolved(flags, untrusted)[2]
+
+
+def resolved(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> tuple[Options, ConfigFile | None, Settings]:
+    """Returns what flags and environment say, what the configuration file says, and the settings that they come to."""
     from kgate.repository import Repository, find_root
 
     paths = flags["paths"]
@@ -421,11 +427,17 @@ def settings_of(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> Settin
         from kgate.policy.gittree import open_tree
 
         repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
-    return settled(flags, repository, untrusted)
+    return _resolved_for(flags, repository, untrusted)
 
 
 def settled(flags: Mapping[str, Any], repository: Repository, untrusted: UntrustedFolders) -> Settings:
     """Returns the settings for a repository, from flags, environment and configuration file."""
+    return _resolved_for(flags, repository, untrusted)[2]
+
+
+def _resolved_for(
+    flags: Mapping[str, Any], repository: Repository, untrusted: UntrustedFolders
+) -> tuple[Options, ConfigFile | None, Settings]:
     from kgate import config
 
     given = {one.name: flags[one.name] for one in fields(config.Options) if one.name in flags}
@@ -436,7 +448,7 @@ def settled(flags: Mapping[str, Any], repository: Repository, untrusted: Untrust
     if flags.get("policy"):
         policy = config.named_config(flags["policy"], untrusted)
         file, change = config.under_policy(file, change, policy, repository)
-    return replace(config.settle(options, file, repository, untrusted), change=change)
+    return options, file, replace(config.settle(options, file, repository, untrusted), change=change)
 
 
 def _source(name: str) -> str:

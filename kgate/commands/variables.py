@@ -20,7 +20,7 @@ _OF_OTHERS = re.compile(r"KGATE_(TEST_\w+|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?P
 def name_variables(command: click.Command, *path: str) -> None:
     """Lets a variable stand for each option of a command and of those in it, besides those that it names itself."""
     for option in _options(command):
-        own = _variable(path, option)
+        own = variable_of(path, option)
         others = [option.envvar] if isinstance(option.envvar, str) else option.envvar or ()
         option.envvar = list(dict.fromkeys((own, *others)))
     if isinstance(command, click.Group):
@@ -86,7 +86,8 @@ def _options(command: click.Command) -> Iterator[click.Option]:
             yield parameter
 
 
-def _variable(path: Iterable[str], option: click.Option) -> str:
+def variable_of(path: Iterable[str], option: click.Option) -> str:
+    """Returns the name of the variable that stands for an option of a command."""
     return "_".join((PREFIX.rstrip("_"), *path, _flag(option).lstrip("-"))).replace("-", "_").upper()
 
 

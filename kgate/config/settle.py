@@ -65,7 +65,7 @@ def settle(
         unjudged_passes=(options.unjudged or file.unjudged or UNJUDGED[0]) == "note",
         lists_files=options.files,
         jobs=options.jobs,
-        timeout=_lower(TIMEOUT, options.timeout, file),
+        timeout=lowered(TIMEOUT, options.timeout, file),
         notes=(*_notes(options, file), *_floor_notes(options, file), *_gate_notes(options, file)),
         rendering=replace(
             _render_settings(options, file, untrusted),
@@ -208,7 +208,7 @@ def _render_version(options: Options, file: ConfigFile) -> str | None:
     return version if file.floor.version(asked) == asked else f"1.{file.floor.minor}"
 
 
-def _lower(limit: Limit, given: int | None, file: ConfigFile) -> int:
+def lowered(limit: Limit, given: int | None, file: ConfigFile) -> int:
     """The limit that a flag or the environment sets, or its default, and less if the file says so."""
     most = limit.default if given is None else given
     asked = file.limits.get(limit)
@@ -219,7 +219,7 @@ def _notes(options: Options, file: ConfigFile) -> Iterator[Note]:
     """What the file asks for and does not get."""
     given = {TIMEOUT: options.timeout, RENDER_TIMEOUT: options.render_timeout, RENDER_MEMORY: options.render_memory}
     for limit, asked in file.limits.items():
-        got = _lower(limit, given[limit], file)
+        got = lowered(limit, given[limit], file)
         if asked.value > got:
             message = f"{limit.key} stays at {got} {limit.unit}: a file may only lower it; --{limit.key} raises it"
             yield Note(file.shown, asked.line, message)
@@ -265,8 +265,8 @@ def _render_settings(options: Options, file: ConfigFile, untrusted: UntrustedFol
         value_variants=options.variants == "values",
         helm_degraded=_either(options.helm_degraded, file.helm_degraded),
         allow_remote=options.allow_remote,
-        seconds=_lower(RENDER_TIMEOUT, options.render_timeout, file),
-        memory=_lower(RENDER_MEMORY, options.render_memory, file) << 20,
+        seconds=lowered(RENDER_TIMEOUT, options.render_timeout, file),
+        memory=lowered(RENDER_MEMORY, options.render_memory, file) << 20,
         kubernetes_version=_render_version(options, file),
     )
     environment = with_secrets(file.environment, _flux_variables(options.flux_variables, untrusted))
