@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kgate.judgement.bar import Bar
 from kgate.kubernetes.pss import asked
-from kgate.model import FailOn, Json, Note, Resource, Severity
+from kgate.model import FailOn, Json, Note, Rendering, Resource, Severity
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -134,12 +134,14 @@ class _Matcher:
 
     def _fits_path(self, resource: Resource) -> bool:
         """True if a pattern matches the file that a resource begins in, or the chart or kustomization that it was
-        rendered by, or a folder above."""
+        rendered by (its folder, or its own file there), or a folder above."""
         if not self._match.paths:
             return True
         rendering = resource.rendering
-        return self._covers(resource.locate("").path, is_dir=False) or (
-            rendering is not None and self._covers(rendering.path, is_dir=True)
+        if self._covers(resource.locate("").path, is_dir=False):
+            return True
+        return rendering is not None and (
+            self._covers(rendering.path, is_dir=True) or self._covers(_own_file(rendering), is_dir=False)
         )
 
     def _covers(self, path: str, *, is_dir: bool) -> bool:
@@ -172,6 +174,11 @@ class _Matcher:
     @cached_property
     def _labels(self) -> list[tuple[str, Glob]]:
         return [(key, glob) for key, pattern in self._match.labels for glob in _globs([pattern])]
+
+
+def _own_file(rendering: Rendering) -> str:
+    """The file that makes a folder a chart or a kustomization, by its usual name."""
+    return str(PurePosixPath(rendering.path) / ("Chart.yaml" if rendering.tool == "helm" else "kustomization.yaml"))
 
 
 def _any(globs: Sequence[Glob], text: str) -> bool:

@@ -79,6 +79,7 @@ def test_what_an_entry_matches(match: Match, wanted: bool) -> None:
     ("pattern", "wanted"),
     [
         pytest.param("clusters/prod/", True, id="the folder of the overlay"),
+        pytest.param("clusters/prod/**", True, id="all of the folder of the overlay"),
         pytest.param("/clusters", True, id="a folder above it"),
         pytest.param("apps", True, id="the folder of the base"),
         pytest.param("clusters/test", False, id="another overlay"),
