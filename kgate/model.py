@@ -645,6 +645,11 @@ class HiddenManifests(Note):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class UnusedWaiver(Note):
+    """A waiver that fits nothing in a scan of the whole repository."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Unjudged(Remark):
     """What would reach a cluster and was not judged: ``what`` names it, ``message`` says why, and ``command`` what to
     run to have it judged; empty where nothing is known to help."""

@@ -104,7 +104,7 @@ FLOW = (
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("session",),
-    ("fileschemas", "inputs", "pull", "access", "scan", "starter"),
+    ("fileschemas", "inputs", "pull", "access", "scan", "starter", "waive", "waiverlist"),
     ("trial",),
     ("fixing",),
     ("changescan",),

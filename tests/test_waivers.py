@@ -153,3 +153,134 @@ def test_a_comment_in_a_base_is_about_what_its_overlays_render(tmp_path: Path) -
 def test_a_configuration_may_want_none_in_manifests(tmp_path: Path) -> None:
     write(tmp_path, {**OVERLAY, "kgate.yaml": "waivers: {inline: false}\n"})
     assert waived(tmp_path) == []
+
+
+# ------------------------------------------------------------------------------------------- commands
+
+
+def prints(folder: Path) -> list[str]:
+    return [one["fingerprint"] for one in json.loads(scan(folder, ".", "-f", "json").out)["findings"]]
+
+
+def test_what_is_waived_by_the_command_passes(repository: Path) -> None:
+    (repository / "kgate-waivers.yaml").write_text("# ours\n", encoding="utf-8")
+    names = [name[:8] for name in prints(repository)]
+    said = ("--owner", "team-ops", "--until", "2099-01-31", "--reason", "reads what others run")
+    done = kgate("waive", *names, "--all-problems", *said, cwd=repository)
+    assert (done.code, done.out) == (0, f"{repository}/kgate-waivers.yaml: 6 entries added\n"), done
+    text = (repository / "kgate-waivers.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# ours\naccept:\n# Pod/logging/agent")
+    assert scan(repository).code == 0
+    again = kgate("waive", *names, *said, cwd=repository)
+    assert (again.code, again.out) == (0, "all of that is accepted already\n")
+    assert (repository / "kgate-waivers.yaml").read_text(encoding="utf-8") == text
+
+
+def test_the_long_report_says_the_command(repository: Path) -> None:
+    (repository / "kgate-waivers.yaml").unlink()
+    (name,) = {one[:8] for one in prints(repository)[:1]}
+    assert f"or   kgate waive {name} --reason WHY" in scan(repository, ".", "-v").out
+    assert "kgate waive" not in scan(repository).out
+
+
+WRONG_USES = [
+    pytest.param(
+        (), "nothing is named; write the FINGERPRINT of a finding, or --problem or --unjudged LINE", id="nothing"
+    ),
+    pytest.param(("0" * 8,), "no finding of this scan has a fingerprint that begins with 00000000", id="unknown"),
+    pytest.param(("--problem", "a.yaml: x"), "this scan has no such problem in a.yaml", id="no such problem"),
+    pytest.param(("--all-problems", "--until", "soon"), "'soon' is not a day such as 2027-01-31", id="no day"),
+    pytest.param(("--all-problems", "--reason", " "), "accept[0].reason is blank", id="a blank reason"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USES)
+def test_a_wrong_use_writes_nothing(repository: Path, arguments: tuple[str, ...], message: str) -> None:
+    (repository / "kgate-waivers.yaml").unlink()
+    done = kgate("waive", "--reason", "x", *arguments, cwd=repository)
+    assert (done.code, message in done.err) == (2, True), done
+    assert not (repository / "kgate-waivers.yaml").exists()
+
+
+def test_a_write_that_fails_midway_leaves_the_old_file(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kgate.commands import main
+
+    (repository / "kgate-waivers.yaml").write_text(
+        "accept:\n- {rule: host-ipc, path: a, reason: x}\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(repository)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(SystemExit) as end:
+        main.run(["waive", "--all-problems", "--reason", "x"])
+    assert end.value.code == 2
+    assert "cannot be written: No space left on device; the file is as it was" in capsys.readouterr().err
+    assert (repository / "kgate-waivers.yaml").read_text(encoding="utf-8").count("\n") == 2
+    assert sorted(path.name for path in repository.iterdir()) == [".git", "k8s", "kgate-waivers.yaml"]
+
+
+def listed(folder: Path, *arguments: str, today: str = DURING) -> Result:
+    return kgate("waivers", "list", *arguments, "--today", today, cwd=folder)
+
+
+def test_the_list_says_who_took_what_until_when(repository: Path) -> None:
+    made = json.loads(listed(repository, "-f", "json").out)
+    assert made == [
+        {
+            "state": "active",
+            "what": "host-pid, privilege-escalation-allowed, run-as-root-allowed and 2 more",
+            "where": "k8s/*",
+            "why": "reads what others run",
+            "who": "team-ops",
+            "until": "2027-01-31",
+            "place": "kgate-waivers.yaml:2",
+        },
+        {
+            "state": "active",
+            "what": "the problem 'key 'kind' is set here'",
+            "where": "k8s/broken.yaml",
+            "why": "a fixture",
+            "who": "",
+            "until": "",
+            "place": "kgate-waivers.yaml:7",
+        },
+    ]
+    states = [json.loads(listed(repository, "-f", "json", today=day).out)[0]["state"] for day in ("2027-01-17", AFTER)]
+    assert states == ["ends soon", "expired"]
+
+
+def test_a_scan_shows_what_fits_nothing_and_what_manifests_waive(repository: Path) -> None:
+    write(
+        repository,
+        {"k8s/broken.yaml": "", "k8s/own.yaml": POD.replace("hostPID: true", f"hostPID: true  # kgate: {INLINE}")},
+    )
+    (repository / "kgate-waivers.yaml").write_text(WAIVERS.replace("k8s/*", "k8s/agent.yaml"), encoding="utf-8")
+    made = json.loads(listed(repository, "--check", "-f", "json").out)
+    assert [(one["state"], one["place"]) for one in made] == [
+        ("active", "kgate-waivers.yaml:2"),
+        ("fits nothing", "kgate-waivers.yaml:7"),
+        ("active", "k8s/own.yaml:5"),
+    ]
+
+
+HEADS = [
+    pytest.param("table", "state   what  ", id="table"),
+    pytest.param("csv", "state,what,where,why,who,until,written in\nactive,", id="csv"),
+    pytest.param("markdown", "| state | what | where | why | who | until | written in |\n| --- |", id="markdown"),
+    pytest.param("html", "<!DOCTYPE html>\n<html", id="html"),
+]
+
+
+@pytest.mark.parametrize(("format_name", "head"), HEADS)
+def test_each_format_is_inert(repository: Path, format_name: str, head: str) -> None:
+    hostile = WAIVERS.replace("reads what others run", "'=1+1 <b>| @org https://x'")
+    (repository / "kgate-waivers.yaml").write_text(hostile, encoding="utf-8")
+    out = listed(repository, "-f", format_name).out
+    assert out.startswith(head)
+    assert not ("<b>" in out and format_name in ("html", "markdown"))
+    assert format_name != "csv" or ",'=1+1 <b>" in out

@@ -35,6 +35,8 @@ MODULES = {
     "rules": "rules",
     "scan": "scan",
     "schema": "schema",
+    "waive": "waive",
+    "waivers": "waivers",
     "who-can": "who_can",
 }
 """The module of each command in this folder, which holds the command under its own name, with underscores."""

@@ -39,7 +39,7 @@ def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> Non
         if path.exists() and not path.is_file():
             _write(path, pieces)
         else:
-            wholefile.replace(real, lambda handle: _write(handle, pieces), 0o666 & ~_umask())
+            wholefile.replace(real, lambda handle: _write(handle, pieces), new_mode())
     except OSError as error:
         raise _failed(path, error) from None
 
@@ -53,7 +53,8 @@ def _write(target: Path | int, pieces: Iterable[str]) -> None:
         stream.writelines(pieces)
 
 
-def _umask() -> int:
+def new_mode() -> int:
+    """Returns the mode of a new file."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask

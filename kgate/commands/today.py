@@ -16,8 +16,11 @@ _SECONDS = re.compile("[0-9]{1,11}")
 
 def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date:
     """Returns the day that is asked for, or today. Raises click.BadParameter."""
-    if value is None:
-        return today()
+    return today() if value is None else parse_day(value)
+
+
+def parse_day(value: str) -> date:
+    """Returns the day that a text means. Raises click.BadParameter."""
     try:
         return datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:

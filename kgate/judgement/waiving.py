@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 from kgate.judgement import inline
 from kgate.judgement.inline import InlineTerms, MalformedError, Written
 from kgate.judgement.waivers import FindingPattern, Images, RemarkPattern, WaiverEntry
-from kgate.model import Accepted, Finding, Json, Note, Problem, Resource, ResourceId, Unjudged, Waiver, child_pointer
+from kgate.model import (
+    Accepted,
+    Finding,
+    Json,
+    Note,
+    Problem,
+    Resource,
+    ResourceId,
+    Unjudged,
+    UnusedWaiver,
+    Waiver,
+    child_pointer,
+)
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.values import dataclass
 
@@ -142,7 +154,8 @@ class Waiving:
                 yield from entry.ending(today, WARNING_DAYS)
             elif wants_all and number not in self._refused:
                 expired = f"expired {entry.end} and " if entry.has_expired(today) else ""
-                yield entry.note(f"{expired}fits nothing; remove it")
+                note = entry.note(f"{expired}fits nothing; remove it")
+                yield UnusedWaiver(note.path, note.line, note.message)
         for entry in self.fits.inline:
             yield from entry.ending(today, WARNING_DAYS)
         yield from self.fits.notes

@@ -155,6 +155,19 @@ def _rule_block(findings: Sequence[Finding], about: _Object, presentation: Prese
         yield from _place(finding, about, presentation)
     yield from paragraph("why", rule.rationale, presentation.width)
     yield from paragraph("fix", rule.remediation, presentation.width)
+    yield from _waiving(findings)
+
+
+def _waiving(findings: Sequence[Finding]) -> Iterator[Line]:
+    """Yields the command that accepts the findings, as far as they can be accepted and are not."""
+    open_ones = [one.fingerprint for one in findings if one.waiver is None and not one.is_about_gate]
+    names = [name[:_LEAST_DIGITS] for name in dict.fromkeys(open_ones)]
+    if names:
+        yield line("    ", ("or ", "bold"), f"  kgate waive {' '.join(names)} --reason WHY")
+
+
+_LEAST_DIGITS = 8
+"""Digits of a fingerprint that kgate waive wants."""
 
 
 def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iterator[Line]:
