@@ -32,7 +32,19 @@ BESIDE = {
 NAVIGATION = {
     "Judgement": ("rules/index", "score", "personas", "own-rules", "coverage"),
     "What is read": ("reading", "rendering"),
-    "Use": ("configuration", "waivers", "reports", "fix", "access", "gate", "pre-commit", "github", "gitlab", "ci"),
+    "Use": (
+        "configuration",
+        "adoption",
+        "waivers",
+        "reports",
+        "fix",
+        "access",
+        "gate",
+        "pre-commit",
+        "github",
+        "gitlab",
+        "ci",
+    ),
     "Project": ("changelog", "security", "contributing"),
 }
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 
 from kgate.errors import ConfigError
-from kgate.model import Finding, Problem, Remark, Report, Unjudged, field_path
+from kgate.model import Finding, Problem, Remark, Report, ResourceId, Unjudged
 from kgate.values import dataclass
 from kgate.waiverfile import NAME, WaiverFile, WaiverPolicy, check, parse_file
 from kgate.yamltree.fields import UserFile
@@ -97,28 +97,37 @@ def of_remarks(report: Report, asked: Iterable[AskedRemark]) -> list[Problem | U
 
 
 def entries(findings: Iterable[Finding], remarks: Iterable[Problem | Unjudged], terms: Acceptance) -> list[NewEntry]:
-    """The entries for findings, one for each, and for remarks, one for those that say the same."""
-    made = [_of_finding(finding, terms) for finding in findings if finding.waiver is None]
+    """The entries for findings, one for those of a rule in an object, and for remarks, one for those that say the
+    same."""
+    objects: dict[tuple[str, str, ResourceId], list[Finding]] = {}
+    for finding in findings:
+        if finding.waiver is None:
+            objects.setdefault((finding.rule.id, finding.source, finding.resource), []).append(finding)
     causes: dict[tuple[str, str], list[str]] = {}
     for remark in remarks:
         kind = "problem" if isinstance(remark, Problem) else "unjudged"
         paths = causes.setdefault((kind, _quoted(remark)), [])
         paths += [remark.path] if remark.path not in paths else []
-    for (kind, cause), paths in causes.items():
-        about = ((kind, cause), ("path", paths[0] if len(paths) == 1 else tuple(paths)))
-        made.append(NewEntry((*about, *_said(terms))))
+    made = [_of_findings(same, terms) for same in objects.values()]
+    for about, paths in causes.items():
+        made.append(NewEntry((about, ("path", _one_or_all(paths)), *_said(terms))))
     return made
 
 
-def _of_finding(finding: Finding, terms: Acceptance) -> NewEntry:
-    """The entry of a finding, by the fingerprints that it has in all renderings."""
-    same = (replace(finding, resource=who).fingerprint for who in finding.resources)
-    prints = tuple(dict.fromkeys(same))
-    container = f", container {finding.container}" if finding.container else ""
-    what = f"{finding.resource}{container}, {field_path(finding.location.pointer)}"
-    fingerprint = prints[0] if len(prints) == 1 else prints
-    about = (("rule", finding.rule.id), ("fingerprint", fingerprint))
-    return NewEntry((*about, *_said(terms)), f"{what} ({finding.location.path}:{finding.location.start.line})")
+def _of_findings(same: Sequence[Finding], terms: Acceptance) -> NewEntry:
+    """The entry of findings of a rule in an object, by the fingerprints that they have in all renderings."""
+    first = same[0]
+    prints = [replace(one, resource=who).fingerprint for one in same for who in one.resources]
+    about = (("rule", first.rule.id), ("fingerprint", _one_or_all(prints)))
+    places = dict.fromkeys(f"{one.location.path}:{one.location.start.line}" for one in same)
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return NewEntry((*about, *_said(terms)), f"{first.resource} ({next(iter(places))}{more})")
+
+
+def _one_or_all(texts: Iterable[str]) -> str | Sequence[str]:
+    """The only one of some texts, or all of them, each once."""
+    found = tuple(dict.fromkeys(texts))
+    return found[0] if len(found) == 1 else found
 
 
 def _said(terms: Acceptance) -> Iterator[tuple[str, str]]:

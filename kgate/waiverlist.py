@@ -12,12 +12,13 @@ from datetime import date
 from kgate.judgement.waivers import FindingPattern, RemarkPattern, ResourcePattern, WaiverEntry
 from kgate.judgement.waiving import WARNING_DAYS
 from kgate.model import Report, UnusedWaiver, Waiver
-from kgate.reports.wording import shown
+from kgate.reports.wording import cut, shown
 from kgate.values import dataclass
 
 FORMATS = ("table", "csv", "markdown", "html", "json")
 COLUMNS = ("state", "what", "where", "why", "who", "until", "written in")
 _LIMIT = 500
+_WIDEST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,8 @@ def checked(listed: Sequence[WaiverRow], report: Report, today: date) -> list[Wa
             found.setdefault(waiver, []).append(finding.rule.id)
             objects.setdefault(waiver, str(finding.resource))
     inline = sorted(found, key=lambda waiver: waiver.place)
-    return own + [
-        WaiverRow(_ends(one, today), ", ".join(dict.fromkeys(found[one])), objects[one], one) for one in inline
-    ]
+    what = {waiver: ", ".join(dict.fromkeys(found[waiver])) for waiver in inline}
+    return own + [WaiverRow(_ends(one, today), what[one], objects[one], one) for one in inline]
 
 
 def written(listed: Iterable[WaiverRow], format_name: str) -> str:
@@ -110,7 +110,7 @@ Table = Sequence[Sequence[str]]
 
 
 def _table(table: Table) -> str:
-    whole = [COLUMNS, *table]
+    whole = [COLUMNS, *([cut(cell, _WIDEST) for cell in row] for row in table)]
     widths = [max(len(row[column]) for row in whole) for column in range(len(COLUMNS))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole)
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import pytest
 
 from kgate.errors import ConfigError
 from kgate.judgement.waivers import RemarkPattern
-from kgate.model import Problem, Report, Unjudged, field_path
+from kgate.model import Position, Problem, Report, Unjudged
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.waive import Acceptance, AskedRemark, NewEntry, appended, entries, of_findings, of_remarks, scalar
 from kgate.waiverfile import NamedRule, WaiverPolicy, parse_file
@@ -17,7 +17,7 @@ from kgate.yamltree.fields import UserFile
 from tests.reports import samples
 
 TODAY = date(2026, 12, 1)
-TERMS = Acceptance("an agent: reads logs", "team-ops", date(2027, 1, 31))
+ACCEPTED = Acceptance("an agent: reads logs", "team-ops", date(2027, 1, 31))
 ENTRY = NewEntry((("rule", "host-pid"), ("path", "a.yaml"), ("reason", "x")))
 WRITTEN = "- rule: host-pid\n  path: a.yaml\n  reason: x\n"
 POLICY = WaiverPolicy()
@@ -170,11 +170,19 @@ def text_of(new: list[NewEntry]) -> str:
     return appended("", new, POLICY, TODAY)
 
 
-def test_an_entry_for_each_finding_says_what_it_is_about() -> None:
+def test_findings_of_a_rule_in_an_object_are_one_entry() -> None:
     finding = report().findings[1]
-    assert text_of(entries([finding], [], TERMS)) == (
+    second = replace(finding, anchor="another", location=replace(finding.location, start=Position(20, 3)))
+    (entry,) = entries([finding, second], [], ACCEPTED)
+    assert dict(entry.fields)["fingerprint"] == (finding.fingerprint, second.fingerprint)
+    assert entry.comment == "Deployment/shop/web (k8s/web.yaml:12 and 1 more)"
+
+
+def test_an_entry_says_what_it_is_about() -> None:
+    finding = report().findings[1]
+    assert text_of(entries([finding], [], ACCEPTED)) == (
         "accept:\n"
-        f"# Deployment/shop/web, container app, {field_path(finding.location.pointer)} (k8s/web.yaml:12)\n"
+        "# Deployment/shop/web (k8s/web.yaml:12)\n"
         "- rule: privileged-container\n"
         f"  fingerprint: {scalar(finding.fingerprint)}\n"
         '  reason: "an agent: reads logs"\n'
@@ -185,7 +193,7 @@ def test_an_entry_for_each_finding_says_what_it_is_about() -> None:
 
 def test_a_finding_with_other_names_is_accepted_under_all_of_them() -> None:
     finding = replace(report().findings[1], also=(samples.LOG,))
-    (entry,) = entries([finding], [], TERMS)
+    (entry,) = entries([finding], [], ACCEPTED)
     assert dict(entry.fields)["fingerprint"] == (
         finding.fingerprint,
         replace(finding, resource=samples.LOG).fingerprint,
@@ -205,4 +213,4 @@ def test_the_same_cause_is_one_entry() -> None:
 
 
 def test_what_is_waived_already_gets_no_entry() -> None:
-    assert entries([replace(report().findings[1], waiver=samples.WAIVER)], [], TERMS) == []
+    assert entries([replace(report().findings[1], waiver=samples.WAIVER)], [], ACCEPTED) == []
