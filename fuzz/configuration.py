@@ -14,6 +14,7 @@ from kgate.config import Options, find_config, read_config, selected_ids, settle
 from kgate.errors import KgateError
 from kgate.repository import Repository, UntrustedFolders
 from kgate.rules.load import RuleFolder, builtin_folder, load
+from kgate.rules.tuning import tuned
 
 path = text("charts/web", "rules", ".", "charts/web/values.yaml")
 word = text("web", "privileged-container", "a")
@@ -28,6 +29,25 @@ release = mapping(
         "api-versions": several(text("apps/v1")),
     }
 )
+match = mapping(
+    {
+        "paths": one_of(several(path), path),
+        "namespaces": one_of(several(word), word),
+        "names": one_of(several(text("w*", "[a-z]", "\\", "[")), junk),
+        "kinds": several(text("Pod", "Deployment.apps")),
+        "labels": pairs(word, word),
+    },
+    0.4,
+)
+gate = mapping({"match": match, "min-score": just(0, 90), "level": text("baseline"), "fail-on": text("low")}, 0.6)
+setting = mapping(
+    {
+        "severity": text("low", "critical"),
+        "points": just(1, 10, 11),
+        "parameters": mapping({"least": one_of(just(1, 2**63, True), junk), "allowedPaths": several(path)}, 0.5),
+    },
+    0.5,
+)
 config: Make = mapping(
     {
         "min-score": one_of(just(0, 60, 100, -1, 101, True), junk),
@@ -36,6 +56,9 @@ config: Make = mapping(
         "select": several(word),
         "ignore": several(word),
         "rules": several(path),
+        "level": text("baseline", "restricted"),
+        "gates": several(gate),
+        "rule-settings": pairs(text("low-user-id", "host-path-volume", "nope"), setting),
         "allow-empty": just(True, False),
         "charts": several(mapping({"path": path, "releases": several(release)}, 0.9)),
         "repositories": several(text("https://example.org/a")),
@@ -89,7 +112,7 @@ def _settled(root: Path) -> str:
     except KgateError as error:
         return str(error)
     try:
-        return f"{settings} {selected_ids(load(), settings)}"
+        return f"{settings} {selected_ids(tuned(load(), settings.rule_settings), settings)}"
     except KgateError as error:
         return str(error)
 

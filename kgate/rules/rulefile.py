@@ -178,7 +178,7 @@ def parameter_value(fields: FileFields, name: str) -> ParameterValue:
     value: Json = fields.body.get(name)
     if isinstance(value, list):
         return tuple(text for _, text in fields.texts(name))
-    if not isinstance(value, (str, int)):
+    if not isinstance(value, (str, int)) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
         fields.fault(f"{fields.name(name)} must be a list of strings, a string, a whole number, true or false", name)
     return value
 

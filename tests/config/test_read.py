@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kgate.config import Options, Settings, read_config, settle
+from kgate.config import KNOWN, Options, Settings, read_config, settle
 from kgate.errors import ConfigError, KgateError
 from kgate.limits import LIMITS
 from kgate.repository import Repository, UntrustedFolders
@@ -204,31 +204,19 @@ ODD = {
     "a chart above": "[{path: ../../etc, releases: [{values: [../../passwd]}]}]",
     "a chart of a long name": f"[{{path: {'x' * 5000}}}]",
     "a chart of a surrogate": r'[{path: "\ud800"}]',
+    "a gate of odd patterns": r'[{match: {paths: ["\ud800", "\\"], names: "\ud800"}, min-score: 1}]',
+    "a gate of a long pattern": f"[{{match: {{names: {'*a' * 2500}}}, min-score: 1}}]",
+    "a gate of many stars": f"[{{match: {{names: '{'*' * 900}b'}}, min-score: 1}}]",
+    "a setting of an odd parameter": r'{host-path-volume: {parameters: {allowedPaths: ["\ud800\0\x7f"]}}}',
+    "a setting of a long parameter": f"{{host-path-volume: {{parameters: {{allowedPaths: [{'x' * 5000}]}}}}}}",
+    "a setting of a large number": "{low-user-id: {parameters: {least: 9223372036854775808}}}",
 }
-KEYS = [
-    "min-score",
-    "fail-on",
-    "kubernetes-version",
-    "select",
-    "ignore",
-    "rules",
-    "allow-empty",
-    "charts",
-    "repositories",
-    "helm-degraded",
-    "flux",
-    "argocd",
-    "extends",
-    "floor",
-    "pull-from",
-    *(limit.key for limit in LIMITS),
-]
 
 
 @pytest.mark.parametrize("value", ODD.values(), ids=ODD.keys())
 def test_an_odd_value_is_no_bug(tmp_path: Path, value: str) -> None:
     """Each key in a process of its own would take minutes: one scans with all, the command with one."""
-    for key in KEYS:
+    for key in KNOWN:
         with contextlib.suppress(KgateError):
             report = scan(settings(tmp_path, f"{key}: {value}\n", Options(paths=(os.fspath(tmp_path),))))
             assert report.verdict.exit_code in (0, 1, 3), key

@@ -201,6 +201,12 @@ HEAD = "min-score: 1\nrule-settings:\n  "
             id="no parameters",
         ),
         pytest.param(
+            "low-user-id:\n    parameters:\n      least: 18446744073709551615",
+            5,
+            "rule-settings.low-user-id.parameters.least must be a list of strings, a string, a whole number",
+            id="a number that CEL cannot hold",
+        ),
+        pytest.param(
             "low-user-id:\n    parameters:\n      lest: 1",
             5,
             "the rule low-user-id has no parameter 'lest'; did you mean 'least'?",
