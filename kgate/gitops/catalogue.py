@@ -29,9 +29,13 @@ class Catalogue:
         Where the namespace of either side is unknown, any fits. Of several (one for each cluster), the one that was
         rendered together with ``near`` comes first, then the one whose file is the nearest.
         """
+        return next(iter(self.find_all(kind, namespace, name, near)), None)
+
+    def find_all(self, kind: tuple[str, str], namespace: str, name: str, near: Resource) -> list[Resource]:
+        """All objects that a reference may mean, in the order in which ``find`` prefers them."""
         found = self._objects.get((*kind, name), ())
         fitting = [r for r in found if not namespace or r.id.namespace in ("", namespace)]
-        return min(fitting, key=lambda r: _distance(r, near, namespace), default=None)
+        return sorted(fitting, key=lambda r: _distance(r, near, namespace))
 
     def all_of(self, kind: tuple[str, str]) -> list[Resource]:
         """All objects of a group and kind."""

@@ -109,6 +109,7 @@ def plan(
     surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment, fetched or Fetched())
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
     requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    surroundings.report_other_data()
     others = (one for one in resources if not deploys(one) and unfollowed.is_one(one))
     log.possible.extend(found for one in others for found in unfollowed.places(one, repository))
     log.folders.extend(Deployed.of(request, repository) for request in requests)

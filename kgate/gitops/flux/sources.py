@@ -15,7 +15,7 @@ from kgate.gitops.catalogue import Catalogue
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux.ignore import Artifact
 from kgate.gitops.flux.secrets import EXTERNAL, SEALED, whereabouts
-from kgate.model import Resource
+from kgate.model import Json, Resource
 from kgate.repository import Repository, SearchError
 from kgate.urls import shown_url
 from kgate.values import dataclass
@@ -38,6 +38,18 @@ _USERS = (
 """What takes paths from a source: group and kind, where its ``sourceRef`` is, and the field beside it with the path."""
 
 
+_DATA = (("", "ConfigMap"), ("", "Secret"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The object that a reference is taken to mean, and others that it may mean."""
+
+    reference: ObjectFields
+    resource: Resource
+    others: list[Resource]
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where the references of Flux objects lead: to this repository, and to other objects of the scan."""
@@ -48,10 +60,29 @@ class Surroundings:
     fetched: Fetched = field(default_factory=Fetched)
     _artifacts: dict[tuple[str, bool, str], Artifact] = field(default_factory=dict, compare=False, repr=False)
     _roots: dict[tuple[str, str, str], str | None] = field(default_factory=dict, compare=False, repr=False)
+    _taken: list[_Taken] = field(default_factory=list, compare=False, repr=False)
 
     def find(self, reference: ObjectFields, kind: tuple[str, str]) -> Resource | None:
         """The object that a reference with ``name`` and ``namespace`` means."""
-        return self.catalogue.find(kind, _namespace(reference), reference.text("name"), reference.resource)
+        found = self._find_all(reference, kind)
+        if found and kind in _DATA:
+            self._taken.append(_Taken(reference, found[0], found[1:]))
+        return found[0] if found else None
+
+    def _find_all(self, reference: ObjectFields, kind: tuple[str, str]) -> list[Resource]:
+        return self.catalogue.find_all(kind, _namespace(reference), reference.text("name"), reference.resource)
+
+    def report_other_data(self) -> None:
+        """Records, once all objects are planned, where a reference may also mean a ConfigMap or Secret with other data
+        that none takes: the nearest one is taken, as there may be one for each cluster."""
+        known = {id(one.resource) for one in self._taken}
+        for one in self._taken:
+            for other in one.others:
+                if id(other) not in known and _data(other) != _data(one.resource):
+                    place = other.locate("")
+                    where = f"{place.path}:{place.start.line}"
+                    message = f"{other.id.kind} '{other.id.name}' is also in {where}, with other data, and may be that"
+                    one.reference.unjudged(message, "name", part="with all its values", command="")
 
     def whereabouts(self, reference: ObjectFields, kind: str) -> str:
         """Where the data of the ConfigMap or Secret that a reference names come from, if they are not known."""
@@ -70,7 +101,9 @@ class Surroundings:
         root = self.root_of(reference)
         here = posixpath.join(root or ".", path.removeprefix("./").lstrip("/"))
         here = f"./{posixpath.normpath(here)}" if root else "./" + path.removeprefix("./").lstrip("/")
-        source = self.find(reference, (GROUP, reference.text("kind")))
+        sources = self._find_all(reference, (GROUP, reference.text("kind")))
+        here_first = (one for one in sources if self.repository.is_meant(self._url(one, reference), here))
+        source = next(here_first, sources[0] if sources else None)
         if source is None:
             is_bootstrap = reference.text("name") == BOOTSTRAP_NAME
             is_here = is_bootstrap or self.repository.has(here)
@@ -258,6 +291,10 @@ class Surroundings:
             if artifacts:
                 yield spec, artifacts
                 return
+
+
+def _data(resource: Resource) -> list[Json]:
+    return [resource.body.get(name) for name in ("data", "stringData", "binaryData")]
 
 
 def _above(folder: str, path: str) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gitops.objects import Shop, make_shop, told
+from kgate.gitops.plan import plan
+from kgate.repository import Repository
+from tests.gitops.objects import URL, Shop, make_shop, told
 
 
 @pytest.fixture
@@ -97,3 +99,56 @@ def test_what_a_source_ignores_is_not_built(shop: Shop, file: str, text: str, ex
     both = {"plain/broken.yaml", "plain/deploy.yaml"}
     assert {shop.path(path) for path in planned.left_out} == both - set(expected)
     assert planned.covered == {shop.root / "plain"}
+
+
+def settings(value: str, kind: str = "ConfigMap", namespace: str = "flux-system") -> str:
+    text = (
+        f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: settings, namespace: {namespace}}}\ndata: {{A: '{value}'}}\n"
+    )
+    return text.replace(", namespace: }", "}")
+
+
+TAKING = kustomization("web", "./overlay", "GitRepository").replace(
+    "spec: {", "spec: {postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}, "
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "others"),
+    [
+        pytest.param({"a/a.yaml": settings("1"), "b/b.yaml": settings("2")}, ["b/b.yaml:1"], id="other data elsewhere"),
+        pytest.param({"a/a.yaml": settings("1") + "---\n" + settings("2")}, ["a/a.yaml:6"], id="in the same file"),
+        pytest.param(
+            {"a/a.yaml": settings("1", namespace=""), "b/b.yaml": settings("2")},
+            ["b/b.yaml:1"],
+            id="in the namespace that is meant, behind one without",
+        ),
+        pytest.param({"a/a.yaml": settings("1"), "b/b.yaml": settings("1")}, [], id="the same data"),
+        pytest.param({"a/a.yaml": settings("1"), "b/b.yaml": settings("2", "Secret")}, [], id="another kind"),
+        pytest.param(
+            {"a/a.yaml": settings("1"), "b/b.yaml": settings("2", namespace="other")}, [], id="another namespace"
+        ),
+        pytest.param(
+            {"a/a.yaml": settings("1"), "b/b.yaml": settings("2"), "b/flux.yaml": TAKING.replace("web", "other")},
+            [],
+            id="that of another cluster",
+        ),
+    ],
+)
+def test_data_that_may_be_meant_besides_are_named(shop: Shop, texts: dict[str, str], others: list[str]) -> None:
+    found = [one for path, text in {"a/flux.yaml": TAKING, **texts}.items() for one in shop.resources(text, path)]
+    planned = plan(found, Repository(shop.root, shop.urls))
+    assert planned.problems == ()
+    places = [one.message.partition(" is also in ")[2].partition(",")[0] for one in planned.unjudged]
+    assert places == others
+
+
+def source(url: str) -> str:
+    head = "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: own}\n"
+    return f"{head}spec: {{url: '{url}'}}\n"
+
+
+@pytest.mark.parametrize("urls", [("https://git.example.org/a/other", URL), (URL, "https://git.example.org/a/other")])
+def test_of_several_sources_with_one_name_this_repository_counts(shop: Shop, urls: tuple[str, str]) -> None:
+    planned = shop.plan(kustomization("web", "./overlay", "GitRepository", "own"), *map(source, urls))
+    assert [shop.path(request.place.path) for request in planned.requests] == ["overlay"]
