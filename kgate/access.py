@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kgate.judgement.engine import Judge
-from kgate.kubernetes import manifest
+from kgate.judgement.reach import Power, Powers
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.kubernetes.workload import find_workload
 from kgate.lifetime import Lifetime
-from kgate.model import Persona, Problem, Rule, Severity, Unjudged, Workload, pointer_tokens, problems_of, unjudged_of
+from kgate.model import Problem, Unjudged, Workload, problems_of, unjudged_of
 from kgate.rbac.authorizer import Authorizer, Grant
 from kgate.rbac.builtin import builtin
-from kgate.rbac.objects import GROUP, KINDS, Binding, FaultLog, Object, read
-from kgate.rbac.words import as_rule
+from kgate.rbac.objects import KINDS, Binding, FaultLog, Object, read
 from kgate.rules import load
 from kgate.sources.collection import collect
 from kgate.sources.files import batches_of
@@ -47,45 +44,9 @@ class Access:
         return tuple(one for one in bindings if not authorizer.roles_of(one))
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
-    """A way to a permission, and the rules that say what it leads to, the most severe first."""
-
-    grant: Grant
-    rules: tuple[Rule, ...] = ()
-
-    @property
-    def severity(self) -> Severity | None:
-        """That of the most severe rule; None if no rule is about the permission."""
-        return self.rules[0].severity if self.rules else None
-
-
-def powers(grants: Iterable[Grant]) -> tuple[Power, ...]:
-    """Returns what grants lead to, by the rules about roles. What holds in a namespace counts as a Role there, whatever
-    it is written in."""
-    rules = load.load()
-    judge = Judge(rules, NEWEST_MINOR, {rule.id for rule in rules if rule.persona is Persona.GATE})
-    found: list[Power] = []
-    for kind in ("ClusterRole", "Role"):
-        here = [one for one in grants if bool(one.namespace) == (kind == "Role")]
-        for start in range(0, len(here), _MOST_RULES):
-            found += _powers(judge, kind, here[start : start + _MOST_RULES])
-    return tuple(found)
-
-
-_MOST_RULES = 100
-"""The most rules of a role that are judged at once: the judge has a bound."""
-
-
-def _powers(judge: Judge, kind: str, grants: Sequence[Grant]) -> Iterator[Power]:
-    rules = [as_rule(one.permission) for one in grants]
-    body = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": "all"}, "rules": rules}
-    batch = manifest.read("role.json", json.dumps(body).encode(), KINDS)
-    findings = [finding for resource in batch.resources for finding in judge.judge(resource).findings]
-    for index, grant in enumerate(grants):
-        here = (one for one in findings if pointer_tokens(one.location.pointer)[:2] == ("rules", str(index)))
-        offended = {one.rule.id: one.rule for one in here}
-        yield Power(grant, tuple(sorted(offended.values(), key=lambda rule: (-rule.severity, -rule.points, rule.id))))
+def powers(grants: Sequence[Grant]) -> tuple[Power, ...]:
+    """Returns what grants lead to, by the rules of the newest Kubernetes version."""
+    return Powers(load.load(), NEWEST_MINOR).of(grants)
 
 
 def read_access(settings: Settings, progress: Progress) -> Access:

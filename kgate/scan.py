@@ -177,7 +177,7 @@ def assess(
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
             ledger.add_skipped(part.skipped)
-            facts = Facts.of(part.resources)
+            facts = ledger.joined(Facts.of(part.resources))
             for resource in part.resources:
                 lifetime.check()
                 if part.counts_in is None or part.counts_in(resource):
@@ -318,5 +318,5 @@ def _read(
         remembered = session.remembered if session is not None else None
         rendering = replace(settings.rendering, options=options, remembered=remembered)
         read = plain.read if session is None else partial(session.read, plain)
-        intake = Intake(read, kinds, progress, settings.lists_files)
+        intake = Intake(lambda files, facts: read(files, ledger.joined(facts)), kinds, progress, settings.lists_files)
         yield from collect(paths, settings.repository.reopened(), rendering, intake)

@@ -115,7 +115,7 @@ FLOW = (
 
 ONLY = {
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
-    "judgement": ("values", "model", "wildcards", "kubernetes", "rules", "judgement"),
+    "judgement": ("values", "model", "wildcards", "kubernetes", "rbac", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
     "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),
     "yamltree": ("values", "model", "yamltree"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from kgate.model import (
     Finding,
     Gap,
     Json,
+    Location,
     Note,
     Pod,
     Pointer,
@@ -141,6 +143,16 @@ class Judge:
         rules = (*self.rules, *self._hidden.values())
         return [(rule, memo.reads_of(rule, target)) for rule in rules if target in rule.targets]
 
+    @property
+    def minor(self) -> int:
+        """The Kubernetes 1.x version that it judges for."""
+        return self._minor
+
+    @property
+    def ignored(self) -> Collection[str]:
+        """The ids of the rules that are left out by name."""
+        return self._ignored
+
     def judge(
         self, resource: Resource, facts: Facts = NO_FACTS, lists: Callable[[Rule], bool] = everything
     ) -> Judgement:
@@ -152,6 +164,7 @@ class Judge:
         filled = templated.read(resource)
         resource = filled.resource
         workload = find_workload(resource)
+        facts = facts.of_workload(workload)
         offences: list[Offence] = []
         gaps, unjudged = parted(workload.gaps if workload else (), resource)
         for result in self._sure_results(resource, workload, facts):
@@ -168,7 +181,7 @@ class Judge:
         taken = {id(offence) for offence, _ in listed}
         return Judgement(
             workload,
-            tuple(_findings(listed, resource, with_remedies=self._with_remedies)) if listed else (),
+            tuple(_findings(listed, resource, facts, with_remedies=self._with_remedies)) if listed else (),
             tuple(problem_at(resource, pointer, message) for pointer, message in messages.items()),
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
@@ -372,7 +385,7 @@ def _one_for_each_field(gaps: Iterable[Gap]) -> dict[Pointer, str]:
 
 
 def _findings(
-    offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource, *, with_remedies: bool
+    offences: Iterable[tuple[Offence, tuple[Rule, ...]]], resource: Resource, facts: Facts, *, with_remedies: bool
 ) -> Iterator[Finding]:
     """The findings of a resource: offences with their places."""
     source = resource.locate("").path
@@ -383,7 +396,7 @@ def _findings(
             offence.rule,
             resource.id,
             resource.shown(offence.container) if offence.container is not None else None,
-            resource.locate(offence.pointer).at(resource.pointer + offence.pointer),
+            _evident(resource.locate(offence.pointer).at(resource.pointer + offence.pointer), offence, facts),
             resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,
@@ -393,6 +406,20 @@ def _findings(
             is_explicit=offence.blame.is_explicit,
             remedy=_remedy(offence) if with_remedies else None,
         )
+
+
+def _evident(location: Location, offence: Offence, facts: Facts) -> Location:
+    """Returns a location with the way to what an account may do, if the finding is about that."""
+    pod = offence.target.pod
+    if not facts.reach or pod is None or not offence.is_about_reach:
+        return location
+    severity = offence.rule.severity.label
+    ways = (one.places for one in facts.reached_by(offence.target.resource, pod) if one.severity == severity)
+    places = dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way)
+    return replace(location, related=(*location.related, *places))
+
+
+_MOST_WAYS = 2
 
 
 def _remedy(offence: Offence) -> Remedy | None:

@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.judgement.bar import Bar, Gates, NoGates
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything, upstream_id
@@ -40,6 +40,9 @@ from kgate.model import (
     Unlisted,
 )
 from kgate.values import dataclass
+
+if TYPE_CHECKING:
+    from kgate.judgement.reach import Powers
 
 MAX_LISTED = 100
 """Findings of one rule, workloads with one outcome, and problems that are listed for each file."""
@@ -195,6 +198,7 @@ class Ledger:
         self._bar = bar
         self._gates = gates or NoGates()
         self._judges = judges or {}
+        self._powers: Powers | None = None
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
@@ -215,7 +219,17 @@ class Ledger:
         """Returns a ledger that judges in the same way, and in which nothing is written yet."""
         own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
         own.list_up_to(self._most)
+        own._powers = self._powers
         return own
+
+    def joined(self, facts: Facts) -> Facts:
+        """Returns facts that say what roles and bindings give to whom."""
+        if not facts.roles:
+            return facts
+        from kgate.judgement.reach import Powers  # few scans of a manifest need it
+
+        self._powers = self._powers or Powers(self._judge.rules, self._judge.minor, self._judge.ignored)
+        return self._powers.join(facts)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

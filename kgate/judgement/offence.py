@@ -30,6 +30,11 @@ class Offence:
         return self.blame.rule
 
     @property
+    def is_about_reach(self) -> bool:
+        """True if the offence is what is bound to the pod's account, whatever that is called."""
+        return "facts.?reach" in self.rule.expression
+
+    @property
     def container(self) -> str | None:
         """The name of the container, if the field is one of its own."""
         container = self.target.container

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from kgate.kubernetes.facts import folders_in_common
 from kgate.kubernetes.selectors import matches
 from kgate.model import Rendering
 from kgate.rbac.objects import Account, Binding, Object, Role, Subject
@@ -93,7 +94,7 @@ class Authorizer:
         for binding in self.bindings:
             if self._holds_in(binding, action.namespace):
                 for subject in binding.subjects:
-                    for held in self._grants_of(binding, subject):
+                    for held in self.grants_of(binding, subject):
                         if held.permission.allows(action):
                             yield held
                             break
@@ -104,13 +105,14 @@ class Authorizer:
         found = [pair for key in keys for pair in self._bound.get(key, ())]
         for binding, subject in sorted(found, key=lambda pair: pair[0].kind != "ClusterRoleBinding"):
             if self._holds_in(binding, namespace):
-                yield from self._grants_of(binding, subject)
+                yield from self.grants_of(binding, subject)
 
     def _holds_in(self, binding: Binding, namespace: str | None) -> bool:
         own = self._namespace_of(binding)
         return not own or namespace is None or own == namespace
 
-    def _grants_of(self, binding: Binding, subject: Subject) -> Iterator[Grant]:
+    def grants_of(self, binding: Binding, subject: Subject) -> Iterator[Grant]:
+        """Yields everything that a binding gives a subject."""
         for role in self.roles_of(binding):
             for source, permission in self.permissions(role):
                 yield Grant(binding, subject, role, source, permission, self._namespace_of(binding))
@@ -121,13 +123,13 @@ class Authorizer:
         """Returns the role that a binding names: several if it is there several times, none if it is nowhere.
 
         Where renderings, such as the overlays of several clusters, bring roles of one name, that of the binding's own
-        rendering counts.
+        rendering counts; where files do, those that are nearest to the binding's.
         """
         namespace = self._namespace_of(binding) if binding.role_kind == "Role" else ""
         found = self._roles.get((binding.role_kind, namespace, binding.role_name), ())
         own = tuple(role for role in found if role.resource is not None and _rendering(role) == _rendering(binding))
         built_in = tuple(role for role in found if role.resource is None)
-        return own + built_in if own else tuple(found)
+        return (*_nearest(own, binding), *built_in) if own else tuple(found)
 
     def permissions(self, role: Role) -> Iterator[tuple[Role, Permission]]:
         """Yields what a role permits, each with the role in which it is written.
@@ -167,3 +169,15 @@ class Authorizer:
 
 def _rendering(one: Role | Binding) -> Rendering | None:
     return one.resource.rendering if one.resource is not None else None
+
+
+def _nearest(roles: tuple[Role, ...], binding: Binding) -> list[Role]:
+    """Those whose files have the most folders in common with that of a binding."""
+    if len(roles) < 2:
+        return list(roles)
+    common = [folders_in_common(_path(role), _path(binding)) for role in roles]
+    return [role for role, count in zip(roles, common, strict=True) if count == max(common)]
+
+
+def _path(one: Role | Binding) -> str:
+    return one.resource.locate("").path if one.resource is not None else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kgate.fix.manifests import ManifestFixer
 from kgate.judgement.engine import Judge, Judgement
+from kgate.judgement.reach import Powers
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts
 from kgate.model import Example, Json, Rule, field_path
@@ -43,6 +44,7 @@ class Examples:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
         self._judges: dict[tuple[int, str], Judge] = {}
+        self._powers = Powers(rules, pss.NEWEST_MINOR)
 
     def outcomes(self, rule: Rule) -> Iterator[ExampleOutcome]:
         """The outcome of each example of a rule, good ones first."""
@@ -74,7 +76,7 @@ class Examples:
         for placement in placements(rule, example):
             batch = manifest.read("example.yaml", json.dumps(placement.body).encode())
             problems = [problem.message for problem in batch.problems]
-            facts = Facts.of(batch.resources)
+            facts = self._powers.join(Facts.of(batch.resources))
             judgements = [judge.judge(resource, facts) for resource in batch.resources]
             problems += [problem.message for judgement in judgements for problem in judgement.problems]
             failure = _failure(rule, example, judgements, is_good=is_good)

@@ -1,0 +1,156 @@
+"""What roles and bindings give to whom, by the rules about roles: the join that rules about pods read as a fact."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from kgate.judgement.engine import Judge
+from kgate.kubernetes import manifest
+from kgate.kubernetes.facts import Facts, ReachedPower
+from kgate.model import Persona, Related, Rule, Severity, pointer_tokens
+from kgate.rbac.authorizer import Authorizer, Grant
+from kgate.rbac.builtin import builtin
+from kgate.rbac.objects import GROUP, KINDS, Binding, FaultLog, Subject, read
+from kgate.rbac.permissions import Permission
+from kgate.rbac.ways import permitted, steps
+from kgate.rbac.words import as_rule
+from kgate.values import dataclass
+
+_MOST_RULES = 100
+"""The most rules of a role that are judged at once: the judge has a bound."""
+
+_MOST_WAYS = 3
+"""The most ways of one severity that are kept of a binding and subject: a finding shows no more."""
+
+_ACCOUNT_PREFIX = "system:serviceaccount:"
+_GROUP_PREFIX = "system:serviceaccounts:"
+_EVERYBODY = ("system:serviceaccounts", "system:authenticated")
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A way to a permission, and the rules that say what it leads to, the most severe first."""
+
+    grant: Grant
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def severity(self) -> Severity | None:
+        """That of the most severe rule; None if no rule is about the permission."""
+        return self.rules[0].severity if self.rules else None
+
+
+class Powers:
+    """Knows what permissions lead to, by the rules about roles that every persona uses; those left out by name do not
+    count. What holds in a namespace counts as a Role there, whatever it is written in."""
+
+    def __init__(self, rules: Iterable[Rule], minor: int, ignored: Iterable[str] = ()) -> None:
+        left_out = set(ignored)
+        self._rules = [rule for rule in rules if _is_about_roles(rule) and rule.id not in left_out]
+        self._minor = minor
+        self._judge: Judge | None = None
+        self._known: dict[tuple[bool, Permission], tuple[Rule, ...]] = {}
+
+    def of(self, grants: Sequence[Grant]) -> tuple[Power, ...]:
+        """Returns what grants lead to."""
+        keys = [(bool(grant.namespace), replace(grant.permission, index=0)) for grant in grants]
+        unseen = [key for key in dict.fromkeys(keys) if key not in self._known]
+        for is_namespaced in (False, True):
+            here = [permission for side, permission in unseen if side is is_namespaced]
+            for start in range(0, len(here), _MOST_RULES):
+                self._learn(here[start : start + _MOST_RULES], is_namespaced=is_namespaced)
+        return tuple(Power(grant, self._known[key]) for grant, key in zip(grants, keys, strict=True))
+
+    def _learn(self, permissions: Sequence[Permission], *, is_namespaced: bool) -> None:
+        if self._judge is None:
+            self._judge = Judge(self._rules, self._minor)
+        kind, rules = "Role" if is_namespaced else "ClusterRole", [as_rule(one) for one in permissions]
+        body = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": "all"}, "rules": rules}
+        (resource,) = manifest.read("role.json", json.dumps(body).encode(), KINDS).resources
+        judgement = self._judge.judge(resource)
+        if judgement.problems and len(permissions) > 1:  # too large at once
+            for permission in permissions:
+                self._learn([permission], is_namespaced=is_namespaced)
+            return
+        offended: list[set[Rule]] = [set() for _ in permissions]
+        for finding in judgement.findings:
+            offended[int(pointer_tokens(finding.location.pointer)[1])].add(finding.rule)
+        for permission, found in zip(permissions, offended, strict=True):
+            ranked = sorted(found, key=lambda rule: (-rule.severity, -rule.points, rule.id))
+            self._known[is_namespaced, permission] = tuple(ranked)
+
+    def join(self, facts: Facts) -> Facts:
+        """Returns facts that say of each service account what is bound to it that some rule is about."""
+        if not facts.roles:
+            return facts
+        log = FaultLog()
+        objects = [one for resource in facts.roles if (one := read(resource, log)) is not None]
+        authorizer = Authorizer((*objects, *builtin()))
+        reach: dict[str, list[ReachedPower]] = {}
+        own = [one for one in authorizer.bindings if one.resource is not None]
+        named = Counter(map(_name, own))
+        for binding in own:
+            for subject in binding.subjects:
+                for power in self._reached(authorizer, binding, subject):
+                    reach.setdefault(power.account, []).append(power)
+                account = _account(binding, subject)
+                if account is not None and named[_name(binding)] > 1:
+                    reach.setdefault(account[0], []).append(_powerless(binding, account))
+        return replace(facts, roles=(), reach={name: tuple(powers) for name, powers in sorted(reach.items())})
+
+    def _reached(self, authorizer: Authorizer, binding: Binding, subject: Subject) -> Iterator[ReachedPower]:
+        account = _account(binding, subject)
+        if account is None:
+            return
+        counts: dict[Severity, int] = {}
+        for power in self.of(list(authorizer.grants_of(binding, subject))):
+            severity = power.severity
+            if severity is not None and severity > Severity.LOW:
+                counts[severity] = counts.get(severity, 0) + 1
+                if counts[severity] <= _MOST_WAYS:
+                    yield _reached_power(power, account)
+
+
+def _is_about_roles(rule: Rule) -> bool:
+    kinds = {kind.partition(".")[0] for kind in rule.kinds}
+    return rule.persona is Persona.GATE and not kinds.isdisjoint(("Role", "ClusterRole"))
+
+
+def _account(binding: Binding, subject: Subject) -> tuple[str, str] | None:
+    """The name and namespace of the accounts that a subject means, empty for all of them; None if it means none."""
+    if subject.kind == "ServiceAccount":
+        return subject.name, subject.namespace or binding.namespace
+    if subject.kind == "User" and subject.name.startswith(_ACCOUNT_PREFIX):
+        namespace, _, name = subject.name.removeprefix(_ACCOUNT_PREFIX).partition(":")
+        return name, namespace
+    if subject.kind == "Group" and subject.name.startswith(_GROUP_PREFIX):
+        return "", subject.name.removeprefix(_GROUP_PREFIX)
+    return ("", "") if subject.kind == "Group" and subject.name in _EVERYBODY else None
+
+
+def _name(binding: Binding) -> tuple[str, str, str]:
+    return binding.kind, binding.namespace, binding.name
+
+
+def _powerless(binding: Binding, account: tuple[str, str]) -> ReachedPower:
+    """The fact that a binding is there, whatever it gives: it may be nearer to a workload than one of the same name."""
+    assert binding.resource is not None
+    name, namespace = account
+    return ReachedPower(name, namespace, str(binding.resource.id), binding.resource.locate("").path)
+
+
+def _reached_power(power: Power, account: tuple[str, str]) -> ReachedPower:
+    """What a power of an account is as a fact, with the places of binding and rule."""
+    binding, rule = power.grant.binding, power.rules[0]
+    way = steps(power.grant)
+    texts = (f"bound here to {way[1]}", *(str(step) for step in way[1:-1]), f"{way[-1]}: {permitted(power.grant)}")
+    places = tuple(
+        Related(step.location, text) for step, text in zip(way, texts, strict=True) if step.location is not None
+    )
+    assert binding.resource is not None
+    name, namespace = account
+    where = str(binding.resource.id), binding.resource.locate("").path
+    return ReachedPower(name, namespace, *where, rule.severity.label, rule.id, places)

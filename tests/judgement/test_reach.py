@@ -1,0 +1,207 @@
+"""What is bound to the service account of a workload counts for its score, with the way to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kgate.config import Settings
+from kgate.model import Assessment, Finding, Report
+from kgate.rendering.requests import RenderSettings
+from kgate.repository import Repository
+from kgate.scan import scan
+from tests.hostile import write
+from tests.manifests import HARDENED_CONTAINER, HARDENED_POD
+from tests.rbac.objects import binding, role
+from tests.real_tools import helm_tool, kustomize_tool
+
+RULES = ("service-account-takes-cluster", "service-account-takes-namespace", "service-account-reaches-further")
+ACCOUNT = "kind: ServiceAccount, name: web, namespace: apps"
+ADMIN = binding("b", "ClusterRole/cluster-admin", ACCOUNT)
+SECRETS = "apiGroups: [''], resources: [secrets], verbs: [get]"
+
+
+def deployment(spec: str = "", namespace: str = "apps", name: str = "web") -> str:
+    import json
+
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace} if namespace else {"name": name},
+        "spec": {
+            "template": {
+                "spec": {
+                    **HARDENED_POD,
+                    "serviceAccountName": "web",
+                    "automountServiceAccountToken": True,
+                    "containers": [HARDENED_CONTAINER],
+                }
+            }
+        },
+    }
+    return f"---\n{json.dumps(body)}\n".replace('"serviceAccountName": "web"', spec or '"serviceAccountName": "web"')
+
+
+def scanned(root: Path, files: dict[str, str], jobs: int = 1, **options: object) -> Report:
+    write(root, {".git/config": "", **files})
+    programs = {"helm": str(helm_tool().path), "kubectl": str(kustomize_tool().path)}
+    rendering = RenderSettings(programs=programs)
+    return scan(Settings(Repository.at(root), (str(root),), rendering=rendering, jobs=jobs, **options))  # type: ignore[arg-type]
+
+
+def reached(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.rule.id in RULES]
+
+
+def assessment(report: Report) -> Assessment:
+    (found,) = report.assessments
+    return found
+
+
+@pytest.mark.parametrize(
+    ("roles", "severity"),
+    [
+        pytest.param(ADMIN, "critical", id="an administrator"),
+        pytest.param(role("r", SECRETS) + binding("b", "ClusterRole/r", ACCOUNT), "high", id="every Secret"),
+        pytest.param(
+            role("r", SECRETS) + binding("b", "ClusterRole/r", ACCOUNT, namespace="apps"),
+            "medium",
+            id="the Secrets of a namespace",
+        ),
+        pytest.param(
+            role("r", SECRETS, extra="aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\n")
+            + role("s", SECRETS).replace("name: s", "name: s, labels: {a: b}")
+            + binding("b", "ClusterRole/r", ACCOUNT),
+            "high",
+            id="an aggregated role",
+        ),
+        pytest.param(
+            binding("b", "ClusterRole/edit", "kind: Group, name: 'system:serviceaccounts'"), "critical", id="a group"
+        ),
+        pytest.param(
+            binding("b", "ClusterRole/edit", "kind: User, name: 'system:serviceaccount:apps:web'"),
+            "critical",
+            id="a user",
+        ),
+        pytest.param(binding("b", "ClusterRole/view", ACCOUNT), None, id="a role that only looks"),
+        pytest.param(binding("b", "ClusterRole/nowhere", ACCOUNT), None, id="a role that is nowhere"),
+        pytest.param(ADMIN.replace("name: web", "name: other"), None, id="another account"),
+        pytest.param(ADMIN.replace("namespace: apps", "namespace: other"), None, id="another namespace"),
+        pytest.param(
+            binding("b", "ClusterRole/edit", "kind: Group, name: 'system:serviceaccounts:other'"),
+            None,
+            id="another group",
+        ),
+    ],
+)
+def test_what_is_bound_sets_the_band(tmp_path: Path, roles: str, severity: str | None) -> None:
+    report = scanned(tmp_path, {"web.yaml": deployment(), "roles.yaml": roles})
+    assert [finding.rule.severity.label for finding in reached(report)] == ([severity] if severity else [])
+    bands = {"critical": 30, "high": 60, "medium": 90, None: 101}
+    assert bands[severity] - 31 < assessment(report).score.value < bands[severity]
+
+
+def test_the_finding_shows_the_way(tmp_path: Path) -> None:
+    text = role("r", SECRETS) + binding("b", "ClusterRole/r", ACCOUNT)
+    (finding,) = reached(scanned(tmp_path, {"web.yaml": deployment(), "rbac/roles.yaml": text}))
+    assert finding.location.path == "web.yaml"
+    assert finding.location.pointer.endswith("/serviceAccountName")
+    assert [(str(one.location), one.message) for one in finding.location.related] == [
+        ("rbac/roles.yaml:11:1", "bound here to ClusterRole/r"),
+        ("rbac/roles.yaml:6:3", "ClusterRole/r: get secrets everywhere"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param('"serviceAccountName": "web", "x": 1', id="with the token"),
+        pytest.param('"serviceAccount": "web"', id="the older field"),
+        pytest.param(
+            '"serviceAccountName": "web", "volumes": [{"projected": {"sources": [{"serviceAccountToken": {}}]}}]',
+            id="a projected volume",
+        ),
+    ],
+)
+def test_pods_with_a_token(tmp_path: Path, spec: str) -> None:
+    text = deployment(spec)
+    if "projected" in spec:
+        text = text.replace('"automountServiceAccountToken": true', '"automountServiceAccountToken": false')
+    assert reached(scanned(tmp_path, {"web.yaml": text, "roles.yaml": ADMIN}))
+
+
+def test_pods_without_a_token(tmp_path: Path) -> None:
+    text = deployment().replace('"automountServiceAccountToken": true', '"automountServiceAccountToken": false')
+    assert not reached(scanned(tmp_path, {"web.yaml": text, "roles.yaml": ADMIN}))
+
+
+@pytest.mark.parametrize("word", ["ClusterRoleBindin\\x67", "\\u0043lusterRoleBinding"])
+def test_an_odd_spelling_hides_no_binding(tmp_path: Path, word: str) -> None:
+    text = ADMIN.replace("kind: ClusterRoleBinding", f'kind: "{word}"')
+    assert text != ADMIN
+    assert reached(scanned(tmp_path, {"web.yaml": deployment(), "roles.yaml": text}))
+
+
+def test_a_rule_about_roles_that_is_left_out_does_not_count(tmp_path: Path) -> None:
+    files = {"web.yaml": deployment(), "roles.yaml": role("r", SECRETS) + binding("b", "ClusterRole/r", ACCOUNT)}
+    assert reached(scanned(tmp_path, files))
+    assert not reached(scanned(tmp_path, files, ignore=("cluster-role-reads-secrets",)))
+    assert reached(scanned(tmp_path, files, select=RULES))
+
+
+def test_folders_of_clusters_are_not_mixed(tmp_path: Path) -> None:
+    """Where bindings of one name are in several folders, those count that are nearest."""
+    weak = role("r", "apiGroups: [''], resources: [pods], verbs: [get]") + binding("b", "ClusterRole/r", ACCOUNT)
+    strong = role("r", SECRETS) + binding("b", "ClusterRole/r", ACCOUNT)
+    files = {
+        "prod/web.yaml": deployment(),
+        "prod/rbac/roles.yaml": weak,
+        "staging/web.yaml": deployment(),
+        "staging/rbac/roles.yaml": strong,
+    }
+    assert [finding.location.path for finding in reached(scanned(tmp_path, files))] == ["staging/web.yaml"]
+
+
+def test_several_processes_find_the_same(tmp_path: Path) -> None:
+    files = {f"w{number}.yaml": deployment(name=f"web{number}") + "#" * 70_000 for number in range(20)}
+    one = scanned(tmp_path, {**files, "roles.yaml": ADMIN})
+    two = scanned(tmp_path, {**files, "roles.yaml": ADMIN}, jobs=2)
+    assert len(reached(one)) == 20
+    assert reached(one) == reached(two)
+    related = [finding.location.related for finding in reached(one)]
+    assert all(related)
+    assert related == [finding.location.related for finding in reached(two)]
+
+
+CHART = {
+    "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "web/templates/all.yaml": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: '{{ .Release.Name }}'}\n"
+        "spec:\n  serviceAccountName: {{ .Release.Name }}\n  containers: [{name: a, image: b}]\n"
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: b}\n"
+        "roleRef: {kind: ClusterRole, name: cluster-admin, apiGroup: rbac.authorization.k8s.io}\n"
+        "subjects: [{kind: ServiceAccount, name: '{{ .Release.Name }}', namespace: '{{ .Release.Namespace }}'}]\n"
+    ),
+}
+
+
+def test_a_chart_whose_names_are_those_of_the_release(tmp_path: Path) -> None:
+    (finding,) = reached(scanned(tmp_path, CHART))
+    assert (finding.rule.id, finding.location.path, finding.location.start.line) == (
+        RULES[0],
+        "web/templates/all.yaml",
+        5,
+    )
+
+
+def test_overlays_of_clusters_are_not_mixed(tmp_path: Path) -> None:
+    files = {
+        "base/kustomization.yaml": "resources: [web.yaml]\n",
+        "base/web.yaml": deployment(),
+        "staging/kustomization.yaml": "resources: [../base, b.yaml]\n",
+        "staging/b.yaml": ADMIN,
+        "prod/kustomization.yaml": "resources: [../base]\n",
+    }
+    found = reached(scanned(tmp_path, files))
+    assert [rendering.path for finding in found for rendering in finding.renderings] == ["staging"]
