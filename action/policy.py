@@ -1,7 +1,8 @@
-"""Finds the revision whose policy a change must keep, and fetches it where the checkout lacks it.
+"""Finds the revision whose policy a change must keep, and the one that it is compared with, and fetches them where the
+checkout lacks them.
 
-In a job of GitHub it is a step of the action, with the outputs ``revision`` and ``is-fork``; in one of GitLab it
-prints the revision.
+In a job of GitHub it is a step of the action, with the outputs ``revision``, ``diff-base`` and ``is-fork``; in one of
+GitLab it prints the revision, or with the argument ``diff-base`` the one to compare with.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ TARGET, NONE = "target", "none"
 """Words for the target branch of a pull or merge request, and for no other revision than the checked out one."""
 
 REF = "refs/kgate/policy"
+_BASE = "diff-base"
 _CAUTIOUS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false")
 _SECONDS = 300
 
@@ -97,6 +99,10 @@ def main() -> None:
     """Finds the revision and says which one it is. Exits with 2 if it cannot be had."""
     is_github = "GITHUB_OUTPUT" in os.environ
     asked = os.environ.get("INPUT_POLICY_FROM" if is_github else "KGATE_POLICY_FROM", "").strip() or TARGET
+    wants_base = os.environ.get("INPUT_NEW_ONLY" if is_github else "KGATE_NEW_ONLY", "").strip() == "true"
+    if sys.argv[1:] == [_BASE]:
+        print(_base_or_exit("kgate") if wants_base else "")
+        return
     try:
         revision = _found(asked, _target(os.environ) if asked == TARGET else None)
     except PolicyError as error:
@@ -107,8 +113,37 @@ def main() -> None:
     if is_github:
         with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8", newline="\n") as outputs:
             outputs.write(f"revision={revision}\nis-fork={json.dumps(_is_from_fork(_event(os.environ)))}\n")
+            outputs.write(f"{_BASE}={_base_or_exit('::error::kgate') if wants_base else ''}\n")
     else:
         print(revision)
+
+
+def _base_or_exit(start: str) -> str:
+    """The commit to compare a pull or merge request with; empty for none. Exits with 2 if it cannot be had."""
+    try:
+        return _base(os.environ)
+    except PolicyError as error:
+        print(f"{start}: new-only needs what this change began from, and {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def _base(variables: Mapping[str, str]) -> str:
+    """The commit that the change was merged into, if a merge is checked out, else what it has in common with the target
+    branch. Raises PolicyError."""
+    target = _target(variables)
+    if target is None:
+        return ""
+    git = _git()
+    known = variables.get("CI_MERGE_REQUEST_DIFF_BASE_SHA", "")
+    if known and not variables.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"):
+        return git.commit(known) or git.fetch(Wanted(known, remote=target.remote))
+    commit = _found(TARGET, target)
+    if commit in git.parents():
+        return commit
+    done = git.ask("merge-base", commit, "HEAD")
+    if done.returncode or not done.stdout.strip():
+        raise PolicyError("the clone does not have it; check out the whole history (fetch-depth: 0, GIT_DEPTH: 0)")
+    return done.stdout.strip()
 
 
 def _found(asked: str, target: Wanted | None) -> str:

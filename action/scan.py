@@ -26,6 +26,7 @@ REPORTS = {
 
 OPTIONS = {
     "INPUT_POLICY_FROM": "--policy-from",
+    "INPUT_DIFF_BASE": "--diff-base",
     "INPUT_CONFIG": "--config",
     "INPUT_MIN_SCORE": "--min-score",
     "INPUT_FAIL_ON": "--fail-on",

@@ -36,8 +36,8 @@ def change_scan(
             with closing(SharedRenderings(difference)) as shared:
                 session = Session(shared, lifetime)
                 baseline, is_whole = base_scan(settings_of(base), settings, session, tree.title)
-                notes = settings.notes if is_whole else (*settings.notes, _partial(tree))
-                return compared_scan(replace(settings, notes=notes), baseline, progress, session)
+                report = compared_scan(settings, baseline, progress, session)
+        return report if is_whole else replace(report, notes=(_partial(tree), *report.notes))
     except (OSError, SearchError) as error:
         raise ConfigError(f"{tree.title} cannot be put beside the scanned files: {error}") from None
 

@@ -676,3 +676,42 @@ def test_what_is_deployed_from_elsewhere_is_fetched_and_kept_by_the_lock(runner:
     assert first["key"] != second["key"], "the lock was written in between"
     assert all(re.fullmatch(r"kgate-fetched-[0-9a-f]{20}", used["key"]) for used in (first, second))
     assert list(Path(second["path"]).rglob("*")), "what the cache keeps"
+
+
+# ------------------------------------------------------------------------------------------ new-only
+
+OLD_SIN = {"old.yaml": BAD.replace("name: bad", "name: old")}
+
+
+def test_only_what_a_pull_request_makes_worse_fails(runner: Runner, origin: Clone) -> None:
+    """Also what others merged meanwhile is no part of it."""
+    origin.changed(OLD_SIN).merged()
+    runner = proposed(runner, origin, {"good.yaml": GOOD})
+    assert gated(runner)[0].code == 1
+    done, _ = gated(runner, new_only="true")
+    assert done.code == 0, done.log
+
+
+def test_what_it_makes_worse_fails(runner: Runner, origin: Clone) -> None:
+    origin.changed(OLD_SIN).merged()
+    done, _ = gated(proposed(runner, origin, {"new.yaml": BAD}), new_only="true")
+    assert done.code == 1, done.log
+    report = json.loads(Path(done.outputs["json-file"]).read_text(encoding="utf-8"))
+    assert [one["workload"] for one in report["compared"]["workloads"]] == ["Pod/bad"]
+
+
+def test_other_events_are_judged_whole(runner: Runner) -> None:
+    (runner.workspace / "old.yaml").write_text(BAD)
+    done = use(runner, {"old.yaml": BAD}, new_only="true")
+    assert done.code == 1, done.log
+
+
+def test_a_history_that_is_too_short_stops_the_job(runner: Runner, origin: Clone) -> None:
+    runner = proposed(runner, origin, {})
+    git(origin.folder, "checkout", "-q", "change")
+    origin.changed({"more.txt": "a second commit"}).merged()
+    git(runner.workspace, "fetch", "-q", "--depth=1", "origin", "change")
+    git(runner.workspace, "checkout", "-q", "FETCH_HEAD")
+    done = runner.use(cache="false", upload_sarif="false", new_only="true")
+    assert done.code == 2
+    assert "fetch-depth: 0" in done.log

@@ -132,9 +132,15 @@ def test_job(packages: Packages, tmp_path: Path, case: Case) -> None:
     assert artifacts >= REPORTS
 
 
-def merge_request(packages: Packages, folder: Path, change: Mapping[str, str | None], **inputs: object) -> Result:
+def merge_request(
+    packages: Packages,
+    folder: Path,
+    change: Mapping[str, str | None],
+    old: Mapping[str, str] | None = None,
+    **inputs: object,
+) -> Result:
     """The job for a merge request with a change, whose target branch the checkout does not have."""
-    files = {"a.yaml": GOOD, "kgate.yaml": "rules: [own]\n", "own/own-pid.yaml": OWN_RULE, **WEB}
+    files = {"a.yaml": GOOD, "kgate.yaml": "rules: [own]\n", "own/own-pid.yaml": OWN_RULE, **WEB, **(old or {})}
     origin = Clone(project(folder / "origin", files, component(**inputs)))
     git(folder, "clone", "-q", f"file://{origin.folder}", "shop")
     shop = Clone(folder / "shop").changed(change).merged()
@@ -174,6 +180,18 @@ def test_what_does_not_weaken_the_gate_is_green_and_another_policy_can_be_chosen
     assert (result.code, "configuration: kgate.yaml\n" in result.out) == (0, True), result
     result = merge_request(packages, tmp_path / "3", WEAKENED["threshold"], policy_from="nowhere")
     assert (result.code, "kgate: the policy of nowhere is needed" in result.out + result.err) == (1, True), result
+
+
+def test_only_what_a_merge_request_makes_worse_fails(packages: Packages, tmp_path: Path) -> None:
+    old = {"a.yaml": BAD}
+    result = merge_request(packages, tmp_path / "1", {"b.yaml": GOOD}, old, new_only=True)
+    assert result.code == 0, result
+    result = merge_request(
+        packages, tmp_path / "2", {"c.yaml": BAD.replace("{name: bad}", "{name: worse}")}, old, new_only=True
+    )
+    assert "FAIL 1" in result.out + result.err, result
+    result = merge_request(packages, tmp_path / "3", {"b.yaml": GOOD}, old)
+    assert "FAIL 1" in result.out + result.err, result
 
 
 def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import click
 from kgate.errors import ConfigError
 
 PREFIX = "KGATE_"
-OF_CI_JOBS = ("KGATE_MODE", "KGATE_PACKAGE", "KGATE_PACKAGE_SHA256", "KGATE_PATHS", "KGATE_POLICY_FROM")
+OF_CI_JOBS = (
+    *("KGATE_MODE", "KGATE_NEW_ONLY", "KGATE_PACKAGE", "KGATE_PACKAGE_SHA256", "KGATE_PATHS", "KGATE_POLICY_FROM"),
+)
 """Variables that the jobs of docs/ci read before they start kgate."""
 
 _OF_OTHERS = re.compile(r"KGATE_(TEST_\w+|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?PORT(_\d+_\w+)?)")

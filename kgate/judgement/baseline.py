@@ -235,6 +235,9 @@ class _Matches:
         return has_same_name and is_absent and self._is_whole
 
 
+_Key = tuple[str, str, str]
+"""The path, the resource and the rendering of a workload."""
+
 _Moved = Mapping[tuple[str, str], Iterable[tuple[str, str]]]
 """Path and resource of then, by those of now."""
 
@@ -268,38 +271,40 @@ _WAYS: tuple[tuple[_KeysNow, _KeysThen], ...] = (
 
 class _Scores:
     """The known scores of workloads, each for one rendering of a workload at a place. ``unused`` are those that stand
-    for nothing (yet): a score of what has moved stands for one rendering at most."""
+    for nothing (yet): a score of what is gone from where it was stands for one rendering at most."""
 
     def __init__(self, assessments: Iterable[Assessment], known: Iterable[KnownWorkload], moved: _Moved) -> None:
         self._moved = moved
-        self._exact: dict[tuple[str, str, str], KnownWorkload] = {}
-        self._gone: defaultdict[tuple[str, str], list[KnownWorkload]] = defaultdict(list)
+        self._exact = {key: one for one in known for key in _keys(one)}
         present = {key for one in assessments for key in _keys(_workload(one))}
-        for one in known:
-            for key in _keys(one):
-                self._exact[key] = one
-                if key not in present:
-                    self._gone[key[1], _without_path(key[2])].append(one)
+        self._gone = {key: one for key, one in self._exact.items() if key not in present}
+        self._by_name: defaultdict[str, list[_Key]] = defaultdict(list)
+        for key in self._gone:
+            self._by_name[key[1]].append(key)
         self.unused = set(self._exact.values())
 
     def of(self, assessment: Assessment) -> tuple[KnownWorkload | None, ...]:
         """Returns what is known of each rendering of a workload."""
-        found = tuple(self._find(*key) for key in _keys(_workload(assessment)))
+        found = tuple(self._find(key) for key in _keys(_workload(assessment)))
         self.unused.difference_update(one for one in found if one is not None)
         return found
 
-    def _find(self, path: str, resource: str, name: str) -> KnownWorkload | None:
-        """Returns the known workload that one is, or was before it moved."""
-        if found := self._exact.get((path, resource, name)):
+    def _find(self, key: _Key) -> KnownWorkload | None:
+        """Returns the known workload that one is, or was before it moved, or before something else rendered it."""
+        if found := self._exact.get(key):
             return found
-        here = self._gone.get((resource, _without_path(name)), [])
-        if here:
-            return here.pop(0)
-        for place in sorted(self._moved.get((path, resource), ())):
-            there = self._gone.get((place[1], _without_path(name)), [])
-            if found := next((one for one in there if (one.path, one.resource) == place), None):
-                there.remove(found)
-                return found
+        path, resource, name = key
+        tool, title = _tool(name), _without_path(name)
+        own, old = self._by_name.get(resource, ()), self._moved.get((path, resource), ())
+        moved = (one for place in sorted(old) for one in self._by_name.get(place[1], ()) if one[:2] == place)
+        likely = [one for one in (*own, *moved) if one in self._gone]
+        for fits in (
+            lambda one: one[1] == resource and _without_path(one[2]) == title,
+            lambda one: _without_path(one[2]) == title,
+            lambda one: one[:2] == (path, resource) and _tool(one[2]) == tool,
+        ):
+            if (found_key := next(filter(fits, likely), None)) is not None:
+                return self._gone.pop(found_key)
         return None
 
 
@@ -367,8 +372,13 @@ class _NewFindings:
         return (one for one in found if not one.renderings or not own.isdisjoint(one.renderings))
 
 
-def _keys(known: KnownWorkload) -> Iterator[tuple[str, str, str]]:
+def _keys(known: KnownWorkload) -> Iterator[_Key]:
     return ((known.path, known.resource, name) for name in known.renderings or ("",))
+
+
+def _tool(name: str) -> str:
+    """Returns the tool of a rendering; empty for what is not rendered."""
+    return name.partition(" ")[0]
 
 
 def _without_path(name: str) -> str:

@@ -240,7 +240,8 @@ DEV, PROD = (Rendering("kustomize", f"overlays/{name}") for name in ("dev", "pro
     [
         pytest.param(DEV, DEV, True, id="the same overlay"),
         pytest.param(DEV, replace(DEV, path="envs/dev"), True, id="an overlay that moved"),
-        pytest.param(DEV, replace(DEV, requested_by="Application/x apps.yaml:1"), False, id="somebody else deploys it"),
+        pytest.param(DEV, replace(DEV, requested_by="Application/x apps.yaml:1"), True, id="somebody else deploys it"),
+        pytest.param(DEV, Rendering("helm", "charts/web"), False, id="something else renders it"),
         pytest.param(
             replace(DEV, requested_by="Application/x apps.yaml:1"),
             replace(DEV, requested_by="Application/x apps.yaml:7"),
@@ -250,8 +251,8 @@ DEV, PROD = (Rendering("kustomize", f"overlays/{name}") for name in ("dev", "pro
         pytest.param(
             Rendering("helm", "charts/web", "values a.yaml"),
             Rendering("helm", "charts/web", "values b.yaml"),
-            False,
-            id="other values",
+            True,
+            id="other values, to the same end",
         ),
     ],
 )
