@@ -84,7 +84,7 @@ def failing(baseline: Baseline, assessments: Iterable[Assessment]) -> Baseline:
 
 
 def _order(one: KnownWorkload) -> tuple[object, ...]:
-    return one.path, one.resource, one.renderings, -1 if one.score is None else one.score
+    return one.path, one.resource, one.renderings, accepted_score(one)
 
 
 def _known(finding: Finding, runs_pods: bool) -> KnownFinding:
@@ -129,7 +129,9 @@ def compare(found: Found, baseline: Baseline, scanned: Scanned = EVERYTHING) -> 
     matches = _Matches(found, baseline, scanned)
     findings = tuple(replace(one, is_new=matches.is_new(one)) for one in found.findings)
     new, scores = _NewFindings(findings), _Scores(found.assessments, baseline.workloads, matches.moved)
-    then = [scores.of(one) for one in found.assessments]
+    first = sorted(found.assessments, key=lambda one: one.score.passed)  # what passes needs no excuse
+    known_then = {id(one): scores.of(one) for one in first}
+    then = [known_then[id(one)] for one in found.assessments]
     pairs = zip(found.assessments, then, strict=True)
     assessments = tuple(_compared(one, known, new.of(one)) for one, known in pairs)
     compared = replace(found, findings=findings, assessments=assessments)
@@ -285,12 +287,14 @@ class _Scores:
 
     def of(self, assessment: Assessment) -> tuple[KnownWorkload | None, ...]:
         """Returns what is known of each rendering of a workload."""
-        found = tuple(self._find(key) for key in _keys(_workload(assessment)))
+        now = _workload(assessment)
+        found = tuple(self._find(key, accepted_score(now)) for key in _keys(now))
         self.unused.difference_update(one for one in found if one is not None)
         return found
 
-    def _find(self, key: _Key) -> KnownWorkload | None:
-        """Returns the known workload that one is, or was before it moved, or before something else rendered it."""
+    def _find(self, key: _Key, score: int) -> KnownWorkload | None:
+        """Returns the known workload that one is, or was before it moved, or before something else rendered it. Of
+        several of one name, it is the one whose score is nearest, and no higher if there is such a one."""
         if found := self._exact.get(key):
             return found
         path, resource, name = key
@@ -298,13 +302,16 @@ class _Scores:
         own, old = self._by_name.get(resource, ()), self._moved.get((path, resource), ())
         moved = (one for place in sorted(old) for one in self._by_name.get(place[1], ()) if one[:2] == place)
         likely = [one for one in (*own, *moved) if one in self._gone]
-        for fits in (
+        ways: tuple[Callable[[_Key], bool], ...] = (
             lambda one: one[1] == resource and _without_path(one[2]) == title,
             lambda one: _without_path(one[2]) == title,
             lambda one: one[:2] == (path, resource) and _tool(one[2]) == tool,
-        ):
-            if (found_key := next(filter(fits, likely), None)) is not None:
-                return self._gone.pop(found_key)
+        )
+        for fits in ways:
+            fitting = [(accepted_score(self._gone[one]), one) for one in likely if fits(one)]
+            if fitting:
+                lower = [one for one in fitting if one[0] <= score]
+                return self._gone.pop(max(lower)[1] if lower else min(fitting)[1])
         return None
 
 
@@ -374,6 +381,11 @@ class _NewFindings:
 
 def _keys(known: KnownWorkload) -> Iterator[_Key]:
     return ((known.path, known.resource, name) for name in known.renderings or ("",))
+
+
+def accepted_score(one: KnownWorkload) -> int:
+    """Returns the score that is accepted; one that is not known is lower than any."""
+    return -1 if one.score is None else one.score
 
 
 def _tool(name: str) -> str:

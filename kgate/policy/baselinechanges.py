@@ -11,7 +11,7 @@ from kgate.baselinefile import BaselineFile
 from kgate.config.find import nearest_baseline
 from kgate.config.settings import Settings
 from kgate.errors import ConfigError
-from kgate.judgement.baseline import Baseline, KnownWorkload
+from kgate.judgement.baseline import Baseline, accepted_score
 from kgate.model import Location
 from kgate.repository import Repository
 from kgate.yamltree.fields import FileFields, UserFile
@@ -74,12 +74,7 @@ def _lower(own: Baseline, before: Baseline) -> Iterator[int]:
     """The numbers of the workloads whose score may be lower than it might."""
     known: dict[str, int] = {}
     for one in before.workloads:
-        known[one.resource] = min(_score(one), known.get(one.resource, _score(one)))
+        known[one.resource] = min(accepted_score(one), known.get(one.resource, accepted_score(one)))
     for number, one in enumerate(own.workloads):
-        if one.resource not in known or _score(one) < known[one.resource]:
+        if one.resource not in known or accepted_score(one) < known[one.resource]:
             yield number
-
-
-def _score(one: KnownWorkload) -> int:
-    """The score that is accepted: one that is not known is lower than any."""
-    return -1 if one.score is None else one.score

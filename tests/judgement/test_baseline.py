@@ -90,6 +90,16 @@ HOST = {"a.yaml": pod("web", "host")}
             {"a.yaml": pod("db", "host") + pod("web", "host")},
             id="objects changed places",
         ),
+        pytest.param(
+            {"a.yaml": pod("web", "host"), "b.yaml": pod("web", "priv"), "c.yaml": pod("web", "host", "priv")},
+            {"x.yaml": pod("web", "host", "priv"), "y.yaml": pod("web", "host"), "z.yaml": pod("web", "priv")},
+            id="objects of one name moved",
+        ),
+        pytest.param(
+            {"a.yaml": pod("web"), "b.yaml": pod("web", "host")},
+            {"y.yaml": pod("web"), "z.yaml": pod("web", "host")},
+            id="one of the same name that passes moved, too",
+        ),
         pytest.param(HOST, {"a.yaml": pod("web")}, id="it is fixed"),
         pytest.param({"a.yaml": pod("web", "priv", "host")}, HOST, id="a part of it is fixed"),
         pytest.param(HOST, {**HOST, "b.yaml": pod("db")}, id="something sound is added"),
