@@ -241,7 +241,9 @@ def _wrong(before: Report, after: Report, fixed: Sequence[Fixed]) -> Iterator[tu
         for one in fixed
         if _offence(one.finding) in left
     )
-    worse = {*_lowered(before, after), *_new(before, after, [one.finding for one in fixed])}
+    waived = {_offence(finding) for finding in after.findings if finding.waiver is not None}
+    lost = {one.resource for one in before.findings if one.waiver is not None and _offence(one) not in waived}
+    worse = {*lost, *_lowered(before, after), *_new(before, after, [one.finding for one in fixed])}
     blamed = [one for one in fixed if not worse.isdisjoint(one.finding.resources)]
     if worse:
         yield from ((id(one.finding), "once rendered, something else is worse") for one in blamed or fixed)

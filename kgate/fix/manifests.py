@@ -45,6 +45,11 @@ class _Judged:
         """How often each offence is there, wherever its line is."""
         return Counter(map(_offence, self.findings))
 
+    @property
+    def waived(self) -> Counter[Hashable]:
+        """How often each offence is there and waived."""
+        return Counter(_offence(finding) for finding in self.findings if finding.waiver is not None)
+
 
 def _offence(finding: Finding) -> Hashable:
     return finding.rule.id, finding.resource, finding.container, finding.anchor
@@ -116,6 +121,8 @@ class _Checked:
         pairs = zip(self.before.assessments, after.assessments, strict=True)
         if any(now.score.value < then.score.value for then, now in pairs):
             return "a score would fall"
+        if self.before.waived - after.waived:
+            return "a waiver in the file would no longer be about what it waives"
         left = self.before.offences - Counter(map(_offence, fixed))
         found = after.offences
         if any(found[offence] > left[offence] for offence in map(_offence, fixed)):

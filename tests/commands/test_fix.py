@@ -126,6 +126,14 @@ def test_a_wrong_use_is_said(shop: Path, arguments: tuple[str, ...], message: st
     assert message in result.err
 
 
+def test_a_waiver_stays_beside_what_it_waives(shop: Path) -> None:
+    text = POD.replace("  - name: app", "  # kgate: allow[seccomp-not-set] owner=me because it is old\n  - name: app")
+    (shop / "web.yaml").write_text(text, encoding="utf-8")
+    result = kgate("fix", "--unsafe", "--ignore", "host-network", cwd=shop)
+    assert "a waiver in the file would no longer be about what it waives\n" in result.out
+    assert (shop / "web.yaml").read_text(encoding="utf-8") == text
+
+
 def test_a_link_out_of_the_repository_is_not_followed(shop: Path) -> None:
     outside = shop / "outside.yaml"
     inside = shop / "inside"
