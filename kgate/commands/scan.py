@@ -510,7 +510,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
 def _wants_suggestions(flags: Mapping[str, Any]) -> bool:
     """Returns True if a report says how findings are fixed."""
     formats = {flags["format_name"], *(name for name, _ in flags["outputs"])}
-    return "sarif" in formats or ("text" in formats and flags["verbose"])
+    return not formats.isdisjoint(("markdown", "sarif")) or ("text" in formats and flags["verbose"])
 
 
 def _suggestions(settings: Settings, report: Report) -> Suggest:

@@ -18,7 +18,7 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgate.model import Problem, Report, ResourceId, Verdict
+from kgate.model import Position, Problem, Replacement, Report, ResourceId, Verdict
 from kgate.reports.formats import markdown
 from kgate.reports.links import DOCUMENTATION
 from kgate.reports.presentation import Change
@@ -395,3 +395,25 @@ def assert_inert(text: str, frame: str) -> None:
     assert hostile.tables == harmless.tables
     assert hostile.unbalanced == harmless.unbalanced == []
     assert hostile.text.split() == harmless.text.replace("harmless", shown(text, 500)).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown"),
+    [
+        pytest.param("    securityContext:\n      privileged: false\n", True, id="lines"),
+        pytest.param("a: <b> @org [x](y)\n", True, id="what would be alive elsewhere"),
+        pytest.param("a: b\n```\n# heading\n", False, id="the end of a block of code"),
+        pytest.param("a: \x1b[31m\n", False, id="a control character"),
+        pytest.param("\n", False, id="nothing"),
+    ],
+)
+def test_what_a_fix_writes_is_shown_once_and_inert(text: str, is_shown: bool) -> None:
+    report = samples.with_findings()
+    piece = Replacement(Position(7, 1), Position(7, 1), text)
+    page = samples.written(markdown, report, suggestions=lambda _: lambda _: (piece,))
+    paths = {finding.location.path for finding in report.findings if finding.waiver is None}
+    assert page.count("```diff\n") == (len(paths) if is_shown else 0)
+    assert ("What kgate fix writes" in page) is is_shown
+    elements = Page(page).elements
+    assert elements.keys() <= {*OURS, *OF_WAIVERS, "pre"}
+    assert not Page(page).open

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
-from kgate.model import Assessment, Finding, Location, Report, Rule
+from kgate.model import Assessment, Finding, Location, Replacement, Report, Rule
 from kgate.reports.blocks import Block, Selection, failing
 from kgate.reports.causes import Cause, causes
 from kgate.reports.links import line_page, rule_page
@@ -48,6 +48,7 @@ _SCREEN = 24
 _FAILING_SHARE = 0.75
 _REMARKS_SHARE = 0.1
 _RULES_SHARE = 0.4
+_FIXES_SHARE = 0.4
 _WORKLOADS_SHARE = 0.25
 _WAIVERS_SHARE = 0.25
 _NOTES_SHARE = 0.1
@@ -78,7 +79,8 @@ class _Fitted:
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The parts of the page: what fails, of which the first blocks stand ``open``; what could not be judged, by its
-    cause and by its place; the rules; findings that do not decide; all workloads; waivers; notes."""
+    cause and by its place; the rules; what ``kgate fix`` writes; findings that do not decide; all workloads; waivers;
+    notes."""
 
     failing: _Fitted = _Fitted()
     open: int = 0
@@ -86,6 +88,7 @@ class _Parts:
     causes: _Fitted = _Fitted()
     places: _Fitted = _Fitted()
     rules: _Fitted = _Fitted()
+    fixes: _Fitted = _Fitted()
     others: _Fitted = _Fitted()
     workloads: _Fitted = _Fitted()
     waivers: _Fitted = _Fitted()
@@ -98,10 +101,41 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     macros = _macros(presentation)
     page = partial(macros.page, report, answer(report.verdict))
     room = max(0, limit - len(page(_Parts()).encode()) - _SENTENCES)
-    yield f"{MARKER}\n{_BLANK_LINES.sub(chr(10) * 2, page(_parts(report, macros, room)).strip())}\n"
+    text = page(_parts(report, macros, room, _suggested(report, presentation))).strip()
+    yield f"{MARKER}\n{_BLANK_LINES.sub(chr(10) * 2, text)}\n"
 
 
-def _parts(report: Report, macros: Any, room: float) -> _Parts:
+@dataclass(frozen=True, slots=True)
+class _Suggestion:
+    """Lines that fix findings of some rules, and where they go."""
+
+    location: Location
+    rules: Sequence[str]
+    lines: Sequence[str]
+
+
+def _suggested(report: Report, presentation: Presentation) -> Sequence[_Suggestion]:
+    """Returns what the safe fixes of findings write, each replacement once. A text that could end a block of code is
+    left out."""
+    if presentation.suggestions is None:
+        return ()
+    suggest = presentation.suggestions(report)
+    found: dict[tuple[str, Replacement], list[Finding]] = {}
+    for finding in report.findings:
+        for one in suggest(finding) if finding.waiver is None else ():
+            found.setdefault((finding.location.path, one), []).append(finding)
+    return [
+        _Suggestion(findings[0].location, sorted({finding.rule.id for finding in findings}), lines)
+        for (_, one), findings in found.items()
+        if (lines := one.text.strip("\r\n").splitlines()) and all(map(_is_plain, lines))
+    ]
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and "`" not in text
+
+
+def _parts(report: Report, macros: Any, room: float, suggested: Sequence[_Suggestion]) -> _Parts:
     """Returns the parts, what decides first; what one part does not need is left for the next ones."""
     left = _Budget(room)
     fails = failing(report)
@@ -112,6 +146,7 @@ def _parts(report: Report, macros: Any, room: float) -> _Parts:
     found: list[Cause[Any]] = [*causes(report.problems), *causes(report.unjudged)]
     reasons = left.fit(found, macros.cause, _REMARKS_SHARE)
     rules = left.fit(_rules(report, fails), macros.rule, _RULES_SHARE)
+    fixes = left.fit(suggested, macros.suggestion, _FIXES_SHARE)
     workloads = left.fit(_lowest_first(report.assessments), macros.workload, _WORKLOADS_SHARE)
     workloads = _Fitted(workloads.rows, report.workloads - len(workloads.rows))
     listed = remarks if any(len(cause.remarks) > _FEW for cause in found) else []
@@ -119,7 +154,8 @@ def _parts(report: Report, macros: Any, room: float) -> _Parts:
     waivers = left.fit(waived_groups(report), macros.waiver, _WAIVERS_SHARE)
     notes = left.fit(report.notes, macros.remark, _NOTES_SHARE)
     others = left.fit(_others(report, fails), lambda block: _block(block, macros, left.bytes * _BLOCK_SHARE), 1)
-    return _Parts(shown, _standing_open(fails), changes, reasons, places, rules, others, workloads, waivers, notes)
+    parts = reasons, places, rules, fixes, others, workloads, waivers, notes
+    return _Parts(shown, _standing_open(fails), changes, *parts)
 
 
 class _Budget:
@@ -187,6 +223,7 @@ def _macros(presentation: Presentation) -> Any:
         "level": level,
         "offence": offence,
         "passing": passing,
+        "code": _code,
         "prose": _prose,
         "related_places": related_places,
         "origin": short_origin,
@@ -201,6 +238,13 @@ def _macros(presentation: Presentation) -> Any:
     environment.globals["few"] = _FEW
     environment.filters |= filters
     return environment.get_template("markdown.md.j2").module
+
+
+def _code(line: str) -> Any:
+    """Returns a line of a block of code as it is; _suggested has left out what could end the block."""
+    from markupsafe import Markup
+
+    return Markup(line)  # noqa: S704  nothing is read in a block of code
 
 
 def _prose(text: str) -> Any:
