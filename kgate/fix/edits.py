@@ -112,7 +112,7 @@ class _Mapping:
         return _new_lines(layout, last.end, self._block().lines(fields, layout.column(first.begin)))
 
     def _block(self) -> Indentation:
-        return Indentation(self.layout.indent(self.node), self.layout.list_indent())
+        return Indentation(self.layout.indent(self.node), self.layout.list_indent)
 
     def _filled(self, entry: Member | None, member: Node, value: Json) -> Iterator[Edit]:
         """Yields the edits that put a value in the place of none, or of an empty mapping."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
 from kgate.fix.edit import RefusalError
 from kgate.values import dataclass
@@ -136,11 +137,16 @@ class Layout:
         """Returns by how much a mapping below one of these fields is indented: as another one is, else as most in the
         text."""
         own = Counter(self._indents_of_mappings(node))
-        found = own or Counter(indent for _, one in self.root.walk() for indent in self._indents_of_mappings(one))
+        return own.most_common(1)[0][0] if own else self._usual_indent
+
+    @cached_property
+    def _usual_indent(self) -> int:
+        found = Counter(indent for _, one in self.root.walk() for indent in self._indents_of_mappings(one))
         return found.most_common(1)[0][0] if found else 2
 
+    @cached_property
     def list_indent(self) -> int:
-        """Returns by how much lists are indented below their key, in most places of the text."""
+        """By how much lists are indented below their key, in most places of the text."""
         found = Counter(indent for _, one in self.root.walk() for indent in self._indents_of_lists(one))
         return found.most_common(1)[0][0] if found else 0
 

@@ -186,7 +186,7 @@ class FixableText:
     @cached_property
     def _lines(self) -> list[int]:
         """Where each line begins."""
-        return [0, *(index + 1 for index, letter in enumerate(self.text) if letter == "\n")]
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def wish(self, finding: Finding, change: FieldChange) -> Wish:
         """Returns the field of this text that a change is about. Raises RefusalError."""
