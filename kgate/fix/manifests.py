@@ -9,6 +9,7 @@ from dataclasses import replace
 from kgate.fix.edit import Edit, offset_before
 from kgate.fix.plan import Fixed, LeftAlone, Plan, plan
 from kgate.judgement.engine import Judge
+from kgate.judgement.inline import Comments
 from kgate.judgement.ledger import Assessed, assess
 from kgate.kubernetes import manifest
 from kgate.kubernetes.facts import Facts
@@ -56,11 +57,27 @@ def _offence(finding: Finding) -> Hashable:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestFixer:
-    """Fixes files by what ``assess`` finds out about objects, with remedies; ``kinds`` are those that rules are about,
-    ``facts`` those of all files."""
+class _TextComments:
+    """The comments of one file as it would be (inline.Comments)."""
 
-    assess: Callable[[Resource, Facts], Assessed]
+    path: str
+    text: str
+
+    def lines(self, path: str) -> Sequence[str]:
+        """See Comments."""
+        return self.text.split("\n") if path == self.path else ()
+
+    def is_trusted(self, path: str, text: str, who: ResourceId) -> bool | None:  # noqa: ARG002 - of Comments
+        """See Comments: fixes keep what is waived, whoever waives it."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFixer:
+    """Fixes files by what ``assess`` finds out about objects, with remedies and with the waivers in comments; ``kinds``
+    are those that rules are about, ``facts`` those of all files."""
+
+    assess: Callable[[Resource, Facts, Comments], Assessed]
     kinds: Collection[str]
     facts: Facts = Facts()
     with_unsafe: bool = False
@@ -68,7 +85,7 @@ class ManifestFixer:
     @classmethod
     def by(cls, judge: Judge, *, with_unsafe: bool = False) -> ManifestFixer:
         """What fixes files by the rules of one judge, whatever other files hold."""
-        return cls(lambda resource, facts: assess(judge, resource, 0, facts), judge.kinds, with_unsafe=with_unsafe)
+        return cls(lambda resource, facts, _: assess(judge, resource, 0, facts), judge.kinds, with_unsafe=with_unsafe)
 
     def fix(
         self, path: str, text: str, about: Collection[ResourceId], keeps: Callable[[Finding], bool] = lambda _: False
@@ -97,7 +114,8 @@ class ManifestFixer:
 
     def _judged(self, path: str, text: str) -> _Judged:
         batch = manifest.read_text(SourceText(path, text), self.kinds)
-        results = [self.assess(resource, self.facts) for resource in batch.resources]
+        comments = _TextComments(path, text)
+        results = [self.assess(resource, self.facts, comments) for resource in batch.resources]
         return _Judged(
             tuple(finding for findings, _, _ in results for finding in findings),
             tuple(assessment for _, assessment, _ in results if assessment is not None),

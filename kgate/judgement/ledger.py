@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.judgement.bar import Bar, Gates, NoGates
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything, upstream_id
+from kgate.judgement.inline import Comments
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
@@ -215,9 +216,13 @@ class Ledger:
         self._applied: set[AppliedValues] = set()
         self._uncovered = Uncovered()
 
-    def emptied(self) -> Ledger:
-        """Returns a ledger that judges in the same way, and in which nothing is written yet."""
-        own = Ledger(self._judge, self._bar, self._gates, self._judges, self._waivers)
+    def emptied(self, comments: Comments | None = None) -> Ledger:
+        """Returns a ledger that judges in the same way, and in which nothing is written yet; it looks for waivers in
+        other comments, if some are given."""
+        waivers = self._waivers
+        if comments is not None and waivers.inline is not None:
+            waivers = replace(waivers, inline=replace(waivers.inline, comments=comments))
+        own = Ledger(self._judge, self._bar, self._gates, self._judges, waivers)
         own.list_up_to(self._most)
         own._powers = self._powers
         return own
@@ -273,9 +278,10 @@ class Ledger:
         self.add_unjudged(judgement.unjudged)
         self._add_notes(judgement.notes)
 
-    def assess(self, resource: Resource, facts: Facts = NO_FACTS) -> Assessed:
-        """Returns what is found out about a resource, without a limit on findings; nothing of it is kept."""
-        own = self.emptied()
+    def assess(self, resource: Resource, facts: Facts, comments: Comments) -> Assessed:
+        """Returns what is found out about a resource, whose file has these comments, without a limit on findings;
+        nothing of it is kept."""
+        own = self.emptied(comments)
         judgement, outcome, _ = own._judged(resource, facts)
         return judgement.findings, _assessment(resource, outcome) if outcome else None, judgement.problems
 

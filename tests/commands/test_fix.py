@@ -134,6 +134,16 @@ def test_a_waiver_stays_beside_what_it_waives(shop: Path) -> None:
     assert (shop / "web.yaml").read_text(encoding="utf-8") == text
 
 
+def test_lines_that_are_added_part_no_waiver_below(shop: Path) -> None:
+    waived = "  - name: two\n    securityContext:  # kgate: allow[seccomp-not-set] owner=me because it is old\n"
+    waived += "      allowPrivilegeEscalation: false\n"
+    (shop / "web.yaml").write_text(POD + waived, encoding="utf-8")
+    result = kgate("fix", "--ignore", "host-network,run-as-root-allowed", cwd=shop)
+    assert result.out.endswith("4 fixed in 1 file\n")
+    after = (shop / "web.yaml").read_text(encoding="utf-8")
+    assert after == POD + SECURITY + waived + "      capabilities:\n        drop:\n        - ALL\n"
+
+
 def test_a_link_out_of_the_repository_is_not_followed(shop: Path) -> None:
     outside = shop / "outside.yaml"
     inside = shop / "inside"
