@@ -119,7 +119,9 @@ def _tried(settings: Settings, at: SettingsAt, run: Callable[[Settings], Tried])
         return run(replace(at(place), with_remedies=True))
 
 
-_NO_COPY = "it is rendered, and the repository is too large to try its fix in a copy"
+_NO_COPY = (
+    "it is rendered, and the repository cannot be copied to try its fix: it is too large, or not all of it can be read"
+)
 
 
 def _joined(
