@@ -521,12 +521,13 @@ class Replacement:
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """An accepted risk: why it was taken, by whom and until when (ISO date), as far as that is said, and the ``place``
-    that says so: ``kgate-waivers.yaml:3``."""
+    that says so: ``kgate-waivers.yaml:3``. ``is_inline`` says that it stands in a manifest."""
 
     reason: str
     owner: str = ""
     expires: str = ""
     place: str = ""
+    is_inline: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -647,6 +648,11 @@ class HiddenManifests(Note):
 @dataclass(frozen=True, slots=True, order=True)
 class UnusedWaiver(Note):
     """A waiver that fits nothing in a scan of the whole repository."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EndingWaiver(Note):
+    """A waiver that ends soon."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -59,6 +59,12 @@ def test_what_is_accepted_passes_and_is_told(repository: Path) -> None:
     assert "1 workload passes only by waivers: capabilities-not-dropped, host-pid, privilege-" in line
 
 
+def test_that_a_waiver_ends_soon_is_told_on_a_pass(repository: Path) -> None:
+    told = "1 waiver ends soon (kgate-waivers.yaml:2)"
+    assert told in scan(repository, today="2027-01-17").out
+    assert told not in scan(repository, today="2027-01-16").out
+
+
 def test_after_its_last_day_everything_is_back(repository: Path) -> None:
     failed = scan(repository, today=AFTER)
     assert failed.code == 1, failed

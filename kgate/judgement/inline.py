@@ -98,7 +98,9 @@ def parse(written: Written, terms: InlineTerms, today: date) -> WaiverEntry:
         raise MalformedError(f"until= is {(until - today).days:,} days ahead; {terms.max_days:,} are allowed")
     place = f"{written.location.path}:{written.location.start.line}"
     end = until.isoformat() if until else ""
-    return WaiverEntry(FindingPattern(rules), Waiver(reason, owner, end, place), until, written.location)
+    return WaiverEntry(
+        FindingPattern(rules), Waiver(reason, owner, end, place, is_inline=True), until, written.location
+    )
 
 
 def _options(text: str) -> tuple[dict[str, str], str]:

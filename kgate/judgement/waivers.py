@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
-from kgate.model import Finding, Location, Note, Problem, Remark, ResourceId, Unjudged, Waiver
+from kgate.model import EndingWaiver, Finding, Location, Note, Problem, Remark, ResourceId, Unjudged, Waiver
 from kgate.model import field_path as shown_field
 from kgate.values import dataclass
 
@@ -119,7 +119,8 @@ class WaiverEntry:
         if self.has_expired(today):
             yield self.note(f"expired {self.end}; renew it or remove it")
         elif self.until is not None and (left := (self.until - today).days) <= days:
-            yield self.note(f"ends {_in_days(left)}, {self.end}")
+            note = self.note(f"ends {_in_days(left)}, {self.end}")
+            yield EndingWaiver(note.path, note.line, note.message)
 
     def note(self, text: str) -> Note:
         """A note about it at its line."""

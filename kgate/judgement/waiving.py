@@ -104,8 +104,11 @@ class Waiving:
         if not judgement.findings:
             return judgement
         about = _About(judgement, resource, self._inline)
-        findings = tuple(replace(one, waiver=self._waiver_of(one, about)) for one in judgement.findings)
-        return replace(judgement, findings=findings) if any(one.waiver for one in findings) else judgement
+        waivers = [self._waiver_of(one, about) for one in judgement.findings]
+        if not any(waivers):
+            return judgement
+        pairs = zip(judgement.findings, waivers, strict=True)
+        return replace(judgement, findings=tuple(replace(one, waiver=waiver) for one, waiver in pairs))
 
     def accepted(self, remark: Problem | Unjudged) -> Accepted | None:
         """A remark with the waiver that accepts it; None if none does."""

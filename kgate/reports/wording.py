@@ -10,6 +10,7 @@ from dataclasses import replace
 from kgate.model import (
     UNKNOWN,
     Assessment,
+    EndingWaiver,
     Finding,
     Location,
     Related,
@@ -203,11 +204,22 @@ _FEW_LINES = 3
 
 def ignoring(report: Report) -> list[str]:
     """Returns how many workloads pass only because rules are ignored, and how many because findings are waived, with
-    these rules; empty if none does."""
+    these rules; and how many waivers end soon. Empty if none does."""
     counts = Counter(one.score for one in report.assessments) + Counter(report.unlisted.scores)
     by_ignoring = [(one, one.without_ignoring or 0, one.ignored) for one in counts if one.rests_on_ignoring]
     by_waivers = [(one, one.without_waivers or 0, one.waived) for one in counts if one.rests_on_waivers]
-    return [*_passing_only_by("ignore", by_ignoring, counts), *_passing_only_by("waivers", by_waivers, counts)]
+    passing = (*_passing_only_by("ignore", by_ignoring, counts), *_passing_only_by("waivers", by_waivers, counts))
+    return [*passing, *_ending(report)]
+
+
+def _ending(report: Report) -> Iterator[str]:
+    """Yields how many waivers end soon, and the place of the first; nothing if none does."""
+    ending = [note for note in report.notes if isinstance(note, EndingWaiver)]
+    if ending:
+        first = f"{ending[0].path}:{ending[0].line}"
+        yield (
+            f"1 waiver ends soon ({first})" if len(ending) == 1 else f"{len(ending):,} waivers end soon (first {first})"
+        )
 
 
 def _passing_only_by(

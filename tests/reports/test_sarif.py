@@ -321,6 +321,13 @@ def test_too_many_results_are_cut_worst_first_and_it_is_said() -> None:
     assert notification["message"]["text"].startswith("Only the worst 5,000 of 6,000 findings are listed here")
 
 
+def test_a_waiver_that_stands_in_a_manifest_is_a_suppression_in_the_source() -> None:
+    waivers = (samples.WAIVER, replace(samples.WAIVER, is_inline=True))
+    findings = tuple(replace(samples.finding(), waiver=waiver) for waiver in waivers)
+    results = results_of(samples.written(sarif, samples.report(findings)))
+    assert [one["suppressions"][0]["kind"] for one in results] == ["external", "inSource"]
+
+
 def test_a_waived_finding_goes_before_an_open_one_when_results_are_cut() -> None:
     report = samples.long(5_001)
     worst = max(range(5_001), key=lambda index: report.findings[index].rule.severity)

@@ -362,7 +362,8 @@ def _suppressions(finding: Finding) -> list[Json]:
     if finding.waiver is None:
         return []
     justification = shown(acceptance(finding.waiver), _MESSAGE_LIMIT)
-    return [{"kind": "external", "justification": justification, "status": "accepted"}]
+    kind = "inSource" if finding.waiver.is_inline else "external"
+    return [{"kind": kind, "justification": justification, "status": "accepted"}]
 
 
 def _location(finding: Finding, surroundings: LinesAround) -> Json:
