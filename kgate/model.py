@@ -974,10 +974,10 @@ class Setting:
 
     @property
     def text(self) -> str:
-        """The value in words."""
-        if isinstance(self.value, list) and all(isinstance(one, str) for one in self.value):
-            return ", ".join(self.value)
-        return json_text(self.value)
+        """The value in a few words: of mappings only the keys, of a list of them only how many there are."""
+        if isinstance(self.value, list) and any(isinstance(one, dict) for one in self.value):
+            return f"{len(self.value)} {'entry' if len(self.value) == 1 else 'entries'}"
+        return ", ".join(self.value) if isinstance(self.value, (list, dict)) else json_text(self.value)
 
     def __str__(self) -> str:
         return f"{self.name} {self.text} ({self.source})"

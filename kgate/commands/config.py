@@ -12,6 +12,7 @@ from kgate.commands import console
 from kgate.commands.groups import Group, OneOf
 from kgate.commands.scan import resolved, scan
 from kgate.commands.variables import variable_of
+from kgate.model import Json, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ def _check_rules(settings: Settings) -> None:
 
 def _lines(found: tuple[Setting, ...], settings: Settings) -> Iterator[str]:
     """Yields a table, then where the settings come from and what is not as asked."""
-    rows = [(one.name, "–" if one.value in (None, [], {}) else one.text, one.source) for one in found]
+    rows = [(one.name, _value(one), one.source) for one in found]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
         line = f"{name:<{widths[0]}}  {value:<{min(widths[1], _VALUE_WIDTH)}}  {source}"
@@ -91,6 +92,18 @@ def _lines(found: tuple[Setting, ...], settings: Settings) -> Iterator[str]:
 
 
 _VALUE_WIDTH = 30
+
+
+def _value(setting: Setting) -> str:
+    """Returns the whole value, a list of texts without quotes."""
+    if setting.value in (None, [], {}):
+        return "–"
+    is_nested = isinstance(setting.value, dict) or any(isinstance(one, dict) for one in _members(setting.value))
+    return json_text(setting.value) if is_nested else setting.text
+
+
+def _members(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _as_json(found: tuple[Setting, ...], settings: Settings) -> Iterator[str]:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kgate.commands.main import main
+from kgate.commands.variables import read_variables
 from kgate.config import KNOWN
 from tests.command import kgate
 
@@ -76,6 +77,21 @@ def test_every_key_of_a_file_is_shown(tmp_path: Path) -> None:
     assert list(found["settings"])[: len(KNOWN)] == list(KNOWN)
     assert {one["source"] for one in found["settings"].values()} == {"default"}
     assert (found["configuration"], found["notes"]) == ({"path": None, "revision": None}, [])
+
+
+LISTS_AND_MAPPINGS = frozenset(
+    {"charts", "repositories", "flux", "argocd", "gates", "rule-settings", "extends", "floor", "waivers"}
+)
+"""Keys that only a file can say."""
+
+
+def test_every_other_key_has_a_flag_and_a_variable() -> None:
+    known = read_variables(main)
+    keys = [key for key in KNOWN if key not in LISTS_AND_MAPPINGS]
+    assert "level" in keys
+    assert {key: known.get(f"KGATE_SCAN_{key.upper().replace('-', '_')}") for key in keys} == {
+        key: f"--{key}" for key in keys
+    }
 
 
 def test_it_is_a_table_in_text(tmp_path: Path) -> None:

@@ -132,9 +132,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _fail_on(own: FailOn | None) -> dict[str, Any]:
     """From which severity it fails, and the line of ``gates`` that says so."""
-    if own is None:
+    if own is None or own.severity is None or not own.place:
         return {}
-    return {"fail_on": {"severity": own.severity.label if own.severity else None, "place": own.place or None}}
+    return {"fail_on": {"severity": own.severity.label, "place": own.place}}
 
 
 def _waiver(waiver: Waiver) -> dict[str, str | None]:
