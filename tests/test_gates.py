@@ -295,3 +295,17 @@ def test_what_is_only_counted_counts_by_its_gate(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(ledger, "MAX_LISTED", 2)
     assert reasons() == whole
     assert "9 findings of severity high or above, as kgate.yaml:7 asks" in whole
+
+
+@pytest.mark.parametrize("form", ["text", "github", "markdown", "junit"])
+def test_the_name_of_a_folder_injects_nothing(tmp_path: Path, form: str) -> None:
+    evil = tmp_path / "k\n::error::x\x1b[31m"
+    evil.mkdir()
+    (tmp_path / ".git").mkdir()
+    (evil / "kgate.yaml").write_text("gates:\n- match: {names: '*'}\n  level: restricted\n  fail-on: low\n")
+    (evil / "pod.yaml").write_text(POD.format(name="web", namespace="a", context=""), encoding="utf-8")
+    result = kgate("scan", str(evil), "-f", form, cwd=tmp_path)
+    assert result.code == 1, result
+    assert "kgate.yaml:3" in result.out
+    assert "\n::error::x" not in result.out
+    assert "\x1b[31m" not in result.out
