@@ -57,12 +57,17 @@ class Powers:
     def of(self, grants: Sequence[Grant]) -> tuple[Power, ...]:
         """Returns what grants lead to."""
         keys = [(bool(grant.namespace), replace(grant.permission, index=0)) for grant in grants]
-        unseen = [key for key in dict.fromkeys(keys) if key not in self._known]
+        self.learn(keys)
+        return tuple(Power(grant, self._known[key]) for grant, key in zip(grants, keys, strict=True))
+
+    def learn(self, keys: Iterable[tuple[bool, Permission]]) -> None:
+        """Judges permissions that are not known yet, many at once, which costs less; each with whether it holds in a
+        namespace only."""
+        unseen = dict.fromkeys(key for key in keys if key not in self._known)
         for is_namespaced in (False, True):
             here = [permission for side, permission in unseen if side is is_namespaced]
             for start in range(0, len(here), _MOST_RULES):
                 self._learn(here[start : start + _MOST_RULES], is_namespaced=is_namespaced)
-        return tuple(Power(grant, self._known[key]) for grant, key in zip(grants, keys, strict=True))
 
     def _learn(self, permissions: Sequence[Permission], *, is_namespaced: bool) -> None:
         if self._judge is None:
@@ -89,29 +94,67 @@ class Powers:
         log = FaultLog()
         objects = [one for resource in facts.roles if (one := read(resource, log)) is not None]
         authorizer = Authorizer((*objects, *builtin()))
-        reach: dict[str, list[ReachedPower]] = {}
-        own = [one for one in authorizer.bindings if one.resource is not None]
-        named = Counter(map(_name, own))
-        for binding in own:
-            for subject in binding.subjects:
-                for power in self._reached(authorizer, binding, subject):
-                    reach.setdefault(power.account, []).append(power)
-                account = _account(binding, subject)
-                if account is not None and named[_name(binding)] > 1:
-                    reach.setdefault(account[0], []).append(_powerless(binding, account))
-        return replace(facts, roles=(), reach={name: tuple(powers) for name, powers in sorted(reach.items())})
+        return replace(facts, roles=(), reach=_Join(self, authorizer).reach())
 
-    def _reached(self, authorizer: Authorizer, binding: Binding, subject: Subject) -> Iterator[ReachedPower]:
-        account = _account(binding, subject)
-        if account is None:
-            return
-        counts: dict[Severity, int] = {}
-        for power in self.of(list(authorizer.grants_of(binding, subject))):
-            severity = power.severity
-            if severity is not None and severity > Severity.LOW:
-                counts[severity] = counts.get(severity, 0) + 1
-                if counts[severity] <= _MOST_WAYS:
-                    yield _reached_power(power, account)
+
+class _Join:
+    """One join of bindings with their roles. What a role gives is found out once, however many are bound to it."""
+
+    def __init__(self, powers: Powers, authorizer: Authorizer) -> None:
+        self._powers = powers
+        self._authorizer = authorizer
+        self._best: dict[tuple[int, bool], tuple[Grant, ...]] = {}
+
+    def reach(self) -> dict[str, tuple[ReachedPower, ...]]:
+        """Returns what is bound to service accounts, by their names."""
+        own = [one for one in self._authorizer.bindings if one.resource is not None]
+        self._powers.learn(self._bound(own))
+        named = Counter(map(_name, own))
+        found: dict[str, list[ReachedPower]] = {}
+        for binding in own:
+            powers: list[Power] | None = None
+            for subject in binding.subjects:
+                account = _account(binding, subject)
+                if account is None:
+                    continue
+                powers = list(self._given(binding, subject)) if powers is None else powers
+                here = [_reached_power(power, account) for power in powers]
+                here += [_powerless(binding, account)] if named[_name(binding)] > 1 else []
+                found.setdefault(account[0], []).extend(here)
+        return {name: tuple(powers) for name, powers in sorted(found.items()) if powers}
+
+    def _bound(self, bindings: Iterable[Binding]) -> Iterator[tuple[bool, Permission]]:
+        """Yields the permissions of the roles that are bound, each with whether it holds in a namespace only."""
+        seen = set()
+        for binding in bindings:
+            is_namespaced = bool(self._authorizer.namespace_of(binding))
+            for role in self._authorizer.roles_of(binding):
+                if (id(role), is_namespaced) not in seen:
+                    seen.add((id(role), is_namespaced))
+                    for _, permission in self._authorizer.permissions(role):
+                        yield is_namespaced, replace(permission, index=0)
+
+    def _given(self, binding: Binding, subject: Subject) -> Iterator[Power]:
+        """Yields the worst that a binding gives."""
+        namespace = self._authorizer.namespace_of(binding)
+        for role in self._authorizer.roles_of(binding):
+            key = id(role), bool(namespace)
+            if key not in self._best:
+                permissions = self._authorizer.permissions(role)
+                grants = [Grant(binding, subject, role, source, one, namespace) for source, one in permissions]
+                self._best[key] = tuple(_worst(self._powers.of(grants)))
+            yield from self._powers.of([replace(one, binding=binding, namespace=namespace) for one in self._best[key]])
+
+
+def _worst(powers: Iterable[Power]) -> Iterator[Grant]:
+    """Yields a few grants of each severity that matters."""
+    counts: Counter[Severity] = Counter()
+    for power in powers:
+        severity = power.severity
+        if severity is not None and severity > Severity.LOW:
+            counts[severity] += 1
+            if counts[severity] <= _MOST_WAYS:
+                yield power.grant
 
 
 def _is_about_roles(rule: Rule) -> bool:

@@ -63,7 +63,7 @@ class Authorizer:
         if isinstance(one, Account):
             self.accounts.append(one)
         elif isinstance(one, Role):
-            self._roles[one.kind, self._namespace_of(one), one.name].append(one)
+            self._roles[one.kind, self.namespace_of(one), one.name].append(one)
             for label in one.labels.items() if one.kind == "ClusterRole" else ():
                 self._labelled[label].append(one)
         else:
@@ -71,14 +71,15 @@ class Authorizer:
             for subject in one.subjects:
                 self._bound[self._principal(one, subject)].append((one, subject))
 
-    def _namespace_of(self, one: Role | Binding) -> str:
+    def namespace_of(self, one: Role | Binding) -> str:
+        """Returns the namespace of a role or binding; an empty one if it is the cluster's."""
         return "" if one.kind in ("ClusterRole", "ClusterRoleBinding") else one.namespace or self._namespace
 
     def _principal(self, binding: Binding, subject: Subject) -> tuple[str, str]:
         """What a subject is known by: a user, as service accounts are, or a group."""
         if subject.kind != "ServiceAccount":
             return subject.kind, subject.name
-        namespace = subject.namespace or self._namespace_of(binding)
+        namespace = subject.namespace or self.namespace_of(binding)
         return "User" if namespace else "", f"system:serviceaccount:{namespace}:{subject.name}"
 
     def allows(self, who: Identity, action: Action) -> Grant | None:
@@ -108,14 +109,14 @@ class Authorizer:
                 yield from self.grants_of(binding, subject)
 
     def _holds_in(self, binding: Binding, namespace: str | None) -> bool:
-        own = self._namespace_of(binding)
+        own = self.namespace_of(binding)
         return not own or namespace is None or own == namespace
 
     def grants_of(self, binding: Binding, subject: Subject) -> Iterator[Grant]:
         """Yields everything that a binding gives a subject."""
         for role in self.roles_of(binding):
             for source, permission in self.permissions(role):
-                yield Grant(binding, subject, role, source, permission, self._namespace_of(binding))
+                yield Grant(binding, subject, role, source, permission, self.namespace_of(binding))
 
     # ------------------------------------------------------------------------------------ roles
 
@@ -125,7 +126,7 @@ class Authorizer:
         Where renderings, such as the overlays of several clusters, bring roles of one name, that of the binding's own
         rendering counts; where files do, those that are nearest to the binding's.
         """
-        namespace = self._namespace_of(binding) if binding.role_kind == "Role" else ""
+        namespace = self.namespace_of(binding) if binding.role_kind == "Role" else ""
         found = self._roles.get((binding.role_kind, namespace, binding.role_name), ())
         own = tuple(role for role in found if role.resource is not None and _rendering(role) == _rendering(binding))
         built_in = tuple(role for role in found if role.resource is None)

@@ -205,3 +205,12 @@ def test_overlays_of_clusters_are_not_mixed(tmp_path: Path) -> None:
     }
     found = reached(scanned(tmp_path, files))
     assert [rendering.path for finding in found for rendering in finding.renderings] == ["staging"]
+
+
+def test_rules_that_are_too_large_together_are_judged_one_by_one(tmp_path: Path) -> None:
+    many = ", ".join(f"x{number}" for number in range(4000))
+    rules = [f"apiGroups: [''], resources: [{many}, y{number}], verbs: [get]" for number in range(2)]
+    roles = [role("large", *rules), role("more", *rules, SECRETS)]
+    text = "".join(roles) + binding("b", "ClusterRole/large", ACCOUNT) + binding("c", "ClusterRole/more", ACCOUNT)
+    (finding,) = reached(scanned(tmp_path, {"web.yaml": deployment(), "roles.yaml": text}))
+    assert finding.rule.id == "service-account-takes-namespace"
