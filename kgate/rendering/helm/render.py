@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from kgate.kubernetes import encryption, manifest
@@ -27,6 +28,7 @@ from kgate.rendering.helm.chart import Chart, ChartNode, Metadata, NamedTemplate
 from kgate.rendering.helm.copy import ChartCopy, ChartError, Mount, PulledChart, copy_chart, unpack_pulled
 from kgate.rendering.helm.dependencies import Missing, StandIns, Switches
 from kgate.rendering.helm.locate import ArchivedText, ChartMap, RenderedText
+from kgate.rendering.helm.lookups import LookedUp, looked_up_fields
 from kgate.rendering.helm.release import Release, ValuesFile
 from kgate.rendering.helm.run import ArgumentError, Dump, Failure, Printed, Runner
 from kgate.rendering.helm.switches import ChartValues, Switched, switched_parts
@@ -209,6 +211,7 @@ class _Releases:
             places = self._runner.printed_places(printed)
             yield from self._read(printed, release)
             yield from self._of_other_clusters(release, printed, places)
+            yield Batch(unjudged=tuple(self._unknown_fields(printed, places)))
             yield from self._of_other_values(release, printed, places)
 
     def _refused_defaults(self, printed: Printed, release: Release) -> Failure | None:
@@ -395,15 +398,32 @@ class _Releases:
             return True
         return bool(seen.new_of(self._workloads(Printed(found), release)))
 
+    def _unknown_fields(self, printed: Printed, places: Mapping[str, Sequence[int]]) -> Iterator[Unjudged]:
+        """The fields of pods into which a release printed what it looks up, which here is nothing."""
+        for one in self._looked_up if isinstance(printed.dump, Dump) else ():
+            if one.is_printed(places):
+                path, line, action = self._action_at(one.key, one.line, one.action)
+                why = f"it is what the chart looks up in the cluster: {action}"
+                yield Unjudged(path, line, why, f"a field of a pod of chart {self._job.shown}")
+
+    @cached_property
+    def _looked_up(self) -> tuple[LookedUp, ...]:
+        return looked_up_fields(self._chart.templates)
+
     def _unknown(self, branch: Branch) -> Unjudged:
-        mount = self._chart.templates[branch.key].mount
-        line, inside = branch.line, ""
-        if mount.archive:
-            line, inside = mount.whole.start.line, f" ({mount.inside}:{line})"
-        why = f"only some clusters print it, none of those that kgate tries: {{{{ {branch.condition:.200} }}}}{inside}"
+        path, line, action = self._action_at(branch.key, branch.line, branch.condition)
+        why = f"only some clusters print it, none of those that kgate tries: {action}"
         if ".Release.Name" in branch.condition:
             why = f"{why}; list under charts in kgate.yaml what you deploy, with its name and namespace"
-        return Unjudged(mount.file, line, why, f"a branch of chart {self._job.shown}")
+        return Unjudged(path, line, why, f"a branch of chart {self._job.shown}")
+
+    def _action_at(self, key: str, line: int, action: str) -> tuple[str, int, str]:
+        """The place in the repository of an action of a template, and the action as a message shows it."""
+        mount = self._chart.templates[key].mount
+        text = f"{{{{ {action:.200} }}}}"
+        if mount.archive:
+            return mount.file, mount.whole.start.line, f"{text} ({mount.inside}:{line})"
+        return mount.file, line, text
 
     def _problem(self, failure: Failure, release: Release, consequence: str = "") -> Problem:
         """The problem that a failed rendering is, at the template and line that Helm names."""
