@@ -12,7 +12,6 @@ import yaml
 
 from kgate.judgement.engine import Judge
 from kgate.kubernetes import pss
-from kgate.kubernetes.facts import Facts
 from kgate.kubernetes.manifest import read
 from kgate.model import Finding, Rule, pointer_tokens
 from kgate.rules import load
@@ -71,7 +70,7 @@ def test_the_field_stands_there(rule: Rule) -> None:
         for case in list(placements(rule, example))[::5]:
             for text in layouts(case.body):
                 resources = read("a.yaml", text.encode()).resources
-                facts = Facts.of(resources)
+                facts = EXAMPLES.facts_of(resources)
                 for finding in (one for resource in resources for one in judge.judge(resource, facts).findings):
                     seen += 1
                     assert reads_back(text, case.body, finding), (case.label, finding.location, text_at(text, finding))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kgate.fix.manifests import ManifestFixer
@@ -11,7 +11,7 @@ from kgate.judgement.engine import Judge, Judgement
 from kgate.judgement.reach import Powers
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts
-from kgate.model import Example, Json, Rule, field_path
+from kgate.model import Example, Json, Resource, Rule, field_path
 from kgate.rules.placements import Body, Placement, placements
 from kgate.values import dataclass
 
@@ -57,6 +57,10 @@ class Examples:
                     rule, name, example.line, len(failures), len(unexpected), next(iter(unexpected), "")
                 )
 
+    def facts_of(self, resources: Iterable[Resource]) -> Facts:
+        """Returns what is known of the objects of an example, as in a scan."""
+        return self._powers.join(Facts.of(resources))
+
     def judge_for(self, rule: Rule, example: Example) -> Judge:
         """What judges an example: for its own Kubernetes version, or else for the newest that the rule holds for."""
         minor = pss.NEWEST_MINOR if example.minor is None else example.minor
@@ -76,7 +80,7 @@ class Examples:
         for placement in placements(rule, example):
             batch = manifest.read("example.yaml", json.dumps(placement.body).encode())
             problems = [problem.message for problem in batch.problems]
-            facts = self._powers.join(Facts.of(batch.resources))
+            facts = self.facts_of(batch.resources)
             judgements = [judge.judge(resource, facts) for resource in batch.resources]
             problems += [problem.message for judgement in judgements for problem in judgement.problems]
             failure = _failure(rule, example, judgements, is_good=is_good)
