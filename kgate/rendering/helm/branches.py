@@ -59,7 +59,7 @@ _PRINTS_ANY = re.compile(r"\b(?:include|template|tpl|toYaml|toJson|Files)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ClusterAsking:
     """Knows what asks for the cluster: functions and objects of Helm, templates that use these, and variables."""
 
     pattern: re.Pattern[str]
@@ -75,7 +75,7 @@ class Asking:
             return True
         return bool(self.variables) and not self.variables.isdisjoint(_VARIABLE.findall(plain))
 
-    def after(self, body: str, *, is_conditional: bool) -> Asking:
+    def after(self, body: str, *, is_conditional: bool) -> ClusterAsking:
         """What asks once an action is done, which may set a variable; ``is_conditional`` says that only some clusters
         get there."""
         found = _ASSIGNED.match(body)
@@ -111,7 +111,7 @@ class Branch:
     condition: str
     line: int
     choices: tuple[Choice, ...]
-    asking: Asking
+    asking: ClusterAsking
     is_idle: bool = False
     is_far: bool = False
 
@@ -140,7 +140,7 @@ def is_in_output(printed: Mapping[str, Sequence[int]], key: str, start: int, end
 def asking_branches(templates: Mapping[str, Template], pattern: re.Pattern[str] = OF_ANY) -> tuple[Branch, ...]:
     """The branches that only some clusters print, and that may hold or change a workload. ``pattern`` is what asks for
     the cluster."""
-    asking = Asking(pattern, frozenset(asking_names(templates.values(), pattern)))
+    asking = ClusterAsking(pattern, frozenset(asking_names(templates.values(), pattern)))
     return tuple(
         branch
         for template in templates.values()
@@ -173,7 +173,7 @@ def in_rounds(branches: Iterable[Branch], most: int) -> tuple[list[list[Branch]]
 
 def asking_names(templates: Iterable[Template], pattern: re.Pattern[str]) -> set[str]:
     """The names of the templates that ask for the cluster, directly or in those that they call."""
-    asking = Asking(pattern)
+    asking = ClusterAsking(pattern)
     found: set[str] = set()
     callers: dict[str, set[str]] = {}
     for template in templates:
@@ -232,12 +232,12 @@ class _Block:
         """The conditions on the way to the present branch, bounded likewise."""
         return (*self.outer, *self.choices[: _MOST_CHOICES + 1 - len(self.outer)])
 
-    def add(self, asking: Asking) -> None:
+    def add(self, asking: ClusterAsking) -> None:
         """Adds the condition of the present branch, if the cluster decides it."""
         if self.word not in ("define", "block") and asking.asks(self.opened.body or ""):
             self.choices.append(Choice(self.opened, is_true=True))
 
-    def go_on(self, token: Token, line: int, asking: Asking) -> None:
+    def go_on(self, token: Token, line: int, asking: ClusterAsking) -> None:
         """Goes on to the branch that an ``else`` begins, on the way to which the condition before is not true."""
         if self.choices and self.choices[-1].token is self.opened:
             self.choices[-1] = Choice(self.opened, is_true=False)
@@ -273,7 +273,7 @@ class _Kinds:
         return begin < stop and self.busy[begin] == self.busy[stop]
 
 
-def _branches(template: Template, tokens: Sequence[Token], asking: Asking) -> Iterator[Branch]:
+def _branches(template: Template, tokens: Sequence[Token], asking: ClusterAsking) -> Iterator[Branch]:
     blocks: list[_Block] = []
     kinds = _Kinds.of(template.text)
     line, at = 1, 0
@@ -296,7 +296,7 @@ def _branches(template: Template, tokens: Sequence[Token], asking: Asking) -> It
             asking = asking.after(token.body, is_conditional=bool(blocks and blocks[-1].way))
 
 
-def _branch(template: Template, block: _Block, end: int, asking: Asking, kinds: _Kinds) -> Branch:
+def _branch(template: Template, block: _Block, end: int, asking: ClusterAsking, kinds: _Kinds) -> Branch:
     body = (block.opened.body or "").strip()
     decisive = block.before if body == "else" and block.before else block.opened
     condition = ("else of " if body == "else" else "") + " ".join((decisive.body or "").split())
@@ -352,14 +352,14 @@ def forced(template: Template, branches: Iterable[Branch]) -> str:
     return "".join(own if other is None else other for own, other in pieces)
 
 
-def _decided_action(choice: Choice, asking: Asking) -> str:
+def _decided_action(choice: Choice, asking: ClusterAsking) -> str:
     found = _CONDITION.match(choice.token.body or "")
     assert found is not None
     body = f"{found[1]}{_decided(found[2], asking, is_true=choice.is_true)} "
     return gotemplate.written(choice.token._replace(body=body))
 
 
-def _decided(condition: str, asking: Asking, *, is_true: bool) -> str:
+def _decided(condition: str, asking: ClusterAsking, *, is_true: bool) -> str:
     """A condition in which everything that asks for the cluster comes out as wanted, and all else stays."""
     if not asking.asks(condition):
         return condition

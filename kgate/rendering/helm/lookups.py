@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from kgate.rendering import gotemplate
-from kgate.rendering.helm.branches import OF_PODS, Asking, asking_names, is_in_output, prints
+from kgate.rendering.helm.branches import OF_PODS, ClusterAsking, asking_names, is_in_output, prints
 from kgate.rendering.helm.chart import Template
 from kgate.values import dataclass
 
@@ -33,7 +33,7 @@ def looked_up_fields(templates: Mapping[str, Template]) -> tuple[LookedUp, ...]:
     """The actions of templates that print what is looked up, or made of that, into fields of pods."""
     if not any(_LOOKUP.search(template.text) for template in templates.values()):
         return ()
-    asking = Asking(_LOOKUP, frozenset(asking_names(templates.values(), _LOOKUP)))
+    asking = ClusterAsking(_LOOKUP, frozenset(asking_names(templates.values(), _LOOKUP)))
     return tuple(
         one
         for key, template in templates.items()
@@ -42,7 +42,7 @@ def looked_up_fields(templates: Mapping[str, Template]) -> tuple[LookedUp, ...]:
     )
 
 
-def _fields_of(key: str, template: Template, asking: Asking) -> Iterator[LookedUp]:
+def _fields_of(key: str, template: Template, asking: ClusterAsking) -> Iterator[LookedUp]:
     start = 0
     is_conditional: list[bool] = []
     for token in template.tokens or ():
