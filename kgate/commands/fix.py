@@ -163,6 +163,8 @@ def _harmless(line: str) -> str:
 
 def lines(fixes: Fixes, folder: Folder, most: int | None) -> Iterator[str]:
     """Yields what was fixed, file by file, and what was left alone, reason by reason, with so many places of each."""
+    from kgate.reports.wording import counted
+
     for file in fixes.changed:
         yield f"{folder.path(file.fix.path)}"
         places: dict[tuple[int, str, str], list[str]] = {}
@@ -175,10 +177,11 @@ def lines(fixes: Fixes, folder: Folder, most: int | None) -> Iterator[str]:
     if left:
         yield from _left(left, folder, most)
     fixed = sum(len(file.fix.fixed) for file in fixes.changed)
-    total = f"{fixed} fixed in {_counted(len(fixes.changed), 'file')}" if fixed else "nothing to fix"
+    total = f"{fixed} fixed in {counted(len(fixes.changed), 'file')}" if fixed else "nothing to fix"
     yield f"{total}, {len(left)} left alone" if left else total
     if fixes.report.problems:
-        yield f"{len(fixes.report.problems)} problems keep parts from being read; kgate scan shows them"
+        problems = counted(len(fixes.report.problems), "problem")
+        yield f"not everything could be read, for {problems} that kgate scan shows"
 
 
 def _subject(finding: Finding) -> str:
@@ -200,7 +203,3 @@ def _left(left: Iterable[LeftAlone], folder: Folder, most: int | None) -> Iterat
             yield f"    {place}  {finding.rule.id}: {_subject(finding)}"
         if len(findings) > len(shown):
             yield f"    and {len(findings) - len(shown)} more; -v lists them"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
