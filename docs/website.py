@@ -36,6 +36,7 @@ NAVIGATION = {
         "configuration",
         "adoption",
         "waivers",
+        "baseline",
         "reports",
         "fix",
         "access",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kgate.model import FieldChange, Location, Position, child_pointer, pointer_tokens
 from kgate.yamltree.nodes import ManifestError, Node, compose
 
 _CONTEXT = "securityContext"
-_MENTIONED = re.compile(r"\.Values((?:\.\w+)*\.\w*[sS]ecurityContext)\b")
+_MENTIONED = re.compile(r"\.Values((?:\.\w++)++)")
 
 
 def moved(change: FieldChange, template: str, values: str, path: str) -> FieldChange:
@@ -23,12 +23,21 @@ def moved(change: FieldChange, template: str, values: str, path: str) -> FieldCh
     is_of_pod = not any(token in ("containers", "initContainers", "ephemeralContainers") for token in above)
     known = dict(_fields(values))
     lines = template.split("\n")[change.place.start.line - 1 :]
-    for match in _MENTIONED.finditer("\n".join(lines)):
-        position = known.get(match[1][1:])
-        if position is not None and ("pod" in match[1].rpartition(".")[2].lower()) == is_of_pod:
+    for names in _contexts("\n".join(lines)):
+        position = known.get(".".join(names))
+        if position is not None and ("pod" in names[-1].lower()) == is_of_pod:
             place = Location(path, position, position, child_pointer("", *above))
             return FieldChange(change.pointer, change.value, place)
     return change
+
+
+def _contexts(template: str) -> Iterator[Sequence[str]]:
+    """Yields the values that a template mentions and that are called a security context, each as its names."""
+    for match in _MENTIONED.finditer(template):
+        names = match[1][1:].split(".")
+        ends = [index for index, name in enumerate(names, 1) if name.lower().endswith(_CONTEXT.lower())]
+        if ends:
+            yield names[: ends[-1]]
 
 
 def _fields(values: str) -> Iterator[tuple[str, Position]]:

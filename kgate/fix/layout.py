@@ -12,7 +12,7 @@ from kgate.values import dataclass
 from kgate.yamltree.nodes import Node
 
 _ALIAS = re.compile(r"\s*:\s*(\*[^\s,\]}]+)")
-_ALIAS_AT_END = re.compile(r"\*[^\s,\]}]+[ \t]*$")
+_ALIAS_AT_END = re.compile(r"(?<!\S)\*[^\s,\]}]+[ \t]*$")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 _BLOCK_SCALAR = re.compile(r"[|>][0-9+-]*")
 _COLON = re.compile(r"\s*:")
@@ -71,10 +71,11 @@ class Layout:
         """Returns where a field really ends: a block collection ends for the parser at what follows it, comments
         included."""
         while True:
-            colon = (_ALIAS if value.start.index < key_end else _COLON).match(self.text, key_end)
+            is_alias = value.start.index < key_end
+            colon = _ALIAS.match(self.text, key_end) if is_alias else _COLON.match(self.text, key_end)
             if colon is None:
                 raise RefusalError(_UNKNOWN)
-            if value.start.index < key_end:
+            if is_alias:
                 return colon.end()
             if not (value.fields or value.items) or self.is_flow(value):
                 return max(colon.end(), self._end(value))

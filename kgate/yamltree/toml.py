@@ -7,7 +7,7 @@ import datetime
 import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from kgate.model import Json
@@ -150,7 +150,7 @@ class _Scanner:
         return keys
 
     def _key(self) -> _Key:
-        text, start, end = self._match(_KEY)
+        text, start, end = self._taken(_KEY.match)
         is_quoted = text[0] in "\"'"
         return tomllib.loads(f"key = {text}")["key"] if is_quoted else text, start, end
 
@@ -163,7 +163,7 @@ class _Scanner:
             return self._array(depth)
         if self._sees("{"):
             return self._inline(depth)
-        _, start, end = self._match(_SCALAR)
+        _, start, end = self._taken(_SCALAR.match)
         return Node(None, start, end)
 
     def _array(self, depth: int) -> Node:
@@ -217,11 +217,11 @@ class _Scanner:
         assert self._sees(mark), f"{mark} at {self._at}"
         self._at += len(mark)
 
-    def _match(self, pattern: re.Pattern[str]) -> tuple[str, FixedCursor, FixedCursor]:
+    def _taken(self, match: Callable[[str, int], re.Match[str] | None]) -> tuple[str, FixedCursor, FixedCursor]:
         """Reads what a pattern matches next."""
         self._skip_blank()
-        found = pattern.match(self._text, self._at)
-        assert found is not None, f"no {pattern.pattern} at {self._at}"
+        found = match(self._text, self._at)
+        assert found is not None, f"no key or value at {self._at}"
         self._at = found.end()
         return found[0], self._point(found.start()), self._point(found.end())
 
