@@ -109,7 +109,7 @@ RUNS = [(name, version) for name in CASES for version in (("4.3", "3.17") if is_
 @pytest.mark.parametrize(("name", "version"), RUNS, ids=map(" ".join, RUNS))
 def test_hostile(name: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_NAME, SECRET)
-    limits = replace(LIMITS, memory=256 << 20) if EXPECTED.get(name) == "bound" else LIMITS
+    limits = replace(LIMITS, memory=384 << 20) if EXPECTED.get(name) == "bound" else LIMITS
     limits = replace(limits, seconds=1) if name in ENDLESS else limits
     with loopback() as server:
         end = play(name, tmp_path, server.url, version, limits)
