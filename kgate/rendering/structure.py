@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from kgate.model import Json, list_index
@@ -21,7 +22,7 @@ class Sought:
     """A field of a rendered object: the way to it from the innermost item with a name around it, or from the pod spec.
 
     ``names`` are those of the items around it, ``others`` those of the other containers, and ``owner`` is that of the
-    object. If the field is absent, ``below`` leads to its nearest parent.
+    object. If the field is absent, ``below`` leads to its nearest parent. ``item`` is the innermost item with a name.
     """
 
     names: tuple[str, ...]
@@ -30,6 +31,12 @@ class Sought:
     owner: str
     value: Json
     is_absent: bool
+    item: Json = None
+
+    @property
+    def around(self) -> Sought | None:
+        """The innermost item with a name around it; None if there is none, or if it is that itself."""
+        return replace(self, below=(), value=self.item, is_absent=False) if self.names and self.below else None
 
     @classmethod
     def of(cls, body: Json, tokens: Sequence[str], *, is_absent: bool) -> Sought:
@@ -37,7 +44,7 @@ class Sought:
         names: list[str] = []
         below: list[str] = []
         others: set[str] = set()
-        value = body
+        value, item = body, None
         for token in tokens:
             others |= set(_container_names(value))
             is_item = isinstance(value, list)
@@ -46,11 +53,12 @@ class Sought:
             below.append(token)
             if isinstance(name, str):
                 names.append(name)
+                item = value
             if isinstance(name, str) or (token in _ROOTS and not names):
                 below.clear()
         metadata = body.get("metadata") if isinstance(body, dict) else None
         owner = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
-        return cls(tuple(names), tuple(below), frozenset(others - set(names)), owner, value, is_absent)
+        return cls(tuple(names), tuple(below), frozenset(others - set(names)), owner, value, is_absent, item)
 
 
 def find(values: Json, sought: Sought) -> Key | None:

@@ -291,7 +291,7 @@ class RenderedText(SourceText):
             found = None if given or traces.main.text is not None else self._values.by_structure(sought)
             return replace(place, related=(found, *place.related)[:_MOST_RELATED]) if found is not None else place
         guess = own is None or own.message.startswith("perhaps")
-        found = own or self._values.by_structure(sought) or self._values.own_root()
+        found = own or self._likely(sought)
         if found is None:
             return place
         here = Related(replace(place, pointer="", related=()), "rendered here")
@@ -299,6 +299,14 @@ class RenderedText(SourceText):
         related = (here, *found.location.related, *rest)[:_MOST_RELATED]
         is_approximate = guess or found.location.is_approximate
         return replace(found.location, pointer=place.pointer, related=related, is_approximate=is_approximate)
+
+    def _likely(self, sought: Sought) -> Related | None:
+        """The values that a field may have its value from, else those that the item around it may, else all of them."""
+        for one in (sought, sought.around):
+            found = self._values.by_structure(one) if one is not None else None
+            if found is not None:
+                return found
+        return self._values.own_root()
 
     def _region(self, trace: Trace, field: _Field) -> Region:
         """The region from a trace to the end of the field, as far as it is in one file."""

@@ -121,6 +121,25 @@ def test_fields_stand_in_the_release(tmp_path: Path, call: str, pipe: str) -> No
     assert places(found, "mutable-image-tag") == ["app flux/web.yaml:16:13 ~"]
 
 
+VOLUMES = """\
+      volumes:
+      {{- range $name, $one := .root.Values.persistence }}
+      - name: {{ $name }}
+        {{ $one.type }}: {server: {{ $one.server }}, path: {{ $one.path }}}
+      {{- end }}
+"""
+
+
+def test_a_field_that_the_values_do_not_have_stands_at_the_item_around_it(tmp_path: Path) -> None:
+    files = library()
+    name = "charts/app/charts/common/templates/_all.tpl"
+    files[name] = files[name].replace("      containers:", f"{VOLUMES}      containers:")
+    release = RELEASE + "    persistence:\n      media:\n        type: nfs\n        server: a\n        path: /a\n"
+    found = report(tree(tmp_path, {**files, **REPOSITORY, "flux/web.yaml": release}))
+    assert found["problems"] == []
+    assert places(found, "restricted-volume-type") == ["pod flux/web.yaml:25:7 ~"]
+
+
 VALUES = RELEASE.partition("  values:\n")[2].replace("\n    ", "\n").removeprefix("    ")
 """The values by themselves; ``privileged`` of the app is in line 9."""
 
