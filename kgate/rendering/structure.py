@@ -115,7 +115,7 @@ def _rank(labels: Sequence[str], value: Json, sought: Sought) -> int:
     name and the text are the same, 0 if not at all."""
     above = labels[: len(labels) - len(sought.below)]
     name = sought.names[-1] if sought.names else None
-    if sought.others.intersection(labels) and name not in labels:
+    if name not in labels and _is_of_container(labels, sought):
         return 0
     if not sought.below:
         return 4 if labels[-1:] == (name,) and isinstance(value, dict) else 0
@@ -123,6 +123,15 @@ def _rank(labels: Sequence[str], value: Json, sought: Sought) -> int:
         return 2 if name is None or name not in above else 4 if above[-1] == name else 3
     is_text = isinstance(value, str) and len(value) > 1 and value == sought.value
     return 1 if is_text and name is not None and name in labels else 0
+
+
+def _is_of_container(labels: Sequence[str], sought: Sought) -> bool:
+    """True if a key is that of another container. What the object is called as well is that only in a list of
+    containers, where a field of the pod is sought."""
+    return any(
+        label in sought.others and (bool(sought.names) or label not in sought.owner or above in _LISTS)
+        for above, label in zip(("", *labels), labels, strict=False)
+    )
 
 
 def _fits(value: Json, sought: Sought) -> bool:

@@ -266,7 +266,22 @@ KEYS = [
         id="an image in parts",
     ),
     pytest.param({"app": CONTEXT}, LOG, None, id="of the other one"),
+    pytest.param({"log": {"hostPID": True}}, ["spec", "hostPID"], None, id="of a container, not of the pod"),
 ]
+
+
+NAMESAKE = {"metadata": {"name": "rel-web"}, "spec": {"hostPID": True, "containers": [{"name": "web"}]}}
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        pytest.param({"web": {"pod": {"hostPID": True}}}, ("web", "pod", "hostPID"), id="of the pod"),
+        pytest.param({"web": {"containers": {"web": {"hostPID": True}}}}, None, id="of the container"),
+    ],
+)
+def test_keys_of_a_pod_whose_container_has_its_name(values: Json, key: Json) -> None:
+    assert find(values, Sought.of(NAMESAKE, ["spec", "hostPID"], is_absent=False)) == key
 
 
 @pytest.mark.parametrize(("values", "tokens", "key"), KEYS)
