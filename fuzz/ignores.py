@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -163,6 +165,7 @@ _ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_
 def _git_folder() -> str:
     """Returns an empty repository whose settings ignore nothing."""
     folder = tempfile.mkdtemp(prefix="fuzz-git-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run(["git", "init", "-q", "--template=", folder], check=True, env=_ENVIRONMENT)
     return os.path.join(folder, ".git")
 
