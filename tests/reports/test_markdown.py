@@ -195,9 +195,9 @@ def test_who_took_which_risk_is_a_table() -> None:
     assert rest[0] == ""
 
 
-def test_what_is_accepted_for_ever_has_empty_cells() -> None:
+def test_what_is_accepted_for_ever_has_dashes() -> None:
     cells = "| <code>chart redis is not judged: it is remote; run: kgate pull</code> | <code>apps/redis.yaml</code> "
-    assert f"{cells}| <code>the vendor's chart</code> |  |  | <code>kgate.yaml:9</code> |" in RENDERED["accepted"]
+    assert f"{cells}| <code>the vendor's chart</code> | – | – | <code>kgate.yaml:9</code> |" in RENDERED["accepted"]
 
 
 def test_a_rule_is_explained_once() -> None:
