@@ -234,6 +234,11 @@ def listed(folder: Path, *arguments: str, today: str = DURING) -> Result:
     return kgate("waivers", "list", *arguments, "--today", today, cwd=folder)
 
 
+def test_a_folder_without_waivers_is_said_to_have_none(tmp_path: Path) -> None:
+    assert listed(tmp_path).out == "no waivers\n"
+    assert json.loads(listed(tmp_path, "-f", "json").out) == []
+
+
 def test_the_list_says_who_took_what_until_when(repository: Path) -> None:
     made = json.loads(listed(repository, "-f", "json").out)
     assert made == [

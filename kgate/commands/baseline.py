@@ -204,10 +204,14 @@ def _written(target: BaselineFile, found: Baseline, report: Report) -> Iterator[
 
     below = f"{counted(len(found.workloads), 'workload')} below the threshold"
     yield f"wrote {target.shown}: {_findings(found)}, {below}; commit it"
-    if report.verdict.incomplete:
-        parts = f"{counted(len(report.unjudged), 'part')} not judged"
-        missing = f"{counted(len(report.problems), 'problem')} and {parts}"
-        yield f"not in it, as a baseline holds findings: {missing}; scans stay incomplete (kgate scan lists them)"
+    if not report.verdict.incomplete:
+        return
+    if not (report.problems or report.unjudged):
+        yield f"scans stay incomplete: {report.verdict.reasons[-1]}"
+        return
+    parts = f"{counted(len(report.unjudged), 'part')} not judged"
+    missing = f"{counted(len(report.problems), 'problem')} and {parts}"
+    yield f"not in it, as a baseline holds findings: {missing}; scans stay incomplete (kgate scan lists them)"
 
 
 def _findings(found: Baseline) -> str:

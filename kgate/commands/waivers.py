@@ -52,4 +52,5 @@ def list_waivers(paths: tuple[str, ...], format_name: str, check: bool, **flags:
         console.install_signal_handlers()
         with console.progress() as progress:
             listed = waiverlist.checked(listed, scan(settings, progress), today)
-    console.print_text(waiverlist.written(listed, format_name))
+    is_empty = format_name == "table" and not listed
+    console.print_text("no waivers" if is_empty else waiverlist.written(listed, format_name))

@@ -187,6 +187,13 @@ def test_what_could_not_be_judged_is_not_accepted(repository: Path) -> None:
     assert scan(repository)[0] == 3
 
 
+def test_a_folder_without_objects_is_said_to_have_none(tmp_path: Path) -> None:
+    result = run(tmp_path, "baseline", "write")
+    advice = "name other paths, or pass --allow-empty if that is right"
+    said = f"scans stay incomplete: no Kubernetes object was found; {advice}"
+    assert (result.code, result.out.splitlines()[1:]) == (0, [said])
+
+
 # ----------------------------------------------------------------------------------------- which file
 
 
