@@ -533,10 +533,12 @@ class Waiver:
 @dataclass(frozen=True, slots=True)
 class FailOn:
     """The least severity of findings that fail by themselves, None if none does, and the line in ``gates`` of a
-    configuration that says so; empty where the whole scan does."""
+    configuration that says so; empty where the whole scan does. ``has_no_score`` says that it is about an object that
+    runs nothing, so that its findings count for no score."""
 
     severity: Severity | None
     place: str = ""
+    has_no_score: bool = False
 
     @property
     def order(self) -> tuple[float, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
-from kgate.model import FailOn, Note, Resource
+from kgate.judgement.score import BANDS
+from kgate.model import FailOn, Note, Resource, Rule, Severity
 from kgate.values import dataclass
 
 
@@ -21,6 +22,20 @@ class Bar:
     minor: int | None = None
     min_score_place: str = ""
     level_place: str = ""
+
+
+_GIVES_NOTHING = frozenset({"Role", "ClusterRole", "PodSecurityPolicy", "SecurityContextConstraints"})
+"""Kinds that permit something, but give it to nobody before somebody is bound to them."""
+
+
+def fail_on_of(bar: Bar, kind: str, rule: Rule, *, has_score: bool) -> FailOn | None:
+    """Returns when findings of a rule about an object of a kind fail by themselves; None if that is as in the whole
+    scan. A critical finding of an object without a score does where it would keep a workload under the threshold."""
+    is_strict = bar.fail_on is not None and bar.fail_on.severity is not None
+    is_critical = rule.severity is Severity.CRITICAL and bar.min_score > BANDS[Severity.CRITICAL][1]
+    if is_strict or has_score or not is_critical or kind in _GIVES_NOTHING:
+        return bar.fail_on
+    return FailOn(Severity.CRITICAL, has_no_score=True)
 
 
 class Gates(Protocol):

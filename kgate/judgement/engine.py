@@ -12,10 +12,10 @@ from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
 from kgate.judgement.certainty import Result, parted, sure_results
 from kgate.judgement.memo import Answer, Memo
-from kgate.judgement.offence import Offence, problem_at
+from kgate.judgement.offence import Offence, is_about_reach, problem_at
 from kgate.judgement.target import Target
 from kgate.kubernetes import deployers, templated
-from kgate.kubernetes.facts import Facts
+from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
 from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
@@ -57,7 +57,7 @@ class Judgement:
     names fields whose values are not known and may decide; ``notes`` say what Kubernetes makes nothing of;
     ``unfollowed`` is what the resource deploys that is no part of its workload; ``ignored`` holds the rules that it
     offends and that were left out by name; ``is_covered`` is False for one that runs and deploys nothing, and is of a
-    kind that no selected rule is about.
+    kind that no selected rule is about; ``used`` are the bindings that a finding about a pod's account is about.
     """
 
     workload: Workload | None
@@ -72,6 +72,7 @@ class Judgement:
     explicit: frozenset[str] = frozenset()
     ignored: tuple[Rule, ...] = ()
     is_covered: bool = True
+    used: frozenset[BindingKey] = frozenset()
 
 
 NO_FACTS = Facts()
@@ -192,6 +193,7 @@ class Judge:
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
             self._ignored_of(offences),
             is_covered=workload is not None or deployers.is_one(resource) or self._is_asked_about(resource.id),
+            used=frozenset(_used(kept, facts)),
         )
 
     def _ignored_of(self, offences: Iterable[Offence]) -> tuple[Rule, ...]:
@@ -226,7 +228,8 @@ class Judge:
             if _exceeds(resource.body, limit):
                 yield Gap("", f"the object holds more than {limit:,} values")
                 break
-            yield from self._ask(panel, Target("resource", resource, self._variables(resource)))
+            variables = self._variables(resource) | {"facts": facts.about_resource(resource)}
+            yield from self._ask(panel, Target("resource", resource, variables))
         pods = workload.pods if workload else ()
         specs = [pod.spec for pod in pods]
         is_large = _exceeds(specs, min(MAX_POD_VALUES, MAX_WORKLOAD_VALUES))
@@ -392,11 +395,12 @@ def _findings(
     rendering = resource.rendering
     renderings, known_as = ((), "") if rendering is None else ((rendering,), resource.name_as_written)
     for offence, included in offences:
+        place = resource.locate(offence.pointer).at(resource.pointer + offence.pointer)
         yield Finding(
             offence.rule,
             resource.id,
             resource.shown(offence.container) if offence.container is not None else None,
-            _evident(resource.locate(offence.pointer).at(resource.pointer + offence.pointer), offence, facts),
+            _evident(place, offence, facts) if any(map(is_about_reach, (offence.rule, *included))) else place,
             resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,
@@ -409,14 +413,25 @@ def _findings(
 
 
 def _evident(location: Location, offence: Offence, facts: Facts) -> Location:
-    """Returns a location with the way to what an account may do, if the finding is about that."""
-    pod = offence.target.pod
-    if not facts.reach or pod is None or not offence.is_about_reach:
-        return location
+    """Returns a location with the way to what an account may do, or to what a binding gives."""
     severity = offence.rule.severity.label
-    ways = (one.places for one in facts.reached_by(offence.target.resource, pod) if one.severity == severity)
+    ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
     places = dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way)
     return replace(location, related=(*location.related, *places))
+
+
+def _used(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:
+    """Yields the bindings that offences of pods are about."""
+    for offence in offences:
+        if offence.target.pod is not None and offence.is_about_reach:
+            severity = offence.rule.severity.label
+            yield from (one.key for one in _reached(offence, facts) if one.severity == severity)
+
+
+def _reached(offence: Offence, facts: Facts) -> tuple[ReachedPower, ...]:
+    """Returns what the target of an offence reaches."""
+    resource, pod = offence.target.resource, offence.target.pod
+    return facts.given_by(resource) if pod is None else facts.reached_by(resource, pod)
 
 
 _MOST_WAYS = 2

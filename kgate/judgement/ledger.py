@@ -7,9 +7,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from kgate.judgement.bar import Bar, Gates, NoGates
+from kgate.judgement.bar import Bar, Gates, NoGates, fail_on_of
 from kgate.judgement.engine import NO_FACTS, Judge, Judgement, everything, upstream_id
 from kgate.judgement.inline import Comments
 from kgate.judgement.merge import merged_assessments, merged_findings, place
@@ -17,7 +18,7 @@ from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
 from kgate.judgement.waiving import NO_WAIVERS, Fits, Waivers, Waiving
 from kgate.kubernetes import pss
-from kgate.kubernetes.facts import Facts
+from kgate.kubernetes.facts import BindingKey, Facts
 from kgate.kubernetes.pss import LEVELS
 from kgate.model import (
     UNKNOWN,
@@ -176,6 +177,7 @@ class Page:
     matched: frozenset[int] = frozenset()
     accepted: tuple[Accepted, ...] = ()
     fits: Fits = Fits()
+    used: frozenset[BindingKey] = frozenset()
 
 
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
@@ -200,6 +202,7 @@ class Ledger:
         self._gates = gates or NoGates()
         self._judges = judges or {}
         self._powers: Powers | None = None
+        self._used: set[BindingKey] = set()
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
@@ -263,7 +266,7 @@ class Ledger:
             resource, facts, lambda rule: waiving.concerns(rule.id, path) or quota.lists(rule.id)
         )
         for rule in judgement.unlisted:
-            quota.leave_out(rule.id, 1, fail_on)
+            quota.leave_out(rule.id, 1, fail_on(rule))
         judgement = replace(judgement, findings=tuple(self._listed(judgement.findings, path)))
         if judgement.workload is not None and outcome is not None and not judgement.workload.is_whole:
             self._partial.append(PartialWorkload.of(judgement, _assessment(resource, outcome), path))
@@ -313,7 +316,7 @@ class Ledger:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
         rest = own._uncovered, tuple(own._partial), tuple(own._unjudged), frozenset(own._matched)
-        return Page(*listed, own._quotas, counts, *rest, tuple(own._accepted), own._waiving.fits)
+        return Page(*listed, own._quotas, counts, *rest, tuple(own._accepted), own._waiving.fits, frozenset(own._used))
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests; the page itself does not change, whatever comes later."""
@@ -329,6 +332,7 @@ class Ledger:
         self._waiving.add(page.fits)
         self._uncovered += page.uncovered
         self._matched |= page.matched
+        self._used |= page.used
 
     def add_applied(self, values: Iterable[AppliedValues]) -> None:
         """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
@@ -344,20 +348,22 @@ class Ledger:
 
     def _judged(
         self, resource: Resource, facts: Facts, lists: Callable[[Rule], bool] = everything
-    ) -> tuple[Judgement, _Outcome | None, FailOn | None]:
-        """What was found out about a resource, the result if it is a workload, and when a finding fails by itself if
-        that is not as in the whole scan."""
+    ) -> tuple[Judgement, _Outcome | None, Callable[[Rule], FailOn | None]]:
+        """What was found out about a resource, the result if it is a workload, and when findings of a rule fail by
+        themselves if that is not as in the whole scan."""
         bar, matched = self._gates.bar(resource, self._bar)
         self._matched.update(matched)
         judge = self._judge if bar.minor is None else self._judges[bar.minor]
         judgement = judge.judge(resource, facts, lists)
-        if bar.fail_on is not None:
-            findings = tuple(replace(finding, fail_on=bar.fail_on) for finding in judgement.findings)
+        fail_on = partial(fail_on_of, bar, resource.id.kind, has_score=judgement.workload is not None)
+        if judgement.findings:
+            findings = tuple(replace(finding, fail_on=fail_on(finding.rule)) for finding in judgement.findings)
             judgement = replace(judgement, findings=findings)
+        self._used |= judgement.used
         judgement = self._waiving.judged(judgement, resource)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
-        return judgement, _outcome(judge, judgement, bar, self._waiving), bar.fail_on
+        return judgement, _outcome(judge, judgement, bar, self._waiving), fail_on
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement, outcome, _ = self._judged(resource, facts)
@@ -441,7 +447,8 @@ class Ledger:
     def close(self) -> Found:
         """Returns everything, with one finding for each offence that several renderings share."""
         self._add_partial()
-        findings = [*self._waiving.fits.weakenings, *self._findings, *self._rendered.findings(self._quota)]
+        own = map(self._unless_used, (*self._findings, *self._rendered.findings(self._quota)))
+        findings = [*self._waiving.fits.weakenings, *own]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
         assessments = self._assessments
         for assessment in self._rendered.assessments():
@@ -463,6 +470,13 @@ class Ledger:
             tuple(self._accepted),
             self._waiving.expired(),
         )
+
+    def _unless_used(self, finding: Finding) -> Finding:
+        """A finding about a binding that does not fail by itself if workloads answer for it with their score."""
+        is_own = finding.fail_on is not None and finding.fail_on.has_no_score
+        if is_own and any((str(who), finding.source) in self._used for who in finding.resources):
+            return replace(finding, fail_on=None)
+        return finding
 
     def _unlisted(self) -> Unlisted:
         severities = {rule.id: rule.severity for rule in self.rules}

@@ -31,8 +31,9 @@ class Offence:
 
     @property
     def is_about_reach(self) -> bool:
-        """True if the offence is what is bound to the pod's account, whatever that is called."""
-        return "facts.?reach" in self.rule.expression
+        """True if the offence is what is bound to the pod's account, or what a binding gives, whatever that is
+        called."""
+        return is_about_reach(self.rule)
 
     @property
     def container(self) -> str | None:
@@ -50,6 +51,11 @@ class Offence:
         """The path of the pod and, from its container or pod on, of the field, without indexes of lists."""
         prefix = self.target.pod.pointer if self.target.pod is not None else ""
         return f"{_without_index(prefix)}#{self.blame.stable_name}"
+
+
+def is_about_reach(rule: Rule) -> bool:
+    """True if a rule asks what roles and bindings give."""
+    return "facts.?reach" in rule.expression
 
 
 def problem_at(resource: Resource, pointer: Pointer, message: str) -> Problem:

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from kgate.judgement.engine import Judge
 from kgate.kubernetes import manifest
-from kgate.kubernetes.facts import Facts, ReachedPower
+from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
 from kgate.model import Persona, Related, Rule, Severity, pointer_tokens
 from kgate.rbac.authorizer import Authorizer, Grant
 from kgate.rbac.builtin import builtin
 from kgate.rbac.objects import GROUP, KINDS, Binding, FaultLog, Subject, read
 from kgate.rbac.permissions import Permission
-from kgate.rbac.ways import permitted, steps
+from kgate.rbac.ways import permitted, steps, who
 from kgate.rbac.words import as_rule
 from kgate.values import dataclass
 
@@ -94,7 +94,8 @@ class Powers:
         log = FaultLog()
         objects = [one for resource in facts.roles if (one := read(resource, log)) is not None]
         authorizer = Authorizer((*objects, *builtin()))
-        return replace(facts, roles=(), reach=_Join(self, authorizer).reach())
+        join = _Join(self, authorizer)
+        return replace(facts, roles=(), reach=join.reach(), given=join.given())
 
 
 class _Join:
@@ -104,14 +105,23 @@ class _Join:
         self._powers = powers
         self._authorizer = authorizer
         self._best: dict[tuple[int, bool], tuple[Grant, ...]] = {}
+        self._own = [one for one in authorizer.bindings if one.resource is not None]
+        powers.learn(self._bound(self._own))
+
+    def given(self) -> dict[BindingKey, tuple[ReachedPower, ...]]:
+        """Returns what each binding gives to whoever is bound."""
+        found: dict[BindingKey, list[ReachedPower]] = {}
+        for binding in self._own:
+            for power in self._given(binding, binding.subjects[0]) if binding.subjects else ():
+                one = _reached_power(power, ("", ""))
+                found.setdefault(one.key, []).append(replace(one, places=(_whom(power.grant), *one.places[1:])))
+        return {key: tuple(powers) for key, powers in sorted(found.items())}
 
     def reach(self) -> dict[str, tuple[ReachedPower, ...]]:
         """Returns what is bound to service accounts, by their names."""
-        own = [one for one in self._authorizer.bindings if one.resource is not None]
-        self._powers.learn(self._bound(own))
-        named = Counter(map(_name, own))
+        named = Counter(map(_name, self._own))
         found: dict[str, list[ReachedPower]] = {}
-        for binding in own:
+        for binding in self._own:
             powers: list[Power] | None = None
             for subject in binding.subjects:
                 account = _account(binding, subject)
@@ -183,6 +193,14 @@ def _powerless(binding: Binding, account: tuple[str, str]) -> ReachedPower:
     assert binding.resource is not None
     name, namespace = account
     return ReachedPower(name, namespace, str(binding.resource.id), binding.resource.locate("").path)
+
+
+def _whom(grant: Grant) -> Related:
+    """The place of the first subject of a binding, and how many others there are."""
+    subject, others = who(grant), len(grant.binding.subjects) - 1
+    assert subject.location is not None
+    more = f" and {others} {'other' if others == 1 else 'others'}" if others else ""
+    return Related(subject.location, f"given to {subject}{more}")
 
 
 def _reached_power(power: Power, account: tuple[str, str]) -> ReachedPower:

@@ -97,7 +97,9 @@ def decide(
     for least, number in sorted(severe.items(), key=lambda item: item[0].order):
         assert least.severity is not None
         place = f", as {least.place} asks" if least.place else ""
-        reasons.append(f"{_count(number, 'finding')} of severity {least.severity.label} or above{place}")
+        every = f"{_count(number, 'finding')} of severity {least.severity.label} or above{place}"
+        own = f"{_count(number, f'{least.severity.label} finding')} of objects without a score"
+        reasons.append(own if least.has_no_score else every)
     if problems:
         advice = _to_install(found.problems)
         reasons.append(f"{_count(problems, 'problem')}: not everything could be judged{advice}")

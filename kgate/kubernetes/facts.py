@@ -6,13 +6,15 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
+from typing import TypeAlias
 
 from kgate.model import Json, Pod, Pointer, Related, Resource, Workload
 from kgate.values import dataclass
 from kgate.yamltree import spelling
 
 _AUTOMOUNT = "automountServiceAccountToken"
-_ROLE_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})
+_BINDING_KINDS = frozenset({"RoleBinding", "ClusterRoleBinding"})
+_ROLE_KINDS = frozenset({"Role", "ClusterRole", *_BINDING_KINDS})
 _ROLE_GROUP = "rbac.authorization.k8s.io/"
 KINDS = frozenset({"ServiceAccount", *_ROLE_KINDS})
 """The kinds that facts are taken from."""
@@ -30,6 +32,10 @@ def may_matter(text: str) -> bool:
     return excuses or spelling.may_hold(text, _BINDING)
 
 
+BindingKey: TypeAlias = tuple[str, str]
+"""A binding: its kind, namespace and name, and the file in which it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReachedPower:
     """Something that a binding lets a service account do: what rules call it and how severe it is, and the places of
@@ -44,6 +50,11 @@ class ReachedPower:
     rule: str = ""
     places: tuple[Related, ...] = ()
 
+    @property
+    def key(self) -> BindingKey:
+        """The binding."""
+        return self.binding, self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -51,14 +62,16 @@ class Facts:
 
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
     pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
-    what they give to whom (judgement.reach), which is in ``reach``, by the name of the account. ``names`` has the
-    accounts of the pods of the workload that is asked about, by their pointers, while parts of it are left out to see
-    what holds without them: pod and binding get the same name of a chart, whatever it is.
+    what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
+    the binding. ``names`` has the accounts of the pods of the workload that is asked about, by their pointers, while
+    parts of it are left out to see what holds without them: pod and binding get the same name of a chart, whatever it
+    is.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
     roles: tuple[Resource, ...] = field(default=(), compare=False)
     reach: Mapping[str, tuple[ReachedPower, ...]] = field(default_factory=dict)
+    given: Mapping[BindingKey, tuple[ReachedPower, ...]] = field(default_factory=dict)
     names: Mapping[Pointer, str] = field(default_factory=dict)
 
     @classmethod
@@ -93,6 +106,19 @@ class Facts:
                 {"account": account, "severity": severity, "rule": rule} for (account, severity), rule in first.items()
             ]
         return known
+
+    def about_resource(self, resource: Resource) -> dict[str, Json]:
+        """Returns what is known about a resource itself, as CEL sees it: ``reach``, what a binding gives to whoever is
+        bound, each with ``severity`` and ``rule``."""
+        given = self.given_by(resource)
+        first = {one.severity: one.rule for one in reversed(given)}
+        return {"reach": [{"severity": severity, "rule": rule} for severity, rule in first.items()]} if first else {}
+
+    def given_by(self, resource: Resource) -> tuple[ReachedPower, ...]:
+        """Returns what a binding gives to whoever is bound; nothing if the resource is none."""
+        if not self.given or resource.id.kind not in _BINDING_KINDS:
+            return ()
+        return self.given.get((str(resource.id), resource.locate("").path), ())
 
     def reached_by(self, resource: Resource, pod: Pod) -> tuple[ReachedPower, ...]:
         """Returns what is bound to the account of a pod. Of bindings of one name in several files, as repositories with

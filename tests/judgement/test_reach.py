@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kgate.config import Settings
-from kgate.model import Assessment, Finding, Report
+from kgate.model import Assessment, Finding, Report, Severity
 from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.scan import scan
@@ -111,6 +111,97 @@ def test_the_finding_shows_the_way(tmp_path: Path) -> None:
         ("rbac/roles.yaml:11:1", "bound here to ClusterRole/r"),
         ("rbac/roles.yaml:6:3", "ClusterRole/r: get secrets everywhere"),
     ]
+
+
+OTHERS = "kind: ServiceAccount, name: ci, namespace: apps"
+DEPLOYER = role("r", "apiGroups: [apps], resources: [deployments], verbs: [create]")
+
+
+def alone(report: Report) -> list[str]:
+    """What fails by itself, since no score holds it."""
+    failing = [one for one in report.findings if one.fails(report.fail_on)]
+    assert report.verdict.passed is not bool(failing or any(not one.passed for one in report.assessments))
+    return [f"{one.rule.id} {one.location}" for one in failing]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        pytest.param(binding("b", "ClusterRole/edit", OTHERS), ["cluster-admin-binding"], id="a built-in role"),
+        pytest.param(DEPLOYER + binding("b", "ClusterRole/r", OTHERS), ["binding-takes-cluster"], id="a role"),
+        pytest.param(
+            DEPLOYER + binding("b", "ClusterRole/r", "kind: User, name: ann"), ["binding-takes-cluster"], id="a user"
+        ),
+        pytest.param(
+            DEPLOYER.replace("name: r", "name: part, labels: {a: b}")
+            + role("r", extra="aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\n")
+            + binding("b", "ClusterRole/r", OTHERS),
+            ["binding-takes-cluster"],
+            id="an aggregated role",
+        ),
+        pytest.param(
+            binding("b", "ClusterRole/view", "kind: User, name: 'system:anonymous'", namespace="apps"),
+            ["anonymous-binding"],
+            id="anybody in one namespace",
+        ),
+        pytest.param(DEPLOYER, [], id="a role that is bound to nobody"),
+        pytest.param(DEPLOYER + binding("b", "ClusterRole/r"), [], id="a binding without subjects"),
+        pytest.param(DEPLOYER + binding("b", "ClusterRole/r", OTHERS, namespace="apps"), [], id="in one namespace"),
+        pytest.param(role("r", SECRETS) + binding("b", "ClusterRole/r", OTHERS), [], id="less than the cluster"),
+        pytest.param(binding("b", "ClusterRole/nowhere", OTHERS), [], id="a role that is nowhere"),
+    ],
+)
+def test_a_binding_that_leads_to_the_cluster_fails_by_itself(tmp_path: Path, text: str, wanted: list[str]) -> None:
+    assert [one.partition(" ")[0] for one in alone(scanned(tmp_path, {"rbac.yaml": text}))] == wanted
+
+
+def test_the_finding_of_a_binding_shows_the_way(tmp_path: Path) -> None:
+    text = DEPLOYER + binding("b", "ClusterRole/r", OTHERS, "kind: User, name: ann")
+    report = scanned(tmp_path, {"rbac.yaml": text})
+    (finding,) = [one for one in report.findings if one.fails(None)]
+    assert str(finding.location).startswith("rbac.yaml:11:")
+    assert [(str(one.location), one.message) for one in finding.location.related] == [
+        ("rbac.yaml:13:3", "given to ServiceAccount/apps/ci and 1 other"),
+        ("rbac.yaml:6:3", "ClusterRole/r: create deployments.apps everywhere"),
+    ]
+    assert report.verdict.reasons == ("1 critical finding of objects without a score",)
+
+
+@pytest.mark.parametrize(
+    ("options", "fails"),
+    [
+        pytest.param({"min_score": 30}, True, id="a threshold that a critical finding misses"),
+        pytest.param({"min_score": 29}, False, id="a threshold that it reaches"),
+        pytest.param({"min_score": 0, "fail_on": Severity.HIGH}, True, id="a severity that fails by itself"),
+    ],
+)
+def test_a_binding_is_held_to_the_threshold_of_workloads(
+    tmp_path: Path, options: dict[str, object], fails: bool
+) -> None:
+    report = scanned(tmp_path, {"rbac.yaml": ADMIN}, **options)
+    assert bool(alone(report)) is fails
+
+
+def test_a_binding_that_a_workload_answers_for_fails_only_with_it(tmp_path: Path) -> None:
+    files = {"web.yaml": deployment(), "roles.yaml": DEPLOYER + binding("b", "ClusterRole/r", ACCOUNT)}
+    report = scanned(tmp_path, files)
+    assert "binding-takes-cluster" in {one.rule.id for one in report.findings}
+    assert alone(report) == []
+    assert not assessment(report).passed
+
+
+def test_a_pod_without_a_token_answers_for_no_binding(tmp_path: Path) -> None:
+    text = deployment().replace('"automountServiceAccountToken": true', '"automountServiceAccountToken": false')
+    report = scanned(tmp_path, {"web.yaml": text, "roles.yaml": ADMIN})
+    assert alone(report) == ["cluster-admin-binding roles.yaml:5:67"]
+    assert assessment(report).passed
+
+
+def test_bindings_that_are_only_counted_fail_too(tmp_path: Path) -> None:
+    text = "".join(binding(f"b{number}", "ClusterRole/cluster-admin", OTHERS) for number in range(103))
+    report = scanned(tmp_path, {"rbac.yaml": text})
+    assert len(report.findings) == 100
+    assert report.verdict.reasons == ("103 critical findings of objects without a score",)
 
 
 @pytest.mark.parametrize(
