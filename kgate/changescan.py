@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kgate.diffing import Side, diff
 from kgate.errors import ConfigError
-from kgate.lifetime import Lifetime
 from kgate.model import Note, Report
 from kgate.policy.basetree import exported
 from kgate.policy.gittree import GitTree
-from kgate.rendering.shared import SharedRenderings, difference_between
 from kgate.repository import Repository, SearchError
-from kgate.scan import base_scan, compared_scan
-from kgate.session import Session
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
@@ -29,19 +25,10 @@ def change_scan(
     waivers; what both have in common is read and rendered once. ``settings_of`` returns what a scan of the revision has
     to know. Raises KgateError."""
     settings = replace(settings, baseline=None, lists_all=True)
-    lifetime = Lifetime(settings.timeout)
     try:
         with exported(tree, settings.repository) as base:
-            difference = difference_between(base, settings.repository)
-            with closing(SharedRenderings(difference)) as shared:
-                session = Session(shared, lifetime)
-                baseline, is_whole = base_scan(settings_of(base), settings, session, tree.title)
-                report = compared_scan(settings, baseline, progress, session)
-        return report if is_whole else replace(report, notes=(_partial(tree), *report.notes))
+            found = diff(Side(tree.title, settings_of(base)), Side("", settings), settings, progress)
     except (OSError, SearchError) as error:
         raise ConfigError(f"{tree.title} cannot be put beside the scanned files: {error}") from None
-
-
-def _partial(tree: GitTree) -> Note:
-    message = f"not all of {tree.title} could be judged; what is found only now counts as new"
-    return Note(".", None, f"{message}: scan that revision to see why")
+    notes = (Note(".", None, f"{text}: scan that revision to see why") for text in found.notes)
+    return replace(found.after, notes=(*notes, *found.after.notes))

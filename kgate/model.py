@@ -904,7 +904,8 @@ class Unlisted:
 class WorkloadChange:
     """What became of a workload (``Kind/namespace/name``): its score before and after, None where there is none or it
     is not known, and how many of its findings are new and gone. ``is_new`` and ``is_gone`` say that only one side has
-    it."""
+    it. ``moved_from`` is what was another one then: its file, its name, or what rendered it; empty if all are the
+    same."""
 
     workload: str
     path: str
@@ -915,6 +916,41 @@ class WorkloadChange:
     gone: int
     is_new: bool = False
     is_gone: bool = False
+    moved_from: str = ""
+
+
+class FindingState(StrEnum):
+    """What became of a finding from one state of a repository to another."""
+
+    NEW = "new"
+    GONE = "gone"
+    MOVED = "moved"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChange:
+    """A finding as it was and as it is, not both None: one that is new or gone, one whose file or object has another
+    name, or one that was not waived before."""
+
+    before: Finding | None
+    after: Finding | None
+
+    @property
+    def finding(self) -> Finding:
+        """The finding as it is, or was if it is gone."""
+        found = self.after or self.before
+        assert found is not None
+        return found
+
+    @property
+    def state(self) -> FindingState:
+        """What became of it."""
+        if self.before is None:
+            return FindingState.NEW
+        if self.after is None:
+            return FindingState.GONE
+        return FindingState.MOVED if self.after.waiver is None else FindingState.WAIVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -922,7 +958,8 @@ class Compared:
     """What a scan was compared with (``title``, the path of a baseline), how many open findings are ``new`` and how
     many are ``known`` from there, how many workloads pass only because they are no worse than there, and how many
     findings of there are ``gone``; None where that is not known, as not everything was judged. ``changes`` lists the
-    workloads that are not as they were there; None for a baseline, which does not know all of them."""
+    workloads that are not as they were there, and ``findings`` those that are not; None for a baseline, which does not
+    know all of them."""
 
     title: str
     new: int = 0
@@ -930,6 +967,7 @@ class Compared:
     workloads: int = 0
     gone: int | None = None
     changes: tuple[WorkloadChange, ...] | None = None
+    findings: tuple[FindingChange, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1043,3 +1081,14 @@ class Report:
     def workloads(self) -> int:
         """How many workloads were assessed."""
         return len(self.assessments) + sum(self.unlisted.scores.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two states of a repository, each with what it is called; the report of the second one is compared with the first
+    one. ``notes`` say what keeps them from being quite comparable."""
+
+    before: Report
+    after: Report
+    titles: tuple[str, str]
+    notes: tuple[str, ...] = ()

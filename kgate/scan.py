@@ -28,6 +28,7 @@ from kgate.values import dataclass
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
     from kgate.judgement.baseline import Baseline, Comparison, Scanned
+    from kgate.judgement.inline import Comments
     from kgate.session import Session
     from kgate.sources.progress import Progress
 
@@ -63,15 +64,7 @@ def compared_scan(
     """Returns the report of a scan that is compared with a baseline, whichever the settings name. Raises KgateError."""
     builtin = load.load()
     rules, told = _tuned(load.joined(builtin, settings.rule_folders), settings)
-    gate = Gate(
-        rules,
-        settings.minor,
-        settings.fail_on,
-        settings.allow_empty,
-        settings.unjudged_passes,
-        baseline,
-        scanned(settings) if baseline is not None else None,
-    )
+    gate = _gate(settings, rules, baseline, settings)
     ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
     lifetime = _lifetime(settings, session)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
@@ -98,18 +91,48 @@ def _tuned(rules: tuple[Rule, ...], settings: Settings) -> tuple[tuple[Rule, ...
     return tuned(rules, settings.rule_settings), tuple(refused(rules, settings.rule_settings))
 
 
-def base_scan(base: Settings, settings: Settings, session: Session, title: str) -> tuple[Baseline, bool]:
-    """Returns what a scan of another state of the repository finds, judged as ``settings`` say, and whether everything
-    of it could be judged; ``base`` says where it lies. Raises KgateError."""
-    from kgate.judgement.baseline import record
-
+def state_scan(
+    there: Settings,
+    settings: Settings,
+    session: Session,
+    baseline: Baseline | None = None,
+    progress: Progress = _silent,
+) -> Report:
+    """Returns the report of a scan of a state of the repository, judged as ``settings`` say; ``there`` says where it
+    lies. One that is compared with nothing may be empty. Raises KgateError."""
     rules, _ = _tuned(load.joined(load.load(), settings.rule_folders), settings)
-    gate = Gate(rules, settings.minor, allow_empty=True)
-    ledger, lifetime = session.ledger(settings, gate.rules, ledger_of), _lifetime(settings, session)
-    with closing(_read(base, lifetime, _silent, ledger, session)) as parts:
-        report = assess(parts, ledger, gate, lifetime)
-    is_whole = not report.verdict.incomplete and not sum(report.unlisted.findings.values())
-    return replace(record(report.findings, report.assessments, title), is_whole=True), is_whole
+    gate = _gate(settings, rules, baseline, there)
+    gate = gate if baseline is not None else replace(gate, fail_on=None, allow_empty=True)
+    ledger = session.ledger(settings, rules, ledger_of).emptied(_comments(there, settings))
+    lifetime = _lifetime(settings, session)
+    with closing(_read(there, lifetime, progress, ledger, session)) as parts:
+        return assess(parts, ledger, gate, lifetime)
+
+
+def _comments(there: Settings, settings: Settings) -> Comments:
+    """The comments of a state of the repository; a trusted revision decides about them if one decides at all."""
+    from kgate.sources.comments import RepositoryComments
+
+    files = there.repository
+    return RepositoryComments(files if settings.repository.trusted is not None else files.as_changed())
+
+
+def _gate(settings: Settings, rules: tuple[Rule, ...], baseline: Baseline | None, there: Settings) -> Gate:
+    """What the settings ask for, and what is known of the files of a state of the repository."""
+    return Gate(
+        rules,
+        settings.minor,
+        settings.fail_on,
+        settings.allow_empty,
+        settings.unjudged_passes,
+        baseline,
+        scanned(there) if baseline is not None else None,
+    )
+
+
+def has_all(report: Report) -> bool:
+    """True if a scan could judge everything, and its report lists all findings."""
+    return not report.verdict.incomplete and not sum(report.unlisted.findings.values())
 
 
 def _lifetime(settings: Settings, session: Session | None) -> Lifetime:
@@ -185,7 +208,7 @@ def assess(
     except DeadlineError:
         ledger.add_own_problems([_overdue(lifetime)])
     found = ledger.close()
-    report = _report(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
+    report = report_of(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
     return replace(report, files=tuple(fates))
 
 
@@ -223,7 +246,8 @@ def scanned(settings: Settings) -> Scanned:
     return Scanned(has, covers)
 
 
-def _report(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
+def report_of(found: Found, gate: Gate, counts: Counts, notes: Iterable[Note]) -> Report:
+    """Returns the report of what was found, compared with the baseline of the gate if there is one."""
     found = replace(found, problems=_shown(found.problems), unjudged=_shown(found.unjudged))  # each counts once
     comparison = _compared(found, gate)
     found = comparison.found if comparison is not None else found

@@ -53,9 +53,11 @@ def judged(clone: Clone, *arguments: str) -> tuple[int, Any]:
 
 
 def changed(compared: Any) -> list[str]:
-    """The workloads that are not as they were: state, name, score before and after, new and gone findings."""
+    """The workloads that are not as they were: state, name, score before and after, new and gone findings, and where
+    they were."""
     return [
         f"{one['state']} {one['workload']} {one['before']}→{one['after']} +{one['new']} -{one['gone']}"
+        + (f" from {one['moved_from']}" if "moved_from" in one else "")
         for one in compared["workloads"]
     ]
 
@@ -84,7 +86,10 @@ ONE_MORE = deployment("plain").replace("containers", "hostPID: true\n      conta
         ),
         pytest.param({"k8s/plain.yaml": None}, 0, ["gone Deployment/plain 8→None +0 -5"], id="a workload is gone"),
         pytest.param(
-            {"k8s/plain.yaml": None, "apps/other.yaml": "# moved\n" + deployment("plain")}, 0, [], id="a file moved"
+            {"k8s/plain.yaml": None, "apps/other.yaml": "# moved\n" + deployment("plain")},
+            0,
+            ["changed Deployment/plain 8→8 +0 -0 from k8s/plain.yaml"],
+            id="a file moved",
         ),
         pytest.param(
             {"k8s/plain.yaml": deployment("renamed")},
@@ -110,7 +115,7 @@ ONE_MORE = deployment("plain").replace("containers", "hostPID: true\n      conta
                 "envs/prod/kustomization.yaml": "resources: [../../base]\nnamespace: prod\n",
             },
             0,
-            [],
+            ["changed Deployment/prod/db 74→74 +0 -0 from kustomize overlays/prod"],
             id="an overlay moved",
         ),
     ],
@@ -165,6 +170,27 @@ def test_the_same_settings_judge_both_sides(clone: Clone) -> None:
     code, compared = judged(clone)
     assert (code, changed(compared)) == (0, [])
     assert compared["known"] > 16
+
+
+COMMENT = "        # kgate: allow[privileged-container] it drives the disks\n        - {"
+WAIVED = deployment("plain").replace("        - {", COMMENT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "wanted"),
+    [
+        pytest.param(WAIVED, WAIVED, 0, [], id="it stays"),
+        pytest.param(WAIVED, deployment("plain"), 1, ["changed Deployment/plain 74→8 +1 -0"], id="it was taken away"),
+        pytest.param(deployment("plain"), WAIVED, 0, ["changed Deployment/plain 8→74 +0 -1"], id="it is new"),
+    ],
+)
+def test_each_side_has_the_comments_of_its_own_files(
+    clone: Clone, before: str, after: str, code: int, wanted: list[str]
+) -> None:
+    clone.changed({"k8s/plain.yaml": before}).merged()
+    clone.changed({"k8s/plain.yaml": after})
+    found, compared = judged(clone, "k8s")
+    assert (found, changed(compared)) == (code, wanted)
 
 
 def test_a_baseline_makes_no_difference(clone: Clone) -> None:

@@ -3,7 +3,6 @@ fixed."""
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +13,8 @@ import click
 
 from kgate.commands import console
 from kgate.commands.groups import Group
-from kgate.commands.scan import scan, settings_of
+from kgate.commands.judging import take_over_options
+from kgate.commands.scan import settings_of
 from kgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,15 +26,8 @@ if TYPE_CHECKING:
 
 _INCOMPLETE = 3
 _WRITING_SECONDS = 120
-_OF_SCAN_ALONE = frozenset(
-    {
-        *("paths", "baseline", "no_baseline", "fail_on", "cache", "files", "stdin_filename", "exit_zero"),
-        *("format_name", "outputs", "max_chars", "category", "sarif_all", "link_base"),
-        *("show", "min_severity", "quiet", "verbose", "color"),
-        *("pull", "locked", "pull_from", "registry_config", "keyring"),
-    }
-)
-"""Options of ``kgate scan`` that are about reports, about fetching, or about what a baseline decides."""
+_OF_REPORTS = ("fail_on", "exit_zero", "max_chars", "link_base", "color")
+"""Options of ``kgate scan`` that are about what it prints, and what it fails for."""
 
 
 _paths = click.argument("paths", nargs=-1, metavar="[PATH…]")
@@ -128,17 +121,8 @@ def shrink(**flags: Any) -> int:
     return 0
 
 
-def _take_over_options() -> None:
-    """Gives both commands the options by which a scan judges, with their variables, so that all judge alike."""
-    for command in (write, shrink):
-        for parameter in scan.params:
-            if parameter.name is not None and parameter.name not in _OF_SCAN_ALONE:
-                option = copy.copy(parameter)
-                option.envvar = f"KGATE_SCAN_{parameter.name.removesuffix('_path').upper()}"
-                command.params.append(option)
-
-
-_take_over_options()
+take_over_options(write, _OF_REPORTS)
+take_over_options(shrink, _OF_REPORTS)
 
 
 def _settings(flags: Mapping[str, Any]) -> tuple[Settings, UntrustedFolders]:

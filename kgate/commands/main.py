@@ -26,6 +26,7 @@ MODULES = {
     "baseline": "baseline",
     "completion": "completion",
     "config": "config",
+    "diff": "diff",
     "doctor": "doctor",
     "explain": "rules",
     "fix": "fix",

@@ -371,10 +371,10 @@ def _report(
     from kgate.policy.gittree import open_tree
 
     tree = open_tree(settings.repository, flags["diff_base"], "--diff-base")
-    return change_scan(settings, tree, partial(_settings_there, flags, settings, untrusted), progress)
+    return change_scan(settings, tree, partial(settings_there, flags, settings, untrusted), progress)
 
 
-def _settings_there(
+def settings_there(
     flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFolders, base: Repository
 ) -> Settings:
     """Returns the settings for what the scanned paths are in a copy of another revision."""
@@ -386,8 +386,13 @@ def _settings_there(
 
     paths = tuple(os.fspath(moved(path)) for path in settings.paths)
     files = {name: moved(flags[name]) for name in ("config_path", "policy") if flags[name]}
-    there = settled({**flags, **files, "paths": paths, "baseline": None, "no_baseline": True}, base, untrusted)
-    return replace(there, paths=tuple(path for path in paths if os.path.lexists(path)))
+    return settings_in({**flags, **files, "paths": paths}, base, untrusted)
+
+
+def settings_in(flags: Mapping[str, Any], repository: Repository, untrusted: UntrustedFolders) -> Settings:
+    """Returns the settings for those of the paths that a repository has, without a baseline."""
+    paths = tuple(path for path in flags["paths"] if os.path.lexists(path))
+    return replace(settled({**flags, "baseline": None, "no_baseline": True}, repository, untrusted), paths=paths)
 
 
 def _scan(judged: Callable[[Progress], Report], copies: Sequence[_Copy], kept: Kept | None) -> int:
@@ -421,7 +426,7 @@ def resolved(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> tuple[Opt
     if "-" in paths and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("'-' reads a manifest from standard input, which is a terminal or closed; pipe one in")
     for path in paths:
-        _refuse_link_out(path)
+        refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
     if flags.get("policy_from"):
         from kgate.policy.gittree import open_tree
@@ -459,7 +464,7 @@ def _source(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _refuse_link_out(path: str) -> None:
+def refuse_link_out(path: str) -> None:
     """Raises ConfigError for a scanned path that a link of a repository leads out of it; other links are the user's
     own."""
     from kgate.repository import OutsideError, UntrustedFolders

@@ -62,16 +62,21 @@ def _asked(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def for_screen(presentation: Presentation, flags: Mapping[str, Any], root: Path) -> Presentation:
     """Adds what standard output can show."""
-    color = _wants_color(flags["color"])
+    color = wants_color(flags["color"])
     is_terminal, started = sys.stdout.isatty(), time.monotonic()
     return replace(
         presentation,
         color=color,
-        width=_columns() if is_terminal else presentation.width,
+        width=width(),
         breaks=is_terminal,
         linked_folder=str(root) if color and _shows_links() else None,
         seconds=(lambda: time.monotonic() - started) if is_terminal and not flags["cache"] else None,
     )
+
+
+def width() -> int:
+    """Returns the columns of standard output; those of a file if it is no terminal."""
+    return _columns() if sys.stdout.isatty() else Presentation().width
 
 
 def _columns() -> int:
@@ -80,7 +85,8 @@ def _columns() -> int:
     return max(shutil.get_terminal_size().columns, _LEAST_COLUMNS)
 
 
-def _wants_color(choice: str) -> bool:
+def wants_color(choice: str) -> bool:
+    """Returns True if standard output gets colours, by a flag or else by the environment."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):

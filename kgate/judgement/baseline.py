@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
-from kgate.model import Assessment, Compared, Finding, Found, Rendering, ResourceId, WorkloadChange
+from kgate.model import (
+    Assessment,
+    Compared,
+    Finding,
+    FindingChange,
+    Found,
+    Rendering,
+    ResourceId,
+    WorkloadChange,
+)
 from kgate.values import dataclass
 
 
@@ -45,12 +54,14 @@ class KnownWorkload:
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """What an earlier scan found, and how often: a resource may be in a file twice. ``title`` says what that was,
-    ``is_whole`` that it holds all workloads, and not only those that failed."""
+    ``is_whole`` that it holds all workloads, and not only those that failed. ``originals`` are the findings themselves,
+    the first of each; empty for what was read from a file."""
 
     findings: Mapping[KnownFinding, int]
     workloads: tuple[KnownWorkload, ...] = ()
     title: str = ""
     is_whole: bool = False
+    originals: Mapping[KnownFinding, Finding] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +80,15 @@ EVERYTHING = Scanned(lambda _: True, lambda _: True)
 def record(findings: Iterable[Finding], assessments: Sequence[Assessment], title: str = "") -> Baseline:
     """Returns what a later scan is compared with: what is neither waived nor about the gate, and all workloads."""
     workloads = {(one.location.path, one.workload) for one in assessments}
-    known = Counter(
-        _known(finding, (finding.source, finding.resource) in workloads)
-        for finding in findings
-        if finding.waiver is None and not finding.is_about_gate
-    )
-    return Baseline(known, tuple(sorted({_workload(one) for one in assessments}, key=_order)), title)
+    known: Counter[KnownFinding] = Counter()
+    originals: dict[KnownFinding, Finding] = {}
+    for finding in findings:
+        if finding.waiver is None and not finding.is_about_gate:
+            one = _known(finding, (finding.source, finding.resource) in workloads)
+            known[one] += 1
+            originals.setdefault(one, finding)
+    found = tuple(sorted({_workload(one) for one in assessments}, key=_order))
+    return Baseline(known, found, title, originals=originals)
 
 
 def failing(baseline: Baseline, assessments: Iterable[Assessment]) -> Baseline:
@@ -141,8 +155,13 @@ def compare(found: Found, baseline: Baseline, scanned: Scanned = EVERYTHING) -> 
         baseline.title,
     )
     gone = sum(baseline.findings.values()) - sum(kept.findings.values())
-    changes = _changes(assessments, then, new, _Gone(matches.left, scores.unused)) if baseline.is_whole else None
-    return Comparison(compared, replace(_figures(compared, baseline.title, gone), changes=changes), kept)
+    figures = _figures(compared, baseline.title, gone)
+    if baseline.is_whole:
+        changes = _changes(assessments, then, new, _Gone(matches.left, scores.unused))
+        figures = replace(
+            figures, changes=changes, findings=_finding_changes(found.findings, findings, matches, baseline)
+        )
+    return Comparison(compared, figures, kept)
 
 
 def _figures(found: Found, title: str, gone: int) -> Compared:
@@ -180,14 +199,14 @@ def _kept_workloads(
 
 
 class _Matches:
-    """Which known finding each finding is."""
+    """Which known finding each finding is: ``known`` has that by the id of the object, ``left`` what no finding is."""
 
     def __init__(self, found: Found, baseline: Baseline, scanned: Scanned) -> None:
         self._scanned = scanned
         self._is_whole = not sum((*found.unlisted.findings.values(), *found.unlisted.scores.values()))
         self._present = {(one.location.path, str(one.workload)) for one in found.assessments}
         self._fingerprints = {one.fingerprint for one in baseline.findings}
-        self._matched: set[int] = set()
+        self.known: dict[int, KnownFinding] = {}
         self.left = dict(baseline.findings)
         self.moved: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
         pending = [one for one in found.findings if one.waiver is None and not one.is_about_gate]
@@ -198,7 +217,7 @@ class _Matches:
         """True if nothing known is this finding; a waived one is if its fingerprint is not known."""
         if finding.waiver is not None:
             return finding.fingerprint not in self._fingerprints
-        return id(finding) not in self._matched
+        return id(finding) not in self.known
 
     def _match(self, pending: Sequence[Finding], keys_now: _KeysNow, keys_then: _KeysThen) -> list[Finding]:
         """Finds known ones with a key in common. Returns the findings that are left."""
@@ -217,7 +236,7 @@ class _Matches:
         return rest
 
     def _take(self, known: KnownFinding, finding: Finding) -> None:
-        self._matched.add(id(finding))
+        self.known[id(finding)] = known
         self.left[known] -= 1
         if not self.left[known]:
             del self.left[known]
@@ -354,12 +373,46 @@ def _changes(
         change = WorkloadChange(
             now.resource, now.path, now.renderings, assessment.before, now.score, len([*new.of(assessment)]), left
         )
-        if change.new or change.gone or change.before != change.after or not known:
-            changes.append(replace(change, is_new=not known))
+        change = replace(change, is_new=not known, moved_from=_moved_from(now, known))
+        if change.new or change.gone or change.before != change.after or change.is_new or change.moved_from:
+            changes.append(change)
     for one in gone.workloads:
         left = gone.count({(one.path, one.resource)})
         changes.append(WorkloadChange(one.resource, one.path, one.renderings, one.score, None, 0, left, is_gone=True))
     return tuple(sorted(changes, key=lambda one: (one.path, one.workload, one.renderings, one.is_gone)))
+
+
+def _moved_from(now: KnownWorkload, then: Iterable[KnownWorkload]) -> str:
+    """Returns the file of then if that is another one, else the name, else what rendered it; empty if all are as they
+    are now, but for the values that it is rendered with."""
+    sources = {_source(name) for name in now.renderings}
+    for one in then:
+        if one.path != now.path:
+            return one.path
+        if one.resource != now.resource:
+            return one.resource
+        others = [name for name in map(_source, one.renderings) if name not in sources]
+        if others and sources:
+            return others[0]
+    return ""
+
+
+def _finding_changes(
+    found: Sequence[Finding], now: Sequence[Finding], matches: _Matches, baseline: Baseline
+) -> tuple[FindingChange, ...]:
+    """Returns the findings that are not as they were; ``now`` are those that were found, in the same order, each new or
+    not."""
+    changes: list[FindingChange] = []
+    waived = {one.fingerprint: one for one in now if one.waiver is not None}
+    for known, count in matches.left.items():
+        changes += [FindingChange(baseline.originals[known], waived.get(known.fingerprint))] * count
+    for finding, one in zip(found, now, strict=True):
+        then = matches.known.get(id(finding))
+        if then is not None and (then.path != one.source or then.resource not in map(str, one.resources)):
+            changes.append(FindingChange(baseline.originals[then], one))
+        elif one.is_new and one.waiver is None:
+            changes.append(FindingChange(None, one))
+    return tuple(changes)
 
 
 class _NewFindings:
@@ -391,6 +444,11 @@ def accepted_score(one: KnownWorkload) -> int:
 def _tool(name: str) -> str:
     """Returns the tool of a rendering; empty for what is not rendered."""
     return name.partition(" ")[0]
+
+
+def _source(name: str) -> str:
+    """Returns the tool of a rendering, and the chart or kustomization."""
+    return name.partition(", ")[0]
 
 
 def _without_path(name: str) -> str:

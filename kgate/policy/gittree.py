@@ -297,6 +297,15 @@ def open_tree(repository: Repository, revision: str, flag: str = "--policy-from"
     return tree
 
 
+def is_revision(repository: Repository, word: str) -> bool:
+    """True if a word means a revision of the clone that is scanned; False if there is no clone, or no git."""
+    folders, program = git_folders(repository.root), Toolbox(repository.root).program("git")
+    if folders is None or program is None:
+        return False
+    git = _Git(program, folders)
+    return git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}").code == 0
+
+
 def _program(root: Path, flag: str) -> Path:
     toolbox = Toolbox(root)
     program = toolbox.program("git")

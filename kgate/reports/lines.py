@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
+from kgate.reports.presentation import Presentation
+
 if TYPE_CHECKING:
     from rich.style import Style
 
@@ -17,6 +19,9 @@ _STICKY = "\x1f"
 """Stands for a space at which no line is broken. Text of others has no control characters (safety.one_line)."""
 
 _SPACES = re.compile(r"( +)")
+_HANG = 4
+"""Columns by which the rest of a broken line is indented, beyond its start."""
+
 _LEAST_ROOM = 24
 """Columns that a continued line has at least, however deep the first one is indented."""
 
@@ -61,6 +66,15 @@ def cells(text: str) -> int:
 
 _OF_ONE_COLUMN = str.maketrans(dict.fromkeys(f"{_STICKY}→│…–—█░✗✓·’“”", " "))
 """The signs that reports are made of: most texts have no others that are not ASCII."""
+
+
+def fitted(whole: Line, presentation: Presentation) -> Iterator[Line]:
+    """Yields a line, as several if it is to be broken and does not fit."""
+    text = plain(whole)
+    if not presentation.breaks or cells(text) <= presentation.width:
+        yield whole
+        return
+    yield from broken(whole, presentation.width, len(text) - len(text.lstrip(" ")) + _HANG)
 
 
 def broken(pieces: Line, width: int, hang: int) -> Iterator[Line]:

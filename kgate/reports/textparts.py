@@ -7,7 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from kgate.model import UNKNOWN, Assessment, Fate, FileFate, Location, Remark, Rendering, Report, Rule, Score, Severity
+from kgate.model import (
+    UNKNOWN,
+    Assessment,
+    Fate,
+    FileFate,
+    Location,
+    Remark,
+    Rendering,
+    Report,
+    Rule,
+    Score,
+    Severity,
+    WorkloadChange,
+)
 from kgate.reports import wording
 from kgate.reports.lines import Line, cells, cut, line, sticky
 from kgate.reports.links import rule_page
@@ -153,10 +166,14 @@ def change_lines(report: Report, presentation: Presentation) -> Iterator[Line]:
     changes = report.compared.changes if report.compared else None
     if changes:
         yield line((f"Changed since {one_line(report.compared.title if report.compared else '')}", "bold"))
-        for one in changes:
-            where = f"{path_text(one.path, presentation)}{f'  {one_line(one.renderings[0])}' if one.renderings else ''}"
-            yield line(f"  {one_line(one.workload)}  ", (where, "dim"), f"  {change(one)}")
+        yield from (change_line(one, presentation) for one in changes)
         yield line()
+
+
+def change_line(one: WorkloadChange, presentation: Presentation) -> Line:
+    """Returns what became of a workload, as a line."""
+    where = f"{path_text(one.path, presentation)}{f'  {one_line(one.renderings[0])}' if one.renderings else ''}"
+    return line(f"  {one_line(one.workload)}  ", (where, "dim"), f"  {one_line(change(one))}")
 
 
 def verdict(report: Report) -> Iterator[Line]:

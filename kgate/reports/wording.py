@@ -327,9 +327,10 @@ def change(one: WorkloadChange) -> str:
     )
     if one.is_gone:
         return f"gone (was {before})"
-    scores = f"new, {after}" if one.is_new else f"{before} → {after}"
+    scores = f"new, {after}" if one.is_new else after if before == after else f"{before} → {after}"
     counts = [counted(one.new, "new finding")] if one.new else []
     counts += [f"{one.gone:,} gone"] if one.gone else []
+    counts += [f"moved from {one.moved_from}"] if one.moved_from else []
     return ", ".join((scores, *counts))
 
 

@@ -34,7 +34,7 @@ TABLE: dict[str, Wrong] = {
     "a command of similar programs": Wrong(("lint",), "Error: there is no command 'lint'; write: kgate scan"),
     "a command that nothing resembles": Wrong(
         ("frobnicate",),
-        "Error: there is no command 'frobnicate'; commands are baseline, completion, config, doctor, explain, fix, help, init, pull, reach, rules, scan, schema, version, waive, waivers, who-can",
+        "Error: there is no command 'frobnicate'; commands are baseline, completion, config, diff, doctor, explain, fix, help, init, pull, reach, rules, scan, schema, version, waive, waivers, who-can",
     ),
     "a misspelt command of a group": Wrong(("rules", "lst"), "Error: there is no command 'lst'; did you mean 'list'?"),
     "an option before the command": Wrong(
@@ -131,7 +131,7 @@ TABLE: dict[str, Wrong] = {
     ),
     "a schema": Wrong(
         ("schema", "conifg"),
-        "Error: Invalid value for '[report|config|rule|waivers|baseline]': 'conifg' is not one of report, config, rule, waivers, baseline; did you mean 'config'?",
+        "Error: Invalid value for '[report|config|rule|waivers|baseline|diff]': 'conifg' is not one of report, config, rule, waivers, baseline, diff; did you mean 'config'?",
     ),
     "contradictory flags": Wrong(
         ("pull", "--locked", "--update"), "Error: --locked and --update exclude each other; leave one of them out"

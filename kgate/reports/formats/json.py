@@ -21,6 +21,7 @@ from kgate.model import (
     ResourceId,
     Score,
     Unjudged,
+    Verdict,
     Waiver,
     WorkloadChange,
     field_path,
@@ -31,7 +32,6 @@ from kgate.reports.presentation import Presentation
 
 def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     """Yields one JSON object in ASCII, with a line end."""
-    verdict = report.verdict
     document = {
         "schema": "kgate-report/2",
         "version": report.version,
@@ -42,24 +42,30 @@ def render(report: Report, _presentation: Presentation) -> Iterator[str]:
         "settings": {one.name: {"value": one.value, "source": one.source} for one in report.settings},
         "workloads": (_workload(assessment, report) for assessment in report.assessments),
         "findings": map(_finding, report.findings),
-        "problems": map(_remark, report.problems),
-        "unjudged": map(_unjudged, report.unjudged),
+        "problems": map(remark_json, report.problems),
+        "unjudged": map(unjudged_json, report.unjudged),
         **({"accepted": map(_accepted, report.accepted)} if report.accepted else {}),
-        "notes": map(_remark, report.notes),
+        "notes": map(remark_json, report.notes),
         **({"files": map(_file, report.files)} if report.files else {}),
         "compared": _compared(report.compared) if report.compared else None,
         "summary": _summary(report),
-        "verdict": {
-            "passed": verdict.passed and not verdict.incomplete,
-            "incomplete": verdict.incomplete,
-            "reasons": list(verdict.reasons),
-        },
+        "verdict": verdict_json(report.verdict),
     }
     yield from json_pieces(document, indent=2)
     yield "\n"
 
 
-def _identity(resource: ResourceId) -> dict[str, str | None]:
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Returns the verdict with its reasons."""
+    return {
+        "passed": verdict.passed and not verdict.incomplete,
+        "incomplete": verdict.incomplete,
+        "reasons": list(verdict.reasons),
+    }
+
+
+def identity_json(resource: ResourceId) -> dict[str, str | None]:
+    """Returns what tells an object from others."""
     return {
         "apiVersion": resource.api_version,
         "kind": resource.kind,
@@ -70,12 +76,14 @@ def _identity(resource: ResourceId) -> dict[str, str | None]:
 
 def _workload(assessment: Assessment, report: Report) -> dict[str, Any]:
     return {
-        **_identity(assessment.workload),
+        **identity_json(assessment.workload),
         "source": {"path": assessment.location.path, "line": assessment.location.start.line},
         "rendered_by": next(iter(_rendered_by(assessment.renderings)), None),
         "score": assessment.score.known,
         **({"score_at_most": assessment.score.value} if assessment.score.is_bound else {}),
         **_ignoring(assessment.score),
+        "judged": assessment.score.is_judged,
+        **({"decisive": assessment.score.decisive.label} if assessment.score.decisive is not None else {}),
         "grade": None if assessment.score.is_bound else assessment.score.grade,
         "threshold": assessment.score.threshold,
         **_asked(assessment.score),
@@ -115,11 +123,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "points": finding.rule.points,
         "explicit": finding.is_explicit,
         "includes": [rule.id for rule in finding.includes],
-        "resource": _identity(finding.resource),
-        "also": [_identity(resource) for resource in finding.also],
+        "resource": identity_json(finding.resource),
+        "also": [identity_json(resource) for resource in finding.also],
         "container": finding.container,
         "field": field_path(finding.location.pointer),
+        "anchor": finding.anchor,
+        "known_as": finding.known_as or None,
         "message": finding.message,
+        "source": finding.source,
         "location": _location(finding.location),
         "related": [_related(related) for related in finding.location.related],
         "rendered_by": _rendered_by(finding.renderings),
@@ -167,11 +178,13 @@ def _related(related: Related) -> dict[str, Any]:
     }
 
 
-def _remark(remark: Remark) -> dict[str, Any]:
+def remark_json(remark: Remark) -> dict[str, Any]:
+    """Returns a remark with its place."""
     return {"path": remark.path, "line": remark.line, "message": remark.message}
 
 
-def _unjudged(unjudged: Unjudged) -> dict[str, Any]:
+def unjudged_json(unjudged: Unjudged) -> dict[str, Any]:
+    """Returns what was not judged, why, and what to run."""
     return {
         "path": unjudged.path,
         "line": unjudged.line,
@@ -184,8 +197,8 @@ def _unjudged(unjudged: Unjudged) -> dict[str, Any]:
 def _accepted(accepted: Accepted) -> dict[str, Any]:
     remark = accepted.remark
     if isinstance(remark, Unjudged):
-        return {"type": "unjudged", **_unjudged(remark), "waived": _waiver(accepted.waiver)}
-    return {"type": "problem", **_remark(remark), "waived": _waiver(accepted.waiver)}
+        return {"type": "unjudged", **unjudged_json(remark), "waived": _waiver(accepted.waiver)}
+    return {"type": "problem", **remark_json(remark), "waived": _waiver(accepted.waiver)}
 
 
 def _file(file: FileFate) -> dict[str, Any]:
@@ -214,11 +227,12 @@ def _compared(compared: Compared) -> dict[str, Any]:
         "known": compared.known,
         "known_workloads": compared.workloads,
         "gone": compared.gone,
-        **({} if compared.changes is None else {"workloads": [_change(one) for one in compared.changes]}),
+        **({} if compared.changes is None else {"workloads": [change_json(one) for one in compared.changes]}),
     }
 
 
-def _change(change: WorkloadChange) -> dict[str, Any]:
+def change_json(change: WorkloadChange) -> dict[str, Any]:
+    """Returns what became of a workload."""
     return {
         "workload": change.workload,
         "path": change.path,
@@ -228,6 +242,7 @@ def _change(change: WorkloadChange) -> dict[str, Any]:
         "after": change.after,
         "new": change.new,
         "gone": change.gone,
+        **({"moved_from": change.moved_from} if change.moved_from else {}),
     }
 
 
