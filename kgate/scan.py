@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -63,8 +63,7 @@ def compared_scan(
 ) -> Report:
     """Returns the report of a scan that is compared with a baseline, whichever the settings name. Raises KgateError."""
     builtin = load.load()
-    rules, told = _tuned(load.joined(builtin, settings.rule_folders), settings)
-    gate = _gate(settings, rules, baseline, settings)
+    gate, told = gate_of(settings, baseline)
     ledger = ledger_of(settings, gate.rules) if session is None else session.ledger(settings, gate.rules, ledger_of)
     lifetime = _lifetime(settings, session)
     weakenings, remarks = _weakenings(settings, builtin, lifetime)
@@ -80,6 +79,12 @@ def compared_scan(
             weakenings,
         )
     return replace(report, configuration=settings.origin, settings=settings.stated)
+
+
+def gate_of(settings: Settings, baseline: Baseline | None = None) -> tuple[Gate, Sequence[Note]]:
+    """Returns the gate of the settings, and notes about what they do not get. Raises KgateError."""
+    rules, told = _tuned(load.joined(load.load(), settings.rule_folders), settings)
+    return _gate(settings, rules, baseline, settings), told
 
 
 def _tuned(rules: tuple[Rule, ...], settings: Settings) -> tuple[tuple[Rule, ...], Sequence[Note]]:
@@ -328,14 +333,10 @@ def _read(
     from kgate.processes import processors
     from kgate.sources.collection import collect
     from kgate.sources.files import Intake
-    from kgate.sources.gitops_search import unfollowed
 
     paths, kinds = [Path(path) for path in settings.paths if path != "-"], ledger.kinds
     if "-" in settings.paths:
-        data = sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1)
-        parts = manifest.stream(settings.stdin_filename, data, kinds)
-        for batch in [manifest.gathered(parts)] if may_matter(data.decode("utf-8", "replace")) else parts:
-            yield replace(batch, unjudged=unfollowed(batch.resources))
+        yield from text_batches(settings.stdin_filename, sys.stdin.buffer.read(manifest.MAX_FILE_BYTES + 1), kinds)
     if paths:
         options = replace(settings.rendering.options, lifetime=lifetime)
         plain = PlainFiles(ledger, kinds, lifetime, settings.jobs or processors())
@@ -344,3 +345,12 @@ def _read(
         read = plain.read if session is None else partial(session.read, plain)
         intake = Intake(lambda files, facts: read(files, ledger.joined(facts)), kinds, progress, settings.lists_files)
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
+
+
+def text_batches(name: str, data: bytes, kinds: Collection[str]) -> Iterator[Batch]:
+    """Yields the contents of a text that is no file of the repository, such as standard input."""
+    from kgate.sources.gitops_search import unfollowed
+
+    parts = manifest.stream(name, data, kinds)
+    for batch in [manifest.gathered(parts)] if may_matter(data.decode("utf-8", "replace")) else parts:
+        yield replace(batch, unjudged=unfollowed(batch.resources))

@@ -108,6 +108,7 @@ FLOW = (
     ("reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
+    ("server",),
     ("commands",),
     ("__main__",),
 )

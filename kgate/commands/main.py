@@ -36,6 +36,7 @@ MODULES = {
     "rules": "rules",
     "scan": "scan",
     "schema": "schema",
+    "serve": "serve",
     "waive": "waive",
     "waivers": "waivers",
     "who-can": "who_can",

@@ -101,7 +101,7 @@ def _job_link_base(environment: Mapping[str, str]) -> str:
     return f"{project}/-/blob/{commit}" if project and commit else ""
 
 
-def _limit_option(limit: Limit, metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def limit_option(limit: Limit, metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Returns the option that sets a limit within its range."""
     shown = f"{text}  [default: {limit.default}]"
     return click.option(f"--{limit.key}", type=click.IntRange(limit.least, limit.most), metavar=metavar, help=shown)
@@ -221,9 +221,9 @@ Exit codes:
 @click.option("--locked", is_flag=True, help="With --pull: fetch only what kgate.lock names, and do not change it.")
 @network_options
 @cache_dir_option
-@_limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
-@_limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
-@_limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
+@limit_option(TIMEOUT, "SECONDS", "Time for the whole run.")
+@limit_option(RENDER_TIMEOUT, "SECONDS", "Time for each process that renders.")
+@limit_option(RENDER_MEMORY, "MIB", "Memory for each process that renders.")
 @click.option(
     "--cache/--no-cache", default=False, help="Reuse the last reports if nothing changed that they depend on."
 )

@@ -1,0 +1,1 @@
+"""Judges what is posted to it, over HTTP."""

@@ -1,0 +1,31 @@
+"""Judges texts by settings that are read once: what each worker does with a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kgate.scan import assess, gate_of, ledger_of, text_batches
+
+if TYPE_CHECKING:
+    from kgate.config.settings import Settings
+    from kgate.lifetime import Lifetime
+    from kgate.model import Report
+
+
+class Judging:
+    """What a worker judges by: ``settings``, and the ``gate`` that they make. One thread at a time may use it."""
+
+    def __init__(self, settle: Callable[[], Settings]) -> None:
+        """Settles, and compiles the rules. Raises KgateError."""
+        self.settings = settle()
+        self.gate, self._notes = gate_of(self.settings)
+        self._ledger = ledger_of(self.settings, self.gate.rules)
+
+    def report(self, name: str, data: bytes, lifetime: Lifetime) -> Report:
+        """Returns the report of a text, whose problems call it by a name. What is wrong with it becomes Problems."""
+        ledger = self._ledger.emptied()
+        parts = text_batches(name, data, ledger.kinds)
+        report = assess(parts, ledger, self.gate, lifetime, (*self.settings.notes, *self._notes))
+        return replace(report, configuration=self.settings.origin, settings=self.settings.stated)

@@ -1,0 +1,60 @@
+"""Runs the real server on a free port of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.command import ROOT, installed
+from tests.waiting import HANG
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered: the status, the headers by their names in lower case, and the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    process: subprocess.Popen[bytes]
+    host: str
+    port: int
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Sends one request over a connection of its own, and reads the answer."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=HANG)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[Served]:
+    """A server with further options, which is told to stop at the end of the block."""
+    command = (sys.executable, "-P", "-m", "kgate", "serve", "--port", "0", *arguments)
+    env = {**os.environ, "PYTHONPATH": str(installed())}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline().decode()
+            found = re.search(r"//(.+):(\d+)$", line.strip())
+            assert found, line
+            yield Served(process, found[1], int(found[2]))
+        finally:
+            process.terminate()
+            process.communicate(timeout=HANG)
