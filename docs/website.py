@@ -40,6 +40,7 @@ NAVIGATION = {
         "reports",
         "fix",
         "access",
+        "control-plane",
         "gate",
         "pre-commit",
         "github",

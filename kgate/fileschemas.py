@@ -11,6 +11,7 @@ from kgate.config.file import KNOWN, UNJUDGED
 from kgate.config.gatelist import GATE_FIELDS, KIND, MATCH_FIELDS
 from kgate.config.rulesettings import RULE_SETTING_FIELDS
 from kgate.kubernetes import pss
+from kgate.kubernetes.components.flags import NAMES
 from kgate.limits import HIGHEST_SCORE, LEVEL_SCORES, LIMITS, Limit
 from kgate.model import Persona, Severity
 from kgate.policy.floor import FLOOR_FIELDS
@@ -377,6 +378,7 @@ _RULE: Mapping[str, Schema] = {
     "kubernetes": {"type": "string", "pattern": rf"^({_BOUND})*\s*$", "examples": [">=1.8 <1.25"]},
     "each": _one_or_more(_whole(rulefile.PATH.pattern)),
     "kinds": _one_or_more(_TEXT),
+    "components": _one_or_more({"enum": [*NAMES]}),
     "variables": {
         "type": "array",
         "items": _mapping(

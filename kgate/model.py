@@ -487,6 +487,7 @@ class Rule:
     path: str = ""
     fix: Fix | None = None
     parameters: tuple[Parameter, ...] = ()
+    components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ FLOW = (
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
-    ("kubernetes.encryption", "kubernetes.templated", "rbac"),
+    ("kubernetes.components", "kubernetes.encryption", "kubernetes.templated", "rbac"),
     ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),

@@ -87,14 +87,15 @@ def packages(minor: int) -> dict[str, Package]:
     """Returns the packages of types of a Kubernetes version by their path."""
     found = {}
     for module, folder in (("api", "."), ("apimachinery", "pkg/apis/meta/v1")):
-        root = _download(f"k8s.io/{module}@v0.{minor}.0")
+        root = downloaded(f"k8s.io/{module}@v0.{minor}.0")
         for file in sorted((root / folder).rglob("register.go")):
             path = f"{module}/{file.parent.relative_to(root).as_posix()}"
             found[path] = _package(file.parent)
     return found
 
 
-def _download(module: str) -> Path:
+def downloaded(module: str) -> Path:
+    """Returns the folder of a Go module, ``path@version``, which is downloaded if it is not there yet."""
     command = ("go", "mod", "download", "-json", module)
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/")
     return Path(json.loads(done.stdout)["Dir"])

@@ -73,6 +73,7 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "kubernetes": version_range(rule.versions),
         "target": list(rule.targets),
         "kinds": list(rule.kinds),
+        "components": list(rule.components),
         "each": list(rule.each),
         "variables": [{"name": variable.name, "expression": variable.expression} for variable in rule.variables],
         "parameters": {
@@ -196,7 +197,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "Pod Security Standards", f"{check.level}, {check.check}"
     if version_range(rule.versions):
         yield "Kubernetes", version_range(rule.versions)
-    yield "Asked about", ", ".join(rule.kinds or rule.targets) or "what steers the gate"
+    yield "Asked about", ", ".join(rule.kinds or rule.components or rule.targets) or "what steers the gate"
     if rule.includes:
         yield "Includes", ", ".join(rule.includes)
     if rule.tags:

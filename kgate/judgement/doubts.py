@@ -57,6 +57,8 @@ class _WrongTypes:
                 yield Gap(pointer, faults.mismatch(mismatch, location))
 
     def _in(self, variable: str) -> Iterator[Mismatch]:
+        if variable == "component":  # what its settings hold was checked when they were read
+            return iter(())
         who, value = self._target.resource.id, self._target.variables[variable]
         name = _TYPES.get(variable) or self._schema.type_of(who.api_version, who.kind)
         if name is not None:

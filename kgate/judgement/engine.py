@@ -15,6 +15,8 @@ from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.offence import Offence, is_about_reach, problem_at
 from kgate.judgement.target import Target
 from kgate.kubernetes import deployers, templated
+from kgate.kubernetes.components.component import Component, Components
+from kgate.kubernetes.components.find import find_components
 from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
 from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
@@ -129,6 +131,12 @@ class Judge:
         self._kind_panels = {
             kind: _Panel("resource", [(rule, what) for rule, what in about if kind in rule.kinds]) for kind in named
         }
+        components = sorted({name for rule in self.rules for name in rule.components})
+        about = self._asked("component")
+        self._component_panels = {
+            name: _Panel("component", [(rule, what) for rule, what in about if name in rule.components])
+            for name in components
+        }
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
         chosen = [rule for rule in self.rules if selected is None or rule.id in selected]
         self._covered = frozenset(kind for rule in chosen for kind in rule.kinds)
@@ -136,7 +144,7 @@ class Judge:
     @property
     def programs(self) -> tuple[cel.Program, ...]:
         """The programs of all rules, by target and kind."""
-        panels = (*self._panels.values(), *self._kind_panels.values())
+        panels = (*self._panels.values(), *self._kind_panels.values(), *self._component_panels.values())
         return tuple(program for panel in panels for program in panel.programs)
 
     def _asked(self, target: str) -> list[tuple[Rule, Reads]]:
@@ -168,6 +176,8 @@ class Judge:
         facts = facts.of_workload(workload)
         offences: list[Offence] = []
         gaps, unjudged = parted(workload.gaps if workload else (), resource)
+        found = self._components_of(resource, workload)
+        unjudged += self._unread(resource, found)
         for result in self._sure_results(resource, workload, facts):
             if isinstance(result, Gap):
                 gaps.append(result)
@@ -187,14 +197,32 @@ class Judge:
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
-            tuple(oddities.notes(resource, self._schema, messages)),
+            (*oddities.notes(resource, self._schema, messages), *oddities.hints(resource, found.hints)),
             tuple(unjudged),
             (*deployers.unfollowed(resource), *filled.unjudged),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
             self._ignored_of(offences),
-            is_covered=workload is not None or deployers.is_one(resource) or self._is_asked_about(resource.id),
+            is_covered=workload is not None
+            or bool(found.components)
+            or deployers.is_one(resource)
+            or self._is_asked_about(resource.id),
             used=frozenset(_used(kept, facts)),
         )
+
+    def _components_of(self, resource: Resource, workload: Workload | None) -> Components:
+        return find_components(resource, workload, self._minor) if self._component_panels else Components()
+
+    def _unread(self, resource: Resource, found: Components) -> Iterator[Unjudged]:
+        """Yields what nobody knows of components, as far as rules that count are about it."""
+        yield from (oddities.unread(resource, hint.pointer, hint.message) for hint in found.unread)
+        refused = {gap.pointer for gap in found.gaps}
+        for component in found.components:
+            rules = [rule for rule in self.rules if component.name in rule.components and self._counts(rule)]
+            asked = component.unknown & {name for rule in rules for name in rule.fields}
+            for name in sorted(asked):
+                place = component.places[name]
+                if place not in refused:
+                    yield oddities.unread(resource, place, f"the value of --{name} of {component.name} is not known")
 
     def _ignored_of(self, offences: Iterable[Offence]) -> tuple[Rule, ...]:
         """Returns the offended rules that were left out by name, each once."""
@@ -245,6 +273,18 @@ class Judge:
                     yield target
                 else:
                     yield from self._ask(self._panels[target.kind], target)
+        yield from self._component_results(resource, workload)
+
+    def _component_results(self, resource: Resource, workload: Workload | None) -> Iterator[Offence | Gap]:
+        """Asks the rules about the components of a resource."""
+        found = self._components_of(resource, workload)
+        yield from found.gaps
+        for one in found.components:
+            if one.name in self._component_panels:
+                variables = self._variables(resource) | {"component": one.settings, "minor": one.minor}
+                target = Target("component", resource, variables, one.pod, one.container, one)
+                answers = self._ask(self._component_panels[one.name], target)
+                yield from (answer for answer in answers if not _is_about_unknown(answer, one))
 
     def _ask(self, panel: _Panel, target: Target) -> Iterator[Offence | Gap]:
         """Yields what a panel finds in a target, with the place in the resource."""
@@ -302,6 +342,11 @@ class Judge:
                 names.add(name)
                 pending += self._by_id[name].includes
         return names
+
+
+def _is_about_unknown(answer: Offence | Gap, component: Component) -> bool:
+    """True if a rule reads a setting whose value is not known."""
+    return isinstance(answer, Offence) and not component.unknown.isdisjoint(answer.rule.fields)
 
 
 def _exceeds(value: Json, limit: int) -> bool:

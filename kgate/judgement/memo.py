@@ -20,6 +20,7 @@ MAX_BLAMES = 10_000
 _COMMON: dict[str, set[tuple[str, ...]]] = {
     "container": {("container",)},
     "pod": {("facts", "serviceAccount")},
+    "component": set(),
     "resource": {("resource", "metadata", "namespace"), ("resource", "kind"), ("resource", "apiVersion")},
 }
 """What many targets of a kind have in common, beside most fields of a pod."""

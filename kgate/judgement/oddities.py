@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from kgate.kubernetes import faults, served
+from kgate.kubernetes.components.component import Hint
 from kgate.kubernetes.nearest import nearest
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.schema import Fault, Schema, UnknownField
 from kgate.kubernetes.workload import template_path
-from kgate.model import Gap, Note, Pod, Pointer, Resource, child_pointer
+from kgate.model import Gap, Note, Pod, Pointer, Resource, Unjudged, child_pointer, field_path
 
 
 def notes(resource: Resource, schema: Schema, reported: Collection[Pointer]) -> Iterator[Note]:
@@ -46,6 +47,18 @@ def _faults(resource: Resource, schema: Schema) -> tuple[Fault, ...]:
 def _note(resource: Resource, pointer: Pointer, message: str) -> Note:
     location = resource.locate(pointer)
     return Note(location.path, location.start.line, resource.shown(message))
+
+
+def hints(resource: Resource, found: Iterable[Hint]) -> Iterator[Note]:
+    """Yields a note for each hint about a component."""
+    return (_note(resource, hint.pointer, hint.message) for hint in found)
+
+
+def unread(resource: Resource, pointer: Pointer, reason: str) -> Unjudged:
+    """Says of a part of a component that nobody knows what it sets."""
+    location = resource.locate(pointer)
+    subject = f"{resource.id}: {field_path(pointer)}"
+    return Unjudged(location.path, location.start.line, resource.shown(reason), resource.shown(subject))
 
 
 def no_containers(pod: Pod) -> Gap:

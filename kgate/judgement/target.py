@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kgate.kubernetes.components.component import Component
 from kgate.model import Container, Json, Pod, Pointer, Resource, child_pointer
 from kgate.rules import fieldpath
 from kgate.values import dataclass
@@ -11,13 +12,15 @@ from kgate.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that rules are asked about: a container, a pod or a whole resource, and the variables of its rules."""
+    """One thing that rules are asked about: a container, a pod, a component or a whole resource, and the variables of
+    its rules."""
 
     kind: str
     resource: Resource
     variables: Mapping[str, Json]
     pod: Pod | None = None
     container: Container | None = None
+    component: Component | None = None
 
     @property
     def body(self) -> Json:
@@ -26,11 +29,16 @@ class Target:
 
     @property
     def is_whole(self) -> bool:
-        """False for a part of a pod that an operator completes."""
+        """False for a part of a pod that an operator completes, and for a component that is also set up elsewhere."""
+        if self.component is not None:
+            return self.component.is_whole
         return self.pod is None or self.pod.is_whole
 
     def pointer(self, tokens: Sequence[str | int]) -> Pointer:
         """The place of a field in the resource; ``tokens`` begin at the target."""
+        if self.component is not None:
+            places = self.component.places
+            return places.get(str(tokens[0]), self.component.pointer) if tokens else self.component.pointer
         if self.container is not None:
             if self.pod is not None and tokens and tokens[0] == "pod":
                 return _pod_pointer(self.pod, tokens[1:])
@@ -44,6 +52,8 @@ class Target:
 
         It stays the same when other containers or items come and go.
         """
+        if self.component is not None:
+            return "/".join((self.component.name, *map(str, tokens[:1])))
         in_pod = self.container is not None and bool(tokens) and tokens[0] == "pod"
         body, way = (self.variables["pod"], tokens[1:]) if in_pod else (self.body, tokens)
         list_name = f"{self.container.list}/" if self.container is not None and not in_pod else ""

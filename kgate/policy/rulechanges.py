@@ -28,6 +28,8 @@ def weakened(before: Rule, after: Rule) -> Iterator[tuple[str, str]]:
         yield "target", f"The rule {after.id} is no longer asked about every {' and '.join(before.targets)}."
     if not set(before.kinds) <= set(after.kinds):
         yield "kinds", f"The rule {after.id} is asked about fewer kinds."
+    if not set(before.components) <= set(after.components):
+        yield "components", f"The rule {after.id} is asked about fewer components."
     if not _covers(after.versions, before.versions):
         yield "kubernetes", f"The rule {after.id} applies to fewer versions of Kubernetes."
 

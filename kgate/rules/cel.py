@@ -13,7 +13,7 @@ from typing import Any
 from kgate.model import Json
 from kgate.rules.packaged import SAMPLE, SAMPLE_ITEM, package
 
-VARIABLES = ("container", "pod", "metadata", "resource", "item", "minor", "facts")
+VARIABLES = ("container", "pod", "metadata", "resource", "component", "item", "minor", "facts")
 
 
 class CelError(Exception):

@@ -83,17 +83,26 @@ def placements(rule: Rule, example: Example) -> Iterator[Placement]:
     """An example in every object that can hold it.
 
     An example with ``kind`` is a whole object, one with ``spec`` a pod template, one with ``containers``
-    (or of a rule about pods) a pod spec, any other one a container.
+    (or of a rule about pods) a pod spec, any other one a container; of a rule about components, that of a static pod.
     """
     body = copy.deepcopy(example.body)
     if "kind" in body:
         yield Placement(f"{body['kind']}", body, None)
+        return
+    if rule.components:
+        yield Placement("static Pod", _static_pod(body), None)
         return
     for list_name in CONTAINER_LISTS:
         template = _template(rule, body, list_name)
         for workload in workloads(template["spec"], template.get("metadata")):
             label = f"{workload['kind']} of {workload['apiVersion']}, {list_name}"
             yield Placement(label, workload, list_name)
+
+
+def _static_pod(container: Body) -> Body:
+    """A program of the control plane as the kubelet of its node starts it."""
+    spec = {"hostNetwork": True, "containers": [{"name": "example", **container}]}
+    return _object("v1", "Pod", {"spec": spec}, {"namespace": "kube-system"})
 
 
 def _template(rule: Rule, body: Body, list_name: str) -> Body:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
+from kgate.kubernetes.components.flags import NAMES, flags
 from kgate.model import (
     Condition,
     Example,
@@ -25,7 +26,7 @@ from kgate.model import (
 from kgate.rules import cel, fieldpath, variables
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
-TARGETS = ("container", "pod", "resource")
+TARGETS = ("container", "pod", "resource", "component")
 PSS_LEVELS = ("baseline", "restricted")
 REQUIRED = (
     "id",
@@ -45,6 +46,7 @@ OPTIONAL = (
     "kubernetes",
     "each",
     "kinds",
+    "components",
     "variables",
     "parameters",
     "fields",
@@ -111,6 +113,7 @@ def _rule(fields: FileFields, stem: str) -> Rule:
         path=fields.faults.path,
         fix=_fix(fields, targets) if fields.has("fix") else None,
         parameters=parameters,
+        components=_components(fields, targets),
     )
 
 
@@ -146,6 +149,24 @@ def _targets(fields: FileFields) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if ("resource" in targets) != bool(kinds):
         fields.fault("kinds goes with target 'resource': it lists the kinds that the rule is about", "kinds")
     return targets, kinds
+
+
+def _components(fields: FileFields, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """The field ``components``."""
+    names = fields.text_or_texts("components")
+    if ("component" in targets) != bool(names):
+        fields.fault(
+            "components goes with target 'component': it lists the programs that the rule is about", "components"
+        )
+    for index, name in enumerate(names):
+        if name not in NAMES:
+            fields.fault(f"there is no component '{name}'{suggestion(name, NAMES)}", "components", index)
+    if names and fields.has("kubernetes"):
+        message = "a component has a version of its own; write the versions into the expression, with minor"
+        fields.fault(message, "kubernetes")
+    if names and fields.has("each"):
+        fields.fault("each does not go with target 'component'; write a macro such as all into the expression", "each")
+    return names
 
 
 def _variables(fields: FileFields) -> Iterator[Variable]:
@@ -373,6 +394,7 @@ def _check_paths(fields: FileFields, rule: Rule) -> None:
     assert examples is not None
     known = {"pod", "metadata", *re.findall(r"\w+", variables.bound(rule))}
     known.update(token for tokens, _ in examples.walk() for token in tokens[-1:])
+    known.update(flag for component in rule.components for flag in flags(component))
     for key, paths in (("each", rule.each), ("fields", rule.fields)):
         for index, path in enumerate(paths):
             strange = next((name for name in _NAMES.findall(path) if name not in known), None)

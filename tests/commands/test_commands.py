@@ -313,6 +313,22 @@ WRONG_RULES: dict[str, tuple[str, str, str]] = {
     "too many points": ("points: 3", "points: 11", ":4: points must be a whole number from 1 to 10"),
     "wrong target": ("target: pod", "target: node", ":5: target must be one or more of container, pod, resource"),
     "kinds are missing": ("target: pod", "target: resource", "kinds goes with target 'resource'"),
+    "components are missing": ("target: pod", "target: component", "components goes with target 'component'"),
+    "unknown component": (
+        "target: pod",
+        "target: component\ncomponents: [kube-apisever]",
+        ":6: there is no component 'kube-apisever'; did you mean 'kube-apiserver'?",
+    ),
+    "a component by the version of a cluster": (
+        "target: pod",
+        "target: component\ncomponents: [etcd]\nkubernetes: '>=1.25'",
+        ":7: a component has a version of its own",
+    ),
+    "each flag of a component": (
+        "target: pod",
+        "target: component\ncomponents: [etcd]\neach: cipher-suites[*]",
+        ":7: each does not go with target 'component'",
+    ),
     "syntax error": ("orValue('') != ''", "orValue('') !=", ":6: the expression is not valid CEL: "),
     "unknown variable": ("metadata.?labels", "metdata.?labels", "undeclared reference to 'metdata'"),
     "no boolean": ("metadata.?labels.?team.orValue('') != ''", "size(metadata)", "gives a INT, not true or false"),

@@ -1,0 +1,46 @@
+"""Finds the programs of a cluster that a resource starts or configures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kgate.kubernetes.components.component import Components
+from kgate.kubernetes.podspec import list_of, mapping
+from kgate.model import Json, Pod, Resource, Workload
+
+NOTHING = Components()
+
+_PROGRAM = re.compile(r"kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|hyperkube|etcd")
+
+
+def find_components(resource: Resource, workload: Workload | None, minor: int) -> Components:
+    """Returns the components of a resource; ``minor`` is the Kubernetes 1.x version of those that do not say theirs."""
+    pods = [pod for pod in (workload.pods if workload is not None else ()) if _may_run_one(pod)]
+    if not pods:
+        return NOTHING
+    return Components.joined(_of_pods(resource, pods, minor))
+
+
+def _of_pods(resource: Resource, pods: list[Pod], minor: int) -> Iterator[Components]:
+    from kgate.kubernetes.components import staticpods  # few workloads need it
+
+    for pod in pods:
+        yield from staticpods.components(resource, pod, minor)
+
+
+def _may_run_one(pod: Pod) -> bool:
+    return any(map(_is_mention, _texts(pod)))
+
+
+def _texts(pod: Pod) -> Iterator[Json]:
+    """Yields what the containers of a pod run."""
+    for container in pod.containers:
+        body = mapping(container.body)
+        yield from list_of(body.get("command"))
+        yield from list_of(body.get("args"))
+        yield body.get("image")
+
+
+def _is_mention(item: Json) -> bool:
+    return isinstance(item, str) and _PROGRAM.search(item) is not None
