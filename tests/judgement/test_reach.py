@@ -168,17 +168,17 @@ def test_the_finding_of_a_binding_shows_the_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "fails"),
+    ("min_score", "fail_on", "fails"),
     [
-        pytest.param({"min_score": 30}, True, id="a threshold that a critical finding misses"),
-        pytest.param({"min_score": 29}, False, id="a threshold that it reaches"),
-        pytest.param({"min_score": 0, "fail_on": Severity.HIGH}, True, id="a severity that fails by itself"),
+        pytest.param(30, None, True, id="a threshold that a critical finding misses"),
+        pytest.param(29, None, False, id="a threshold that it reaches"),
+        pytest.param(0, Severity.HIGH, True, id="a severity that fails by itself"),
     ],
 )
 def test_a_binding_is_held_to_the_threshold_of_workloads(
-    tmp_path: Path, options: dict[str, object], fails: bool
+    tmp_path: Path, min_score: int, fail_on: Severity | None, fails: bool
 ) -> None:
-    report = scanned(tmp_path, {"rbac.yaml": ADMIN}, **options)
+    report = scanned(tmp_path, {"rbac.yaml": ADMIN}, min_score=min_score, fail_on=fail_on)
     assert bool(alone(report)) is fails
 
 
