@@ -46,6 +46,7 @@ NAVIGATION = {
         "github",
         "gitlab",
         "ci",
+        "kubesec",
     ),
     "Project": ("changelog", "security", "contributing"),
 }

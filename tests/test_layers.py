@@ -36,6 +36,7 @@ FLOW = (
         "repository",
         "yamltree.embedded",
         "yamltree.linehash",
+        "yamltree.gofault",
         "yamltree.merge",
         "yamltree.spelling",
         "yamltree.streams",
@@ -82,7 +83,7 @@ FLOW = (
     ("rendering.tools", "rendering.workspace"),
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
-    ("fix", "rendering.shared"),
+    ("fix", "profiles", "rendering.shared"),
     ("waiverfile",),
     (
         "baselinefile",

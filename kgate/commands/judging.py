@@ -12,6 +12,7 @@ from kgate.commands.scan import scan
 OF_SCAN_ALONE = frozenset(
     {
         *("paths", "baseline", "no_baseline", "diff_base", "watch", "cache", "files", "stdin_filename"),
+        "profile",
         *("format_name", "outputs", "category", "sarif_all", "show", "min_severity", "quiet", "verbose"),
         *("pull", "locked", "pull_from", "registry_config", "keyring"),
     }

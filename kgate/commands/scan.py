@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from kgate.sources.progress import Progress
 
 _SEVERITIES = tuple(severity.label for severity in reversed(Severity))
+_PROFILES = ("kubesec",)
+"""The folders of kgate/profiles; each is also the name of the only format that shows what a profile says."""
+
 _REPORTING_SECONDS = 120
 """Time after the timeout of a scan in which it has to end its processes and write its reports."""
 
@@ -141,7 +144,7 @@ Exit codes:
     "-f",
     "--format",
     "format_name",
-    type=OneOf(reports.names()),
+    type=OneOf(sorted((*reports.names(), *_PROFILES))),
     default=reports.DEFAULT,
     show_default=True,
     help="Format of the report on standard output.",
@@ -171,6 +174,11 @@ Exit codes:
     type=OneOf([persona.label for persona in Persona]),
     help="Rules to use: gate asks what grants privilege or misses Pod Security restricted, audit also what would "
     "harden, pedantic all.  [default: gate]",
+)
+@click.option(
+    "--profile",
+    type=OneOf(_PROFILES),
+    help="Score one file, or standard input, as this program does, with its exit codes. Needs its format: -f kubesec.",
 )
 @click.option("--select", **RULE_IDS, help="Use only these rules, whatever the persona; may be repeated.")
 @click.option("--ignore", **RULE_IDS, help="Leave out these rules; may be repeated.")
@@ -289,6 +297,10 @@ def scan(**flags: Any) -> int:
     """Judge the manifests at or below PATH (default: the current folder), or standard input (-)."""
     from kgate.repository import UntrustedFolders
 
+    if flags["profile"] or flags["format_name"] in _PROFILES:
+        from kgate.commands.profile import profile_scan
+
+        return profile_scan(flags)
     refuse_without("pull", flags)
     _refuse_contradictions(flags)
     gc.disable()  # a scan makes no cycles worth finding; with many findings the search takes a third of the time

@@ -37,12 +37,19 @@ def complaint(api_version: str, kind: str, minor: int) -> Unserved | None:
         return _misspelt_group(api_version, group, kind, minor)
     if not any(kind in kinds for kinds in versions.values()):
         return _unknown_kind(api_version, kind, minor)
-    since, until = versions.get(version, {}).get(kind, (0, 0))
-    if since <= minor and (until is None or minor < until):
+    if is_served(api_version, kind, minor):
         return None
+    since, until = versions.get(version, {}).get(kind, (0, 0))
     when = f" (added in 1.{since})" if minor < since else f" (removed in 1.{until})" if until else ""
     message = f"Kubernetes 1.{minor} does not serve {kind} as {api_version}{when}; {_advice(kind, minor, group)}"
     return Unserved("apiVersion", message)
+
+
+def is_served(api_version: str, kind: str, minor: int) -> bool:
+    """True if a Kubernetes version serves an API version and kind without a custom resource definition."""
+    group, _, version = api_version.rpartition("/")
+    since, until = _data().get(group, {}).get(version, {}).get(kind, (0, 0))
+    return since <= minor and (until is None or minor < until)
 
 
 def _advice(kind: str, minor: int, group: str) -> str:

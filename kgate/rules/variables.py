@@ -59,6 +59,11 @@ def bound(rule: Rule) -> str:
     return bound_condition(rule, rule.expression)
 
 
+def bound_by(expression: str, variables: Sequence[Variable]) -> str:
+    """An expression with the variables that it may use in it."""
+    return _bound(expression, tuple(variables), ())
+
+
 def bound_condition(rule: Rule, expression: str) -> str:
     """Another expression of a rule with its variables in it."""
     if not rule.variables and not rule.parameters:

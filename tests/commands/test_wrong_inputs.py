@@ -34,7 +34,7 @@ TABLE: dict[str, Wrong] = {
     "a command of similar programs": Wrong(("lint",), "Error: there is no command 'lint'; write: kgate scan"),
     "a command that nothing resembles": Wrong(
         ("frobnicate",),
-        "Error: there is no command 'frobnicate'; commands are baseline, completion, config, diff, doctor, explain, fix, help, init, pull, reach, rules, scan, schema, version, waive, waivers, who-can",
+        "Error: there is no command 'frobnicate'; commands are baseline, completion, config, diff, doctor, explain, fix, help, init, pull, reach, rules, scan, schema, serve, version, waive, waivers, who-can",
     ),
     "a misspelt command of a group": Wrong(("rules", "lst"), "Error: there is no command 'lst'; did you mean 'list'?"),
     "an option before the command": Wrong(
@@ -52,7 +52,7 @@ TABLE: dict[str, Wrong] = {
     ),
     "a misspelt format": Wrong(
         ("scan", "-f", "srif"),
-        "Error: Invalid value for '-f' / '--format': 'srif' is not one of badge, csv, github, gitlab-codequality, gitlab-sast, html, json, junit, markdown, sarif, text; did you mean 'sarif'?",
+        "Error: Invalid value for '-f' / '--format': 'srif' is not one of badge, csv, github, gitlab-codequality, gitlab-sast, html, json, junit, kubesec, markdown, sarif, text; did you mean 'sarif'?",
     ),
     "a misspelt format of a file": Wrong(
         ("scan", "-o", "srif=x"),
