@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from kgate.server import health
+from kgate.server import health, kubesec
+from kgate.server.bounds import Bounds
 from kgate.server.judging import Judging
+from kgate.server.metrics import Measured, Metrics
 from kgate.server.problem import refusal
 from kgate.server.settings import ServerSettings
+from kgate.server.work import Work
+
+_ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def application(settings: ServerSettings) -> Starlette:
-    """Returns what one worker runs. Its ``state`` holds the ``settings`` and what judges (``judging``). Raises
-    KgateError."""
+    """Returns what one worker runs. Its ``state`` holds the ``settings``, what judges (``judging``), the thread in
+    which it does (``work``) and the ``metrics``. Raises KgateError."""
+    metrics = Metrics()
+    routes = [
+        Route("/livez", health.livez),
+        Route("/readyz", health.readyz),
+        Route("/metrics", metrics.show),
+        Route("/healthz", kubesec.healthz, methods=_ALL),
+        Route("/scan", kubesec.scan, methods=_ALL),
+    ]
+    known = [route.path for route in routes]
     app = Starlette(
-        routes=[
-            Route("/livez", health.livez),
-            Route("/readyz", health.readyz),
-        ],
+        routes=[*routes, Route("/{path:path}", kubesec.scan, methods=_ALL)],
+        middleware=[Middleware(Measured, metrics, known), Middleware(Bounds, settings)],
         exception_handlers={HTTPException: refusal},
     )
     app.state.settings = settings
     app.state.judging = Judging(settings.settle)
+    app.state.work = Work(settings.queue)
+    app.state.metrics = metrics
     return app

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from kgate.errors import ConfigError
 from kgate.server.app import application
+from kgate.server.metrics import FOLDER
+from kgate.server.protocol import ImpatientProtocol
 from kgate.server.settings import ServerSettings
 
 GRACE_SECONDS = 25
 """Time that requests have to end when the server stops: less than the 30 seconds after which Kubernetes kills."""
 
 _BACKLOG = 1024
+_MOST_CONNECTIONS = 4096
 
 
 def run(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     """Listens, announces the URL, and answers until SIGTERM or SIGINT. Raises ConfigError if it cannot listen."""
     listening = _listen(settings.host, settings.port)
+    _allow_connections()
     config = uvicorn.Config(
         partial(application, settings),
         factory=True,
+        http=ImpatientProtocol,
         workers=settings.workers,
         access_log=False,
         log_level="warning",
@@ -32,10 +42,36 @@ def run(settings: ServerSettings, announce: Callable[[str], None]) -> None:
         server_header=False,
         lifespan="off",
         ws="none",
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     announce(_url(listening, is_encrypted=settings.certificate is not None))
-    Multiprocess(config, sockets=[listening]).run()
+    with _shared_numbers(settings.workers):
+        Multiprocess(config, sockets=[listening]).run()
+
+
+@contextlib.contextmanager
+def _shared_numbers(workers: int) -> Iterator[None]:
+    """Gives several workers a folder for the numbers that they share, in memory where the system has such a place."""
+    if workers == 1:
+        yield
+        return
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    with tempfile.TemporaryDirectory(prefix="kgate-", dir=memory if memory.is_dir() else None) as folder:
+        os.environ[FOLDER] = folder
+        yield
+
+
+def _allow_connections() -> None:
+    """Lets each worker have its connections: many systems give a process 1,024 files unless it asks for more."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * _MOST_CONNECTIONS
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,92 @@
+"""What Prometheus is told: requests and their time, verdicts, problems, and the rules that were hit."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kgate.model import Report
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable with the folder in which several workers keep their numbers for all of them."""
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
+
+
+class Metrics:
+    """The numbers of this worker, or of all of them if they share a folder."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter("kgate_requests", "Requests.", ("path", "method", "status"), registry=registry)
+        self._seconds = Histogram(
+            "kgate_request_seconds",
+            "Time from the head of a request to the end of its answer.",
+            ("path",),
+            registry=registry,
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+        self._verdicts = Counter("kgate_verdicts", "Texts that were judged.", ("path", "verdict"), registry=registry)
+        self._problems = Counter("kgate_problems", "What could not be read or judged.", ("path",), registry=registry)
+        self._findings = Counter("kgate_findings", "Findings that are not waived.", ("rule",), registry=registry)
+
+    def add_request(self, path: str, method: str, status: int, seconds: float) -> None:
+        """Counts a request that was answered."""
+        self._requests.labels(path, method if method in _METHODS else "other", str(status)).inc()
+        self._seconds.labels(path).observe(seconds)
+
+    def add_report(self, path: str, report: Report) -> None:
+        """Counts what a report says."""
+        verdict = "incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed"
+        self.add_verdict(path, verdict, (one.rule.id for one in report.findings if one.waiver is None))
+        self._problems.labels(path).inc(len(report.problems))
+
+    def add_verdict(self, path: str, verdict: str, rules: Iterable[str] = ()) -> None:
+        """Counts a verdict, and the rules of its findings."""
+        self._verdicts.labels(path, verdict).inc()
+        for rule in rules:
+            self._findings.labels(rule).inc()
+
+    async def show(self, request: Request) -> Response:
+        """Answers ``GET /metrics``."""
+        registry = self._registry
+        if FOLDER in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+
+class Measured:
+    """Counts and times the requests of an application. Paths that are not among ``known`` count as one."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, known: Iterable[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._known = frozenset(known)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin, statuses = time.perf_counter(), [499]
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses[0] = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            path = scope["path"] if scope["path"] in self._known else "other"
+            self._metrics.add_request(path, scope["method"], statuses[0], time.perf_counter() - begin)
