@@ -40,6 +40,7 @@ NAVIGATION = {
         "reports",
         "fix",
         "access",
+        "policies",
         "control-plane",
         "gate",
         "pre-commit",

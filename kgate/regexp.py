@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import field
 from typing import Any
@@ -32,6 +33,11 @@ class Pattern:
     def fullmatch(self, text: str) -> bool:
         """True if the pattern matches a whole text."""
         return self._compiled.fullmatch(decodable(text)) is not None
+
+    def found(self, text: str, most: int = -1) -> list[str]:
+        """Returns the first parts of a text that match, from left to right, without overlaps; all if most is -1."""
+        matches = self._compiled.finditer(decodable(text))
+        return [str(one.group()) for one in (matches if most < 0 else itertools.islice(matches, most))]
 
     def end_of_match(self, text: str) -> int | None:
         """Returns where a match ends that begins with the text; None if there is none."""

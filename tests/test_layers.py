@@ -54,6 +54,7 @@ FLOW = (
         "kubernetes.nearest",
         "kubernetes.neighbours",
         "kubernetes.podspec",
+        "kubernetes.plurals",
         "kubernetes.pss",
         "kubernetes.schema",
         "kubernetes.selectors",
@@ -84,7 +85,7 @@ FLOW = (
     ("policy.gittree", "rendering.requests"),
     (*KINDS, "judgement"),
     ("fix", "profiles", "rendering.shared"),
-    ("waiverfile",),
+    ("waiverfile", "vap"),
     (
         "baselinefile",
         "pagecodec",
@@ -105,7 +106,7 @@ FLOW = (
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("policy",),
     ("session",),
-    ("fileschemas", "inputs", "pull", "access", "scan", "starter", "waive", "waiverlist"),
+    ("fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest", "waive", "waiverlist"),
     ("reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
@@ -122,11 +123,12 @@ ONLY = {
     "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),
     "yamltree": ("values", "model", "yamltree"),
     "reports": ("values", "model", "errors", "reports"),
+    "vap": ("values", "model", "regexp", "wildcards", "yamltree", "kubernetes", "rules", "judgement", "vap"),
     "exports": ("values", "model", "errors", "exports"),
 }
 """All that these rooms may import of kgate."""
 
-PURE = ("values", "model", "yamltree", "kubernetes", "rbac", "judgement", "exports", "fix")
+PURE = ("values", "model", "yamltree", "kubernetes", "rbac", "judgement", "exports", "fix", "vap")
 """Rooms that touch nothing outside of the process."""
 
 WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")

@@ -6,12 +6,13 @@ macros, strings and optionals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 from kgate.model import Json
 from kgate.rules.packaged import SAMPLE, SAMPLE_ITEM, package
+from kgate.values import dataclass
 
 VARIABLES = ("container", "pod", "metadata", "resource", "component", "item", "minor", "facts")
 
@@ -117,6 +118,85 @@ def _activation(variables: Mapping[str, Json]) -> Any:
         return _environment().Activation(dict(variables))
     except (RuntimeError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
         return CelError(str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function in Python that expressions may call, by the kinds of its parameters: ``string``, ``int``, ``bool``,
+    ``list``, ``map``; a method is called on the first one. What it raises as ValueError is an error of the
+    expression."""
+
+    name: str
+    parameters: tuple[str, ...]
+    result: str
+    call: Callable[..., Any]
+    is_method: bool = True
+
+
+class UnansweredError(CelError):
+    """An expression that this engine cannot evaluate, or whose answer hangs on a variable without a value."""
+
+
+class Language:
+    """Expressions over other variables than those of rules, with functions in Python."""
+
+    def __init__(self, names: Sequence[str], functions: Sequence[Function]) -> None:
+        self._names = tuple(names)
+        self._functions = tuple(functions)
+        self._programs: dict[str, Any] = {}
+
+    def evaluate(self, expression: str, variables: Mapping[str, Json]) -> Json:
+        """The answer, as Python has it. Raises CelError for an error that an API server has as well, and
+        UnansweredError."""
+        if expression not in self._programs:
+            self._programs[expression] = self._compiled(expression)
+        program = self._programs[expression]
+        if isinstance(program, CelError):
+            raise program
+        try:
+            answer = program.eval(self._environment.Activation(dict(variables)))
+        except (RuntimeError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
+            raise UnansweredError(str(error).split(": ", 1)[-1].split(" [")[0]) from None
+        if answer.type().name() == "ERROR":
+            text = _error_text(answer)
+            raise UnansweredError(text) if _LACKS_VALUE in text else CelError(text)
+        try:
+            return answer.plain_value()
+        except (RuntimeError, TypeError, SystemError):  # what the engine raises for values that Python lacks
+            raise CelError(f"the answer is a {answer.type().name()}") from None
+
+    def _compiled(self, expression: str) -> Any:
+        try:
+            return self._environment.compile(expression)
+        except RuntimeError as error:
+            return UnansweredError(_compiler_message(str(error)))
+
+    @cached_property
+    def _environment(self) -> Any:
+        from cel_expr_python import cel
+        from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
+
+        overloads: dict[str, list[Any]] = {}
+        for function in self._functions:
+            several = overloads.setdefault(function.name, [])
+            several.append(
+                cel.Overload(
+                    f"{function.name}_{len(several)}",
+                    getattr(cel.Type, function.result.upper()),
+                    [getattr(cel.Type, kind.upper()) for kind in function.parameters],
+                    function.is_method,
+                    function.call,
+                )
+            )
+        return cel.NewEnv(
+            variables=dict.fromkeys(self._names, cel.Type.DYN),
+            extensions=[ext_bindings.ExtBindings(), ext_optional.ExtOptional(), ext_strings.ExtStrings()],
+            functions=[cel.FunctionDecl(name, several) for name, several in overloads.items()],
+        )
+
+
+_LACKS_VALUE = "No value with name"
+"""What cel-cpp says of a variable that is declared and not given."""
 
 
 def serialized(expression: str) -> bytes:

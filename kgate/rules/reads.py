@@ -58,7 +58,7 @@ def reads(expressions: Iterable[str]) -> Reads:
     """
     paths: set[Path] = set()
     for expression in expressions:
-        code = _NOT_CODE.sub(" ", expression)
+        code = code_of(expression)
         if _UNKNOWN.search(code) is not None:
             return Reads(frozenset((name,) for name in VARIABLES))
         for name, field, is_method, inner, is_inner_method in _USE.findall(code):
@@ -69,6 +69,11 @@ def reads(expressions: Iterable[str]) -> Reads:
                     way.append(inner)
             paths.add(tuple(way))
     return Reads(_shortest(paths))
+
+
+def code_of(expression: str) -> str:
+    """An expression of the same length, with spaces in place of strings and comments."""
+    return _NOT_CODE.sub(lambda match: " " * len(match[0]), expression)
 
 
 def _shortest(paths: Iterable[Path]) -> frozenset[Path]:

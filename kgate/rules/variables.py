@@ -44,6 +44,11 @@ def plain(expression: str) -> str:
     return _TOKEN.sub(name, expression)
 
 
+def plain_variables(expression: str) -> str:
+    """The same for variables alone, where ``params`` is an object, as in ValidatingAdmissionPolicy."""
+    return _TOKEN.sub(lambda match: plain_name(match[1]) if match[1] else match[0], expression)
+
+
 def plain_name(name: str) -> str:
     """The name of a variable inside of an expression."""
     return f"variables_{name}"

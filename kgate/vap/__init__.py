@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicies: what rules are exported to, and what any of them decides without a cluster."""
