@@ -44,8 +44,8 @@ FLOW = (
     ("yamltree.nodes",),
     ("yamltree.text", "yamltree.toml"),
     ("yamltree.fields",),
-    ("elsewhere.wanted", "jsonfile"),
-    ("elsewhere.lock",),
+    ("elsewhere.wanted", "jsonfile", "kubernetes.pss"),
+    ("elsewhere.lock", "kubernetes.podsecurity"),
     (
         "environment",
         "kubernetes.deployers",
@@ -55,7 +55,6 @@ FLOW = (
         "kubernetes.neighbours",
         "kubernetes.podspec",
         "kubernetes.plurals",
-        "kubernetes.pss",
         "kubernetes.schema",
         "kubernetes.selectors",
     ),

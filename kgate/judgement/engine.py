@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,23 +11,24 @@ from kgate.judgement import doubts, memo, oddities
 from kgate.judgement.blame import Blame, Doubt, examine
 from kgate.judgement.certainty import Result, parted, sure_results
 from kgate.judgement.memo import Answer, Memo
-from kgate.judgement.offence import Offence, is_about_reach, problem_at
+from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
-from kgate.kubernetes import deployers, templated
+from kgate.kubernetes import deployers, pss, templated
 from kgate.kubernetes.components.component import Component, Components
 from kgate.kubernetes.components.find import find_components
-from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
+from kgate.kubernetes.facts import BindingKey, Facts
+from kgate.kubernetes.pss import LEVELS
 from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
     Finding,
     Gap,
     Json,
-    Location,
     Note,
     Pod,
     Pointer,
     Problem,
+    Related,
     Remedy,
     Resource,
     ResourceId,
@@ -113,7 +113,9 @@ class Judge:
         *,
         with_remedies: bool = False,
     ) -> None:
-        active = tuple(rule for rule in rules if minor in rule.versions)
+        self._every = tuple(rules)
+        self._standards: dict[int, Judge] = {}
+        active = tuple(rule for rule in self._every if minor in rule.versions)
         standard = tuple(map(as_upstream, active))
         self.rules = active
         self._hidden = {one.id: one for one, rule in zip(standard, active, strict=True) if one is not rule}
@@ -206,7 +208,7 @@ class Judge:
             or bool(found.components)
             or deployers.is_one(resource)
             or self._is_asked_about(resource.id),
-            used=frozenset(_used(kept, facts)),
+            used=_used(kept, facts),
         )
 
     def _components_of(self, resource: Resource, workload: Workload | None) -> Components:
@@ -308,7 +310,7 @@ class Judge:
         if not isinstance(pod.spec, Mapping):
             yield Gap(pod.pointer, "the pod spec must be a mapping")
             return
-        known = facts.about(resource, pod)
+        known = facts.about(resource, pod) | self._about_namespace(resource, pod, facts)
         variables = self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
@@ -319,6 +321,25 @@ class Judge:
                 yield Target("container", resource, own, pod, container)
             else:
                 yield Gap(container.pointer, "a container must be a mapping")
+
+    def _about_namespace(self, resource: Resource, pod: Pod, facts: Facts) -> dict[str, Json]:
+        """Returns what the namespace of a pod enforces, as CEL sees it, and the checks by which it refuses the pod."""
+        enforced = facts.enforced_on(resource) if facts.namespaces and pod.is_whole else None
+        if enforced is None or enforced.level == LEVELS[0]:
+            return {}
+        if enforced.minor not in self._standards:
+            self._standards[enforced.minor] = Judge((rule for rule in self._every if rule.pss), enforced.minor)
+        refuses = self._standards[enforced.minor].refusals(resource, pod, enforced.level)
+        return {"namespace": {"enforce": enforced.level, "minor": enforced.minor, "refuses": list(refuses)}}
+
+    def refusals(self, resource: Resource, pod: Pod, level: str) -> tuple[str, ...]:
+        """Returns the checks by which a namespace refuses a pod that enforces a level of this Kubernetes version."""
+        asked = [
+            (one, self._panels[one.kind]) for one in self._targets(resource, pod, NO_FACTS) if isinstance(one, Target)
+        ]
+        found = (blame for target, panel in asked for blame in panel.ask(target))
+        offended = {blame.rule.id for blame in found if isinstance(blame, Blame)}
+        return pss.refused_by(level, self._minor, self.level_rules, offended)
 
     def _fold(self, offences: Iterable[Offence]) -> Iterator[tuple[Offence, tuple[Rule, ...]]]:
         """Yields one offence for each place and rule, with the offended rules that its rule includes."""
@@ -445,7 +466,7 @@ def _findings(
             offence.rule,
             resource.id,
             resource.shown(offence.container) if offence.container is not None else None,
-            _evident(place, offence, facts) if any(map(is_about_reach, (offence.rule, *included))) else place,
+            replace(place, related=(*place.related, *_evidence(offence, included, facts))),
             resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,
@@ -457,29 +478,20 @@ def _findings(
         )
 
 
-def _evident(location: Location, offence: Offence, facts: Facts) -> Location:
-    """Returns a location with the way to what an account may do, or to what a binding gives."""
-    severity = offence.rule.severity.label
-    ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
-    places = dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way)
-    return replace(location, related=(*location.related, *places))
+def _evidence(offence: Offence, included: tuple[Rule, ...], facts: Facts) -> tuple[Related, ...]:
+    if facts == NO_FACTS:
+        return ()
+    from kgate.judgement.evidence import evidence  # few manifests say anything of others
+
+    return evidence(offence, included, facts)
 
 
-def _used(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:
-    """Yields the bindings that offences of pods are about."""
-    for offence in offences:
-        if offence.target.pod is not None and offence.is_about_reach:
-            severity = offence.rule.severity.label
-            yield from (one.key for one in _reached(offence, facts) if one.severity == severity)
+def _used(offences: Sequence[Offence], facts: Facts) -> frozenset[BindingKey]:
+    if not facts.reach or not offences:
+        return frozenset()
+    from kgate.judgement.evidence import used_bindings
 
-
-def _reached(offence: Offence, facts: Facts) -> tuple[ReachedPower, ...]:
-    """Returns what the target of an offence reaches."""
-    resource, pod = offence.target.resource, offence.target.pod
-    return facts.given_by(resource) if pod is None else facts.reached_by(resource, pod)
-
-
-_MOST_WAYS = 2
+    return frozenset(used_bindings(offences, facts))
 
 
 def _remedy(offence: Offence) -> Remedy | None:

@@ -45,6 +45,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.judgement.reach import Powers
+    from kgate.kubernetes.podsecurity import EnforcedLevel
 
 MAX_LISTED = 100
 """Findings of one rule, workloads with one outcome, and problems that are listed for each file."""
@@ -178,6 +179,8 @@ class Page:
     accepted: tuple[Accepted, ...] = ()
     fits: Fits = Fits()
     used: frozenset[BindingKey] = frozenset()
+    enforced: tuple[EnforcedLevel, ...] = ()
+    reached: tuple[tuple[str, str, str], ...] = ()
 
 
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
@@ -203,6 +206,8 @@ class Ledger:
         self._judges = judges or {}
         self._powers: Powers | None = None
         self._used: set[BindingKey] = set()
+        self._enforced: dict[EnforcedLevel, None] = {}
+        self._reached: dict[tuple[str, str, str], None] = {}
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
@@ -316,7 +321,17 @@ class Ledger:
                     own.judge(resource, path, facts)
         listed = tuple(own._findings), tuple(own._assessments), tuple(own._problems), tuple(own._notes)
         rest = own._uncovered, tuple(own._partial), tuple(own._unjudged), frozenset(own._matched)
-        return Page(*listed, own._quotas, counts, *rest, tuple(own._accepted), own._waiving.fits, frozenset(own._used))
+        return Page(
+            *listed,
+            own._quotas,
+            counts,
+            *rest,
+            tuple(own._accepted),
+            own._waiving.fits,
+            frozenset(own._used),
+            tuple(own._enforced),
+            tuple(own._reached),
+        )
 
     def add_page(self, page: Page) -> None:
         """Adds the results for plain manifests; the page itself does not change, whatever comes later."""
@@ -333,6 +348,8 @@ class Ledger:
         self._uncovered += page.uncovered
         self._matched |= page.matched
         self._used |= page.used
+        self._enforced |= dict.fromkeys(page.enforced)
+        self._reached |= dict.fromkeys(page.reached)
 
     def add_applied(self, values: Iterable[AppliedValues]) -> None:
         """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
@@ -363,7 +380,9 @@ class Ledger:
         judgement = self._waiving.judged(judgement, resource)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
-        return judgement, _outcome(judge, judgement, bar, self._waiving), fail_on
+        outcome = _outcome(judge, judgement, bar, self._waiving)
+        self._add_level(resource, outcome)
+        return judgement, outcome, fail_on
 
     def _judge_rendered(self, resource: Resource, rendering: Rendering, facts: Facts) -> None:
         judgement, outcome, _ = self._judged(resource, facts)
@@ -464,12 +483,35 @@ class Ledger:
         return Found(
             *listed,
             self._unlisted(),
-            (*self._notes, *self._gates.unused(self._matched), *self._waiving.notes(is_complete=is_complete)),
+            (
+                *self._notes,
+                *self._raisable(),
+                *self._gates.unused(self._matched),
+                *self._waiving.notes(is_complete=is_complete),
+            ),
             tuple(self._unjudged),
             self._uncovered,
             tuple(self._accepted),
             self._waiving.expired(),
         )
+
+    def _add_level(self, resource: Resource, outcome: _Outcome | None) -> None:
+        """Adds what a Namespace enforces, or what a workload in one reaches."""
+        who = resource.id
+        if outcome is not None and who.namespace:
+            self._reached[who.namespace, resource.locate("").path, outcome.level] = None
+        elif who.kind == "Namespace":
+            from kgate.kubernetes.podsecurity import enforced_level  # few manifests hold one
+
+            found = enforced_level(resource)
+            self._enforced |= {} if found is None else {found: None}
+
+    def _raisable(self) -> Iterable[Note]:
+        if not self._enforced:
+            return ()
+        from kgate.judgement.standing import raisable
+
+        return raisable(self._enforced, self._reached, self._judge.minor)
 
     def _unless_used(self, finding: Finding) -> Finding:
         """A finding about a binding that does not fail by itself if workloads answer for it with their score."""

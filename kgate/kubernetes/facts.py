@@ -6,20 +6,24 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from kgate.kubernetes.pss import ENFORCE
 from kgate.model import Json, Pod, Pointer, Related, Resource, Workload
 from kgate.values import dataclass
 from kgate.yamltree import spelling
+
+if TYPE_CHECKING:
+    from kgate.kubernetes.podsecurity import EnforcedLevel
 
 _AUTOMOUNT = "automountServiceAccountToken"
 _BINDING_KINDS = frozenset({"RoleBinding", "ClusterRoleBinding"})
 _ROLE_KINDS = frozenset({"Role", "ClusterRole", *_BINDING_KINDS})
 _ROLE_GROUP = "rbac.authorization.k8s.io/"
-KINDS = frozenset({"ServiceAccount", *_ROLE_KINDS})
+KINDS = frozenset({"Namespace", "ServiceAccount", *_ROLE_KINDS})
 """The kinds that facts are taken from."""
 
-MENTIONED = re.compile(r"\b(?:ServiceAccount|(?:Cluster)?Role(?:Binding)?)\b")
+MENTIONED = re.compile(r"\b(?:Namespace|ServiceAccount|(?:Cluster)?Role(?:Binding)?)\b")
 """Every text that holds something of these kinds matches, in its plainest spelling (yamltree.spelling)."""
 
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
@@ -27,9 +31,10 @@ _BINDING = re.compile(r"\b(?:Cluster)?RoleBinding\b")
 
 
 def may_matter(text: str) -> bool:
-    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role."""
+    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role or say
+    what a namespace enforces."""
     excuses = _AUTOMOUNT in text and _ACCOUNT.search(text) is not None
-    return excuses or spelling.may_hold(text, _BINDING)
+    return excuses or ENFORCE in text or spelling.may_hold(text, _BINDING)
 
 
 BindingKey: TypeAlias = tuple[str, str]
@@ -63,14 +68,15 @@ class Facts:
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
     pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
     what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
-    the binding. ``names`` has the accounts of the pods of the workload that is asked about, by their pointers, while
-    parts of it are left out to see what holds without them: pod and binding get the same name of a chart, whatever it
-    is.
+    the binding. ``namespaces`` has what namespaces enforce, by their names. ``names`` has the accounts of the pods of
+    the workload that is asked about, by their pointers, while parts of it are left out to see what holds without them:
+    pod and binding get the same name of a chart, whatever it is.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
     roles: tuple[Resource, ...] = field(default=(), compare=False)
     reach: Mapping[str, tuple[ReachedPower, ...]] = field(default_factory=dict)
+    namespaces: Mapping[str, tuple[EnforcedLevel, ...]] = field(default_factory=dict)
     given: Mapping[BindingKey, tuple[ReachedPower, ...]] = field(default_factory=dict)
     names: Mapping[Pointer, str] = field(default_factory=dict)
 
@@ -79,6 +85,7 @@ class Facts:
         """Gathers the facts from resources."""
         accounts: dict[str, tuple[tuple[str, Json], ...]] = {}
         roles: list[Resource] = []
+        namespaces: dict[str, tuple[EnforcedLevel, ...]] = {}
         for resource in resources:
             who = resource.id
             if who.kind in _ROLE_KINDS and who.api_version.startswith(_ROLE_GROUP):
@@ -86,7 +93,9 @@ class Facts:
             elif who.kind == "ServiceAccount" and who.api_version == "v1":
                 known = (who.namespace or "", resource.body.get(_AUTOMOUNT))
                 accounts[who.name] = (*accounts.get(who.name, ()), known)
-        return cls(accounts, tuple(roles))
+            elif who.kind == "Namespace" and (level := _enforced_level(resource)) is not None:
+                namespaces[who.name] = (*namespaces.get(who.name, ()), level)
+        return cls(accounts, tuple(roles), namespaces=namespaces)
 
     def of_workload(self, workload: Workload | None) -> Facts:
         """Returns these facts for the time in which a workload is judged."""
@@ -138,6 +147,15 @@ class Facts:
             nearest[one.binding] = max(nearest.get(one.binding, 0), near[one.path])
         return tuple(one for one in found if near[one.path] == nearest[one.binding])
 
+    def enforced_on(self, resource: Resource) -> EnforcedLevel | None:
+        """Returns what the namespace of a resource enforces: that of the nearest file, as each cluster may have one of
+        that name. None if nobody says so, or if those say different things."""
+        found = self.namespaces.get(resource.id.namespace, ())
+        if len(found) > 1:
+            near = [folders_in_common(one.path, resource.locate("").path) for one in found]
+            found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
+        return found[0] if len({(one.level, one.minor) for one in found}) == 1 else None
+
     def _mounting(self, resource: Resource, pod: Pod) -> dict[str, Json]:
         namespace = resource.id.namespace or ""
         found = self.accounts.get(account_of(pod), ())
@@ -145,6 +163,12 @@ class Facts:
         if not said or any(value is not said[0] for value in said) or said[0] is None:
             return {}
         return {"serviceAccount": {_AUTOMOUNT: said[0]}}
+
+
+def _enforced_level(resource: Resource) -> EnforcedLevel | None:
+    from kgate.kubernetes.podsecurity import enforced_level  # few manifests hold a Namespace
+
+    return enforced_level(resource)
 
 
 def account_of(pod: Pod) -> str:

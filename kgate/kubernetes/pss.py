@@ -36,6 +36,25 @@ def parse_version(text: str) -> int:
     return min(int(match[1]), NEWEST_MINOR)
 
 
+ENFORCE = "pod-security.kubernetes.io/enforce"
+"""The label of a Namespace with the level that it enforces."""
+
+_OVERRIDDEN = {"hostPathVolumes": 0, "seccompProfile_baseline": 19, "capabilities_baseline": 22, "procMount": 35}
+"""Checks of baseline that restricted replaces by its own, since which 1.x version (policy/check_*.go)."""
+
+
+def refused_by(asked: str, minor: int, rules: Iterable[Rule], offended: Collection[str]) -> tuple[str, ...]:
+    """Returns the checks that refuse a pod in a namespace that enforces a level: those of that level alone.
+
+    ``rules`` are the ones of the 1.x version that it enforces, ``offended`` the ids of those that the pod violates.
+    """
+    failed = {check for rule in rules if rule.id in offended for check in rule.pss}
+    names = {check.check for check in failed if check.level in LEVELS[1 : LEVELS.index(asked) + 1]}
+    if asked == LEVELS[2]:
+        names -= {name for name, since in _OVERRIDDEN.items() if minor >= since}
+    return tuple(sorted(names))
+
+
 def level(rules: Iterable[Rule], offended: Collection[str]) -> str:
     """Returns the highest level that a workload passes together with every level below it.
 

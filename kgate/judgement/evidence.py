@@ -1,0 +1,47 @@
+"""The places in other objects that a finding stands on: the way to what an account may do, the label of a namespace."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from kgate.judgement.offence import Offence, is_about_reach
+from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
+from kgate.model import Related, Rule
+
+_MOST_WAYS = 2
+
+
+def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[Related, ...]:
+    """Returns the places of what an offence, or one that it includes, takes from facts."""
+    rules = (offence.rule, *included)
+    if any(map(is_about_reach, rules)):
+        severity = offence.rule.severity.label
+        ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
+        return tuple(dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way))
+    if any("facts.?namespace" in rule.expression for rule in rules):
+        return tuple(_enforced(offence, facts))
+    return ()
+
+
+def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:
+    """Yields the bindings that offences of pods are about."""
+    for offence in offences:
+        if offence.target.pod is not None and offence.is_about_reach:
+            severity = offence.rule.severity.label
+            yield from (one.key for one in _reached(offence, facts) if one.severity == severity)
+
+
+def _reached(offence: Offence, facts: Facts) -> tuple[ReachedPower, ...]:
+    """Returns what the target of an offence reaches."""
+    resource, pod = offence.target.resource, offence.target.pod
+    return facts.given_by(resource) if pod is None else facts.reached_by(resource, pod)
+
+
+def _enforced(offence: Offence, facts: Facts) -> Iterator[Related]:
+    """Yields the label that a pod does not satisfy, with the checks that refuse it."""
+    enforced = facts.enforced_on(offence.target.resource)
+    if enforced is not None:
+        known = offence.target.variables["facts"]["namespace"]
+        yield replace(enforced.place, message=f"{enforced.place.message}; not satisfied: {', '.join(known['refuses'])}")
