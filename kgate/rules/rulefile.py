@@ -343,7 +343,7 @@ def _check_expression(fields: FileFields, rule: Rule) -> None:
     _check_used(fields, rule.expression, names, "expression")
     try:
         cel.check(variables.plain(rule.expression), [*params, *map(variables.plain_name, names)])
-        cel.check(variables.bound(rule))
+        cel.check(variables.typed(rule, rule.expression))
         for target in rule.targets:
             cel.check(fieldpath.quantified(variables.bound(rule), target, rule.each))
     except cel.CelError as error:
@@ -351,7 +351,7 @@ def _check_expression(fields: FileFields, rule: Rule) -> None:
     for index, condition in enumerate(rule.fix.when if rule.fix is not None else ()):
         _check_used(fields, condition.expression, names, "fix", "when", index, "expression")
         try:
-            cel.check(variables.bound_condition(rule, condition.expression))
+            cel.check(variables.typed(rule, condition.expression))
         except cel.CelError as error:
             fields.fault(f"the condition is not valid CEL: {error}", "fix", "when", index, "expression")
 

@@ -2,6 +2,8 @@
 
 ``variables.name`` in an expression becomes the name ``variables_name``, which ``cel.bind`` (an extension of cel-cpp)
 binds to the variable's own expression, anew for each item. That is evaluated when it is first used, and at most once.
+cel-cpp keeps the value in a slot, and takes one that a macro left there which ended early (``[1, 2].exists(…)``) for
+the variable's own; a macro that runs to its end before the binding clears the slot.
 ``params.name`` becomes the value of a parameter.
 """
 
@@ -71,18 +73,27 @@ def bound_by(expression: str, variables: Sequence[Variable]) -> str:
 
 def bound_condition(rule: Rule, expression: str) -> str:
     """Another expression of a rule with its variables in it."""
-    if not rule.variables and not rule.parameters:
-        return expression
-    return _bound(expression, rule.variables, rule.parameters)
+    return _bound(expression, rule.variables, rule.parameters, _BINDING)
+
+
+def typed(rule: Rule, expression: str) -> str:
+    """An expression of a rule with its variables in it, of the type that it has by itself; not to be evaluated."""
+    return _bound(expression, rule.variables, rule.parameters, "cel.bind({0}, {1}, {2})")
+
+
+_BINDING = "([0].all({0}, {0} == 0) && cel.bind({0}, {1}, {2}))"
+"""A name, its expression, and where it is used, once the slot of the name is cleared."""
 
 
 @cache
-def _bound(expression: str, variables: Sequence[Variable], parameters: Sequence[Parameter]) -> str:
+def _bound(expression: str, variables: Sequence[Variable], parameters: Sequence[Parameter], binding: str) -> str:
+    if not variables and not parameters:
+        return expression
     values = {parameter.name: _literal(parameter.value) for parameter in parameters}
     whole = plain(_with_values(expression, values))
     for variable in reversed(variables):
         own = plain(_with_values(variable.expression, values))
-        whole = f"cel.bind({plain_name(variable.name)}, {own}, {whole})"
+        whole = binding.format(plain_name(variable.name), own, whole)
     return whole
 
 

@@ -34,13 +34,13 @@ examples:
 """
 
 
-def verdict(expression: str, value: Any) -> bool | cel.CelError:
+def verdict(expression: str, value: Any, *, first: str = "a", before: tuple[str, ...] = ()) -> bool | cel.CelError:
+    """The answer of the rule about two values, asked together with expressions that stand before it."""
     rule = rulefile.read(RULE.format(expression=f"'{expression}'").encode(), "app", "rules/app.yaml")
-    container = {"env": [{"value": "a"}, {"value": value}]}
+    container = {"env": [{"value": first}, {"value": value}]}
     blank: dict[str, Any] = {"pod": {}, "metadata": {}, "resource": {}, "minor": 37}
-    program = cel.Program([fieldpath.quantified(bound(rule), "container", rule.each)])
-    (answer,) = program.evaluate({**blank, "container": container, "item": container})
-    return answer
+    program = cel.Program([*before, fieldpath.quantified(bound(rule), "container", rule.each)])
+    return program.evaluate({**blank, "container": container, "item": container})[-1]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,11 @@ def verdict(expression: str, value: Any) -> bool | cel.CelError:
 )
 def test_values(expression: str, value: Any, wanted: bool) -> None:
     assert verdict(expression, value) is wanted
+
+
+def test_a_macro_that_ends_early_leaves_nothing_to_a_variable() -> None:
+    early = "[[[1, 2]]].all(a, a.all(b, b.all(c, c == 3)))"  # three deep, as the variable is
+    assert verdict('variables.text != "b"', "a", first="b", before=(early,)) is False
 
 
 def test_an_error_in_a_variable_is_an_error() -> None:
