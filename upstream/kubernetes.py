@@ -1,7 +1,7 @@
 """Writes what kgate knows of Kubernetes' API, from the Go sources of each version: ``python -m upstream.kubernetes``.
 
 ``kgate/kubernetes/types.json`` holds the fields of the types that rules read, ``kgate/kubernetes/versions.json`` which
-API versions are served. Sources come through ``go mod download`` (k8s.io/api, k8s.io/apimachinery).
+API versions are served, or read from files. Sources come through ``go mod download`` (k8s.io/api, k8s.io/apiserver, …).
 """
 
 from __future__ import annotations
@@ -30,19 +30,41 @@ ROOTS = {
     "api/batch/v1": ("CronJob", "Job"),
     "api/networking/v1": ("Ingress", "NetworkPolicy"),
     "api/policy/v1beta1": ("PodSecurityPolicy",),
+    "apiserver/pkg/apis/apiserver/v1": (
+        *("AdmissionConfiguration", "AuthenticationConfiguration", "AuthorizationConfiguration"),
+        "EncryptionConfiguration",
+    ),
+    "kube-proxy/config/v1alpha1": ("KubeProxyConfiguration",),
+    "kubelet/config/v1beta1": ("KubeletConfiguration",),
+    "pod-security-admission/admission/api/v1": ("PodSecurityConfiguration",),
 }
 """The kinds that run pods, and those that kgate's rules are about."""
+
+CONFIGURATION = {
+    "apiserver": ("pkg/apis/apiserver", "pkg/apis/config"),
+    "component-base": ("config", "logs/api", "tracing/api"),
+    "kube-proxy": ("config",),
+    "kube-scheduler": ("config",),
+    "kubelet": ("config",),
+    "pod-security-admission": ("admission/api",),
+}
+"""The folders of modules that hold what Kubernetes' own programs read from files."""
+
+FIRST_MINORS = {"pod-security-admission": 22}
+"""The first versions of modules that are younger than the others."""
 
 SCALARS = {
     **dict.fromkeys(("string", "byte[]", "Time", "MicroTime", "Duration", "UID", "NodeName"), "string"),
     "bool": "boolean",
     "int32": "int32",
     "int64": "int64",
-    "int": "int64",
+    **dict.fromkeys(("int", "uint32"), "int64"),
     "IntOrString": "int-or-string",
     "Quantity": "quantity",
-    "RawExtension": "any",
+    **dict.fromkeys(("float32", "float64"), "any"),
+    **dict.fromkeys(("QuantityValue", "RawExtension", "TimeOrMetaDuration", "Unknown"), "any"),
     "FieldsV1": "any",
+    "IdentityConfiguration": "map any",
     "ManagedFieldsEntry": "any",
 }
 """Go types as kgate names them. Managed fields are written by the API server alone."""
@@ -53,6 +75,9 @@ OF_OTHER_MODULES = {
 }
 """What other modules hold (Kubernetes, "Deprecated API Migration Guide"): since, until."""
 
+CONFIGURATION_GROUPS = (".config.k8s.io",)
+"""How the groups of what programs read from files end."""
+
 NOT_SERVED = ("admission.k8s.io", "apidiscovery.k8s.io", "imagepolicy.k8s.io", "internal.apiserver.k8s.io")
 """Groups of what the API server sends to others, or keeps for itself."""
 
@@ -60,13 +85,14 @@ NOT_SERVED = ("admission.k8s.io", "apidiscovery.k8s.io", "imagepolicy.k8s.io", "
 @dataclass(slots=True)
 class Package:
     """One Go package of types: the fields of each struct with their Go types (an embedded one under ``""``), what other
-    named types stand for, and what its imports are called."""
+    named types stand for, and what its imports are called. ``others`` holds the kinds of further groups."""
 
     group: str = ""
     structs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
+    others: dict[str, set[str]] = field(default_factory=dict)
     introduced: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
 
@@ -76,9 +102,11 @@ Packages = Mapping[str, Package]
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"^type (\w+) =?\s*([\w.\[\]*]+)$", re.MULTILINE)
 _FIELD = re.compile(r'^\t(?:(\w+)\s+)?([\w.\[\]*]+)\s+`.*?json:"([^"]*)"', re.MULTILINE)
-_IMPORT = re.compile(r'^\t(?:(\w+) )?"k8s\.io/(api\w*/[^"]+)"$', re.MULTILINE)
+_IMPORT = re.compile(r'^\t(?:(\w+) )?"k8s\.io/([^"]+)"$', re.MULTILINE)
 _GROUP = re.compile(r'^const GroupName = "(.*)"', re.MULTILINE)
 _KIND = re.compile(r"&(\w+)\{\}")
+_CONFIG_GROUP = re.compile(r'^const ConfigGroupName = "(.*)"', re.MULTILINE)
+_CONFIG_KINDS = re.compile(r"AddKnownTypes\(ConfigSchemeGroupVersion,([^)]*)\)")
 _LIFECYCLE = re.compile(r"^func \(in \*(\w+)\) APILifecycle(Introduced|Removed)\(.*\n\treturn 1, (\d+)", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*//.*\n", re.MULTILINE)
 
@@ -91,6 +119,11 @@ def packages(minor: int) -> dict[str, Package]:
         for file in sorted((root / folder).rglob("register.go")):
             path = f"{module}/{file.parent.relative_to(root).as_posix()}"
             found[path] = _package(file.parent)
+    for module, folders in CONFIGURATION.items():
+        if minor >= FIRST_MINORS.get(module, OLDEST_MINOR):
+            root = downloaded(f"k8s.io/{module}@v0.{minor}.0")
+            for parent in sorted({file.parent for folder in folders for file in (root / folder).rglob("types.go")}):
+                found[f"{module}/{parent.relative_to(root).as_posix()}"] = _package(parent)
     return found
 
 
@@ -107,7 +140,11 @@ def _package(folder: Path) -> Package:
         text = _COMMENT.sub("", file.read_text(encoding="utf-8"))
         if file.name == "register.go":
             package.group = _GROUP.search(text)[1] if _GROUP.search(text) else ""  # type: ignore[index]
-            package.kinds |= set(_KIND.findall(text))
+            package.kinds |= set(_KIND.findall(_CONFIG_KINDS.sub("", text)))
+            if group := _CONFIG_GROUP.search(text):
+                package.others[group[1]] = {
+                    kind for kinds in _CONFIG_KINDS.findall(text) for kind in _KIND.findall(kinds)
+                }
         elif file.name == "zz_generated.prerelease-lifecycle.go":
             for kind, step, minor in _LIFECYCLE.findall(text):
                 (package.introduced if step == "Introduced" else package.removed)[kind] = int(minor)
@@ -136,7 +173,7 @@ class Types:
     def add(self, path: str, name: str) -> None:
         """Adds a struct and all that it reaches."""
         if name not in self.fields:
-            self.fields[name] = {}
+            self.fields[name] = dict.fromkeys(("apiVersion", "kind"), "string") if name in _KINDS else {}
             for key, kind in self._fields(path, name):
                 self.fields[name][key] = kind
 
@@ -226,12 +263,19 @@ def served(versions: Mapping[int, Packages]) -> dict[str, dict[str, dict[str, tu
     for minor, one in sorted(versions.items()):
         for path, package in one.items():
             version = path.rpartition("/")[2]
-            if path.startswith("api/") and package.group not in NOT_SERVED:
-                here = found.setdefault(package.group, {}).setdefault(version, {})
-                here |= {kind: _span(package, kind, minor, here.get(kind)) for kind in _named_kinds(package)}
+            for group, kinds in {package.group: _named_kinds(package), **package.others}.items():
+                if _is_of_interest(path, group):
+                    here = found.setdefault(group, {}).setdefault(version, {})
+                    here |= {kind: _span(package, kind, minor, here.get(kind)) for kind in kinds}
     for (group, kind), spans in OF_OTHER_MODULES.items():
         found[group] = {version: {kind: span} for version, span in spans.items()}
     return found
+
+
+def _is_of_interest(path: str, group: str) -> bool:
+    """True for a group that API servers serve, or of files that programs read, in a package of its versions."""
+    is_served = path.startswith("api/") and group not in NOT_SERVED
+    return is_served or (group.endswith(CONFIGURATION_GROUPS) and path.rpartition("/")[2].startswith("v"))
 
 
 def _named_kinds(package: Package) -> set[str]:

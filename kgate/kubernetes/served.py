@@ -1,4 +1,5 @@
-"""Knows which API versions a Kubernetes version serves (versions.json, which upstream/kubernetes.py writes)."""
+"""Knows which API versions a Kubernetes version serves, and which ones its programs read from files (versions.json,
+which upstream/kubernetes.py writes)."""
 
 from __future__ import annotations
 
@@ -17,9 +18,13 @@ _Kinds: TypeAlias = Mapping[str, tuple[int, int | None]]
 """Kinds, with since and until when they are served."""
 
 
+_OF_FILES = ".config.k8s.io"
+"""How the groups end whose objects are read from files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """The field of an object, ``apiVersion`` or ``kind``, for which no API server serves it, and why."""
+    """The field of an object, ``apiVersion`` or ``kind``, for which no API server serves it or reads it, and why."""
 
     field: str
     message: str
@@ -41,7 +46,7 @@ def complaint(api_version: str, kind: str, minor: int) -> Unserved | None:
         return None
     since, until = versions.get(version, {}).get(kind, (0, 0))
     when = f" (added in 1.{since})" if minor < since else f" (removed in 1.{until})" if until else ""
-    message = f"Kubernetes 1.{minor} does not serve {kind} as {api_version}{when}; {_advice(kind, minor, group)}"
+    message = f"{_refusal(kind, api_version, minor)}{when}; {_advice(kind, minor, group)}"
     return Unserved("apiVersion", message)
 
 
@@ -50,6 +55,11 @@ def is_served(api_version: str, kind: str, minor: int) -> bool:
     group, _, version = api_version.rpartition("/")
     since, until = _data().get(group, {}).get(version, {}).get(kind, (0, 0))
     return since <= minor and (until is None or minor < until)
+
+
+def _refusal(kind: str, api_version: str, minor: int) -> str:
+    verb = "read" if api_version.rpartition("/")[0].endswith(_OF_FILES) else "serve"
+    return f"Kubernetes 1.{minor} does not {verb} {kind} as {api_version}"
 
 
 def _advice(kind: str, minor: int, group: str) -> str:
@@ -81,7 +91,7 @@ def _unknown_kind(api_version: str, kind: str, minor: int) -> Unserved | None:
     group = api_version.rpartition("/")[0]
     elsewhere = list(_served_as(kind, minor, group))
     if elsewhere:
-        message = f"Kubernetes 1.{minor} does not serve {kind} as {api_version}; use {elsewhere[0]}"
+        message = f"{_refusal(kind, api_version, minor)}; use {elsewhere[0]}"
         return Unserved("apiVersion", message)
     near = nearest(kind, _kinds(group)) or nearest(kind, _all_kinds())
     served = list(_served_as(near, minor, group)) if near else []
@@ -121,7 +131,7 @@ def resource_groups(minor: int) -> Mapping[str, tuple[str, ...]]:
     """Returns the API groups of each resource that a Kubernetes version serves, by its name (``pods``)."""
     found: dict[str, set[str]] = {}
     for group, versions in _data().items():
-        for kinds in versions.values():
+        for kinds in versions.values() if not group.endswith(_OF_FILES) else ():
             for kind, (since, until) in kinds.items():
                 if since <= minor and (until is None or minor < until):
                     found.setdefault(_plural(kind.lower()), set()).add(group)

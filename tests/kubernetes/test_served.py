@@ -35,6 +35,8 @@ N = f"Kubernetes 1.{NEWEST_MINOR} does not serve"
         pytest.param("app/v1", "Deployment", "Kubernetes has no API version app/v1; did you mean apps/v1?", id="a misspelt group"),
         pytest.param("Apps/v1", "Deployment", "Kubernetes has no API version Apps/v1; did you mean apps/v1?", id="a group in another case"),
         pytest.param("networking.k8s.oi/v1", "Ingress", "Kubernetes has no API version networking.k8s.oi/v1; did you mean networking.k8s.io/v1?", id="a long group"),
+        pytest.param("kubelet.config.k8s.io/v1", "KubeletConfiguration", "Kubernetes 1.37 does not read KubeletConfiguration as kubelet.config.k8s.io/v1; use kubelet.config.k8s.io/v1beta1", id="a version of a file that never was"),
+        pytest.param("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfigurtaion", "kubeproxy.config.k8s.io/v1alpha1 has no kind KubeProxyConfigurtaion; did you mean KubeProxyConfiguration?", id="a misspelt kind of a file"),
     ],
 )  # fmt: skip
 def test_what_is_not_served(api_version: str, kind: str, message: str) -> None:
@@ -56,6 +58,13 @@ def test_what_is_not_served(api_version: str, kind: str, message: str) -> None:
         ("extensions/v1beta1", "Deployment", 15, None),
         ("networking.k8s.io/v1", "Ingress", 18, "(added in 1.19); use networking.k8s.io/v1beta1"),
         ("apps/v1", "Deployment", 9, None),
+        (
+            "apiserver.config.k8s.io/v1",
+            "AuthenticationConfiguration",
+            33,
+            "(added in 1.34); use apiserver.config.k8s.io/v1beta1",
+        ),
+        ("apiserver.config.k8s.io/v1beta1", "AuthenticationConfiguration", 33, None),
     ],
 )
 def test_the_version_of_the_cluster_counts(api_version: str, kind: str, minor: int, message: str | None) -> None:
@@ -83,6 +92,7 @@ def test_the_version_of_the_cluster_counts(api_version: str, kind: str, minor: i
         ("extensions.istio.io/v1alpha1", "WasmPlugin"),
         ("admission.k8s.io/v1beta1", "AdmissionReview"),  # a sample of what the API server sends
         ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration"),
+        ("v1", "EncryptionConfig"),
         ("example.com/v1", "Deploymnet"),
         ("skaffold/v4beta6", "Config"),
         ("serving.knative.dev/v1", "Service"),
