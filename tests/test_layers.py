@@ -60,7 +60,10 @@ FLOW = (
     ),
     ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
     ("kubernetes.workload",),
-    ("kubernetes.components", "kubernetes.encryption", "kubernetes.templated", "rbac"),
+    (
+        *("kubernetes.components", "kubernetes.encryption", "kubernetes.encryptionkeys", "kubernetes.nested"),
+        *("kubernetes.templated", "rbac"),
+    ),
     ("kubernetes.manifest",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),

@@ -163,6 +163,13 @@ def _text(value: Json) -> Json:
     return value.replace(_FILLER, "") if isinstance(value, str) else value
 
 
+def documents(text: str, pointer: Pointer, locator: Locator) -> Iterator[tuple[Node, Locator]]:
+    """Yields the root of each document of a text, with what locates its fields below ``pointer``, the place of the text
+    in what ``locator`` knows. Raises ManifestError."""
+    for root in compose(text):
+        yield root, _Inside(locator, {pointer: _Text(text, (root,), root.value)})
+
+
 class _Inside:
     """Gives places in texts of an object, too (model.Locator)."""
 

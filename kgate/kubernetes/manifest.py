@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from kgate.kubernetes import encryption
 from kgate.kubernetes.nearest import nearest
-from kgate.kubernetes.neighbours import Neighbours
+from kgate.kubernetes.neighbours import ENCRYPTION_KINDS, Neighbours
 from kgate.kubernetes.workload import POD_KINDS, would_run_pods
 from kgate.model import (
     AppliedValues,
@@ -501,9 +501,27 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
     fields = _member_fields(api_version, kind, body)
     if not fields or not (kind.endswith("List") or "objects" in fields):
         own = {key: value for key, value in body.items() if key not in fields} if fields else body
-        yield Batch((_resource(document, api_version, kind, own, pointer),))
+        resource = _resource(document, api_version, kind, own, pointer)
+        yield Batch((resource,))
+        if kind in _HOLDERS:
+            yield from _configurations(resource)
     member_default = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")
     yield from _members(document, body, pointer, fields, member_default)
+
+
+_HOLDERS = ("AdmissionConfiguration", "ConfigMap", "Secret")
+"""The kinds of objects that may hold configuration objects (kgate.kubernetes.nested)."""
+
+
+def _configurations(holder: Resource) -> Iterator[Batch]:
+    """Yields the configuration objects that an object holds."""
+    from kgate.kubernetes import nested  # few objects hold any
+
+    for part in nested.held_by(holder):
+        if isinstance(part, nested.Held):
+            yield from _expand(part.locator, part.body, part.pointer, ("", ""))
+        else:
+            yield part
 
 
 def _members(
@@ -598,7 +616,12 @@ def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Js
     metadata = metadata if isinstance(metadata, dict) else {}
     name = _name(metadata.get("name")) or _name(metadata.get("generateName"))
     identity = ResourceId(api_version, kind, _name(metadata.get("namespace")), name)
-    return Resource(identity, body, pointer, document)
+    resource = Resource(identity, body, pointer, document)
+    if kind not in ENCRYPTION_KINDS:
+        return resource
+    from kgate.kubernetes import encryptionkeys  # hardly any repository has one
+
+    return encryptionkeys.concealed(resource)
 
 
 def _name(value: Json) -> str:

@@ -1,4 +1,5 @@
-"""Keeps what Secrets hold out of the lines that reports show of other members of the same list."""
+"""Keeps what Secrets and keys of the encryption at rest hold out of the lines that reports show of other members of a
+list."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ from math import inf
 from kgate.model import Batch, Json, Location, Locator, Pointer, child_pointer
 from kgate.values import dataclass
 
+ENCRYPTION_KINDS = ("EncryptionConfiguration", "EncryptionConfig")
+"""Kinds that hold keys of the encryption at rest; the second name is an error of old documents that is read, too."""
+
+_SECRETIVE = ("Secret", *ENCRYPTION_KINDS)
 _WIDEST = 200
 """Columns up to which a field keeps its place in the line that is shown."""
 
@@ -23,11 +28,11 @@ class Neighbours:
     def of(cls, document: Locator, members: Sequence[Json], pointer: Pointer, default: str) -> Neighbours | None:
         """Those of a list at ``pointer``, whose members without a kind have the default one; None without a Secret."""
         kinds = [one.get("kind") or default if isinstance(one, Mapping) else "" for one in members]
-        if "Secret" not in kinds:
+        if not any(kind in _SECRETIVE for kind in kinds):
             return None
         starts = [document.locate(child_pointer(pointer, index)).start.line for index in range(len(members))]
         pairs = zip(kinds, starts, (*starts[1:], inf), strict=True)
-        return cls([(start, end) for kind, start, end in pairs if kind == "Secret"])
+        return cls([(start, end) for kind, start, end in pairs if kind in _SECRETIVE])
 
     def shown(self, batch: Batch) -> Batch:
         """Members of the list, with no more than the field in lines that a Secret has a part in."""

@@ -16,7 +16,7 @@ _FILES_HELD = 8
 """Files whose lines are kept while findings are written, which stand in the order of their files."""
 
 
-_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(?:List)?\b""")
+_SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?(?:Secret(?:List)?|EncryptionConfig(?:uration)?)\b""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Text:
     def of(cls, lines: Sequence[str]) -> _Text:
         """Finds the documents of a file."""
         starts = [0, *(number for number, line in enumerate(lines) if number and not _is_inside(line))]
-        secrets = (number for number, line in enumerate(lines) if "Secret" in line and _SECRET.search(line))
+        secrets = (number for number, line in enumerate(lines) if "kind" in line and _SECRET.search(line))
         return cls(lines, starts, frozenset(bisect_right(starts, number) for number in secrets))
 
     def is_beside_secret(self, index: int) -> bool:

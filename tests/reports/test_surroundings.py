@@ -1,4 +1,4 @@
-"""reports/surroundings: what a Secret holds is in no report, wherever it stands beside what is judged."""
+"""reports/surroundings: what a Secret holds, or a key of etcd, is in no report, wherever it stands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from tests.command import kgate
 from tests.hostile import write
 
 HUSH = "aHVzaC1odXNo"
+KEYS = (
+    "{apiVersion: apiserver.config.k8s.io/v1, kind: EncryptionConfiguration, resources: [{resources: [secrets], "
+    f"providers: [{{aescbc: {{keys: [{{name: a, secret: {HUSH * 2}}}]}}}}]}}]}}"
+)
+KEY_LINES = (
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n"
+    f"  providers:\n  - secretbox:\n      keys:\n      - name: a\n        secret: {HUSH * 2}\n"
+)
 SECRET = f'{{"apiVersion": "v1", "kind": "Secret", "metadata": {{"name": "s"}}, "data": {{"a": "{HUSH}"}}}}'
 POD = (
     '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"hostPID": true, "containers": '
@@ -47,6 +55,15 @@ def items(*objects: str, kind: str = "List", field: str = "items") -> str:
             id="over lines of which one is shared",
         ),
         pytest.param(f"{SECRET_LINES}---\n{POD_LAST}---\n{SECRET_LINES}", id="in neighbouring documents"),
+        pytest.param(f"{KEY_LINES}---\n{POD_LAST}", id="keys of the encryption at rest"),
+        pytest.param(f"apiVersion: v1\nkind: List\nitems: [{KEYS}, {POD}]\n", id="such keys in its line"),
+        pytest.param(items(POD_FIRST, KEY_LINES), id="such keys after it in a list"),
+        pytest.param(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\ndata:\n  encryption.yaml: |\n"
+            + "".join(f"    {line}\n" for line in KEY_LINES.splitlines())
+            + f"---\n{POD_LAST}",
+            id="such keys in a ConfigMap",
+        ),
     ],
 )
 def test_no_report_shows_a_secret(tmp_path: Path, text: str) -> None:
