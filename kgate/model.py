@@ -260,7 +260,8 @@ class Resource:
     ``is_invented`` says of a field whether kgate made up its value, as that of ``{{ .Release.Namespace }}`` where
     nobody says into which namespace the chart goes: no finding stands on it. ``otherwise`` is the body of another
     rendering, without the parts of texts that change from one to the next; None where nothing changes. A finding
-    stands only if it stands there too."""
+    stands only if it stands there too. ``installer`` is the tool that completes a configuration object with defaults of
+    its own: ``kubeadm``, ``kind``; empty if nobody does, and for all other objects."""
 
     id: ResourceId
     body: Mapping[str, Json]
@@ -271,6 +272,7 @@ class Resource:
     concealed: tuple[tuple[str, str], ...] = ()
     is_invented: Callable[[Pointer], bool] = field(default=_never, compare=False, repr=False)
     otherwise: Mapping[str, Json] | None = None
+    installer: str = ""
 
     @property
     def has_doubts(self) -> bool:

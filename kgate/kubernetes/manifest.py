@@ -136,10 +136,12 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     doubts: list[Problem] = []
     templates = _Templates()
     has_encrypted = bool(encryption.tokens(source.text))
+    is_of_kubeadm = _KUBEADM in source.text
     for part in _parts(source, _Kinds.of(asked_kinds)):
         if isinstance(part, Batch):
             objects += len(part.resources) + part.skipped + len(part.problems)
-            yield encryption.with_unknown(part) if has_encrypted else part
+            whole = _completed(part) if is_of_kubeadm else part
+            yield encryption.with_unknown(whole) if has_encrypted else whole
         elif part.is_template:
             templates.add(part)
         elif part.is_hinted:
@@ -152,6 +154,14 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     else:
         unreadable += templates.count
     yield Batch(problems=tuple(doubts)) if objects else Batch(ignored=unreadable)
+
+
+_KUBEADM = "kubeadm.k8s.io/"
+
+
+def _completed(batch: Batch) -> Batch:
+    """A part of a file of kubeadm, which completes the configuration of the kubelet and of kube-proxy there."""
+    return batch if any(one.pointer for one in batch.resources) else _installed(batch, "kubeadm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,7 +519,7 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
     yield from _members(document, body, pointer, fields, member_default)
 
 
-_HOLDERS = ("AdmissionConfiguration", "ConfigMap", "Secret")
+_HOLDERS = ("AdmissionConfiguration", "Cluster", "ConfigMap", "Secret")
 """The kinds of objects that may hold configuration objects (kgate.kubernetes.nested)."""
 
 
@@ -519,9 +529,15 @@ def _configurations(holder: Resource) -> Iterator[Batch]:
 
     for part in nested.held_by(holder):
         if isinstance(part, nested.Held):
-            yield from _expand(part.locator, part.body, part.pointer, ("", ""))
+            found = _expand(part.locator, part.body, part.pointer, (part.api_version, ""))
+            yield from (_installed(one, part.installer) for one in found) if part.installer else found
         else:
             yield part
+
+
+def _installed(batch: Batch, tool: str) -> Batch:
+    """A batch whose resources say which tool completes them."""
+    return replace(batch, resources=tuple(replace(one, installer=tool) for one in batch.resources))
 
 
 def _members(

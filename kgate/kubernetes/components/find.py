@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from kgate.kubernetes.components.component import Components
 from kgate.kubernetes.podspec import list_of, mapping
-from kgate.model import Json, Pod, Resource, Workload
+from kgate.model import Json, Pod, Resource, ResourceId, Workload
 
 NOTHING = Components()
 
@@ -16,10 +16,27 @@ _PROGRAM = re.compile(r"kube-apiserver|kube-controller-manager|kube-scheduler|ku
 
 def find_components(resource: Resource, workload: Workload | None, minor: int) -> Components:
     """Returns the components of a resource; ``minor`` is the Kubernetes 1.x version of those that do not say theirs."""
+    reader = _reader(resource.id)
+    if reader is not None:
+        return Components.joined(reader(resource, minor))
     pods = [pod for pod in (workload.pods if workload is not None else ()) if _may_run_one(pod)]
     if not pods:
         return NOTHING
     return Components.joined(_of_pods(resource, pods, minor))
+
+
+def _reader(who: ResourceId) -> Callable[[Resource, int], Iterable[Components]] | None:
+    """Returns what reads the components of a kind of configuration, each imported when it is first needed."""
+    group = who.api_version.rpartition("/")[0]
+    if group.endswith(".config.k8s.io"):
+        from kgate.kubernetes.components import configfiles
+
+        return configfiles.components if who.kinds[1] in configfiles.KINDS else None
+    if group == "kubeadm.k8s.io":
+        from kgate.kubernetes.components import kubeadm
+
+        return kubeadm.components if who.kind in kubeadm.KINDS else None
+    return None
 
 
 def _of_pods(resource: Resource, pods: list[Pod], minor: int) -> Iterator[Components]:

@@ -1,0 +1,63 @@
+"""Reads the flags that tools pass on to the programs that they install: ``extraArgs`` of kubeadm and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kgate.kubernetes.components.component import WrittenSetting
+from kgate.model import Gap, Json, Pointer, child_pointer, field_path, json_text
+
+Setting = WrittenSetting | Gap
+
+
+def of_mapping(value: Json, pointer: Pointer) -> Iterator[Setting]:
+    """Yields the flags of a mapping from names to values; a list as value gives the flag several times. What is not
+    one is a gap."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        yield Gap(pointer, f"`{field_path(pointer)}` must be a mapping from the names of flags to their values")
+        return
+    for name, member in value.items():
+        place = child_pointer(pointer, name)
+        if isinstance(member, list):
+            yield from (_setting(name, one, child_pointer(place, index)) for index, one in enumerate(member))
+        else:
+            yield _setting(name, member, place)
+
+
+def of_pairs(value: Json, pointer: Pointer) -> Iterator[Setting]:
+    """Yields the flags of a list of mappings with ``name`` and ``value``. What is not one is a gap."""
+    if value is None:
+        return
+    if not isinstance(value, list):
+        yield Gap(pointer, f"`{field_path(pointer)}` must be a list of mappings with a name and a value")
+        return
+    for index, member in enumerate(value):
+        place = child_pointer(pointer, index)
+        name = member.get("name") if isinstance(member, Mapping) else None
+        if isinstance(member, Mapping) and isinstance(name, str):
+            yield _setting(name, member.get("value", ""), child_pointer(place, "value") if "value" in member else place)
+        else:
+            yield Gap(place, f"`{field_path(place)}` must be a mapping with a name and a value")
+
+
+def of_words(value: Json, pointer: Pointer) -> Iterator[Setting]:
+    """Yields the flags of a list of ``name=value``, or of a single one. What is not one is a gap."""
+    if value is None:
+        return
+    members: list[tuple[Pointer, Json]] = [(pointer, value)]
+    if isinstance(value, list):
+        members = [(child_pointer(pointer, index), member) for index, member in enumerate(value)]
+    for place, member in members:
+        if isinstance(member, str):
+            name, _, text = member.lstrip("-").partition("=")
+            yield _setting(name, text if "=" in member else "true", place)
+        else:
+            yield Gap(place, f"`{field_path(place)}` must be text such as profiling=false")
+
+
+def _setting(name: str, value: Json, pointer: Pointer) -> Setting:
+    if isinstance(value, (Mapping, list)):
+        return Gap(pointer, f"`{field_path(pointer)}` must be text: the value of a flag")
+    return WrittenSetting(name.replace("_", "-"), json_text(value), pointer)

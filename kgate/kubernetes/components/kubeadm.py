@@ -1,0 +1,137 @@
+"""Reads the components that kubeadm installs from its configuration (k8s.io/kubernetes, cmd/kubeadm/app/apis)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from kgate.kubernetes.components import extraargs, flags
+from kgate.kubernetes.components.assemble import Owner, assemble
+from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
+from kgate.kubernetes.components.extraargs import Setting
+from kgate.kubernetes.podspec import mapping
+from kgate.kubernetes.pss import NEWEST_MINOR
+from kgate.model import Container, Gap, Json, Pointer, Resource, child_pointer, field_path
+
+GROUP = "kubeadm.k8s.io"
+KINDS = ("ClusterConfiguration", "InitConfiguration", "JoinConfiguration")
+TOOL = "kubeadm"
+
+_WITH_MAPPINGS = ("v1beta1", "v1beta2", "v1beta3")
+_WITH_PAIRS = ("v1beta4", "v1")
+"""The versions of the API, by how they write extra arguments."""
+
+_SECTIONS = {
+    "kube-apiserver": ("apiServer",),
+    "kube-controller-manager": ("controllerManager",),
+    "kube-scheduler": ("scheduler",),
+    "etcd": ("etcd", "local"),
+}
+"""The fields of a ClusterConfiguration about each program."""
+
+_VERSION = re.compile(r"(?:stable-|latest-|v)?1\.(\d{1,3})(?:[.+-].*)?", re.DOTALL)
+_ETCD_VERSION = re.compile(r"v?3\.(\d{1,3})\..*", re.DOTALL)
+
+
+def components(resource: Resource, minor: int) -> Iterator[Components]:
+    """Yields the components of a configuration; ``minor`` is the version of one that does not say its own."""
+    version = resource.id.api_version.rpartition("/")[2]
+    if version not in (*_WITH_MAPPINGS, *_WITH_PAIRS):
+        known = f"{GROUP}/{_WITH_PAIRS[0]}"
+        yield Components(unread=(Hint("/apiVersion", f"no kubeadm that kgate knows reads this version; use {known}"),))
+    elif resource.id.kind == "ClusterConfiguration":
+        yield from _of_cluster(resource, minor)
+    else:
+        yield _kubelet(resource, minor)
+
+
+def _of_cluster(resource: Resource, minor: int) -> Iterator[Components]:
+    body = resource.body
+    version, doubt = _kubernetes(body.get("kubernetesVersion"), minor)
+    if doubt:
+        yield Components(hints=(Hint("/kubernetesVersion", doubt),))
+    for name, path in _SECTIONS.items():
+        pointer, section = "", body
+        for token in path:
+            pointer, section = child_pointer(pointer, token), mapping(section.get(token))
+        is_local = name != "etcd" or "external" not in mapping(body.get("etcd"))
+        if is_local and (resource.installer in ("", TOOL) or section):
+            own = _etcd_minor(section) if name == "etcd" else version
+            yield _assembled(resource, name, own, section.get("extraArgs"), child_pointer(pointer, "extraArgs"))
+
+
+def _kubernetes(value: Json, minor: int) -> tuple[int, str]:
+    """Returns the minor version of the control plane, and what is to be said about it; empty if nothing."""
+    match = _VERSION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return minor, ""
+    if int(match[1]) > NEWEST_MINOR:
+        newest = f"it is judged as 1.{NEWEST_MINOR}"
+        return NEWEST_MINOR, f"Kubernetes 1.{match[1]} is newer than kgate knows; {newest}"
+    return int(match[1]), ""
+
+
+def _etcd_minor(section: Mapping[str, Json]) -> int:
+    tag = section.get("imageTag")
+    match = _ETCD_VERSION.fullmatch(tag) if isinstance(tag, str) else None
+    return flags.NEWEST_ETCD if match is None else int(match[1])
+
+
+def _kubelet(resource: Resource, minor: int) -> Components:
+    """Returns the kubelet of a node, of which only the flags are here; its configuration is an object of its own."""
+    arguments = mapping(resource.body.get("nodeRegistration")).get("kubeletExtraArgs")
+    if arguments is None:
+        return Components()
+    return _assembled(resource, "kubelet", minor, arguments, "/nodeRegistration/kubeletExtraArgs", is_whole=False)
+
+
+def _assembled(
+    resource: Resource, name: str, minor: int, arguments: Json, pointer: Pointer, *, is_whole: bool = True
+) -> Components:
+    found: list[Setting] = [*_of_external_etcd(resource.body)] if name == "kube-apiserver" else []
+    found += _settings(resource, name, minor, arguments, pointer)
+    container = Container(name, "containers", {}, pointer) if name != "kubelet" else None
+    owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container)
+    component = assemble(name, minor, (one for one in found if isinstance(one, WrittenSetting)), owner)
+    gaps = (*component.gaps, *(one for one in found if isinstance(one, Gap)))
+    return replace(component, gaps=gaps, hints=(*component.hints, *_unquoted(arguments, pointer)))
+
+
+def _of_external_etcd(body: Mapping[str, Json]) -> Iterator[WrittenSetting]:
+    """Yields how the API server proves to an etcd of somebody else who it is, in place of kubeadm's own files."""
+    external = mapping(body.get("etcd")).get("external")
+    if external is not None:
+        for field, name in (("caFile", "etcd-cafile"), ("certFile", "etcd-certfile"), ("keyFile", "etcd-keyfile")):
+            value = mapping(external).get(field)
+            yield WrittenSetting(name, value if isinstance(value, str) else "", f"/etcd/external/{field}")
+
+
+def _settings(resource: Resource, name: str, minor: int, arguments: Json, pointer: Pointer) -> Iterator[Setting]:
+    version = resource.id.api_version.rpartition("/")[2]
+    is_patch = resource.installer not in ("", TOOL)
+    if version in _WITH_MAPPINGS or (is_patch and isinstance(arguments, Mapping)):
+        yield from extraargs.of_mapping(arguments, pointer)
+        return
+    defaults = flags.defaults(name, minor, TOOL)
+    members = arguments if isinstance(arguments, list) else []
+    for one in extraargs.of_pairs(arguments, pointer):
+        before = defaults.get(one.name) if isinstance(one, WrittenSetting) else None
+        if isinstance(one, WrittenSetting) and isinstance(before, list):
+            argument = mapping(members[int(one.pointer.removeprefix(pointer).split("/")[1])])
+            yield replace(one, value=_merged(",".join(before), str(one.value), argument.get("mergeMethod")))
+        else:
+            yield one
+
+
+def _merged(before: str, value: str, method: Json) -> str:
+    """Returns the value of an argument that may be put beside that of kubeadm (kubeadm, MergeArgWithBase)."""
+    return {"append": before + value, "prepend": value + before}.get(str(method), value)
+
+
+def _unquoted(arguments: Json, pointer: Pointer) -> Iterator[Hint]:
+    """Yields a hint for each value of a mapping that is not text."""
+    for name, value in mapping(arguments).items():
+        if isinstance(value, (bool, int, float)):
+            place = child_pointer(pointer, name)
+            yield Hint(place, f"`{field_path(place)}` is not text, so kubeadm refuses the file; put it in quotes")
