@@ -27,7 +27,8 @@ def change_scan(
     settings = replace(settings, baseline=None, lists_all=True)
     try:
         with exported(tree, settings.repository) as base:
-            found = diff(Side(tree.title, settings_of(base)), Side("", settings), settings, progress)
+            before = Side(tree.title, settings_of(base.repository), revision=base)
+            found = diff(before, Side("", settings), settings, progress)
     except (OSError, SearchError) as error:
         raise ConfigError(f"{tree.title} cannot be put beside the scanned files: {error}") from None
     notes = (Note(".", None, f"{text}: scan that revision to see why") for text in found.notes)

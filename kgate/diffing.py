@@ -20,17 +20,22 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.policy.basetree import Exported
+    from kgate.rendering.shared import Difference
+    from kgate.repository import Repository
     from kgate.sources.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of two states: what it is called, and either its report or where it lies: the settings of a scan of it, and
-    the ``place`` in its repository that is compared, which stands for that of the other one."""
+    the ``place`` in its repository that is compared, which stands for that of the other one; ``revision`` is what
+    lies there, if it is one."""
 
     title: str
     source: ReadReport | Settings
     place: str | None = None
+    revision: Exported | None = None
 
     @property
     def there(self) -> Settings | None:
@@ -71,9 +76,17 @@ def _shared(before: Side, after: Side, stack: ExitStack) -> SharedRenderings | N
     one, other = before.there, after.there
     if one is None or other is None or before.place != after.place or one.repository.root == other.repository.root:
         return None
-    shared = SharedRenderings(difference_between(one.repository, other.repository))
+    shared = SharedRenderings(_difference(before, one.repository, after, other.repository))
     stack.callback(shared.close)
     return shared
+
+
+def _difference(before: Side, one: Repository, after: Side, other: Repository) -> Difference:
+    if before.revision is not None and (after.revision is not None or other.root == before.revision.tree.root):
+        return before.revision.difference_from(after.revision or other)
+    if after.revision is not None and one.root == after.revision.tree.root:
+        return after.revision.difference_from(one)
+    return difference_between(one, other)
 
 
 def _doubts(before: Side, after: Side, first: Report) -> Iterator[str]:

@@ -17,7 +17,7 @@ from kgate.policy.gittree import open_tree
 from kgate.rendering.helm import requests as helm
 from kgate.rendering.kustomize import requests as kustomize
 from kgate.rendering.requests import RenderContext
-from kgate.rendering.shared import Difference, difference_between
+from kgate.rendering.shared import Difference, Regions, difference_between
 from kgate.repository import Repository
 from tests.command import ROOT, Result, kgate
 from tests.commands.test_baseline import OLD, deployment
@@ -155,7 +155,7 @@ def test_what_is_rendered_alike_is_rendered_once(clone: Clone, monkeypatch: pyte
     for name, value in tools_env().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(clone.folder)
-    clone.changed({"k8s/plain.yaml": ONE_MORE})
+    clone.changed({"k8s/plain.yaml": ONE_MORE, "overlays/dev/note.txt": "of no kustomization\n"})
     assert CliRunner().invoke(main, ["scan", ".", "--diff-base", "main"], standalone_mode=False).return_value == 1
     assert sorted(rendered) == ["dev", "prod", "web"]
     rendered.clear()
@@ -282,13 +282,51 @@ def test_where_two_folders_differ(tmp_path: Path) -> None:
         pytest.param({"a/b/c"}, {"a/b"}, True, id="below"),
         pytest.param({"a/b"}, {"a/b"}, True, id="the place itself"),
         pytest.param({"a/bc"}, {"a/b"}, False, id="a name that begins alike"),
-        pytest.param({"a"}, {"a/b"}, False, id="above"),
+        pytest.param({"a"}, {"a/b"}, True, id="above: a link or a file that leads there"),
+        pytest.param({"b"}, {"a/b"}, False, id="elsewhere"),
         pytest.param({"x"}, {""}, True, id="all of the repository"),
         pytest.param(set(), {""}, False, id="nothing changed"),
     ],
 )
 def test_what_a_change_touches(paths: set[str], regions: set[str], touches: bool) -> None:
-    assert Difference(frozenset(paths)).touches(regions) == touches
+    assert Difference(frozenset(paths)).touches(Regions(frozenset(regions))) == touches
+
+
+def test_a_place_is_touched_by_itself_and_what_leads_there() -> None:
+    regions = Regions(frozenset(), frozenset({"a/b.yaml"}))
+    found = {
+        path: Difference(frozenset({path})).touches(regions) for path in ("a/b.yaml", "a", "a/c.yaml", "a/b.yaml/c")
+    }
+    assert found == {"a/b.yaml": True, "a": True, "a/c.yaml": False, "a/b.yaml/c": False}
+
+
+def test_a_link_on_the_way_to_what_a_kustomization_names_counts(clone: Clone) -> None:
+    start = {
+        "deploy/kustomization.yaml": "resources: [../link]\n",
+        "link": "-> base",
+        "base/db.yaml": deployment("db", privileged=False),
+        "other/db.yaml": deployment("db"),
+        "other/kustomization.yaml": "resources: [db.yaml]\n",
+    }
+    clone.changed(start).merged()
+    clone.changed({"link": "-> other"})
+    assert changed(judged(clone, "deploy")[1]) == ["changed Deployment/db 74→8 +1 -0 from base/db.yaml"]
+
+
+def test_files_of_the_checkout_are_copied_where_they_are_equal(clone: Clone, tmp_path: Path) -> None:
+    """Also if the objects are missing, as in a partial clone; never through a link of the checkout."""
+    clone.changed({"k8s/new.yaml": "a: 1\n", "k8s/plain.yaml": "changed: 1\n"})
+    (clone.folder / "base").rename(clone.folder.parent / "outside")
+    (clone.folder / "base").symlink_to("../outside")
+    repository = Repository.at(clone.folder)
+    tree = open_tree(repository, "main", "--diff-base")
+    target = tmp_path / "copy"
+    target.mkdir()
+    same = tree.export(target, repository.files_below(clone.folder))
+    tracked = {os.fsdecode(path) for path in tree.files}
+    assert same == tracked - {"k8s/plain.yaml", "base/db.yaml", "base/kustomization.yaml"}
+    assert (target / "k8s/plain.yaml").read_text(encoding="utf-8") == deployment("plain")
+    assert {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()} == tracked
 
 
 def test_a_file_that_steers_much_is_far_reaching() -> None:

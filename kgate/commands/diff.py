@@ -132,7 +132,8 @@ class _Operands:
         except ConfigError as error:
             raise ConfigError(f"'{word}' is no file or folder, so it should be a revision: {error}") from None
         base = stack.enter_context(exported(tree, settings.repository))
-        return Side(tree.title, settings_there(self.flags, settings, self.untrusted, base), _place(settings))
+        there = settings_there(self.flags, settings, self.untrusted, base.repository)
+        return Side(tree.title, there, _place(settings), base)
 
     def _other_folder(self, word: str, settings: Settings) -> Settings:
         """Returns what a scan of a folder has to know that is judged by the settings of another one."""

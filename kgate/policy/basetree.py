@@ -11,6 +11,7 @@ from kgate import gitindex
 from kgate.elsewhere import lock
 from kgate.policy.gittree import GitTree
 from kgate.rendering import scratch
+from kgate.rendering.shared import Difference
 from kgate.repository import OutsideError, Repository
 from kgate.values import dataclass
 
@@ -58,17 +59,34 @@ class SameSettings:
         return self.scanned.root / path.relative_to(self.root)
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files of a revision in a private folder, as a repository, and the paths of those that the scanned one has
+    with the same bytes."""
+
+    tree: GitTree
+    repository: Repository
+    same: frozenset[str]
+
+    def difference_from(self, other: Exported | Repository) -> Difference:
+        """Where it differs from another revision, or from the scanned repository. Raises SearchError."""
+        if isinstance(other, Exported):
+            return Difference(self.tree.differs_from(other.tree))
+        there = {path.relative_to(other.root).as_posix() for path in other.files_below(other.root)}
+        return Difference(frozenset(there.union(map(os.fsdecode, self.tree.files)) - self.same))
+
+
 @contextmanager
-def exported(tree: GitTree, scanned: Repository) -> Iterator[Repository]:
+def exported(tree: GitTree, scanned: Repository) -> Iterator[Exported]:
     """The files of a revision in a private folder of the same name as the checkout, as long as the block lasts. Raises
-    ConfigError and OSError."""
+    ConfigError, OSError and SearchError."""
     with scratch.private_folder() as folder:
         root = folder / (scanned.root.name or "root")
         root.mkdir()
-        tree.export(root)
+        same = tree.export(root, scanned.files_below(scanned.root))
         git = root / ".git"
         git.mkdir()
         (git / "config").touch()
         (git / "index").write_bytes(gitindex.written(tree.files))
         settings = SameSettings(root, scanned, tree.name, tree.title)
-        yield Repository(root, scanned.urls, settings)
+        yield Exported(tree, Repository(root, scanned.urls, settings), same)

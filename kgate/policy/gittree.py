@@ -145,24 +145,49 @@ class GitTree:
         """The paths of all files and links, from the root."""
         return tuple(map(os.fsencode, self._entries))
 
-    def export(self, folder: Path) -> None:
+    def differs_from(self, other: GitTree) -> frozenset[str]:
+        """The paths at which two revisions differ."""
+        here, there = set(self._entries.items()), set(other._entries.items())
+        return frozenset(path for path, _ in here ^ there)
+
+    def export(self, folder: Path, beside: Iterable[Path] = ()) -> frozenset[str]:
         """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
-        is larger than anything that is read is written with its size alone. Raises ConfigError and OSError."""
+        is larger than anything that is read is written with its size alone. Returns the paths of those that a file of
+        the checkout (``beside``, really below the root) is equal to: they are copied from there, which is quicker and
+        needs no object. Raises ConfigError and OSError."""
         if bad := next((path for path in self._entries if _is_bad(path)), None):
             raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
-        sizes = self._sizes(dict.fromkeys(blob for _, blob in self._entries.values()))
+        for parent in dict.fromkeys(path.rpartition("/")[0] for path in self._entries):
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+        copied = frozenset(self._copied(folder, {os.fspath(path.relative_to(self.root)) for path in beside}))
+        wanted = {path: entry for path, entry in self._entries.items() if path not in copied}
+        sizes = self._sizes(dict.fromkeys(blob for _, blob in wanted.values())) if wanted else {}
         links = list[tuple[Path, bytes]]()
-        for paths in _portions(self._entries, sizes):
+        for paths in _portions(wanted, sizes):
             texts = self._portion(paths)
             for path in paths:
                 mode, blob = self._entries[path]
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 if mode == _LINK:
                     links.append((folder / path, texts[blob]))
                 else:
-                    _write(folder / path, texts[blob][: _PORTION + 1], sizes[blob])
+                    _write(f"{folder}/{path}", texts[blob][: _PORTION + 1], sizes[blob])
         for place, target in links:  # last, so that nothing is written through one
             place.symlink_to(os.fsdecode(target))
+        return copied
+
+    def _copied(self, folder: Path, beside: Collection[str]) -> Iterator[str]:
+        """Copies the files that the checkout has with the same bytes. Yields their paths."""
+        for path, (mode, blob) in self._entries.items():
+            place = Path(f"{self.root}/{path}")
+            if mode == _LINK or path not in beside or place.is_symlink():
+                continue
+            try:
+                data = textfile.read_bytes(place, _PORTION)
+            except OSError:  # it is taken from its object
+                continue
+            if _blob_of(data, len(blob)) == blob:
+                _write(f"{folder}/{path}", data, len(data))
+                yield path
 
     def _portion(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The contents of the objects of files; none of those that are too large."""
@@ -260,6 +285,14 @@ def _portions(entries: Mapping[str, tuple[str, str]], sizes: Mapping[str, int]) 
         yield found
 
 
+def _blob_of(data: bytes, digits: int) -> str:
+    """The name of the object that holds some bytes, by SHA-1 or, of 64 digits, SHA-256 (gitformat-object)."""
+    import hashlib
+
+    kind = hashlib.sha256 if digits == hashlib.sha256().digest_size * 2 else hashlib.sha1
+    return kind(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
 def _lines(blobs: Iterable[str]) -> bytes:
     return "".join(f"{blob}\n" for blob in blobs).encode()
 
@@ -270,10 +303,13 @@ def _is_bad(path: str) -> bool:
     return any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path
 
 
-def _write(path: Path, data: bytes, size: int) -> None:
-    with open(path, "xb") as stream:
-        stream.write(data)
-        stream.truncate(size)
+def _write(path: str, data: bytes, size: int) -> None:
+    with open(path, "xb", buffering=0) as stream:
+        written = stream.write(data)
+        while written < len(data):
+            written += stream.write(data[written:])
+        if size != written:
+            stream.truncate(size)
 
 
 def open_tree(repository: Repository, revision: str, flag: str = "--policy-from") -> GitTree:

@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 import os
 import posixpath
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from kgate.model import Batch
-from kgate.rendering.helm.requests import ChartRequest
+from kgate.rendering.detect import KUSTOMIZATION_NAMES
+from kgate.rendering.helm.requests import ChartRequest, PulledChartRequest
 from kgate.rendering.kustomize.graph import Kustomizations
 from kgate.rendering.kustomize.kustomization import KustomizationError
 from kgate.rendering.kustomize.requests import KustomizationRequest
@@ -35,12 +36,22 @@ class Difference:
         """True if a file changed that may have a part in anything."""
         return any(posixpath.basename(path) in _STEERING for path in self.paths)
 
-    def touches(self, regions: Iterable[str]) -> bool:
-        """True if a path lies at or below one of these."""
-        found = set(regions)
-        if "" in found:
+    def touches(self, regions: Regions) -> bool:
+        """True if a path lies at or below one of the trees, or is one of the places, or leads to them."""
+        if "" in regions.trees:
             return bool(self.paths)
-        return any(not found.isdisjoint(_upwards(path)) for path in self.paths)
+        if any(not regions.trees.isdisjoint(_upwards(path)) for path in self.paths):
+            return True
+        return any(not self.paths.isdisjoint(_upwards(place)) for place in regions.trees | regions.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The paths from the root that something can read: those of ``trees``, and everything below them, and those of
+    ``places``, be anything there or not."""
+
+    trees: frozenset[str]
+    places: frozenset[str] = frozenset()
 
 
 def difference_between(one: Repository, other: Repository) -> Difference:
@@ -92,7 +103,7 @@ class SharedRenderings:
 
     def keep(self, request: Request, context: RenderContext, batch: Batch) -> None:
         """Keeps what a request of the first state rendered to; problems of programs may be those of the moment."""
-        if isinstance(request, (ChartRequest, KustomizationRequest)) and not batch.problems:
+        if isinstance(request, (ChartRequest, PulledChartRequest, KustomizationRequest)) and not batch.problems:
             self._batches.setdefault(_key(request, context), (context.workspace.repository, request, batch))
 
     def _is_untouched(self, request: Request, repository: Repository) -> bool:
@@ -140,28 +151,56 @@ def _moved(value: object, root: str) -> Hashable:
 # ---------------------------------------------------------------------------------------- regions
 
 
-def _regions(request: Request, repository: Repository) -> set[str]:
-    """The paths at and below which everything lies that a rendering can read: folders of charts and kustomizations, and
-    those of every file that one of them names."""
-    folders = {request.place.path, *(place.path for place in request.parts(repository))}
-    folders |= {_folder_of(path) for path in request.files(repository)}
-    found: set[Path] = set()
-    kustomizations = Kustomizations.of(repository)
-    pending = [*folders]
-    while pending:
-        folder = Path(os.path.realpath(pending.pop()))
-        if folder not in found:
-            found.add(folder)
-            pending += kustomizations.included(folder)
-            pending += map(_folder_of, kustomizations.files(folder))
-            pending += _local_dependencies(folder)
-            pending += _charts(folder, kustomizations)
-            pending += _links_below(folder, repository)
-    return {path.relative_to(repository.root).as_posix().strip(".") for path in _inside(found, repository)}
+def _regions(request: Request, repository: Repository) -> Regions:
+    """What a rendering can read: all that lies below charts, folders without a kustomization and what links in charts
+    lead to, and the files that kustomizations and releases name."""
+    found = _Regions(repository)
+    found.pending += [place.path for place in request.parts(repository)]
+    if not isinstance(request, PulledChartRequest):
+        found.pending.append(request.place.path)
+    for path in request.files(repository):
+        found.places |= {path, Path(os.path.realpath(path))}
+    while found.pending:
+        found.enter(found.pending.pop())
+    return Regions(found.inner(found.trees), found.inner(found.places))
 
 
-def _inside(paths: Collection[Path], repository: Repository) -> Iterator[Path]:
-    return (path for path in paths if path.is_relative_to(repository.root))
+class _Regions:
+    """The paths that a rendering can read, as they are found."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._kustomizations = Kustomizations.of(repository)
+        self._entered: set[Path] = set()
+        self.pending: list[Path] = []
+        self.trees: set[Path] = set()
+        self.places: set[Path] = set()
+
+    def enter(self, path: Path) -> None:
+        """Adds what a rendering of a chart or a kustomization can read, and folders that are to be entered next."""
+        if path in self._entered:
+            return
+        self._entered.add(path)
+        folder = Path(os.path.realpath(path))
+        self.places.add(path)
+        self.pending += _local_dependencies(folder)
+        kustomization = None
+        with contextlib.suppress(KustomizationError):
+            kustomization = self._kustomizations.read(folder)
+        if kustomization is None or (folder / "Chart.yaml").is_file():
+            self.trees.add(folder)
+            self.pending += _links_below(folder, self._repository)
+        if kustomization is not None:
+            self.places.update(folder / name for name in KUSTOMIZATION_NAMES)
+            self.places.update(place for link in kustomization.links for place in (link.lexical, link.real))
+            self.pending += [link.real for link in kustomization.links if link.is_folder]
+            self.pending += [chart.place for chart in kustomization.charts]
+
+    def inner(self, paths: Iterable[Path]) -> frozenset[str]:
+        """Those in the repository, from its root."""
+        root = self._repository.root
+        inside = (path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root))
+        return frozenset("" if path == "." else path for path in inside)
 
 
 def _folder_of(path: Path) -> Path:
@@ -173,12 +212,6 @@ def _links_below(folder: Path, repository: Repository) -> Iterator[Path]:
     """The folders that links in a chart lead to."""
     if (folder / "Chart.yaml").is_file():
         yield from (_folder_of(path) for path in repository.files_below(folder) if path.is_symlink())
-
-
-def _charts(folder: Path, kustomizations: Kustomizations) -> Iterator[Path]:
-    """The places of the charts that a kustomization renders, be they there or not."""
-    with contextlib.suppress(KustomizationError):
-        yield from (chart.place for chart in kustomizations.read(folder).charts)
 
 
 def _local_dependencies(folder: Path) -> Iterator[Path]:

@@ -15,8 +15,13 @@ from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
-_OTHERS = re.compile(
-    r"fleet\.cattle\.io|config(?:sync|management)\.gke\.io|(?:k14s|carvel)\.(?:io|dev)|fluxcd\.control|kluctl\.io"
+_OTHERS = (
+    re.compile(r"fleet\.cattle\.io"),
+    re.compile(r"config(?:sync|management)\.gke\.io"),
+    re.compile(r"k14s\.(?:io|dev)"),
+    re.compile(r"carvel\.(?:io|dev)"),
+    re.compile(r"fluxcd\.control"),
+    re.compile(r"kluctl\.io"),
 )
 """Groups of deployers that are not followed, but say which repository they deploy."""
 
@@ -66,7 +71,7 @@ def _is_gitops_group(api_version: str) -> bool:
 
 def holds_deployment(text: str) -> bool:
     """True if a text may hold an object of Argo CD, Flux, k3s or another deployer that deploys something."""
-    if any(spelling.may_hold(text, group) for group in (FLUX, _K3S, _OTHERS)):
+    if spelling.may_hold_any(text, (FLUX, _K3S, *_OTHERS)):
         return True
     return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
 
