@@ -20,7 +20,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
-    from kgate.policy.basetree import Exported
+    from kgate.policy.basetree import ExportedTree
     from kgate.rendering.shared import Difference
     from kgate.repository import Repository
     from kgate.sources.progress import Progress
@@ -35,7 +35,7 @@ class Side:
     title: str
     source: ReadReport | Settings
     place: str | None = None
-    revision: Exported | None = None
+    revision: ExportedTree | None = None
 
     @property
     def there(self) -> Settings | None:

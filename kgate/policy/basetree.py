@@ -60,7 +60,7 @@ class SameSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedTree:
     """The files of a revision in a private folder, as a repository, and the paths of those that the scanned one has
     with the same bytes."""
 
@@ -68,16 +68,16 @@ class Exported:
     repository: Repository
     same: frozenset[str]
 
-    def difference_from(self, other: Exported | Repository) -> Difference:
+    def difference_from(self, other: ExportedTree | Repository) -> Difference:
         """Where it differs from another revision, or from the scanned repository. Raises SearchError."""
-        if isinstance(other, Exported):
+        if isinstance(other, ExportedTree):
             return Difference(self.tree.differs_from(other.tree))
         there = {path.relative_to(other.root).as_posix() for path in other.files_below(other.root)}
         return Difference(frozenset(there.union(map(os.fsdecode, self.tree.files)) - self.same))
 
 
 @contextmanager
-def exported(tree: GitTree, scanned: Repository) -> Iterator[Exported]:
+def exported(tree: GitTree, scanned: Repository) -> Iterator[ExportedTree]:
     """The files of a revision in a private folder of the same name as the checkout, as long as the block lasts. Raises
     ConfigError, OSError and SearchError."""
     with scratch.private_folder() as folder:
@@ -89,4 +89,4 @@ def exported(tree: GitTree, scanned: Repository) -> Iterator[Exported]:
         (git / "config").touch()
         (git / "index").write_bytes(gitindex.written(tree.files))
         settings = SameSettings(root, scanned, tree.name, tree.title)
-        yield Exported(tree, Repository(root, scanned.urls, settings), same)
+        yield ExportedTree(tree, Repository(root, scanned.urls, settings), same)
