@@ -42,6 +42,7 @@ NAVIGATION = {
         "access",
         "policies",
         "control-plane",
+        "neighbours",
         "gate",
         "pre-commit",
         "github",

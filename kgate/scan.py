@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kgate.judgement.baseline import Baseline, Comparison, Scanned
     from kgate.judgement.inline import Comments
     from kgate.session import Session
+    from kgate.sources.files import SourceFile
     from kgate.sources.progress import Progress
 
 
@@ -343,7 +344,13 @@ def _read(
         remembered = session.remembered if session is not None else None
         rendering = replace(settings.rendering, options=options, remembered=remembered)
         read = plain.read if session is None else partial(session.read, plain)
-        intake = Intake(lambda files, facts: read(files, ledger.joined(facts)), kinds, progress, settings.lists_files)
+
+        def read_plain(files: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
+            pages = read(files, ledger.joined(facts))
+            ledger.know(facts.policies)
+            return pages
+
+        intake = Intake(read_plain, kinds, progress, settings.lists_files)
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
 
 

@@ -40,7 +40,7 @@ def sure_results(resource: Resource, ask: Ask, rules: Iterable[Rule]) -> Iterato
 def _is_invented(offence: Offence, resource: Resource) -> bool:
     """True if kgate itself made up the value that offends: that of the field or, for a rule that names none, of a name
     or namespace that the rule reads."""
-    if offence.is_about_reach:
+    if offence.is_about_reach or offence.is_about_neighbours:
         return False
     if offence.rule.fields:
         return resource.is_invented(offence.pointer)

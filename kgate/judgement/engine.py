@@ -25,6 +25,7 @@ from kgate.model import (
     Gap,
     Json,
     Note,
+    Persona,
     Pod,
     Pointer,
     Problem,
@@ -127,7 +128,10 @@ class Judge:
         self._with_remedies = with_remedies
         self._by_id = {rule.id: rule for rule in self.rules}
         self._closures = {rule.id: self._closure(rule) for rule in self.rules}
-        self._panels = {kind: _Panel(kind, self._asked(kind)) for kind in ("container", "pod")}
+        asked = {kind: self._asked(kind) for kind in ("container", "pod")}
+        late = [one for one in asked["pod"] if _is_late(one[0])]
+        self._panels = {kind: _Panel(kind, [one for one in asked[kind] if one not in late]) for kind in asked}
+        self._late = _Panel("pod", late)
         named = sorted({kind for rule in self.rules for kind in rule.kinds})
         about = self._asked("resource")
         self._kind_panels = {
@@ -146,7 +150,8 @@ class Judge:
     @property
     def programs(self) -> tuple[cel.Program, ...]:
         """The programs of all rules, by target and kind."""
-        panels = (*self._panels.values(), *self._kind_panels.values(), *self._component_panels.values())
+        kinds = (*self._kind_panels.values(), *self._component_panels.values())
+        panels = (*self._panels.values(), self._late, *kinds)
         return tuple(program for panel in panels for program in panel.programs)
 
     def _asked(self, target: str) -> list[tuple[Rule, Reads]]:
@@ -270,12 +275,31 @@ class Judge:
             if is_large and isinstance(pod.spec, Mapping) and _exceeds(pod.spec, MAX_POD_VALUES):
                 yield Gap(pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
                 continue
-            for target in self._targets(resource, pod, facts):
-                if isinstance(target, Gap):
-                    yield target
-                else:
-                    yield from self._ask(self._panels[target.kind], target)
+            yield from self._pod_results(resource, pod, facts)
         yield from self._component_results(resource, workload)
+
+    def _pod_results(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Offence | Gap]:
+        """Asks the rules about a pod and its containers, and then those that go by what the others have found."""
+        found: list[Offence] = []
+        for target in self._targets(resource, pod, facts):
+            if isinstance(target, Gap):
+                yield target
+                continue
+            for one in self._ask(self._panels[target.kind], target):
+                found += [one] if isinstance(one, Offence) else []
+                yield one
+        yield from self._consequences(resource, pod, facts, found)
+
+    def _consequences(
+        self, resource: Resource, pod: Pod, facts: Facts, found: Iterable[Offence]
+    ) -> Iterator[Offence | Gap]:
+        """Asks the rules that go by what others find in a pod: those that the gate uses and that nobody left out."""
+        known = {one.rule.id: one.rule for one in found if one.rule.id in self._by_id}
+        rules = [one for one in known.values() if one.persona is Persona.GATE and one.id not in self._ignored]
+        if rules and self._late.programs:
+            what = [{"rule": one.id, "severity": one.severity.label} for one in rules]
+            variables = self._pod_variables(resource, pod, facts.about(resource, pod) | {"found": what})
+            yield from self._ask(self._late, Target("pod", resource, variables, pod))
 
     def _component_results(self, resource: Resource, workload: Workload | None) -> Iterator[Offence | Gap]:
         """Asks the rules about the components of a resource."""
@@ -305,13 +329,16 @@ class Judge:
     def _variables(self, resource: Resource) -> dict[str, Json]:
         return {"resource": resource.body, "pod": {}, "metadata": {}, "minor": self._minor, "facts": {}}
 
+    def _pod_variables(self, resource: Resource, pod: Pod, known: Json) -> dict[str, Json]:
+        return self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
+
     def _targets(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Target | Gap]:
         """Yields the pod and its containers; a gap for each that is not a mapping, and if there is no container."""
         if not isinstance(pod.spec, Mapping):
             yield Gap(pod.pointer, "the pod spec must be a mapping")
             return
         known = facts.about(resource, pod) | self._about_namespace(resource, pod, facts)
-        variables = self._variables(resource) | {"pod": pod.spec, "metadata": pod.metadata, "facts": known}
+        variables = self._pod_variables(resource, pod, known)
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
             yield oddities.no_containers(pod)
@@ -368,6 +395,11 @@ class Judge:
 def _is_about_unknown(answer: Offence | Gap, component: Component) -> bool:
     """True if a rule reads a setting whose value is not known."""
     return isinstance(answer, Offence) and not component.unknown.isdisjoint(answer.rule.fields)
+
+
+def _is_late(rule: Rule) -> bool:
+    """True if a rule goes by what others find in the same pod."""
+    return "facts.?found" in bound(rule)
 
 
 def _exceeds(value: Json, limit: int) -> bool:
@@ -479,7 +511,7 @@ def _findings(
 
 
 def _evidence(offence: Offence, included: tuple[Rule, ...], facts: Facts) -> tuple[Related, ...]:
-    if facts == NO_FACTS:
+    if not any("facts.?" in rule.expression for rule in (offence.rule, *included)):
         return ()
     from kgate.judgement.evidence import evidence  # few manifests say anything of others
 

@@ -1,4 +1,4 @@
-"""The places in other objects that a finding stands on: the way to what an account may do, the label of a namespace."""
+"""The places in other objects that a finding stands on: ways to what an account may do or to a pod, labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[
         return tuple(dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way))
     if any("facts.?namespace" in rule.expression for rule in rules):
         return tuple(_enforced(offence, facts))
-    return ()
+    pod = offence.target.pod
+    return facts.places(pod) if pod is not None and offence.is_about_neighbours else ()
 
 
 def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:

@@ -45,6 +45,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.judgement.reach import Powers
+    from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
 
 MAX_LISTED = 100
@@ -208,6 +209,7 @@ class Ledger:
         self._used: set[BindingKey] = set()
         self._enforced: dict[EnforcedLevel, None] = {}
         self._reached: dict[tuple[str, str, str], None] = {}
+        self._policies: NetworkPolicies | None = None
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
@@ -235,8 +237,13 @@ class Ledger:
         own._powers = self._powers
         return own
 
+    def know(self, policies: NetworkPolicies | None) -> None:
+        """Takes note of policies that may select what is judged from now on, though it is rendered by itself."""
+        self._policies = policies
+
     def joined(self, facts: Facts) -> Facts:
-        """Returns facts that say what roles and bindings give to whom."""
+        """Returns facts that say what roles and bindings give to whom, and which policies are deployed elsewhere."""
+        facts = facts.beside(self._policies) if self._policies is not None else facts
         if not facts.roles:
             return facts
         from kgate.judgement.reach import Powers  # few scans of a manifest need it

@@ -36,6 +36,11 @@ class Offence:
         return is_about_reach(self.rule)
 
     @property
+    def is_about_neighbours(self) -> bool:
+        """True if the offence is what other objects make of the pod, whatever they are called."""
+        return any(f"facts.?{name}" in self.rule.expression for name in ("exposure", "network"))
+
+    @property
     def container(self) -> str | None:
         """The name of the container, if the field is one of its own."""
         container = self.target.container

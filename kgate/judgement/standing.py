@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from kgate.kubernetes.facts import folders_in_common
 from kgate.kubernetes.podsecurity import EnforcedLevel
 from kgate.kubernetes.pss import ENFORCE, LEVELS
+from kgate.kubernetes.scopes import folders_in_common
 from kgate.model import Note
 
 

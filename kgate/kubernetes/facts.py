@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,27 +13,45 @@ from kgate.values import dataclass
 from kgate.yamltree import spelling
 
 if TYPE_CHECKING:
+    from kgate.kubernetes.exposure import Exposure, Way
+    from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
 
 _AUTOMOUNT = "automountServiceAccountToken"
 _BINDING_KINDS = frozenset({"RoleBinding", "ClusterRoleBinding"})
 _ROLE_KINDS = frozenset({"Role", "ClusterRole", *_BINDING_KINDS})
 _ROLE_GROUP = "rbac.authorization.k8s.io/"
-KINDS = frozenset({"Namespace", "ServiceAccount", *_ROLE_KINDS})
-"""The kinds that facts are taken from."""
+_LEADING_KINDS = frozenset(
+    {"Gateway", "GRPCRoute", "HTTPRoute", "Ingress", "Service", "TCPRoute", "TLSRoute", "UDPRoute"}
+)
+KINDS = frozenset({"Namespace", "ServiceAccount", *_ROLE_KINDS, *_LEADING_KINDS})
+"""The kinds that facts are taken from, beside policies."""
 
-MENTIONED = re.compile(r"\b(?:Namespace|ServiceAccount|(?:Cluster)?Role(?:Binding)?)\b")
+POLICY = "NetworkPolicy"
+"""The kind of policies in the network; those of Cilium, Calico, Antrea and others have names that end with it."""
+
+MENTIONED = re.compile(rf"\b(?:{'|'.join(sorted(KINDS))})\b|{POLICY}\b")
 """Every text that holds something of these kinds matches, in its plainest spelling (yamltree.spelling)."""
 
+ISOLATES = re.compile(rf"{POLICY}\b")
+"""Every text that holds a policy matches: then it matters which pods there are."""
+
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
-_BINDING = re.compile(r"\b(?:Cluster)?RoleBinding\b")
+_DECIDING = re.compile(
+    rf"\b(?:(?:Cluster)?RoleBinding|(?:GRPC|HTTP|TCP|TLS|UDP)Route|Ingress|LoadBalancer|NodePort|externalIPs)\b|{POLICY}\b"
+)
 
 
 def may_matter(text: str) -> bool:
-    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role or say
-    what a namespace enforces."""
+    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role, say
+    what a namespace enforces, lead to a pod from outside or isolate one."""
     excuses = _AUTOMOUNT in text and _ACCOUNT.search(text) is not None
-    return excuses or ENFORCE in text or spelling.may_hold(text, _BINDING)
+    return excuses or ENFORCE in text or spelling.may_hold(text, _DECIDING)
+
+
+def is_wanted(resource: Resource) -> bool:
+    """True for resources that facts are taken from."""
+    return resource.id.kind in KINDS or resource.id.kind.endswith(POLICY)
 
 
 BindingKey: TypeAlias = tuple[str, str]
@@ -60,6 +77,24 @@ class ReachedPower:
         """The binding."""
         return self.binding, self.path
 
+    @property
+    def identity(self) -> str:
+        """The binding (scopes.Placed)."""
+        return self.binding
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What is around a pod: ``network`` says what policies there are (NetworkPolicies.about_pod), ``ways`` lead to it
+    from outside of the cluster."""
+
+    network: Mapping[str, Json] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
+
+
+_NOTHING_AROUND = PodFacts()
+_NO_POLICIES: Mapping[str, Json] = {"policies": False, "ingress": False, "egress": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -68,9 +103,12 @@ class Facts:
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
     pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
     what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
-    the binding. ``namespaces`` has what namespaces enforce, by their names. ``names`` has the accounts of the pods of
-    the workload that is asked about, by their pointers, while parts of it are left out to see what holds without them:
-    pod and binding get the same name of a chart, whatever it is.
+    the binding. ``namespaces`` has what namespaces enforce, by their names. ``policies`` and ``exposure`` are None
+    where nothing of the kind is; ``is_all`` says that everything is known that is deployed.
+
+    ``names`` and ``around`` have the accounts of the pods of the workload that is asked about, and what is around them,
+    by their pointers, while parts of it are left out to see what holds without them: pod and binding, or pod and
+    Service, get the same name of a chart, whatever it is.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
@@ -79,10 +117,14 @@ class Facts:
     namespaces: Mapping[str, tuple[EnforcedLevel, ...]] = field(default_factory=dict)
     given: Mapping[BindingKey, tuple[ReachedPower, ...]] = field(default_factory=dict)
     names: Mapping[Pointer, str] = field(default_factory=dict)
+    policies: NetworkPolicies | None = None
+    exposure: Exposure | None = None
+    is_all: bool = False
+    around: Mapping[Pointer, PodFacts] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, resources: Iterable[Resource]) -> Facts:
-        """Gathers the facts from resources."""
+    def of(cls, resources: Collection[Resource], *, is_all: bool = True) -> Facts:
+        """Gathers the facts from resources; ``is_all`` says that nothing else is deployed with these."""
         accounts: dict[str, tuple[tuple[str, Json], ...]] = {}
         roles: list[Resource] = []
         namespaces: dict[str, tuple[EnforcedLevel, ...]] = {}
@@ -95,18 +137,36 @@ class Facts:
                 accounts[who.name] = (*accounts.get(who.name, ()), known)
             elif who.kind == "Namespace" and (level := _enforced_level(resource)) is not None:
                 namespaces[who.name] = (*namespaces.get(who.name, ()), level)
-        return cls(accounts, tuple(roles), namespaces=namespaces)
+        policies, exposure = _policies(resources, is_all=is_all), _exposure(resources)
+        return cls(accounts, tuple(roles), namespaces=namespaces, policies=policies, exposure=exposure, is_all=is_all)
+
+    def beside(self, others: NetworkPolicies) -> Facts:
+        """Returns these facts with policies of what is deployed elsewhere, but may be in the same cluster."""
+        if self.policies is not None:
+            return replace(self, policies=self.policies.beside(others))
+        return replace(self, policies=others.alone(is_all=self.is_all))
 
     def of_workload(self, workload: Workload | None) -> Facts:
         """Returns these facts for the time in which a workload is judged."""
-        if not self.reach or workload is None:
+        if workload is None:
             return self
-        return replace(self, names={pod.pointer: account_of(pod) for pod in workload.pods})
+        names = {pod.pointer: account_of(pod) for pod in workload.pods} if self.reach else {}
+        around = {pod.pointer: self._of_pod(workload.resource, pod) for pod in workload.pods}
+        return replace(self, names=names, around=around)
+
+    def _of_pod(self, resource: Resource, pod: Pod) -> PodFacts:
+        network: Mapping[str, Json] = _NO_POLICIES if self.is_all and pod.is_whole else {}
+        if self.policies is not None:
+            network = self.policies.about_pod(resource, pod)
+        ways = self.exposure.ways(resource, pod) if self.exposure is not None else ()
+        return PodFacts(network, ways) if network or ways else _NOTHING_AROUND
 
     def about(self, resource: Resource, pod: Pod) -> dict[str, Json]:
         """Returns what is known about a pod of a resource, as CEL sees it: ``serviceAccount``, the account that the
-        pod runs as, with ``automountServiceAccountToken`` if all accounts that this may be agree on it, and ``reach``,
-        what is bound to it, each with ``account``, ``severity`` and ``rule``."""
+        pod runs as, with ``automountServiceAccountToken`` if all accounts that this may be agree on it; ``reach``, what
+        is bound to it, each with ``account``, ``severity`` and ``rule``; ``network``, whether there are NetworkPolicies
+        and select it; and ``exposure``, what leads to it from outside of the cluster, each with ``kind`` and
+        ``name``."""
         known = self._mounting(resource, pod) if self.accounts else {}
         if self.reach and (reach := self.reached_by(resource, pod)):
             name = account_of(pod)
@@ -114,20 +174,31 @@ class Facts:
             known["reach"] = [
                 {"account": account, "severity": severity, "rule": rule} for (account, severity), rule in first.items()
             ]
+        around = self.around.get(pod.pointer, _NOTHING_AROUND)
+        known |= {"network": dict(around.network)} if around.network else {}
+        known |= (
+            {"exposure": [{"kind": way[0].kind, "name": way[0].name} for way in around.ways]} if around.ways else {}
+        )
         return known
 
     def about_resource(self, resource: Resource) -> dict[str, Json]:
         """Returns what is known about a resource itself, as CEL sees it: ``reach``, what a binding gives to whoever is
-        bound, each with ``severity`` and ``rule``."""
-        given = self.given_by(resource)
-        first = {one.severity: one.rule for one in reversed(given)}
-        return {"reach": [{"severity": severity, "rule": rule} for severity, rule in first.items()]} if first else {}
+        bound, each with ``severity`` and ``rule``, and ``network``, whether a policy selects pods."""
+        first = {one.severity: one.rule for one in reversed(self.given_by(resource))}
+        reach = [{"severity": severity, "rule": rule} for severity, rule in first.items()]
+        network = self.policies.about_policy(resource) if self.policies is not None else {}
+        return {**({"reach": reach} if reach else {}), **({"network": network} if network else {})}
 
     def given_by(self, resource: Resource) -> tuple[ReachedPower, ...]:
         """Returns what a binding gives to whoever is bound; nothing if the resource is none."""
         if not self.given or resource.id.kind not in _BINDING_KINDS:
             return ()
         return self.given.get((str(resource.id), resource.locate("").path), ())
+
+    def places(self, pod: Pod) -> tuple[Related, ...]:
+        """Returns the places of the steps that lead to a pod from outside."""
+        ways = self.around.get(pod.pointer, _NOTHING_AROUND).ways
+        return tuple(dict.fromkeys(step.related for way in ways for step in way))
 
     def reached_by(self, resource: Resource, pod: Pod) -> tuple[ReachedPower, ...]:
         """Returns what is bound to the account of a pod. Of bindings of one name in several files, as repositories with
@@ -141,17 +212,17 @@ class Facts:
         ]
         if len({one.path for one in found}) < 2:
             return tuple(found)
-        nearest: dict[str, int] = {}
-        near = {one.path: folders_in_common(one.path, resource.locate("").path) for one in found}
-        for one in found:
-            nearest[one.binding] = max(nearest.get(one.binding, 0), near[one.path])
-        return tuple(one for one in found if near[one.path] == nearest[one.binding])
+        from kgate.kubernetes.scopes import nearest  # few scans of a manifest need it
+
+        return tuple(nearest(found, resource))
 
     def enforced_on(self, resource: Resource) -> EnforcedLevel | None:
         """Returns what the namespace of a resource enforces: that of the nearest file, as each cluster may have one of
         that name. None if nobody says so, or if those say different things."""
         found = self.namespaces.get(resource.id.namespace, ())
         if len(found) > 1:
+            from kgate.kubernetes.scopes import folders_in_common
+
             near = [folders_in_common(one.path, resource.locate("").path) for one in found]
             found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
         return found[0] if len({(one.level, one.minor) for one in found}) == 1 else None
@@ -171,14 +242,25 @@ def _enforced_level(resource: Resource) -> EnforcedLevel | None:
     return enforced_level(resource)
 
 
+def _policies(resources: Collection[Resource], *, is_all: bool) -> NetworkPolicies | None:
+    if not any(resource.id.kind.endswith(POLICY) for resource in resources):
+        return None
+    from kgate.kubernetes.isolation import NetworkPolicies
+
+    return NetworkPolicies.of(resources, is_all=is_all)
+
+
+def _exposure(resources: Collection[Resource]) -> Exposure | None:
+    leading = [resource for resource in resources if resource.id.kind in _LEADING_KINDS]
+    if not leading:
+        return None
+    from kgate.kubernetes.exposure import Exposure
+
+    return Exposure.of(leading)
+
+
 def account_of(pod: Pod) -> str:
     """Returns the name of the service account that a pod runs as, in either spelling of the field (PodSpec)."""
     spec = pod.spec if isinstance(pod.spec, Mapping) else {}
     names = (spec.get(name) for name in ("serviceAccountName", "serviceAccount"))
     return next((name for name in names if isinstance(name, str) and name), "default")
-
-
-def folders_in_common(path: str, other: str) -> int:
-    """Returns how many folders two paths have in common from the start."""
-    pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)
-    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from kgate.model import Container, Gap, Json, Pod, Pointer, child_pointer
 from kgate.values import dataclass
@@ -10,11 +11,22 @@ from kgate.values import dataclass
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 """In the order in which upstream's pod-security-admission visits them."""
 
+Labels: TypeAlias = Mapping[str, str]
+
 
 def read_pod(spec: Json, pointer: Pointer, metadata: Json, metadata_pointer: Pointer) -> Pod:
     """Reads a pod spec of any type, right or wrong, with the metadata of its template."""
     containers = tuple(containers_of(mapping(spec), pointer))
     return Pod(spec, pointer, mapping(metadata), metadata_pointer, containers)
+
+
+def labels_of(pod: Pod) -> Labels | None:
+    """Returns the labels of a pod; None if they are not what the API server takes."""
+    labels = pod.metadata.get("labels")
+    if labels is None:
+        return {}
+    is_right = isinstance(labels, Mapping) and all(isinstance(value, str) for value in labels.values())
+    return labels if is_right else None
 
 
 def with_gaps(pod: Pod) -> Iterator[Pod | Gap]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kgate.yamltree.fields import Fields
+if TYPE_CHECKING:
+    from kgate.yamltree.fields import Fields
+
+_Value = TypeVar("_Value")
 
 
 def matches(selector: Fields, labels: Mapping[str, str]) -> bool:
@@ -27,3 +32,26 @@ def _fulfils(expression: Fields, labels: Mapping[str, str]) -> bool:
     if operator not in outcomes:
         expression.fault(f"{expression.name('operator')} must be In, NotIn, Exists or DoesNotExist", "operator")
     return outcomes.get(operator, True)
+
+
+class LabelIndex(Generic[_Value]):
+    """Finds what may select an object without trying everything: each value is kept under the rarest of the labels that
+    it needs."""
+
+    def __init__(self, values: Iterable[tuple[Mapping[str, str], _Value]]) -> None:
+        """Each value comes with the labels that it needs, which may be none."""
+        known = list(values)
+        counts = Counter(label for needed, _ in known for label in needed.items())
+        self._by_label: dict[tuple[str, str], list[_Value]] = defaultdict(list)
+        self.undemanding: list[_Value] = []
+        for needed, value in known:
+            if needed:
+                self._by_label[min(needed.items(), key=lambda label: (counts[label], label))].append(value)
+            else:
+                self.undemanding.append(value)
+
+    def candidates(self, labels: Mapping[str, str]) -> Iterator[_Value]:
+        """Yields the values that need one of the labels, and may need more, then those that need none."""
+        for label in labels.items():
+            yield from self._by_label.get(label, ())
+        yield from self.undemanding

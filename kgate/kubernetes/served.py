@@ -57,6 +57,11 @@ def is_served(api_version: str, kind: str, minor: int) -> bool:
     return since <= minor and (until is None or minor < until)
 
 
+def is_own(api_version: str) -> bool:
+    """True for an API of Kubernetes itself, in whatever version; False for one that only custom resources have."""
+    return api_version.rpartition("/")[0] in _data()
+
+
 def _refusal(kind: str, api_version: str, minor: int) -> str:
     verb = "read" if api_version.rpartition("/")[0].endswith(_OF_FILES) else "serve"
     return f"Kubernetes 1.{minor} does not {verb} {kind} as {api_version}"

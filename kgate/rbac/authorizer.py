@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from kgate.kubernetes.facts import folders_in_common
+from kgate.kubernetes.scopes import folders_in_common
 from kgate.kubernetes.selectors import matches
 from kgate.model import Rendering
 from kgate.rbac.objects import Account, Binding, Object, Role, Subject

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from kgate.fix.manifests import ManifestFixer
@@ -57,7 +57,7 @@ class Examples:
                     rule, name, example.line, len(failures), len(unexpected), next(iter(unexpected), "")
                 )
 
-    def facts_of(self, resources: Iterable[Resource]) -> Facts:
+    def facts_of(self, resources: Collection[Resource]) -> Facts:
         """Returns what is known of the objects of an example, as in a scan."""
         return self._powers.join(Facts.of(resources))
 

@@ -35,12 +35,12 @@ class Survey:
 
 def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
     """Looks through plain manifests; only those that hold something of this kind are parsed. What kustomizations use
-    may be objects of Flux, which refer to plain ones. Raises DeadlineError."""
+    may be objects of Flux, which refer to plain ones, and policies, which select them. Raises DeadlineError."""
     deploying: list[SourceFile] = []
     values: list[SourceFile] = []
     joined: list[SourceFile] = []
-    has_flux = any(spelling.may_hold(peek(claim.file.path), FLUX) for claim in listing.claims.values())
-    has_facts = False
+    has_flux, isolating = _of_claims(listing)
+    has_facts = has_policies = False
     for file in listing.files.values():
         lifetime.check()
         text = peek(file.path)
@@ -52,8 +52,29 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
         if spelling.may_hold(text, facts.MENTIONED):
             joined.append(file)
             has_facts = has_facts or facts.may_matter(text)
-    known = (one for file in joined for one in _objects(file, lifetime)) if has_facts else ()
-    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), Facts.of(known))
+            has_policies = has_policies or spelling.may_hold(text, facts.ISOLATES)
+    is_all = not listing.has_sources  # a chart may have pods that the policies select
+    read = () if not has_facts else listing.files.values() if has_policies and is_all else joined
+    known = [one for file in read for one in _objects(file, lifetime) if has_policies or facts.is_wanted(one)]
+    gathered = Facts.of(known, is_all=is_all)
+    if isolating:
+        from kgate.kubernetes.isolation import NetworkPolicies, is_whole
+
+        others = [one for file in isolating for one in _objects(file, lifetime) if is_whole(one)]
+        gathered = gathered.beside(NetworkPolicies.of(others, is_all=False))
+    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), gathered)
+
+
+def _of_claims(listing: Listing) -> tuple[bool, list[SourceFile]]:
+    """Returns whether files that kustomizations use may hold objects of Flux, and those that may hold policies."""
+    has_flux = False
+    isolating = []
+    for claim in listing.claims.values():
+        text = peek(claim.file.path)
+        has_flux = has_flux or spelling.may_hold(text, FLUX)
+        if claim.reader is None and spelling.may_hold(text, facts.ISOLATES):
+            isolating.append(claim.file)
+    return has_flux, isolating
 
 
 def expected_objects(listing: Listing, repository: Repository, lifetime: Lifetime = FOREVER) -> FileObjects:

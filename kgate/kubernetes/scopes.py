@@ -1,0 +1,59 @@
+"""Where the names of objects hold, and which of several objects of one name is meant."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeAlias, TypeVar
+
+from kgate.model import Resource
+
+Scope: TypeAlias = tuple[str, str]
+"""A namespace; for a plain manifest that names none the folder of its file, since nobody knows what else goes there."""
+
+
+class Placed(Protocol):
+    """An object with others of its name, as repositories with a folder for each cluster have them."""
+
+    @property
+    def identity(self) -> Hashable:
+        """Its kind, namespace and name."""
+
+    @property
+    def path(self) -> str:
+        """The file that holds it; empty for what is rendered."""
+
+
+_Placed = TypeVar("_Placed", bound=Placed)
+
+
+def scopes(resource: Resource) -> tuple[Scope, ...]:
+    """Returns the scopes that an object sees, its own first: of a folder also those around it."""
+    if resource.id.namespace or resource.rendering is not None:
+        return ((resource.id.namespace or "", ""),)
+    folders = path_of(resource).split("/")[:-1]
+    return tuple(("", "/".join(folders[:length])) for length in range(len(folders), -1, -1))
+
+
+def path_of(resource: Resource) -> str:
+    """Returns the file of a plain manifest; empty for what is rendered, which takes long to locate."""
+    return resource.locate("").path if resource.rendering is None else ""
+
+
+def nearest(found: Sequence[_Placed], resource: Resource) -> list[_Placed]:
+    """Returns the objects but for those of which another one with the same name is nearer to a resource."""
+    paths = {one.path for one in found}
+    if len(paths) < 2:
+        return list(found)
+    own = resource.locate("").path
+    near = {path: folders_in_common(path, own) for path in paths}
+    most: dict[Hashable, int] = {}
+    for one in found:
+        most[one.identity] = max(most.get(one.identity, 0), near[one.path])
+    return [one for one in found if near[one.path] == most[one.identity]]
+
+
+def folders_in_common(path: str, other: str) -> int:
+    """Returns how many folders two paths have in common from the start."""
+    pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
