@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# jsonschema imports it, where it is installed, to check IRIs, which no test does; its parser takes a second to make.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 settings.register_profile("kgate", deadline=None)
 settings.load_profile("kgate")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -388,3 +390,20 @@ SAMPLES = {
     "long": long(),
 }
 """Every sample by its name in words."""
+
+
+class Texts(Mapping[str, str]):
+    """The samples in a format, with options of the presentation. Each is written when it is first asked for: what a
+    module writes when it is imported, every process of a run of tests pays for."""
+
+    def __init__(self, format_: ModuleType, **options: Any) -> None:
+        self._write = cache(lambda name: written(format_, SAMPLES[name], **options))
+
+    def __getitem__(self, name: str) -> str:
+        return self._write(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SAMPLES)
+
+    def __len__(self) -> int:
+        return len(SAMPLES)

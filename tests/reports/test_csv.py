@@ -14,7 +14,7 @@ from kgate.model import Problem
 from kgate.reports.formats import csv as csv_report
 from tests.reports import samples
 
-RENDERED = {name: samples.written(csv_report, report) for name, report in samples.SAMPLES.items()}
+RENDERED = samples.Texts(csv_report)
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1", "=cmd|' /C calc'!A0")
 

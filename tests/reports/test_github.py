@@ -16,7 +16,7 @@ from kgate.reports.presentation import Change
 from kgate.reports.wording import shown
 from tests.reports import samples
 
-RENDERED = {name: samples.written(github, report) for name, report in samples.SAMPLES.items()}
+RENDERED = samples.Texts(github)
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
 COMMAND = re.compile(r"::(?P<level>\w+) (?P<properties>[^:]*)::(?P<data>.*)")

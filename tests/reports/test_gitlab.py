@@ -25,8 +25,8 @@ SCHEMAS = {
     for name in ("codequality", "sast")
 }
 RENDERED = {
-    "codequality": {name: samples.written(gitlab_codequality, report) for name, report in samples.SAMPLES.items()},
-    "sast": {name: samples.written(gitlab_sast, report) for name, report in samples.SAMPLES.items()},
+    "codequality": samples.Texts(gitlab_codequality),
+    "sast": samples.Texts(gitlab_sast),
 }
 every_sample = pytest.mark.parametrize("name", sorted(samples.SAMPLES))
 every_format = pytest.mark.parametrize("kind", sorted(SCHEMAS))

@@ -27,7 +27,7 @@ from tests.reports import samples
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-RENDERED = {name: samples.written(html, report) for name, report in samples.SAMPLES.items()}
+RENDERED = samples.Texts(html)
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 
 

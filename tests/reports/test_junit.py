@@ -18,7 +18,7 @@ from kgate.reports.formats import junit
 from tests.reports import samples
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "schemas/junit-10.xsd")))
-RENDERED = {name: samples.written(junit, report) for name, report in samples.SAMPLES.items()}
+RENDERED = samples.Texts(junit)
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from tests.reports import samples
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests/schemas/sarif-2.1.0.json"
-RENDERED = {name: samples.written(sarif, report) for name, report in samples.SAMPLES.items()}
+RENDERED = samples.Texts(sarif)
+WITH_ALL = samples.Texts(sarif, sarif_all=True)
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 
 every_sample = pytest.mark.parametrize("name", sorted(RENDERED))
@@ -43,10 +45,6 @@ def results_of(text: str) -> list[Any]:
     return results
 
 
-ALL_RULES = run_of(samples.written(sarif, samples.with_findings(), sarif_all=True))
-LONG = samples.written(sarif, samples.SAMPLES["long"], sarif_all=True)
-
-
 def test_there_are_samples() -> None:
     assert len(RENDERED) == 12
     assert {name for name, text in RENDERED.items() if not results_of(text)} == {
@@ -60,7 +58,7 @@ def test_there_are_samples() -> None:
 # ------------------------------------------------------------------------------------ validators
 
 
-def schema_check(folder: Path, texts: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def schema_check(folder: Path, texts: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     paths = []
     for name, text in texts.items():
         paths.append(folder / f"{name.replace(' ', '-')}.sarif")
@@ -134,7 +132,11 @@ def test_the_rules_are_those_of_the_results(name: str) -> None:
 
 @pytest.mark.parametrize("rule", samples.RULES, ids=lambda rule: rule.id)
 def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
-    (shown,) = (candidate for candidate in ALL_RULES["tool"]["driver"]["rules"] if candidate["id"] == rule.id)
+    (shown,) = (
+        candidate
+        for candidate in run_of(WITH_ALL["with findings"])["tool"]["driver"]["rules"]
+        if candidate["id"] == rule.id
+    )
     properties = shown["properties"]
     assert shown["shortDescription"]["text"] == rule.title
     assert rule.message in shown["fullDescription"]["text"]
@@ -149,7 +151,7 @@ def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
 
 
 def test_severities_fall_into_the_bands_of_the_same_name_at_github() -> None:
-    rules = ALL_RULES["tool"]["driver"]["rules"]
+    rules = run_of(WITH_ALL["with findings"])["tool"]["driver"]["rules"]
     severities = {rule["id"]: rule["properties"]["security-severity"] for rule in rules}
     assert severities == {
         "privileged-container": "9.5",
@@ -194,10 +196,10 @@ def test_limits_of_github_and_gitlab(name: str) -> None:
 
 
 def test_the_limits_are_reached_by_the_samples() -> None:
-    rules = ALL_RULES["tool"]["driver"]["rules"]
+    rules = run_of(WITH_ALL["with findings"])["tool"]["driver"]["rules"]
     assert max(len(rule["properties"]["tags"]) for rule in rules) == 10
     assert max(len(rule["fullDescription"]["text"]) for rule in rules) == 1_024
-    assert len(results_of(LONG)) == 5_000
+    assert len(results_of(WITH_ALL["long"])) == 5_000
 
 
 @every_sample
@@ -311,7 +313,7 @@ def test_a_snippet_is_left_out_where_it_would_be_wrong(
 
 
 def test_too_many_results_are_cut_worst_first_and_it_is_said() -> None:
-    run = run_of(LONG)
+    run = run_of(WITH_ALL["long"])
     report = samples.SAMPLES["long"]
     ranked = sorted((f.rule.severity for f in report.findings), reverse=True)[:5_000]
     assert Counter(result["ruleId"] for result in run["results"]) == Counter(
@@ -413,7 +415,7 @@ def test_the_hash_of_the_line_is_told_where_the_line_was_read() -> None:
 
 
 def test_taxonomies_are_of_the_rules_and_rules_point_into_them() -> None:
-    run = ALL_RULES
+    run = run_of(WITH_ALL["with findings"])
     cwe, cis, pss = run["taxonomies"]
     assert (cwe["name"], [taxon["id"] for taxon in cwe["taxa"]]) == ("CWE", ["CWE-250"])
     assert [taxon["id"] for taxon in cis["taxa"]] == ["5.2.2", "5.2.12"]
@@ -479,7 +481,7 @@ def test_messages_of_at_most_2048_characters_whatever_is_in_them() -> None:
 
 
 def test_a_compressed_upload_of_the_most_results_is_under_10_megabytes() -> None:
-    assert len(gzip.compress(LONG.encode())) < 1_000_000
+    assert len(gzip.compress(WITH_ALL["long"].encode())) < 1_000_000
 
 
 @every_sample

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from kgate.rules.packaged import SAMPLE, Package, text_hash
 from kgate.rules.packaging import packaged, stable
 from tests.command import ROOT, kgate
 
-CONTENTS: dict[str, Any] = json.loads(packaged())
 RULES = load.load()
 FILES = load.own_files()
 PRIVILEGED = (
@@ -26,12 +27,18 @@ PRIVILEGED = (
 )
 
 
+@cache
+def contents() -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(packaged())
+    return made
+
+
 def test_the_rules_are_those_of_the_files() -> None:
-    assert Package(**CONTENTS).rules_from(FILES) == RULES
+    assert Package(**contents()).rules_from(FILES) == RULES
 
 
 def test_the_same_rules_make_the_same_file() -> None:
-    assert json.loads(packaged()) == CONTENTS
+    assert json.loads(packaged()) == contents()
 
 
 @pytest.mark.parametrize(
@@ -47,11 +54,11 @@ def test_the_same_rules_make_the_same_file() -> None:
     ],
 )
 def test_other_files_have_no_packaged_rules(files: list[tuple[str, bytes]]) -> None:
-    assert Package(**CONTENTS).rules_from(files) is None
+    assert Package(**contents()).rules_from(files) is None
 
 
 def test_all_programs_of_a_scan_are_there() -> None:
-    package = Package(**CONTENTS)
+    package = Package(**contents())
     programs = Judge(RULES, pss.NEWEST_MINOR).programs
     assert len(programs) > 20
     assert all(package.program(program.text) is not None for program in programs)
@@ -138,9 +145,9 @@ def test_a_scan(
     shown: str,
     not_shown: str,
 ) -> None:
-    contents = json.loads(json.dumps(CONTENTS))
-    change(contents)
-    (wheel / "kgate/builtin_rules.json").write_text(json.dumps(contents), encoding="utf-8")
+    changed = copy.deepcopy(contents())
+    change(changed)
+    (wheel / "kgate/builtin_rules.json").write_text(json.dumps(changed), encoding="utf-8")
     name, old, new = edit or COMMENT
     rule = wheel / "kgate/builtin_rules" / name
     text = (ROOT / "rules" / name).read_text(encoding="utf-8")

@@ -942,15 +942,15 @@ def test_a_line_break_in_the_name_of_a_template_is_refused(tmp_path: Path) -> No
 
 
 BOMBS = [
-    ("too many files", {f"{n}": "" for n in range(20_001)}, "holds more than 20,000 files"),
-    ("too many bytes", {str(n): b"\0" * (33 << 20) for n in range(8)}, "holds more than 256 MiB"),
+    pytest.param(20_001, 0, "holds more than 20,000 files", id="too many files"),
+    pytest.param(8, 33 << 20, "holds more than 256 MiB", id="too many bytes"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("files", "message"), [row[1:] for row in BOMBS], ids=[row[0] for row in BOMBS])
-def test_archives_have_bounds(tmp_path: Path, files: Files, message: str) -> None:
-    write(tmp_path, {"charts/bomb.tgz": packed(files)})
+@pytest.mark.parametrize(("number", "size", "message"), BOMBS)
+def test_archives_have_bounds(tmp_path: Path, number: int, size: int, message: str) -> None:
+    write(tmp_path, {"charts/bomb.tgz": packed(dict.fromkeys(map(str, range(number)), bytes(size)))})
     (problem,) = render(tmp_path).problems
     assert message in problem.message
 
