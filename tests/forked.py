@@ -111,4 +111,4 @@ if __name__ == "__main__":
         from kgate.commands.main import run
 
         sys.argv = ["kgate", *given]
-        run(given)
+        run()

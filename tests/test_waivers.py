@@ -222,9 +222,7 @@ def test_a_write_that_fails_midway_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(SystemExit) as end:
-        main.run(["waive", "--all-problems", "--reason", "x"])
-    assert end.value.code == 2
+    assert main.exit_code(["waive", "--all-problems", "--reason", "x"]) == 2
     assert "cannot be written: No space left on device; the file is as it was" in capsys.readouterr().err
     assert (repository / "kgate-waivers.yaml").read_text(encoding="utf-8").count("\n") == 2
     assert sorted(path.name for path in repository.iterdir()) == [".git", "k8s", "kgate-waivers.yaml"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import contextlib
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -99,12 +101,14 @@ def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
     return codecs.backslashreplace_errors(error)
 
 
-def abandon_output() -> None:
-    """Drops what standard output does not accept; Python would end with an exit code of its own because of it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def end_process(code: int) -> NoReturn:
+    """Ends the process, after the functions that are registered with atexit; drops what a stream does not accept. By
+    itself Python frees all objects first, which takes a fifth of the time of a scan of one manifest."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):  # where it was closed at the start, or nobody reads it
+            stream.flush()
+    os._exit(code)
 
 
 def print_text(text: str) -> None:

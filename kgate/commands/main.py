@@ -95,14 +95,12 @@ def show_help(context: click.Context, words: tuple[str, ...]) -> None:
     console.print_text(here.get_help())
 
 
-def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs the command line and ends the process."""
-    code = _exit_code(sys.argv[1:] if arguments is None else list(arguments))
-    console.abandon_output()
-    sys.exit(code)
+def run() -> NoReturn:
+    """Runs the command line of this process, and ends it."""
+    console.end_process(exit_code(sys.argv[1:]))
 
 
-def _exit_code(arguments: list[str]) -> int:  # noqa: PLR0911 - the one place that catches everything
+def exit_code(arguments: list[str]) -> int:  # noqa: PLR0911 - the one place that catches everything
     """Runs a command and returns its exit code; prints an error if there is one."""
     try:
         console.prepare_streams()

@@ -28,11 +28,10 @@ FILES = {
 RUN = """
 import sys
 from kgate.commands import main
-try:
-    main.run(sys.argv[1:])
-finally:
-    with open("../scanned", "w") as file:
-        file.write(str("kgate.scan" in sys.modules))
+code = main.exit_code(sys.argv[1:])
+with open("../scanned", "w") as file:
+    file.write(str("kgate.scan" in sys.modules))
+sys.exit(code)
 """
 
 

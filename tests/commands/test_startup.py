@@ -13,11 +13,9 @@ from tests.waiting import HANG
 
 RUN = """
 import sys
-from kgate.commands.main import run
-try:
-    run(sys.argv[1:])
-finally:
-    sys.stderr.write(chr(10).join(sys.modules))
+from kgate.commands.main import exit_code
+exit_code(sys.argv[1:])
+sys.stderr.write(chr(10).join(sys.modules))
 """
 WINGS = ("kgate.sources", "kgate.gitops", "kgate.rendering")
 OF_FORMATS = ("jinja2", "rich", "sarif_om", "xml")
@@ -42,15 +40,13 @@ def test_what_is_not_needed_is_not_imported(arguments: tuple[str, ...], unused: 
 
 DATACLASSES = """
 import sys
-from kgate.commands.main import run
-try:
-    run(sys.argv[1:])
-finally:
-    for name, module in [*sys.modules.items()]:
-        sys.stderr.write(name + chr(10))
-        for one in vars(module).values() if name.startswith("kgate") else ():
-            if getattr(getattr(one, "__dataclass_params__", None), "init", False):
-                sys.stderr.write(f"dataclass {one}" + chr(10))
+from kgate.commands.main import exit_code
+exit_code(sys.argv[1:])
+for name, module in [*sys.modules.items()]:
+    sys.stderr.write(name + chr(10))
+    for one in vars(module).values() if name.startswith("kgate") else ():
+        if getattr(getattr(one, "__dataclass_params__", None), "init", False):
+            sys.stderr.write(f"dataclass {one}" + chr(10))
 """
 MOST_MODULES = 120
 """Of kgate, for one plain manifest below a pyproject.toml; a module costs 0.3 ms, and what it compiles and which
