@@ -1,4 +1,5 @@
-"""A process that has imported all of kgate and forks for each command, so that tests do not pay for its start.
+"""A process that has imported all of kgate and judged a pod, and forks for each command, so that tests do not pay for
+its start.
 
 The copy has the working folder, the environment and the streams of the command and then does what ``python -m kgate``
 does: it runs the command line and ends. Only what a start alone can show is not seen so, such as the order of imports
@@ -21,6 +22,7 @@ from pathlib import Path
 
 SECONDS = 300
 _REQUEST_BYTES = 1 << 20
+_POD = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {hostPID: true, containers: [{name: a, image: b}]}\n"
 
 
 class Forker:
@@ -103,8 +105,20 @@ def _import_everything() -> None:
         importlib.import_module(name)
 
 
+def _judge_once() -> None:
+    """Reads the rules, starts the CEL engine and makes the methods of dataclasses, as the first scan of a process."""
+    from kgate.judgement.engine import Judge
+    from kgate.kubernetes import manifest, pss
+    from kgate.rules import load
+
+    judge = Judge(load.load(), pss.NEWEST_MINOR)
+    (pod,) = manifest.read("pod.yaml", _POD).resources
+    assert judge.judge(pod).findings
+
+
 if __name__ == "__main__":
     _import_everything()
+    _judge_once()
     gc.freeze()
     given = _serve(socket.socket(fileno=int(sys.argv[1])))
     if given is not None:
