@@ -29,6 +29,7 @@ from ruamel.yaml import YAML
 
 from tests.command import ROOT, Result, kgate
 from tests.installable import Packages, packages_for
+from tests.schemachecker import check
 from tests.waiting import HANG
 
 BIN = Path(sys.executable).parent
@@ -55,7 +56,6 @@ def documents(path: str) -> list[Any]:
 # --------------------------------------------------------------------------------------------- schemas
 
 
-@pytest.mark.slow
 @dataclass(frozen=True)
 class Kind:
     """A schema that check-jsonschema brings, the files that follow it, and a change that it must notice."""
@@ -66,7 +66,7 @@ class Kind:
     options: tuple[str, ...] = ()
 
     def check(self, *files: str, cwd: Path = ROOT) -> Result:
-        return tool("check-jsonschema", "--builtin-schema", f"vendor.{self.schema}", *self.options, *files, cwd=cwd)
+        return check("--builtin-schema", f"vendor.{self.schema}", *self.options, *files, cwd=cwd)
 
 
 KINDS = {
@@ -89,7 +89,6 @@ def test_schema_accepts(kind: Kind) -> None:
     assert (result.code, result.out) == (0, "ok -- validation done\n"), result
 
 
-@pytest.mark.slow
 @every_kind
 def test_schema_sees_a_fault(kind: Kind, tmp_path: Path) -> None:
     text = (ROOT / kind.files[0]).read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from kgate import __version__
 from kgate.starter import CONFIG, HOOKS, PIPELINE, WORKFLOW, Start, configuration, workflow
 from kgate.yamltree.nodes import compose
 from tests.command import ROOT, installed, kgate
+from tests.schemachecker import check
 from tests.terminal import read_all
 from tests.waiting import HANG
 
@@ -51,8 +52,11 @@ def test_what_it_writes_is_valid(repository: Path) -> None:
     scan = kgate("scan", ".", "-q", cwd=repository)
     assert scan.code == 0, scan
     checked("pre-commit", "validate-config", HOOKS, cwd=repository)
-    checked("check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW, cwd=repository)
-    checked("check-jsonschema", "--schemafile", str(ROOT / "kgate/schemas/config-1.json"), CONFIG, cwd=repository)
+    for schema, file in (
+        (("--builtin-schema", "vendor.github-workflows"), WORKFLOW),
+        (("--schemafile", str(ROOT / "kgate/schemas/config-1.json")), CONFIG),
+    ):
+        assert check(*schema, file, cwd=repository).code == 0
     checked("actionlint", "-shellcheck=", WORKFLOW, cwd=repository)
     (repository / ".github/zizmor.yml").write_text((ROOT / ".github/zizmor.yml").read_text(encoding="utf-8"))
     checked("zizmor", "--offline", "--no-progress", "--strict-collection", ".github", cwd=repository)
@@ -66,7 +70,7 @@ def test_a_pipeline_of_gitlab(repository: Path) -> None:
     assert include == {"remote": f"{url}templates/kgate.yml", "inputs": {"min-score": 75}}
     assert (ROOT / include["remote"].removeprefix(url)).is_file()
     options = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
-    checked("check-jsonschema", *options, PIPELINE, cwd=repository)
+    assert check(*options, PIPELINE, cwd=repository).code == 0
 
 
 def test_every_setting_in_a_comment_is_valid(repository: Path) -> None:

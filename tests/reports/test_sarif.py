@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from kgate.reports.links import DOCUMENTATION
 from kgate.yamltree.nodes import compose
 from kgate.yamltree.text import SourceText
 from tests.reports import samples
+from tests.schemachecker import check_texts
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests/schemas/sarif-2.1.0.json"
@@ -58,24 +58,15 @@ def test_there_are_samples() -> None:
 # ------------------------------------------------------------------------------------ validators
 
 
-def schema_check(folder: Path, texts: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    paths = []
-    for name, text in texts.items():
-        paths.append(folder / f"{name.replace(' ', '-')}.sarif")
-        paths[-1].write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(SCHEMA), *map(str, paths)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_the_official_schema_accepts_every_sample(tmp_path: Path) -> None:
-    check = schema_check(tmp_path, RENDERED)
-    assert check.returncode == 0, check.stdout + check.stderr
+    done = check_texts(SCHEMA, tmp_path, RENDERED)
+    assert done.code == 0, done
 
 
 def test_the_official_schema_rejects_an_unknown_level(tmp_path: Path) -> None:
     broken = RENDERED["with findings"].replace('"level": "warning"', '"level": "high"')
     assert broken != RENDERED["with findings"]
-    assert schema_check(tmp_path, {"broken": broken}).returncode == 1
+    assert check_texts(SCHEMA, tmp_path, {"broken": broken}).code == 1
 
 
 def multitool() -> Path:
