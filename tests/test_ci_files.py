@@ -310,6 +310,7 @@ def assert_gated(done: subprocess.CompletedProcess[bytes]) -> None:
     assert b"1 workload under the threshold" in done.stdout
 
 
+@pytest.mark.slow
 @every_snippet
 def test_snippet_gates_and_leaves_reports(job: Job, script: str, reports: str) -> None:
     job.variables["KGATE_PACKAGE_SHA256"] = hashlib.sha256(job.package.read_bytes()).hexdigest()
@@ -318,6 +319,7 @@ def test_snippet_gates_and_leaves_reports(job: Job, script: str, reports: str) -
     assert {"kgate.xml", "kgate.sarif", "kgate.md"} <= found
 
 
+@pytest.mark.slow
 @every_snippet
 def test_snippet_refuses_another_archive(job: Job, script: str, reports: str) -> None:
     job.variables["KGATE_PACKAGE_SHA256"] = "0" * 64
@@ -470,6 +472,7 @@ def test_nothing_of_the_checkout_runs(job: Job) -> None:
     assert_gated(done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gitlab", "jenkins"])
 def test_a_report_folder_of_the_checkout_is_made_anew(job: Job, name: str) -> None:
     """A link there would lead the reports elsewhere, or what it leads to into the artifacts."""
@@ -486,6 +489,7 @@ def test_a_report_folder_of_the_checkout_is_made_anew(job: Job, name: str) -> No
     assert "secret" not in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gitlab", "jenkins"])
 def test_no_report_of_the_checkout_is_left_by_a_job_that_cannot_install(job: Job, name: str) -> None:
     job.put("kgate-reports/gl-sast-report.json", "{}")
