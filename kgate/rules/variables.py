@@ -68,7 +68,7 @@ def bound(rule: Rule) -> str:
 
 def bound_by(expression: str, variables: Sequence[Variable]) -> str:
     """An expression with the variables that it may use in it."""
-    return _bound(expression, tuple(variables), ())
+    return _bound(expression, tuple(variables), (), _BINDING)
 
 
 def bound_condition(rule: Rule, expression: str) -> str:
