@@ -48,6 +48,7 @@ NAVIGATION = {
         "github",
         "gitlab",
         "ci",
+        "server",
         "kubesec",
     ),
     "Project": ("changelog", "security", "contributing"),

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from kgate.server import health, kubesec
+from kgate.server import api, health, kubesec, page
 from kgate.server.bounds import Bounds
 from kgate.server.judging import Judging
 from kgate.server.metrics import Measured, Metrics
@@ -26,6 +26,10 @@ def application(settings: ServerSettings) -> Starlette:
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
         Route("/metrics", metrics.show),
+        Route("/openapi.json", api.openapi),
+        Route("/v1/rules", api.rules),
+        Route("/v1/scan", api.scan, methods=["POST"]),
+        Route("/", page.page, methods=["GET"]),
         Route("/healthz", kubesec.healthz, methods=_ALL),
         Route("/scan", kubesec.scan, methods=_ALL),
     ]

@@ -24,8 +24,12 @@ class Judging:
         self._ledger = ledger_of(self.settings, self.gate.rules)
 
     def report(self, name: str, data: bytes, lifetime: Lifetime) -> Report:
-        """Returns the report of a text, whose problems call it by a name. What is wrong with it becomes Problems."""
+        """Returns the report of a text, whose problems call it by a name. What is wrong with it becomes Problems.
+
+        Raises
+        DeadlineError and CancelledError rather than return a part of it."""
         ledger = self._ledger.emptied()
         parts = text_batches(name, data, ledger.kinds)
         report = assess(parts, ledger, self.gate, lifetime, (*self.settings.notes, *self._notes))
+        lifetime.check()
         return replace(report, configuration=self.settings.origin, settings=self.settings.stated)

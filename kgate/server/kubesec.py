@@ -32,9 +32,8 @@ _OWN = ("/v1/", "/admit")
 def _refuse_own(request: Request) -> None:
     """Raises HTTPException for a path of kgate's own that does not exist, or not for this method."""
     path = request.url.path
-    if any(
-        isinstance(route, Route) and route.path == path and route.endpoint is not scan for route in request.app.routes
-    ):
+    own = {route.path for route in request.app.routes if isinstance(route, Route) and route.endpoint is not scan}
+    if path != "/" and path in own:
         raise HTTPException(405, f"{path} does not answer {request.method}; /openapi.json lists what it answers")
     if path.startswith(_OWN):
         raise HTTPException(404, f"there is no {path}; /openapi.json lists the paths")
