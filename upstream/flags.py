@@ -53,6 +53,7 @@ LAST_LOGGING = 25
 ALWAYS = {"help": "bool", "v": "int", "version": "text"}
 IMPORTED = {
     "etcd": {"config-file": "text", "help": "bool", "version": "bool"},
+    "kube-apiserver": {"default-not-ready-toleration-seconds": "int", "default-unreachable-toleration-seconds": "int"},
     "kubelet": {"housekeeping-interval": "duration"},
 }
 """Flags that other modules define, and that the help of etcd only mentions."""
@@ -60,7 +61,9 @@ IMPORTED = {
 INSECURE = ("deprecated_insecure_serving.go", 24)
 """A file of flags that no program has since a version."""
 
-ETCD_MINORS = (5, 6)
+ETCD_RELEASES = {5: 35, 6: 16, 7: 3}
+"""The releases of etcd that are read: patches of 3.5 have new flags, too."""
+
 ETCD_LISTS = re.compile(r".*-urls|cipher-suites|cors|host-whitelist|discovery-endpoints|initial-cluster")
 
 ETCD_SWITCHES = ("memory-mlock", "experimental-memory-mlock", "enable-grpc-gateway", "strict-reconfig-check")
@@ -126,7 +129,7 @@ def _held(function: str, value: str) -> str:
 
 def etcd_flags(minor: int) -> dict[str, str]:
     """Returns what each flag of etcd 3.x holds, as its help says."""
-    folder = downloaded(f"go.etcd.io/etcd/server/v3@v3.{minor}.0")
+    folder = downloaded(f"go.etcd.io/etcd/server/v3@v3.{minor}.{ETCD_RELEASES[minor]}")
     text = (folder / "etcdmain" / "help.go").read_text(encoding="utf-8")
     return {name: _etcd_type(name, default) for name, default in _ETCD_FLAG.findall(text)} | IMPORTED["etcd"]
 
@@ -159,7 +162,7 @@ def main() -> None:
     """Writes the file: one line for each program."""
     minors = range(OLDEST_MINOR, NEWEST_MINOR + 1)
     found = {name: _spans({minor: flags_of(name, minor) for minor in minors}) for name in FOLDERS}
-    found["etcd"] = _spans({minor: etcd_flags(minor) for minor in ETCD_MINORS})
+    found["etcd"] = _spans({minor: etcd_flags(minor) for minor in ETCD_RELEASES})
     lines = [f"{json.dumps(name)}: {json.dumps(found[name], separators=(',', ':'))}" for name in sorted(found)]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 

@@ -23,7 +23,7 @@ OLDEST = {"etcd": 5}
 """The oldest version of which flags are known; of programs of Kubernetes it is OLDEST_MINOR."""
 
 OLDEST_MINOR = 17
-NEWEST_ETCD = 6
+NEWEST_ETCD = 7
 
 
 @dataclass(frozen=True, slots=True)
