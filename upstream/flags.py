@@ -19,18 +19,21 @@ FILE = Path(__file__).parent.parent / "kgate" / "kubernetes" / "components" / "f
 
 SHARED = ("component-base",)
 SERVING = ("apiserver/pkg/server/options", "apiserver/pkg/util/feature", *SHARED)
+ELECTION = "kubernetes/pkg/client/leaderelectionconfig"
+CREDENTIALS = "kubernetes/pkg/credentialprovider"
 CONTROLLING = ("controller-manager", "cloud-provider/options", "cloud-provider/config", "kubernetes/pkg/controller")
 FOLDERS = {
     "kube-apiserver": (
         *("kubernetes/cmd/kube-apiserver", "kubernetes/pkg/kubeapiserver", "kubernetes/pkg/controlplane"),
         *("kubernetes/pkg/master", "kubernetes/pkg/features", "apiserver/pkg/admission"),
-        *("kubernetes/pkg/cloudprovider", "kubernetes/pkg/serviceaccount", *SERVING),
+        *("kubernetes/pkg/cloudprovider", "kubernetes/pkg/serviceaccount", CREDENTIALS, *SERVING),
     ),
     "kube-controller-manager": (
-        *("kubernetes/cmd/kube-controller-manager", "kubernetes/cmd/controller-manager", *CONTROLLING, *SERVING),
+        *("kubernetes/cmd/kube-controller-manager", "kubernetes/cmd/controller-manager", *CONTROLLING, ELECTION),
+        *(CREDENTIALS, *SERVING),
     ),
-    "kube-scheduler": ("kubernetes/cmd/kube-scheduler", *SERVING),
-    "kubelet": ("kubernetes/cmd/kubelet", "kubernetes/pkg/kubelet", "kubernetes/pkg/credentialprovider", *SHARED),
+    "kube-scheduler": ("kubernetes/cmd/kube-scheduler", ELECTION, *SERVING),
+    "kubelet": ("kubernetes/cmd/kubelet", "kubernetes/pkg/kubelet", CREDENTIALS, *SHARED),
     "kube-proxy": ("kubernetes/cmd/kube-proxy", "kubernetes/pkg/proxy", *SHARED),
 }
 """Where the flags of a program are defined, as module and folder; a folder that a version lacks counts as empty."""

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from kgate.judgement.engine import Judge
+from kgate.kubernetes import manifest
+from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.rules.load import load
 from tests.command import ROOT, kgate
 from tests.hostile import write
@@ -152,3 +155,115 @@ def test_what_an_installer_leaves_open(path: str, rules: set[str]) -> None:
     assert {finding["rule"] for finding in found["findings"]} & about == rules
     assert not found["unjudged"]
     assert not [note for note in found["notes"] if "flag" in note["message"] or "judged as" in note["message"]]
+
+
+JUDGE = Judge([rule for rule in load() if rule.components], NEWEST_MINOR)
+SERVER, MANAGER, SCHEDULER, ETCD = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"
+OLD = "image=registry.k8s.io/kube-apiserver:v1.18.0"
+
+
+def found_with(program: str, *changes: str) -> set[str]:
+    """The rules that the static pod of kubeadm offends with other flags: ``--a=b`` and ``--a`` instead of what it has,
+    ``-a`` removes one, and ``image=`` names another image."""
+    (resource,) = manifest.read(
+        "a.yaml", (ROOT / f"tests/data/control_plane/kubeadm/{program}.yaml").read_bytes()
+    ).resources
+    container = resource.body["spec"]["containers"][0]
+    for change in changes:
+        name = change.lstrip("-").partition("=")[0]
+        if name == "image":
+            container["image"] = change.partition("=")[2]
+        else:
+            kept = [word for word in container["command"] if word.partition("=")[0] != f"--{name}"]
+            container["command"] = [*kept, *([change] if change.startswith("--") else [])]
+    return {finding.rule.id for finding in JUDGE.judge(resource).findings}
+
+
+@pytest.mark.parametrize(
+    ("program", "changes", "rule"),
+    [
+        pytest.param(SERVER, ("--token-auth-file=/a",), "api-server-static-credentials", id="1.2.2"),
+        pytest.param(SERVER, (OLD, "--basic-auth-file=/a"), "api-server-static-credentials", id="passwords"),
+        pytest.param(SERVER, (OLD, "--kubelet-https=false"), "api-server-kubelet-http", id="kubelets without TLS"),
+        pytest.param(SERVER, ("-kubelet-client-certificate",), "api-server-without-kubelet-certificate", id="1.2.4"),
+        pytest.param(SERVER, ("-kubelet-client-key",), "api-server-without-kubelet-certificate", id="1.2.4, the key"),
+        pytest.param(SERVER, ("--authorization-mode=Node,AlwaysAllow",), "api-server-always-allow", id="1.2.6"),
+        pytest.param(SERVER, ("-authorization-mode",), "api-server-always-allow", id="1.2.6, by default"),
+        pytest.param(SERVER, ("--authorization-mode=RBAC",), "api-server-without-node-authorizer", id="1.2.7"),
+        pytest.param(SERVER, ("--authorization-mode=Node",), "api-server-without-rbac", id="1.2.8"),
+        pytest.param(SERVER, ("--enable-admission-plugins=AlwaysAdmit",), "api-server-always-admits", id="1.2.10"),
+        pytest.param(
+            SERVER, ("--disable-admission-plugins=PodSecurity",), "api-server-without-pod-admission", id="no levels"
+        ),
+        pytest.param(SERVER, (OLD,), "api-server-without-pod-admission", id="no policies of pods"),
+        pytest.param(SERVER, ("--disable-admission-plugins=ServiceAccount",), "api-server-admission-off", id="1.2.12"),
+        pytest.param(
+            SERVER, ("--disable-admission-plugins=NamespaceLifecycle",), "api-server-admission-off", id="1.2.13"
+        ),
+        pytest.param(SERVER, ("-enable-admission-plugins",), "api-server-without-node-restriction", id="1.2.14"),
+        pytest.param(SERVER, (OLD,), "api-server-insecure-port", id="the insecure port, by default"),
+        pytest.param(SERVER, (OLD, "--insecure-port=8080"), "api-server-insecure-port", id="the insecure port"),
+        pytest.param(SERVER, ("--secure-port=0",), "api-server-without-secure-port", id="the secure port"),
+        pytest.param(SERVER, ("--request-timeout=10m",), "api-server-request-timeout", id="1.2.20"),
+        pytest.param(SERVER, ("--service-account-lookup=false",), "api-server-keeps-deleted-accounts", id="1.2.21"),
+        pytest.param(SERVER, ("-service-account-key-file",), "api-server-without-token-key", id="1.2.22"),
+        pytest.param(SERVER, ("-etcd-certfile",), "api-server-without-etcd-certificate", id="1.2.23"),
+        pytest.param(SERVER, ("-etcd-keyfile",), "api-server-without-etcd-certificate", id="1.2.23, the key"),
+        pytest.param(SERVER, ("-tls-cert-file",), "api-server-without-certificate", id="1.2.24"),
+        pytest.param(SERVER, ("-tls-private-key-file",), "api-server-without-certificate", id="1.2.24, the key"),
+        pytest.param(SERVER, ("-client-ca-file",), "api-server-without-client-authority", id="1.2.25"),
+        pytest.param(SERVER, ("-etcd-cafile",), "api-server-trusts-any-etcd", id="1.2.26"),
+        pytest.param(SERVER, ("--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA",), "weak-tls", id="1.2.29"),
+        pytest.param(
+            SERVER, ("--etcd-cafile=/etc/kubernetes/pki/ca.crt",), "api-server-shares-etcd-authority", id="2.7"
+        ),
+        pytest.param(MANAGER, ("--terminated-pod-gc-threshold=0",), "controller-manager-keeps-pods", id="1.3.1"),
+        pytest.param(
+            MANAGER, ("-use-service-account-credentials",), "controller-manager-shared-credentials", id="1.3.3"
+        ),
+        pytest.param(
+            MANAGER, ("-service-account-private-key-file",), "controller-manager-without-token-key", id="1.3.4"
+        ),
+        pytest.param(MANAGER, ("-root-ca-file",), "controller-manager-without-root-authority", id="1.3.5"),
+        pytest.param(
+            MANAGER,
+            ("--feature-gates=RotateKubeletServerCertificate=false",),
+            "kubelet-serving-rotation-off",
+            id="1.3.6",
+        ),
+        pytest.param(MANAGER, ("-bind-address",), "control-plane-bind-address", id="1.3.7"),
+        pytest.param(SCHEDULER, ("--bind-address=0.0.0.0",), "control-plane-bind-address", id="1.4.2"),
+        pytest.param(ETCD, ("-cert-file",), "etcd-without-tls", id="2.1"),
+        pytest.param(ETCD, ("-key-file",), "etcd-without-tls", id="2.1, the key"),
+        pytest.param(ETCD, ("-client-cert-auth",), "etcd-without-client-certificates", id="2.2"),
+        pytest.param(ETCD, ("--auto-tls=true",), "etcd-self-signed", id="2.3"),
+        pytest.param(ETCD, ("-peer-cert-file",), "etcd-peers-without-tls", id="2.4"),
+        pytest.param(ETCD, ("-peer-key-file",), "etcd-peers-without-tls", id="2.4, the key"),
+        pytest.param(ETCD, ("--peer-client-cert-auth=false",), "etcd-peers-without-certificates", id="2.5"),
+        pytest.param(ETCD, ("--peer-auto-tls",), "etcd-self-signed", id="2.6"),
+    ],
+)
+def test_each_paragraph_of_the_benchmark(program: str, changes: tuple[str, ...], rule: str) -> None:
+    """A real file passes what it does right, and fails it once the flag is another."""
+    assert rule not in found_with(program)
+    assert rule in found_with(program, *changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        pytest.param(("--anonymous-auth=false",), "api-server-anonymous-auth", id="1.2.1"),
+        pytest.param(
+            ("--enable-admission-plugins=DenyServiceExternalIPs",), "api-server-admits-external-ips", id="1.2.3"
+        ),
+        pytest.param(("--kubelet-certificate-authority=/a",), "api-server-trusts-any-kubelet", id="1.2.5"),
+        pytest.param(("--enable-admission-plugins=EventRateLimit",), "api-server-without-event-limit", id="1.2.9"),
+        pytest.param(("--enable-admission-plugins=AlwaysPullImages",), "api-server-without-image-pulls", id="1.2.11"),
+        pytest.param(("--profiling=false",), "control-plane-profiling", id="1.2.15"),
+        pytest.param(("--encryption-provider-config=/a",), "api-server-without-encryption", id="1.2.27"),
+        pytest.param(("--service-account-extend-token-expiration=false",), "api-server-extends-tokens", id="1.2.30"),
+    ],
+)
+def test_each_paragraph_that_kubeadm_fails(changes: tuple[str, ...], rule: str) -> None:
+    assert rule in found_with(SERVER)
+    assert rule not in found_with(SERVER, *changes)
