@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 
 from kgate.kubernetes.components import flags
 from kgate.kubernetes.components.component import Component, Components, Hint, WrittenSetting, shortened
@@ -90,11 +91,12 @@ class _Reading:
     def _put(self, name: str, flag: Flag, value: Json) -> None:
         before = self.settings.get(name)
         if flag.grows and isinstance(before, list) and isinstance(value, list):
-            self.settings[name] = [*before, *value]
+            before += value
         elif flag.grows and isinstance(before, dict) and isinstance(value, dict):
-            self.settings[name] = {**before, **value}
+            before |= value
         else:
-            self.settings[name] = value
+            self.settings[name] = copy(value)
+        if not flag.grows:
             self.unknown.discard(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from kgate.kubernetes.components.component import Hint, WrittenSetting, shortened
@@ -30,6 +31,8 @@ _WRAPPERS = frozenset(
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _OPTION = re.compile(r"-.*|\d+", re.DOTALL)
+"""An option of a wrapper, or a number that is the value of one (``nice -n 5``)."""
+
 _PLACEHOLDER = re.compile(r"\{\{|<%|\$|`")
 """What a template, or the shell, replaces by something that is not known."""
 
@@ -59,21 +62,23 @@ class CommandLine:
 def command_lines(words: Sequence[Argument]) -> Iterator[CommandLine | Hint]:
     """Yields the programs that a command starts, directly or through a shell, and a hint for a script that mentions one
     and cannot be read."""
-    rest = list(words)
+    rest = deque(words)
     while rest:
-        name = _base_name(rest[0].text)
+        first = rest.popleft()
+        name = _base_name(first.text)
         if name in NAMES:
-            if not _is_other(name, rest[1:]):
-                yield CommandLine(name, rest[1:])
+            if not _is_other(name, rest):
+                yield CommandLine(name, tuple(rest))
             return
-        if name == "hyperkube" and len(rest) > 1:
-            rest[1] = Argument(_OF_HYPERKUBE.get(rest[1].text, rest[1].text), rest[1].pointer)
-            rest = rest[1:]
+        if name == "hyperkube" and rest:
+            word = rest.popleft()
+            rest.appendleft(Argument(_OF_HYPERKUBE.get(word.text, word.text), word.pointer))
         elif name in _SHELLS:
-            yield from _of_script(rest[1:])
+            yield from _of_script(tuple(rest))
             return
-        elif name in _WRAPPERS or _ASSIGNMENT.fullmatch(rest[0].text):
-            rest = _after_options(rest[1:])
+        elif name in _WRAPPERS or _ASSIGNMENT.fullmatch(first.text):
+            while rest and _OPTION.fullmatch(rest[0].text):
+                rest.popleft()
         else:
             return
 
@@ -85,12 +90,6 @@ def _is_other(program: str, arguments: Sequence[Argument]) -> bool:
 
 def _base_name(text: str) -> str:
     return re.split(r"[/\\]", text)[-1].removesuffix(".exe")
-
-
-def _after_options(words: list[Argument]) -> list[Argument]:
-    """Returns what a wrapper runs: what follows its options, whose values are numbers or part of them."""
-    start = next((index for index, word in enumerate(words) if not _OPTION.fullmatch(word.text)), len(words))
-    return words[start:]
 
 
 # ----------------------------------------------------------------------------------------- scripts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -235,8 +236,39 @@ def test_every_program_has_flags_and_defaults_of_its_own() -> None:
     assert "insecure-port" not in component_in({"command": ["kube-apiserver"]}).settings
 
 
-def test_a_hundred_thousand_arguments_take_no_time() -> None:
-    many = [f"--flag-{number}" for number in range(50_000)] + ["--feature-gates=A=true"] * 1_000
-    component = component_in({"command": ["kube-apiserver", *many]})
-    assert component.settings["feature-gates"] == {"A": True}
-    assert found_in({"command": ["sh", "-c", "kube-apiserver " + "'" * 99_999]}).unread
+def test_a_list_of_which_a_part_is_unknown_is_unknown() -> None:
+    flags_of = ["--authorization-mode=$(A)", "--authorization-mode=RBAC"]
+    component = component_in({"command": ["kube-apiserver", *flags_of], "env": [{"name": "A", "valueFrom": {}}]})
+    assert component.unknown == {"authorization-mode"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([f"--flag-{number}" for number in range(50_000)], id="unknown flags"),
+        pytest.param(["--authorization-mode=Node,RBAC"] * 50_000, id="a list that grows"),
+        pytest.param(["--feature-gates=" + ",".join(["A=true"] * 10_000)], id="many gates"),
+        pytest.param(["--feature-gates=A=true"] * 50_000, id="gates that grow"),
+        pytest.param(["--advertise-address=" + "$(A)" * 50_000], id="many references"),
+    ],
+)
+def test_a_large_command_takes_little_time(words: list[str]) -> None:
+    before = time.process_time()
+    component = component_in({"command": [*["env"] * 10_000, "kube-apiserver", *words, "--profiling=false"]})
+    assert component.settings["profiling"] is False
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("kube-apiserver " + "'" * 99_999, id="quotes"),
+        pytest.param("kube-apiserver " + "$(" * 50_000, id="substitutions"),
+        pytest.param("kube-apiserver " + "`" * 99_999, id="backticks"),
+        pytest.param("kube-apiserver " + '"\\' * 50_001, id="escaped quotes"),
+    ],
+)
+def test_a_hostile_script_is_unread_soon(script: str) -> None:
+    before = time.process_time()
+    assert found_in({"command": ["sh", "-c", script]}).unread
+    assert time.process_time() - before < 5
