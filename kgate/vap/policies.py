@@ -109,6 +109,8 @@ def obstacle_of(rule: Rule, minor: int) -> str:
     """Returns why a rule cannot be a policy; empty if it can."""
     if not rule.expression:
         return "it is about the gate, not about an object"
+    if rule.components:
+        return "it is about the settings of a program, and a policy cannot read a command line"
     if minor not in rule.versions:
         return f"it is not about Kubernetes 1.{minor}"
     if any("facts" in question.names for question in asking.questions(rule, minor)):
