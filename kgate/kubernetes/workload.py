@@ -78,8 +78,13 @@ _PODLESS_KINDS = {
 _POLICIES = (("kyverno.io", "ClusterPolicy"), ("kyverno.io", "Policy"))
 """Kinds among them whose rules may also make objects, or patch those of others."""
 
-_PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
-"""Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches and run no pods."""
+_PODLESS_GROUPS = (
+    *("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io"),
+    *("config.k8s.io", "kubeadm.k8s.io", "kind.x-k8s.io", "kops.k8s.io"),
+    *("bootstrap.cluster.x-k8s.io", "controlplane.cluster.x-k8s.io"),
+)
+"""Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches, or set up the control
+plane (kgate.kubernetes.components), and run no pods."""
 
 
 def find_workload(resource: Resource) -> Workload | None:

@@ -63,6 +63,10 @@ def test_several_pods_of_one_object() -> None:
     assert len(workload.pods) == 2
 
 
+EXTRA_VOLUMES = {"extraVolumes": [{"name": "a", "hostPath": "/etc/a", "mountPath": "/etc/a"}]}
+"""Those that kubeadm gives to the API server."""
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -71,6 +75,8 @@ def test_several_pods_of_one_object() -> None:
         thing("policy/v1beta1", "PodSecurityPolicy", {"hostPID": True, "hostNetwork": True, "volumes": ["*"]}),
         thing("kyverno.io/v1", "ClusterPolicy", {"rules": [{"validate": {"pattern": {"spec": POD}}}]}),
         thing("constraints.gatekeeper.sh/v1", "K8sX", {"parameters": POD}),
+        {"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "apiServer": EXTRA_VOLUMES},
+        thing("controlplane.cluster.x-k8s.io/v1beta1", "KubeadmControlPlane", {"apiServer": EXTRA_VOLUMES}),
         thing("example.org/v1", "X", {"containers": []}),
         thing("example.org/v1", "X", {"containers": ["a"]}),
         {"apiVersion": "example.org/v1", "kind": "X", "status": POD},
