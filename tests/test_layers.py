@@ -58,7 +58,10 @@ FLOW = (
         "kubernetes.scopes",
         "kubernetes.selectors",
     ),
-    ("kubernetes.argo", "kubernetes.faults", "kubernetes.served", "kubernetes.tekton", "policy.floor"),
+    (
+        *("kubernetes.argo", "kubernetes.faults", "kubernetes.installers", "kubernetes.served", "kubernetes.tekton"),
+        "policy.floor",
+    ),
     ("kubernetes.workload",),
     ("kubernetes.exposure", "kubernetes.isolation"),
     ("kubernetes.facts",),

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from kgate.kubernetes.neighbours import ENCRYPTION_KINDS
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.model import Json, Location, Locator, Pointer, Resource, json_text
 from kgate.values import dataclass
 
+KINDS = (*ENCRYPTION_KINDS, "MachineConfig")
+"""The kinds that hold keys; the last one is that of Talos."""
+
 _WITH_KEYS = ("aescbc", "aesgcm", "secretbox")
+_OF_TALOS = ("aescbcEncryptionSecret", "secretboxEncryptionSecret")
 _STAND_IN = "***"
 
 
 def concealed(resource: Resource) -> Resource:
-    """A resource of ENCRYPTION_KINDS that shows no key, neither in its own texts nor in the lines of its file."""
-    keys = sorted(set(_keys(resource.body)), key=lambda key: (-len(key), key))
+    """A resource of KINDS that shows no key, neither in its own texts nor in the lines of its file."""
+    keys = sorted(set(filter(None, _keys(resource.body))), key=lambda key: (-len(key), key))
     if not keys:
         return resource
     pairs = tuple((key, _STAND_IN) for key in keys)
@@ -26,10 +31,9 @@ def _keys(body: Mapping[str, Json]) -> Iterator[str]:
     for entry in list_of(body.get("resources")):
         for provider in list_of(mapping(entry).get("providers")):
             for name in _WITH_KEYS:
-                for key in list_of(mapping(mapping(provider).get(name)).get("keys")):
-                    secret = mapping(key).get("secret")
-                    if secret not in (None, ""):
-                        yield json_text(secret)
+                keys = list_of(mapping(mapping(provider).get(name)).get("keys"))
+                yield from (json_text(mapping(key).get("secret", "")) for key in keys)
+    yield from (json_text(mapping(body.get("cluster")).get(name, "")) for name in _OF_TALOS)
 
 
 @dataclass(frozen=True, slots=True)

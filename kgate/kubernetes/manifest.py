@@ -501,6 +501,8 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
     ``default`` is the apiVersion and kind of members without their own (typed lists).
     """
     api_version, kind = body.get("apiVersion") or default[0], body.get("kind") or default[1]
+    if not (api_version or kind or pointer) and (tool := _of_installer(body)):
+        api_version, kind = tool
     if not api_version or not kind:
         yield from _unidentified(document, body, pointer)
         return
@@ -519,7 +521,18 @@ def _expand(document: Locator, body: dict[str, Json], pointer: Pointer, default:
     yield from _members(document, body, pointer, fields, member_default)
 
 
-_HOLDERS = ("AdmissionConfiguration", "Cluster", "ConfigMap", "Secret")
+def _of_installer(body: dict[str, Json]) -> tuple[str, str] | None:
+    """What the configuration of a tool that installs clusters counts as; None for all else."""
+    from kgate.kubernetes import installers  # hardly anything has neither an apiVersion nor a kind
+
+    return installers.recognised(body)
+
+
+_HOLDERS = (
+    *("AdmissionConfiguration", "Cluster", "ConfigMap", "Secret"),
+    *("KubeadmConfig", "KubeadmConfigTemplate", "KubeadmControlPlane", "KubeadmControlPlaneTemplate"),
+    *("KubeAdmissionControlConfig", "KubeAuthenticationConfig", "KubeEtcdEncryptionConfig", "MachineConfig"),
+)
 """The kinds of objects that may hold configuration objects (kgate.kubernetes.nested)."""
 
 
@@ -633,7 +646,7 @@ def _resource(document: Locator, api_version: str, kind: str, body: dict[str, Js
     name = _name(metadata.get("name")) or _name(metadata.get("generateName"))
     identity = ResourceId(api_version, kind, _name(metadata.get("namespace")), name)
     resource = Resource(identity, body, pointer, document)
-    if kind not in ENCRYPTION_KINDS:
+    if kind not in (*ENCRYPTION_KINDS, "MachineConfig"):
         return resource
     from kgate.kubernetes import encryptionkeys  # hardly any repository has one
 

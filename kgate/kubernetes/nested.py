@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.embedded import documents
+from kgate.kubernetes.installers import TALOS
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.model import Batch, Json, Locator, Pointer, Resource, Unjudged, child_pointer, field_path
 from kgate.values import dataclass
@@ -50,6 +51,10 @@ def held_by(holder: Resource) -> Iterator[Held | Batch]:
                 yield from _in_text(holder, text, child_pointer("", _FILES[kind], key))
     elif "Cluster.kind.x-k8s.io" in holder.id.kinds:
         yield from _of_kind(holder)
+    elif holder.id.api_version.partition("/")[0].endswith(".cluster.x-k8s.io"):
+        yield from _of_cluster_api(holder)
+    elif (holder.id.api_version, kind) == TALOS or holder.id.api_version == "v1alpha1":
+        yield from _of_talos(holder)
     elif kind == "AdmissionConfiguration":
         for index, plugin in enumerate(list_of(body.get("plugins"))):
             inner = mapping(plugin).get("configuration")
@@ -66,6 +71,67 @@ def _of_kind(holder: Resource) -> Iterator[Held | Batch]:
         for index, text in enumerate(list_of(mapping(owner).get("kubeadmConfigPatches"))):
             if isinstance(text, str):
                 yield from _in_text(holder, text, child_pointer(pointer, "kubeadmConfigPatches", index), "kind")
+
+
+_KUBEADM_SPECS = {
+    "KubeadmConfig": ("spec",),
+    "KubeadmConfigTemplate": ("spec", "template", "spec"),
+    "KubeadmControlPlane": ("spec", "kubeadmConfigSpec"),
+    "KubeadmControlPlaneTemplate": ("spec", "template", "spec", "kubeadmConfigSpec"),
+}
+"""Where the objects of Cluster API hold a configuration of kubeadm, by kind."""
+
+_KUBEADM_FIELDS = ("clusterConfiguration", "initConfiguration", "joinConfiguration")
+
+
+def _of_cluster_api(holder: Resource) -> Iterator[Held | Batch]:
+    """Yields the configuration that Cluster API gives to kubeadm, as lists of arguments since v1beta2, and the files
+    that it writes for it."""
+    spec, pointer = holder.body, ""
+    for token in _KUBEADM_SPECS.get(holder.id.kind, ()):
+        spec, pointer = mapping(spec.get(token)), child_pointer(pointer, token)
+    has_lists = holder.id.api_version.endswith("/v1beta2")
+    version = mapping(holder.body.get("spec")).get("version")
+    for field in _KUBEADM_FIELDS if pointer else ():
+        if isinstance(body := spec.get(field), dict):
+            kind = field[0].upper() + field[1:]
+            own = {"apiVersion": f"kubeadm.k8s.io/{'v1beta4' if has_lists else 'v1beta3'}", "kind": kind}
+            known = {"kubernetesVersion": version} if isinstance(version, str) and field == _KUBEADM_FIELDS[0] else {}
+            place = child_pointer(holder.pointer + pointer, field)
+            yield Held({**known, **body, **own}, place, holder.locator, installer="kubeadm")
+    for index, file in enumerate(list_of(spec.get("files")) if pointer else []):
+        text = mapping(file).get("content")
+        if isinstance(text, str) and any(f"{group}/" in text for group in _GROUPS):
+            yield from _in_text(holder, text, child_pointer(pointer, "files", index, "content"), "kubeadm")
+
+
+_TALOS_FIELDS = {
+    "KubeAdmissionControlConfig": ("configuration", {}),
+    "KubeAuthenticationConfig": (
+        "configuration",
+        {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"},
+    ),
+    "KubeEtcdEncryptionConfig": (
+        "config",
+        {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration"},
+    ),
+}
+"""The fields of documents of Talos that hold an object, by kind, with what it is where it does not say so."""
+
+
+def _of_talos(holder: Resource) -> Iterator[Held]:
+    """Yields the configuration of the API server that Talos hands on."""
+    field, default = _TALOS_FIELDS.get(holder.id.kind, ("", {}))
+    inner: list[tuple[Pointer, Json]] = []
+    if isinstance(body := holder.body.get(field), dict):
+        inner.append((child_pointer("", field), {**default, **body}))
+    plugins = list_of(mapping(mapping(holder.body.get("cluster")).get("apiServer")).get("admissionControl"))
+    for index, plugin in enumerate(plugins):
+        place = child_pointer("/cluster/apiServer/admissionControl", index, "configuration")
+        inner.append((place, mapping(plugin).get("configuration")))
+    for place, held in inner:
+        if isinstance(held, dict) and _is_configuration(held):
+            yield Held(held, holder.pointer + place, holder.locator)
 
 
 def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "") -> Iterator[Held | Batch]:

@@ -19,6 +19,10 @@ _FILES_HELD = 8
 _SECRET = re.compile(r"""\bkind["']?\s*:\s*["']?(?:Secret(?:List)?|EncryptionConfig(?:uration)?)\b""")
 
 
+_SECRETIVE = ("Secret", "Config", "MachineConfig", "RKEConfig")
+"""Kinds that hold what no report may show: Secrets, and configurations of k3s, Talos and RKE, with their tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """The lines of a file, from which on each document lasts, and which of them hold Secrets."""
@@ -56,12 +60,12 @@ class LinesAround:
     def around(self, finding: Finding, count: int) -> tuple[list[str], list[str]]:
         """Returns at most ``count`` lines before and after a finding, within its document; none if the file shows
         another line there than the report does: it is not the one that was judged, or something in it is concealed.
-        None of a Secret either, nor of a document that holds one: they may hold what no report may show."""
+        None of a Secret or the like either, nor of a document that holds one: they may hold what no report may show."""
         location = finding.location
         text, index = self.text(location.path), location.start.line - 1
         lines = text.lines
         is_known = location.snippet and 0 <= index < len(lines) and lines[index].startswith(location.snippet)
-        if not is_known or finding.resource.kind == "Secret" or text.is_beside_secret(index):
+        if not is_known or finding.resource.kind in _SECRETIVE or text.is_beside_secret(index):
             return [], []
         before = takewhile(_is_inside, reversed(lines[max(index - count, 0) : index]))
         following = list(lines[index + 1 : index + 1 + count])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from kgate.kubernetes.components.assemble import Owner, assemble
+from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
+from kgate.kubernetes.components.extraargs import Setting, assembled
 from kgate.kubernetes.components.flags import Flag, flags
 from kgate.model import Gap, Json, Pointer, Resource, child_pointer, field_path
 from kgate.values import dataclass
@@ -19,8 +20,8 @@ class _File:
     settings: Mapping[str, str]
 
 
-KINDS = {
-    "KubeletConfiguration.kubelet.config.k8s.io": _File(
+_FILES = {
+    "KubeletConfiguration": _File(
         "kubelet",
         {
             "address": "address",
@@ -46,7 +47,7 @@ KINDS = {
             "tlsPrivateKeyFile": "tls-private-key-file",
         },
     ),
-    "KubeProxyConfiguration.kubeproxy.config.k8s.io": _File(
+    "KubeProxyConfiguration": _File(
         "kube-proxy",
         {
             "bindAddress": "bind-address",
@@ -56,11 +57,13 @@ KINDS = {
             "metricsBindAddress": "metrics-bind-address",
         },
     ),
-    "KubeSchedulerConfiguration.kubescheduler.config.k8s.io": _File(
+    "KubeSchedulerConfiguration": _File(
         "kube-scheduler", {"enableProfiling": "profiling", "featureGates": "feature-gates"}
     ),
 }
-"""The files, by kind and API group."""
+"""The files, by kind."""
+
+KINDS: frozenset[str] = frozenset(_FILES)
 
 _WANTED = {"bool": (bool, "true or false"), "int": (int, "a whole number"), "switches": (dict, "a mapping")}
 _LISTS = ("list", "words")
@@ -76,28 +79,29 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
 
     A file of the scheduler leaves its addresses to the flags, and a patch of kind all that it does not say.
     """
-    name = next(kind for kind in resource.id.kinds if kind in KINDS)
-    file = KINDS[name]
-    known = flags(file.program)
-    written: list[WrittenSetting] = []
-    gaps: list[Gap] = []
-    for path, setting in file.settings.items():
-        found = _value(resource.body, path)
-        if found is None or found.value in _NOTHING.get(known[setting].kind, ()):
-            continue
-        if resource.installer == "kubeadm" and setting in _SET_BY_KUBEADM:
+    name = resource.id.kind
+    file = _FILES[name]
+    left_out = _SET_BY_KUBEADM if resource.installer == "kubeadm" else ()
+    found = [*fields(name, resource.body, "", left_out)]
+    if file.program == "kube-scheduler" and "enableProfiling" not in resource.body:
+        found.append(WrittenSetting("profiling", True, ""))
+    is_whole = file.program != "kube-scheduler" and resource.installer in ("", "kubeadm")
+    tool = resource.installer or name
+    yield assembled(file.program, minor, found, Owner("", tool, is_whole))
+
+
+def fields(kind: str, body: Json, base: Pointer, left_out: Collection[str] = ()) -> Iterator[Setting]:
+    """Yields what the fields of a file of a kind set, which stands at ``base``, but for some settings."""
+    known = flags(_FILES[kind].program)
+    for path, setting in _FILES[kind].settings.items():
+        found = _value(body, base, path)
+        if found is None or setting in left_out or found.value in _NOTHING.get(known[setting].kind, ()):
             continue
         fault = "a mapping" if found.is_around else _fault(known[setting], found.value)
         if fault:
-            gaps.append(Gap(found.pointer, f"`{field_path(found.pointer)}` must be {fault}"))
+            yield Gap(found.pointer, f"`{field_path(found.pointer)}` must be {fault}")
         else:
-            written.append(WrittenSetting(setting, found.value, found.pointer))
-    if file.program == "kube-scheduler" and not any(one.name == "profiling" for one in written):
-        written.append(WrittenSetting("profiling", True, ""))
-    is_whole = file.program != "kube-scheduler" and resource.installer in ("", "kubeadm")
-    tool = resource.installer or name.partition(".")[0]
-    assembled = assemble(file.program, minor, written, Owner("", tool, is_whole))
-    yield Components(assembled.components, (*assembled.gaps, *gaps), hints=assembled.hints)
+            yield WrittenSetting(setting, found.value, found.pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,8 @@ class _Found:
     is_around: bool = False
 
 
-def _value(body: Json, path: str) -> _Found | None:
+def _value(body: Json, pointer: Pointer, path: str) -> _Found | None:
     """Returns what a field holds, or what stands in its way; None if it is absent."""
-    pointer = ""
     for token in path.split("."):
         if not isinstance(body, Mapping):
             return _Found(body, pointer, is_around=True)

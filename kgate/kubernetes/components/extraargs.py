@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
-from kgate.kubernetes.components.component import WrittenSetting
+from kgate.kubernetes.components.assemble import Owner, assemble
+from kgate.kubernetes.components.component import Components, WrittenSetting
 from kgate.model import Gap, Json, Pointer, child_pointer, field_path, json_text
 
-Setting = WrittenSetting | Gap
+Setting: TypeAlias = WrittenSetting | Gap
+
+
+def assembled(name: str, minor: int, found: Iterable[Setting], owner: Owner) -> Components:
+    """Returns a component of settings that were read, and those that are none."""
+    every = tuple(found)
+    whole = assemble(name, minor, (one for one in every if isinstance(one, WrittenSetting)), owner)
+    gaps = (one for one in every if isinstance(one, Gap))
+    return Components(whole.components, (*whole.gaps, *gaps), whole.unread, whole.hints)
 
 
 def of_mapping(value: Json, pointer: Pointer) -> Iterator[Setting]:

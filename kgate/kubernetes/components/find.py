@@ -26,17 +26,25 @@ def find_components(resource: Resource, workload: Workload | None, minor: int) -
 
 
 def _reader(who: ResourceId) -> Callable[[Resource, int], Iterable[Components]] | None:
-    """Returns what reads the components of a kind of configuration, each imported when it is first needed."""
+    """Returns what reads the components of a kind of configuration, imported when it is first needed."""
     group = who.api_version.rpartition("/")[0]
-    if group.endswith(".config.k8s.io"):
-        from kgate.kubernetes.components import configfiles
-
-        return configfiles.components if who.kinds[1] in configfiles.KINDS else None
     if group == "kubeadm.k8s.io":
-        from kgate.kubernetes.components import kubeadm
-
-        return kubeadm.components if who.kind in kubeadm.KINDS else None
-    return None
+        from kgate.kubernetes.components.kubeadm import KINDS, components
+    elif group == "kind.x-k8s.io":
+        from kgate.kubernetes.components.kind import KINDS, components
+    elif group == "kops.k8s.io":
+        from kgate.kubernetes.components.kops import KINDS, components
+    elif group == "k3s.io":
+        from kgate.kubernetes.components.k3s import KINDS, components
+    elif group == "rke.cattle.io":
+        from kgate.kubernetes.components.rke import KINDS, components
+    elif group == "config.talos.dev" or who.api_version == "v1alpha1":
+        from kgate.kubernetes.components.talos import KINDS, components
+    elif group.endswith(".config.k8s.io"):
+        from kgate.kubernetes.components.configfiles import KINDS, components
+    else:
+        return None
+    return components if who.kind in KINDS else None
 
 
 def _of_pods(resource: Resource, pods: list[Pod], minor: int) -> Iterator[Components]:

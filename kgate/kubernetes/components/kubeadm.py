@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from kgate.kubernetes.components import extraargs, flags
-from kgate.kubernetes.components.assemble import Owner, assemble
+from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
 from kgate.kubernetes.components.extraargs import Setting
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.pss import NEWEST_MINOR
-from kgate.model import Container, Gap, Json, Pointer, Resource, child_pointer, field_path
+from kgate.model import Container, Json, Pointer, Resource, child_pointer, field_path
 
 GROUP = "kubeadm.k8s.io"
-KINDS = ("ClusterConfiguration", "InitConfiguration", "JoinConfiguration")
+KINDS: frozenset[str] = frozenset(("ClusterConfiguration", "InitConfiguration", "JoinConfiguration"))
 TOOL = "kubeadm"
 
 _WITH_MAPPINGS = ("v1beta1", "v1beta2", "v1beta3")
@@ -93,9 +93,8 @@ def _assembled(
     found += _settings(resource, name, minor, arguments, pointer)
     container = Container(name, "containers", {}, pointer) if name != "kubelet" else None
     owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container)
-    component = assemble(name, minor, (one for one in found if isinstance(one, WrittenSetting)), owner)
-    gaps = (*component.gaps, *(one for one in found if isinstance(one, Gap)))
-    return replace(component, gaps=gaps, hints=(*component.hints, *_unquoted(arguments, pointer)))
+    whole = extraargs.assembled(name, minor, found, owner)
+    return replace(whole, hints=(*whole.hints, *_unquoted(arguments, pointer)))
 
 
 def _of_external_etcd(body: Mapping[str, Json]) -> Iterator[WrittenSetting]:
