@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kgate.kubernetes.components import extraargs, flags
 from kgate.kubernetes.components.assemble import Owner
-from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
+from kgate.kubernetes.components.component import Component, Components, Hint, WrittenSetting
 from kgate.kubernetes.components.extraargs import Setting
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.pss import NEWEST_MINOR
@@ -89,21 +89,32 @@ def _kubelet(resource: Resource, minor: int) -> Components:
 def _assembled(
     resource: Resource, name: str, minor: int, arguments: Json, pointer: Pointer, *, is_whole: bool = True
 ) -> Components:
-    found: list[Setting] = [*_of_external_etcd(resource.body)] if name == "kube-apiserver" else []
-    found += _settings(resource, name, minor, arguments, pointer)
+    found = _settings(resource, name, minor, arguments, pointer)
     container = Container(name, "containers", {}, pointer) if name != "kubelet" else None
     owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container)
     whole = extraargs.assembled(name, minor, found, owner)
+    whole = _with_external_etcd(whole, resource.body) if name == "kube-apiserver" else whole
     return replace(whole, hints=(*whole.hints, *_unquoted(arguments, pointer)))
 
 
-def _of_external_etcd(body: Mapping[str, Json]) -> Iterator[WrittenSetting]:
-    """Yields how the API server proves to an etcd of somebody else who it is, in place of kubeadm's own files."""
+_ETCD_FILES = {"etcd-cafile": "caFile", "etcd-certfile": "certFile", "etcd-keyfile": "keyFile"}
+"""Flags of the API server that kubeadm takes from ``etcd.external``, if the etcd is somebody else's."""
+
+
+def _with_external_etcd(found: Components, body: Mapping[str, Json]) -> Components:
+    """An API server that proves to the etcd of somebody else who it is, if at all, and not by kubeadm's own files."""
     external = mapping(body.get("etcd")).get("external")
-    if external is not None:
-        for field, name in (("caFile", "etcd-cafile"), ("certFile", "etcd-certfile"), ("keyFile", "etcd-keyfile")):
-            value = mapping(external).get(field)
-            yield WrittenSetting(name, value if isinstance(value, str) else "", f"/etcd/external/{field}")
+    if external is None:
+        return found
+    texts = {name: mapping(external).get(field) for name, field in _ETCD_FILES.items()}
+    known = {name: value for name, value in texts.items() if isinstance(value, str) and value}
+    places = {name: child_pointer("/etcd/external", _ETCD_FILES[name]) for name in known}
+
+    def own(one: Component) -> Component:
+        settings = {name: value for name, value in one.settings.items() if name not in _ETCD_FILES}
+        return replace(one, settings={**settings, **known}, places={**one.places, **places})
+
+    return replace(found, components=tuple(map(own, found.components)))
 
 
 def _settings(resource: Resource, name: str, minor: int, arguments: Json, pointer: Pointer) -> Iterator[Setting]:

@@ -130,7 +130,9 @@ def test_an_etcd_of_somebody_else() -> None:
     text = V1BETA3.replace("local: {imageTag: 3.5.9-0, dataDir: /var/lib/etcd}", external)
     assert "etcd" not in {one.name for one in found_in(text).components}
     server = component(text, "kube-apiserver")
-    assert (server.settings["etcd-cafile"], server.settings["etcd-certfile"]) == ("/a/ca.crt", "")
+    assert server.settings["etcd-cafile"] == "/a/ca.crt"
+    assert "etcd-certfile" not in server.settings
+    assert line(text, "kube-apiserver", "etcd-cafile") == 10
 
 
 @pytest.mark.parametrize(
