@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
-from kgate.kubernetes.components.extraargs import Setting, assembled
+from kgate.kubernetes.components.extraargs import Setting, assembled, is_placeholder
 from kgate.kubernetes.components.flags import Flag, flags
 from kgate.model import Gap, Json, Pointer, Resource, child_pointer, field_path
 from kgate.values import dataclass
@@ -87,7 +87,7 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         found.append(WrittenSetting("profiling", True, ""))
     is_whole = file.program != "kube-scheduler" and resource.installer in ("", "kubeadm")
     tool = resource.installer or name
-    yield assembled(file.program, minor, found, Owner("", tool, is_whole))
+    yield assembled(file.program, minor, found, Owner("", tool, is_whole), resource.unknown)
 
 
 def fields(kind: str, body: Json, base: Pointer, left_out: Collection[str] = ()) -> Iterator[Setting]:
@@ -125,7 +125,9 @@ def _value(body: Json, pointer: Pointer, path: str) -> _Found | None:
 
 
 def _fault(flag: Flag, value: Json) -> str:
-    """Returns what a value must be that has a wrong type; empty for a right one."""
+    """Returns what a value must be that has a wrong type; empty for a right one, and for a placeholder of one."""
+    if is_placeholder(value):
+        return ""
     kind, wanted = _WANTED.get(flag.kind, (list, "a list") if flag.kind in _LISTS else (str, "text"))
     is_right = type(value) is kind or (kind is list and isinstance(value, list))
     return "" if is_right else wanted

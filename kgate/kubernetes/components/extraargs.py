@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from kgate.kubernetes.components.assemble import Owner, assemble
@@ -12,12 +14,28 @@ from kgate.model import Gap, Json, Pointer, child_pointer, field_path, json_text
 Setting: TypeAlias = WrittenSetting | Gap
 
 
-def assembled(name: str, minor: int, found: Iterable[Setting], owner: Owner) -> Components:
-    """Returns a component of settings that were read, and those that are none."""
+def assembled(
+    name: str, minor: int, found: Iterable[Setting], owner: Owner, unknown: Collection[Pointer] = ()
+) -> Components:
+    """Returns a component of settings that were read, and those that are none. ``unknown`` holds the places whose
+    values are not known; a placeholder is no value either."""
     every = tuple(found)
-    whole = assemble(name, minor, (one for one in every if isinstance(one, WrittenSetting)), owner)
-    gaps = (one for one in every if isinstance(one, Gap))
+    settings = (_known(one, unknown) for one in every if isinstance(one, WrittenSetting))
+    whole = assemble(name, minor, settings, owner)
+    gaps = (one for one in every if isinstance(one, Gap) and one.pointer not in unknown)
     return Components(whole.components, (*whole.gaps, *gaps), whole.unread, whole.hints)
+
+
+def _known(one: WrittenSetting, unknown: Collection[Pointer]) -> WrittenSetting:
+    return replace(one, is_known=False) if is_placeholder(one.value) or one.pointer in unknown else one
+
+
+def is_placeholder(value: Json) -> bool:
+    """True if something else writes the value before a program sees it."""
+    return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
+
+
+_PLACEHOLDER = re.compile(r"\$\{|\{\{|<%")
 
 
 def of_mapping(value: Json, pointer: Pointer) -> Iterator[Setting]:

@@ -35,7 +35,8 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         pointer = child_pointer("", key)
         found = [*_switched(name, resource.body), *of_words(resource.body.get(key), pointer)]
         if found:
-            yield assembled(name, minor, found, Owner(pointer, "k3s", is_whole=name != "etcd"))
+            owner = Owner(pointer, "k3s", is_whole=name != "etcd")
+            yield assembled(name, minor, found, owner, resource.unknown)
 
 
 def _switched(name: str, body: Mapping[str, Json]) -> Iterator[Setting]:

@@ -42,7 +42,7 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
             yield Components(unread=(Hint(pointer, f"it cannot be read: {error}"),))
     for name, settings in found.items():
         if settings:
-            yield assembled(name, minor, settings, Owner("", is_whole=False))
+            yield assembled(name, minor, settings, Owner("", is_whole=False), resource.unknown)
 
 
 def _pairs(setting: str, value: Json, pointer: Pointer) -> Setting:

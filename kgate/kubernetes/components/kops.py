@@ -43,7 +43,7 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         found = [*_settings(name, mapping(spec.get(field)), pointer)]
         found += _authorization(spec) if name == "kube-apiserver" else ()
         if found:
-            yield assembled(name, own, found, Owner(pointer, is_whole=False))
+            yield assembled(name, own, found, Owner(pointer, is_whole=False), resource.unknown)
 
 
 def _authorization(spec: Mapping[str, Json]) -> Iterator[WrittenSetting]:

@@ -92,7 +92,7 @@ def _assembled(
     found = _settings(resource, name, minor, arguments, pointer)
     container = Container(name, "containers", {}, pointer) if name != "kubelet" else None
     owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container)
-    whole = extraargs.assembled(name, minor, found, owner)
+    whole = extraargs.assembled(name, minor, found, owner, resource.unknown)
     whole = _with_external_etcd(whole, resource.body) if name == "kube-apiserver" else whole
     return replace(whole, hints=(*whole.hints, *_unquoted(arguments, pointer)))
 

@@ -31,4 +31,5 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         arguments = mapping(services.get(service)).get("extra_args")
         if arguments is not None:
             pointer = child_pointer("/services", service, "extra_args")
-            yield assembled(name, minor, of_mapping(arguments, pointer), Owner(pointer, is_whole=False))
+            owner = Owner(pointer, is_whole=False)
+            yield assembled(name, minor, of_mapping(arguments, pointer), owner, resource.unknown)

@@ -68,7 +68,8 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         arguments = child_pointer(section.pointer, "extraArgs")
         found = [*_fields(section), *_flags(section, version, arguments)]
         container = None if section.name == "kubelet" else Container(section.name, "containers", {}, section.pointer)
-        yield assembled(section.name, version, found, Owner(arguments, TOOL, section.is_whole, container=container))
+        owner = Owner(arguments, TOOL, section.is_whole, container=container)
+        yield assembled(section.name, version, found, owner, resource.unknown)
 
 
 def _sections(resource: Resource) -> Iterator[_Section]:

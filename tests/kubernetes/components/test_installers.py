@@ -156,6 +156,22 @@ def test_what_is_up_to_the_tool_is_not_judged(text: str) -> None:
     assert not any(one.is_whole for one in components(text).values())
 
 
+@pytest.mark.parametrize(
+    ("text", "program", "setting"),
+    [
+        pytest.param(CLUSTER_API.replace("Node,RBAC,Webhook", "${MODES}"), "kube-apiserver", "authorization-mode", id="a variable"),
+        pytest.param(K3S.replace("read-only-port=10255", "read-only-port={{ port }}"), "kubelet", "read-only-port", id="a template"),
+        pytest.param(TALOS.replace("readOnlyPort: 10255", "readOnlyPort: '${PORT}'"), "kubelet", "read-only-port", id="a field"),
+        pytest.param(K3S.replace("read-only-port=10255", "ENC[AES256_GCM,data:Zm9v,iv:Zm9v,tag:Zm9v,type:str]"), "kubelet", "", id="a flag that is encrypted"),
+    ],
+)  # fmt: skip
+def test_a_placeholder_is_no_value(text: str, program: str, setting: str) -> None:
+    found = found_in(text)
+    (one,) = (one for one in found.components if one.name == program)
+    assert found.gaps == ()
+    assert one.unknown == (frozenset((setting,)) if setting else frozenset())
+
+
 def test_a_patch_of_talos_is_not_whole() -> None:
     patch = "cluster:\n  apiServer:\n    extraArgs: {anonymous-auth: true}\n"
     (found,) = components(patch).values()
