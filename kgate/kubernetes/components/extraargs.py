@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from kgate.kubernetes.components.assemble import Owner, assemble
-from kgate.kubernetes.components.component import Components, WrittenSetting
-from kgate.model import Gap, Json, Pointer, child_pointer, field_path, json_text
+from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
+from kgate.model import Gap, Json, Pointer, Resource, child_pointer, field_path, json_text
 
 Setting: TypeAlias = WrittenSetting | Gap
 
@@ -24,6 +24,14 @@ def assembled(
     whole = assemble(name, minor, settings, owner)
     gaps = (one for one in every if isinstance(one, Gap) and one.pointer not in unknown)
     return Components(whole.components, (*whole.gaps, *gaps), whole.unread, whole.hints)
+
+
+def unknown_version(resource: Resource, known: Sequence[str]) -> Hint | None:
+    """Says that nobody knows what an API version of a tool means; None for a known one. The first is recommended."""
+    group, _, version = resource.id.api_version.rpartition("/")
+    if version in known:
+        return None
+    return Hint("/apiVersion", f"kgate does not know this version of {resource.id.kind}; use {group}/{known[0]}")
 
 
 def _known(one: WrittenSetting, unknown: Collection[Pointer]) -> WrittenSetting:

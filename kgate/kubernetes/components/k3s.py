@@ -39,7 +39,13 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
             yield assembled(name, minor, found, owner, resource.unknown)
 
 
+_PROFILE = "cis"
+"""The beginning of the profiles of RKE2, with which the kubelet leaves the kernel as it is."""
+
+
 def _switched(name: str, body: Mapping[str, Json]) -> Iterator[Setting]:
+    if name == "kubelet" and str(body.get("profile", "")).startswith(_PROFILE):
+        yield WrittenSetting("protect-kernel-defaults", True, "/profile")
     for key, (program, setting, value) in _SWITCHES.items():
         if program == name and key in body:
             pointer = child_pointer("", key)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
-from kgate.kubernetes.components.extraargs import Setting, assembled
+from kgate.kubernetes.components.extraargs import Setting, assembled, unknown_version
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.model import Gap, Json, Pointer, Resource, child_pointer, field_path, json_text
 from kgate.yamltree.nodes import ManifestError, compose
 
 KINDS: frozenset[str] = frozenset(("Cluster",))
 
+_VERSIONS = ("v1alpha4", "v1alpha3")
 _PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 _ARGUMENTS = re.compile(r"/(apiServer|controllerManager|scheduler)/extraArgs/([^/]+)")
 _SECTIONS = {
@@ -25,6 +26,9 @@ _SECTIONS = {
 
 def components(resource: Resource, minor: int) -> Iterator[Components]:
     """Yields the components that a cluster speaks of, of a Kubernetes version. What it leaves out is up to kind."""
+    if (hint := unknown_version(resource, _VERSIONS)) is not None:
+        yield Components(unread=(hint,))
+        return
     found: dict[str, list[Setting]] = {name: [] for name in _PROGRAMS}
     for field, setting, programs in (
         ("featureGates", "feature-gates", _PROGRAMS),

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
-from kgate.kubernetes.components.extraargs import Setting, assembled
+from kgate.kubernetes.components.extraargs import Setting, assembled, unknown_version
 from kgate.kubernetes.components.flags import flags
 from kgate.kubernetes.podspec import mapping
 from kgate.model import Gap, Json, Pointer, Resource, child_pointer, field_path, json_text
 
 KINDS: frozenset[str] = frozenset(("Cluster", "InstanceGroup"))
+
+_VERSIONS = ("v1alpha3", "v1alpha2")
 
 _SECTIONS = {
     "kubeAPIServer": "kube-apiserver",
@@ -34,6 +36,9 @@ _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 def components(resource: Resource, minor: int) -> Iterator[Components]:
     """Yields the components that a cluster or a group of its nodes speaks of. What they leave out is up to kOps."""
+    if (hint := unknown_version(resource, _VERSIONS)) is not None:
+        yield Components(unread=(hint,))
+        return
     spec = mapping(resource.body.get("spec"))
     version = spec.get("kubernetesVersion")
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None

@@ -14,7 +14,6 @@ from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Container, Json, Pointer, Resource, child_pointer, field_path
 
-GROUP = "kubeadm.k8s.io"
 KINDS: frozenset[str] = frozenset(("ClusterConfiguration", "InitConfiguration", "JoinConfiguration"))
 TOOL = "kubeadm"
 
@@ -36,10 +35,8 @@ _ETCD_VERSION = re.compile(r"v?3\.(\d{1,3})\..*", re.DOTALL)
 
 def components(resource: Resource, minor: int) -> Iterator[Components]:
     """Yields the components of a configuration; ``minor`` is the version of one that does not say its own."""
-    version = resource.id.api_version.rpartition("/")[2]
-    if version not in (*_WITH_MAPPINGS, *_WITH_PAIRS):
-        known = f"{GROUP}/{_WITH_PAIRS[0]}"
-        yield Components(unread=(Hint("/apiVersion", f"no kubeadm that kgate knows reads this version; use {known}"),))
+    if (hint := extraargs.unknown_version(resource, (*_WITH_PAIRS, *_WITH_MAPPINGS))) is not None:
+        yield Components(unread=(hint,))
     elif resource.id.kind == "ClusterConfiguration":
         yield from _of_cluster(resource, minor)
     else:

@@ -172,6 +172,18 @@ def test_a_placeholder_is_no_value(text: str, program: str, setting: str) -> Non
     assert one.unknown == (frozenset((setting,)) if setting else frozenset())
 
 
+@pytest.mark.parametrize("text", [KIND.replace("v1alpha4", "v1"), KOPS.replace("v1alpha2", "v1")], ids=["kind", "kOps"])
+def test_an_unknown_version_is_not_judged(text: str) -> None:
+    found = found_in(text)
+    assert found.components == ()
+    assert [hint.message.partition(";")[0] for hint in found.unread] == ["kgate does not know this version of Cluster"]
+
+
+def test_a_profile_of_rke2() -> None:
+    kubelet = components("profile: cis-1.23\nkubelet-arg: [read-only-port=0]\n")["kubelet"]
+    assert kubelet.settings["protect-kernel-defaults"] is True
+
+
 def test_a_patch_of_talos_is_not_whole() -> None:
     patch = "cluster:\n  apiServer:\n    extraArgs: {anonymous-auth: true}\n"
     (found,) = components(patch).values()

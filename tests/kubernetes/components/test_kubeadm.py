@@ -261,7 +261,7 @@ def test_an_unknown_version_of_kubeadm_is_not_judged() -> None:
     found = found_in(CLUSTER.replace("v1beta4", "v2"))
     assert found.components == ()
     assert [hint.message for hint in found.unread] == [
-        "no kubeadm that kgate knows reads this version; use kubeadm.k8s.io/v1beta4"
+        "kgate does not know this version of ClusterConfiguration; use kubeadm.k8s.io/v1beta4"
     ]
 
 
