@@ -21,6 +21,9 @@ _Kinds: TypeAlias = Mapping[str, tuple[int, int | None]]
 _OF_FILES = ".config.k8s.io"
 """How the groups end whose objects are read from files."""
 
+_OF_TOOLS = ("config.talos.dev",)
+"""Groups of files of other tools that rules ask about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
@@ -28,6 +31,12 @@ class Unserved:
 
     field: str
     message: str
+
+
+def is_in_files(kind: str) -> bool:
+    """True if objects of a kind (``Kind.group``) are only read from files: no API server ever gets one."""
+    group = kind.partition(".")[2]
+    return group.endswith(_OF_FILES.removeprefix(".")) or group in _OF_TOOLS or kind == "EncryptionConfig.core"
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from kgate.judgement.waivers import WaiverEntry
 from kgate.kubernetes.plurals import plural
+from kgate.kubernetes.served import is_in_files
 from kgate.kubernetes.workload import template_path
 from kgate.model import Rule, Severity
 from kgate.values import dataclass
@@ -111,6 +112,8 @@ def obstacle_of(rule: Rule, minor: int) -> str:
         return "it is about the gate, not about an object"
     if rule.components:
         return "it is about the settings of a program, and a policy cannot read a command line"
+    if rule.kinds and all(map(is_in_files, rule.kinds)):
+        return "it is about a file that a program reads, and no API server gets one"
     if minor not in rule.versions:
         return f"it is not about Kubernetes 1.{minor}"
     if any("facts" in question.names for question in asking.questions(rule, minor)):

@@ -52,6 +52,9 @@ def test_every_rule_is_exported_or_left_out_with_a_reason() -> None:
     ]
     assert {one.what: one.reason for one in found.left_out}["service-account-token-mounted"].startswith("it needs")
     assert {one.what: one.reason for one in found.left_out}["control-plane-profiling"].startswith("it is about the set")
+    assert {one.what: one.reason for one in found.left_out}["encryption-key-in-repository"].startswith(
+        "it is about a f"
+    )
 
 
 def test_names_labels_and_message_are_those_of_the_rule() -> None:
