@@ -59,11 +59,16 @@ FLOW = (
         "kubernetes.selectors",
     ),
     (
-        *("kubernetes.argo", "kubernetes.faults", "kubernetes.installers", "kubernetes.served", "kubernetes.tekton"),
+        "kubernetes.argo",
+        "kubernetes.faults",
+        "kubernetes.hops",
+        "kubernetes.installers",
+        "kubernetes.served",
+        "kubernetes.tekton",
         "policy.floor",
     ),
     ("kubernetes.workload",),
-    ("kubernetes.exposure", "kubernetes.isolation"),
+    ("kubernetes.exposure", "kubernetes.isolation", "kubernetes.storage"),
     ("kubernetes.facts",),
     (
         *("kubernetes.components", "kubernetes.encryption", "kubernetes.encryptionkeys", "kubernetes.nested"),

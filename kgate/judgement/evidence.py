@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from kgate.judgement.offence import Offence, is_about_reach
 from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
-from kgate.model import Related, Rule
+from kgate.kubernetes.podspec import mapping
+from kgate.model import Related, Rule, child_pointer, value_at
 
 _MOST_WAYS = 2
 
@@ -22,8 +23,13 @@ def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[
         return tuple(dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way))
     if any("facts.?namespace" in rule.expression for rule in rules):
         return tuple(_enforced(offence, facts))
-    pod = offence.target.pod
-    return facts.places(pod) if pod is not None and offence.is_about_neighbours else ()
+    pod, expression = offence.target.pod, offence.rule.expression
+    if pod is not None and "facts.?exposure" in expression:
+        return facts.way_in(pod)
+    if pod is not None and "facts.?onNode" in expression:
+        volume = mapping(value_at(pod.spec, child_pointer("", *(offence.blame.item or ()))))
+        return facts.way_to_node(pod, volume.get("name"))
+    return ()
 
 
 def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:

@@ -38,7 +38,7 @@ class Offence:
     @property
     def is_about_neighbours(self) -> bool:
         """True if the offence is what other objects make of the pod, whatever they are called."""
-        return any(f"facts.?{name}" in self.rule.expression for name in ("exposure", "network"))
+        return any(f"facts.?{name}" in self.rule.expression for name in ("exposure", "network", "onNode"))
 
     @property
     def container(self) -> str | None:

@@ -8,10 +8,11 @@ from dataclasses import field
 from itertools import islice
 from typing import TypeAlias
 
+from kgate.kubernetes.hops import Hop, name_of
 from kgate.kubernetes.podspec import Labels, labels_of, list_of, mapping
 from kgate.kubernetes.scopes import Scope, nearest, path_of, scopes
 from kgate.kubernetes.selectors import LabelIndex
-from kgate.model import Json, Pod, Pointer, Related, Resource, child_pointer
+from kgate.model import Json, Pod, Pointer, Resource, child_pointer
 from kgate.values import dataclass
 
 _INGRESS_GROUPS = ("networking.k8s.io", "extensions")
@@ -25,32 +26,8 @@ _MOST_WAYS = 2
 """The most ways to a Service, and to a pod, that are kept: a finding shows no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """An object on the way to a pod, at the field that leads further. ``place`` is that of a plain manifest; what is
-    rendered is located when somebody asks, since that may take a build."""
-
-    kind: str
-    name: str
-    text: str
-    place: str
-    resource: Resource = field(compare=False, repr=False)
-    pointer: Pointer = field(compare=False)
-
-    @classmethod
-    def at(cls, resource: Resource, pointer: Pointer, text: str) -> Hop:
-        """Returns the step at a field of a resource."""
-        place = str(resource.locate(pointer)) if resource.rendering is None else ""
-        return cls(resource.id.kind, _name(resource), resource.shown(text), place, resource, pointer)
-
-    @property
-    def related(self) -> Related:
-        """The place, for a finding."""
-        return Related(self.resource.locate(self.pointer), self.text)
-
-
 Way: TypeAlias = tuple[Hop, ...]
-"""The steps to a pod, from the outside on."""
+"""The hops to a pod, from the outside on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +83,6 @@ _Entrances: TypeAlias = Mapping[tuple[Scope, str], Sequence[Way]]
 """What leads to a Service, by the scope and name that it must have."""
 
 
-def _name(resource: Resource) -> str:
-    """The name of an object as others name it, also where its id has that of the template."""
-    name = mapping(resource.body.get("metadata")).get("name")
-    return name if isinstance(name, str) else ""
-
-
 def _group(resource: Resource) -> str:
     return resource.id.api_version.rpartition("/")[0]
 
@@ -123,7 +94,7 @@ def _service(resource: Resource, entrances: _Entrances) -> _Service | None:
     is_right = bool(selector) and all(isinstance(value, str) for value in selector.values())
     if resource.id.kind != "Service" or _group(resource) or not is_right or spec.get("type") == "ExternalName":
         return None
-    seen, name = scopes(resource), _name(resource)
+    seen, name = scopes(resource), name_of(resource)
     ways: list[Way] = [(step,) for step in _doors(resource, spec)]
     led = [way for scope in seen for way in entrances.get((scope, name), ())]
     ways += [(*way, Hop.at(resource, "/spec/selector", f"{resource.id} selects the pod")) for way in led]
@@ -141,7 +112,7 @@ def _doors(resource: Resource, spec: Mapping[str, Json]) -> Iterator[Hop]:
 def _entrances(resources: Sequence[Resource]) -> _Entrances:
     """Gathers the Ingresses and routes by the Services that they lead to."""
     gateways = [one for one in resources if one.id.kind == "Gateway" and _group(one) == _GATEWAY_GROUP]
-    known = {(scopes(one)[0], _name(one)): one for one in gateways}
+    known = {(scopes(one)[0], name_of(one)): one for one in gateways}
     found = defaultdict[tuple[Scope, str], list[Way]](list)
     for resource in resources:
         for backend in _backends(resource):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgate.kubernetes.exposure import Exposure, Way
     from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
+    from kgate.kubernetes.storage import HostVolume, StaticVolumes
 
 _AUTOMOUNT = "automountServiceAccountToken"
 _BINDING_KINDS = frozenset({"RoleBinding", "ClusterRoleBinding"})
@@ -24,7 +25,8 @@ _ROLE_GROUP = "rbac.authorization.k8s.io/"
 _LEADING_KINDS = frozenset(
     {"Gateway", "GRPCRoute", "HTTPRoute", "Ingress", "Service", "TCPRoute", "TLSRoute", "UDPRoute"}
 )
-KINDS = frozenset({"Namespace", "ServiceAccount", *_ROLE_KINDS, *_LEADING_KINDS})
+_STORAGE_KINDS = frozenset({"PersistentVolume", "PersistentVolumeClaim"})
+KINDS = frozenset({"Namespace", "ServiceAccount", *_ROLE_KINDS, *_LEADING_KINDS, *_STORAGE_KINDS})
 """The kinds that facts are taken from, beside policies."""
 
 POLICY = "NetworkPolicy"
@@ -38,13 +40,13 @@ ISOLATES = re.compile(rf"{POLICY}\b")
 
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
 _DECIDING = re.compile(
-    rf"\b(?:(?:Cluster)?RoleBinding|(?:GRPC|HTTP|TCP|TLS|UDP)Route|Ingress|LoadBalancer|NodePort|externalIPs)\b|{POLICY}\b"
+    rf"\b(?:(?:Cluster)?RoleBinding|(?:GRPC|HTTP|TCP|TLS|UDP)Route|Ingress|LoadBalancer|NodePort|externalIPs|PersistentVolume)\b|{POLICY}\b"
 )
 
 
 def may_matter(text: str) -> bool:
     """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role, say
-    what a namespace enforces, lead to a pod from outside or isolate one."""
+    what a namespace enforces, lead to a pod from outside, isolate one or give it a volume."""
     excuses = _AUTOMOUNT in text and _ACCOUNT.search(text) is not None
     return excuses or ENFORCE in text or spelling.may_hold(text, _DECIDING)
 
@@ -86,10 +88,18 @@ class ReachedPower:
 @dataclass(frozen=True, slots=True)
 class PodFacts:
     """What is around a pod: ``network`` says what policies there are (NetworkPolicies.about_pod), ``ways`` lead to it
-    from outside of the cluster."""
+    from outside of the cluster, ``on_node`` are the volumes that it has by claims and that lie on the node."""
 
     network: Mapping[str, Json] = field(default_factory=dict)
     ways: tuple[Way, ...] = ()
+    on_node: tuple[HostVolume, ...] = ()
+
+    def as_json(self) -> dict[str, Json]:
+        """Returns them as CEL sees them."""
+        exposure = [{"kind": way[0].kind, "name": way[0].name} for way in self.ways]
+        on_node = [{"volume": one.name, "type": one.type} for one in self.on_node]
+        known = {"network": dict(self.network), "exposure": exposure, "onNode": on_node}
+        return {name: value for name, value in known.items() if value}
 
 
 _NOTHING_AROUND = PodFacts()
@@ -103,8 +113,8 @@ class Facts:
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
     pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
     what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
-    the binding. ``namespaces`` has what namespaces enforce, by their names. ``policies`` and ``exposure`` are None
-    where nothing of the kind is; ``is_all`` says that everything is known that is deployed.
+    the binding. ``namespaces`` has what namespaces enforce, by their names. ``policies``, ``exposure`` and ``volumes``
+    are None where nothing of the kind is; ``is_all`` says that everything is known that is deployed.
 
     ``names`` and ``around`` have the accounts of the pods of the workload that is asked about, and what is around them,
     by their pointers, while parts of it are left out to see what holds without them: pod and binding, or pod and
@@ -119,6 +129,7 @@ class Facts:
     names: Mapping[Pointer, str] = field(default_factory=dict)
     policies: NetworkPolicies | None = None
     exposure: Exposure | None = None
+    volumes: StaticVolumes | None = None
     is_all: bool = False
     around: Mapping[Pointer, PodFacts] = field(default_factory=dict)
 
@@ -137,8 +148,15 @@ class Facts:
                 accounts[who.name] = (*accounts.get(who.name, ()), known)
             elif who.kind == "Namespace" and (level := _enforced_level(resource)) is not None:
                 namespaces[who.name] = (*namespaces.get(who.name, ()), level)
-        policies, exposure = _policies(resources, is_all=is_all), _exposure(resources)
-        return cls(accounts, tuple(roles), namespaces=namespaces, policies=policies, exposure=exposure, is_all=is_all)
+        return cls(
+            accounts,
+            tuple(roles),
+            namespaces=namespaces,
+            policies=_policies(resources, is_all=is_all),
+            exposure=_exposure(resources),
+            volumes=_volumes(resources),
+            is_all=is_all,
+        )
 
     def beside(self, others: NetworkPolicies) -> Facts:
         """Returns these facts with policies of what is deployed elsewhere, but may be in the same cluster."""
@@ -159,14 +177,15 @@ class Facts:
         if self.policies is not None:
             network = self.policies.about_pod(resource, pod)
         ways = self.exposure.ways(resource, pod) if self.exposure is not None else ()
-        return PodFacts(network, ways) if network or ways else _NOTHING_AROUND
+        on_node = self.volumes.on_node(resource, pod) if self.volumes is not None else ()
+        return PodFacts(network, ways, on_node) if network or ways or on_node else _NOTHING_AROUND
 
     def about(self, resource: Resource, pod: Pod) -> dict[str, Json]:
         """Returns what is known about a pod of a resource, as CEL sees it: ``serviceAccount``, the account that the
         pod runs as, with ``automountServiceAccountToken`` if all accounts that this may be agree on it; ``reach``, what
         is bound to it, each with ``account``, ``severity`` and ``rule``; ``network``, whether there are NetworkPolicies
-        and select it; and ``exposure``, what leads to it from outside of the cluster, each with ``kind`` and
-        ``name``."""
+        and select it; ``exposure``, what leads to it from outside of the cluster, each with ``kind`` and ``name``;
+        and ``onNode``, the volumes that a claim gives it on the node, each with ``volume`` and ``type``."""
         known = self._mounting(resource, pod) if self.accounts else {}
         if self.reach and (reach := self.reached_by(resource, pod)):
             name = account_of(pod)
@@ -174,12 +193,7 @@ class Facts:
             known["reach"] = [
                 {"account": account, "severity": severity, "rule": rule} for (account, severity), rule in first.items()
             ]
-        around = self.around.get(pod.pointer, _NOTHING_AROUND)
-        known |= {"network": dict(around.network)} if around.network else {}
-        known |= (
-            {"exposure": [{"kind": way[0].kind, "name": way[0].name} for way in around.ways]} if around.ways else {}
-        )
-        return known
+        return known | self.around.get(pod.pointer, _NOTHING_AROUND).as_json()
 
     def about_resource(self, resource: Resource) -> dict[str, Json]:
         """Returns what is known about a resource itself, as CEL sees it: ``reach``, what a binding gives to whoever is
@@ -195,10 +209,15 @@ class Facts:
             return ()
         return self.given.get((str(resource.id), resource.locate("").path), ())
 
-    def places(self, pod: Pod) -> tuple[Related, ...]:
+    def way_in(self, pod: Pod) -> tuple[Related, ...]:
         """Returns the places of the steps that lead to a pod from outside."""
         ways = self.around.get(pod.pointer, _NOTHING_AROUND).ways
-        return tuple(dict.fromkeys(step.related for way in ways for step in way))
+        return tuple(dict.fromkeys(hop.related for way in ways for hop in way))
+
+    def way_to_node(self, pod: Pod, volume: Json) -> tuple[Related, ...]:
+        """Returns the places of what puts a volume of a pod on the node; ``volume`` is its name."""
+        found = self.around.get(pod.pointer, _NOTHING_AROUND).on_node
+        return tuple(hop.related for one in found if one.name == volume for hop in one.way)
 
     def reached_by(self, resource: Resource, pod: Pod) -> tuple[ReachedPower, ...]:
         """Returns what is bound to the account of a pod. Of bindings of one name in several files, as repositories with
@@ -257,6 +276,14 @@ def _exposure(resources: Collection[Resource]) -> Exposure | None:
     from kgate.kubernetes.exposure import Exposure
 
     return Exposure.of(leading)
+
+
+def _volumes(resources: Collection[Resource]) -> StaticVolumes | None:
+    if not any(resource.id.kind == "PersistentVolume" for resource in resources):
+        return None
+    from kgate.kubernetes.storage import StaticVolumes
+
+    return StaticVolumes.of([resource for resource in resources if resource.id.kind in _STORAGE_KINDS])
 
 
 def account_of(pod: Pod) -> str:

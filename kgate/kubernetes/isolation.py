@@ -8,11 +8,12 @@ from dataclasses import field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kgate.kubernetes.podspec import Labels, labels_of, mapping
-from kgate.kubernetes.selectors import LabelIndex, matches
+from kgate.kubernetes.podspec import Labels, labels_of, list_of, mapping
+from kgate.kubernetes.scopes import Scope, scopes
+from kgate.kubernetes.selectors import LabelIndex, NoticedFaults, matches, selects
 from kgate.kubernetes.served import is_own
 from kgate.kubernetes.workload import find_workload, template_path
-from kgate.model import Json, Pod, Pointer, Resource
+from kgate.model import Json, Pod, Resource
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -35,18 +36,36 @@ _ADDED_LABELS = frozenset(
 )
 """Labels that controllers give to pods and no manifest has: a policy that selects by them may select any pod."""
 
+_ROLES = frozenset({"ClusterRole", "Role"})
+_MAKES = frozenset({"*", "create", "patch", "update"})
+_PODS = frozenset(
+    {
+        "*",
+        "cronjobs",
+        "daemonsets",
+        "deployments",
+        "jobs",
+        "pods",
+        "replicasets",
+        "replicationcontrollers",
+        "statefulsets",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
-    """A policy: which pods of its namespace it selects, and for which directions."""
+    """A policy: which pods of its namespace it selects, and for which directions. ``scope`` is where it surely counts,
+    though nobody may know the namespace."""
 
     namespace: str
+    scope: Scope
     selector: Mapping[str, Json]
     directions: frozenset[str]
 
     def selects(self, labels: Labels) -> bool:
         """True if it selects pods with these labels."""
-        return matches(_fields(self.selector, _Faults()), labels)
+        return selects(self.selector, labels)
 
     @property
     def needed(self) -> Labels:
@@ -79,6 +98,7 @@ class NetworkPolicies:
     pods: _Pods = _Pods()
     is_all: bool = True
     index: Mapping[str, LabelIndex[_Policy]] = field(default_factory=dict, compare=False)
+    scopes: frozenset[Scope] = field(default=frozenset(), compare=False)
 
     @classmethod
     def of(cls, resources: Collection[Resource], *, is_all: bool) -> NetworkPolicies:
@@ -93,7 +113,8 @@ class NetworkPolicies:
                 else:
                     policies.append(policy)
         pods = _pods(resources) if is_all and any(map(_is_particular, policies)) else _Pods()
-        return cls(tuple(policies), (), frozenset(unread), pods, is_all, _index(policies))
+        found = frozenset(policy.scope for policy in policies)
+        return cls(tuple(policies), (), frozenset(unread), pods, is_all, _index(policies), found)
 
     def alone(self, *, is_all: bool) -> NetworkPolicies:
         """Returns what these policies are to resources that have none of their own."""
@@ -102,14 +123,21 @@ class NetworkPolicies:
     def beside(self, others: NetworkPolicies) -> NetworkPolicies:
         """Returns these policies with others, which may select the same pods and are no reason to expect it."""
         own = (*self.others, *others.policies, *others.others)
-        index = _index((*self.policies, *own))
-        return (
-            replace(self, others=own, unread=self.unread | others.unread, index=index) if own or others.unread else self
+        if not own and not others.unread:
+            return self
+        named = frozenset(policy.scope for policy in own if policy.namespace)
+        return replace(
+            self,
+            others=own,
+            unread=self.unread | others.unread,
+            index=_index((*self.policies, *own)),
+            scopes=self.scopes | named,
         )
 
     def about_pod(self, resource: Resource, pod: Pod) -> dict[str, Json]:
-        """Returns whether there are ``policies`` and, as ``ingress`` and ``egress``, whether one of them selects a pod
-        for that direction; nothing if that is not known. Policies do not apply to pods in the network of the node."""
+        """Returns whether there are ``policies`` in the namespace of a pod and, as ``ingress`` and ``egress``, whether
+        one of them selects it for that direction; nothing if that is not known. Policies do not apply to pods in the
+        network of the node."""
         namespace, labels = _namespace(resource), labels_of(pod)
         is_known = labels is not None and _has_all_labels(resource, pod) and not self._is_unread(namespace)
         if labels is None or not is_known or not (self.policies or self.is_all):
@@ -124,7 +152,8 @@ class NetworkPolicies:
         else:
             if next(candidates, None) is not None:
                 return {}
-        return {"policies": bool(self.policies), "ingress": "Ingress" in found, "egress": "Egress" in found}
+        has_policies = not self.scopes.isdisjoint(scopes(resource))
+        return {"policies": has_policies, "ingress": "Ingress" in found, "egress": "Egress" in found}
 
     def about_policy(self, resource: Resource) -> dict[str, Json]:
         """Returns whether a policy selects pods (``selectsPods``); nothing if that is not known, or it is none."""
@@ -180,18 +209,7 @@ def _is_particular(policy: _Policy) -> bool:
     return bool(policy.needed or policy.selector["matchExpressions"])
 
 
-@dataclass(slots=True)
-class _Faults:
-    """Notices that something is wrong (yamltree.fields.Faults)."""
-
-    found: bool = False
-
-    def add(self, pointer: Pointer, message: str) -> None:  # noqa: ARG002 - of the protocol
-        """Notices a fault."""
-        self.found = True
-
-
-def _fields(body: Mapping[str, Json], faults: _Faults) -> Fields:
+def _fields(body: Mapping[str, Json], faults: NoticedFaults) -> Fields:
     from kgate.yamltree.fields import Fields  # few scans of a manifest need it
 
     return Fields(body, "", faults)
@@ -202,7 +220,7 @@ def _read(resource: Resource) -> _Policy | None:
     API, or faulty."""
     if not is_policy(resource) or resource.unknown:
         return None
-    faults = _Faults()
+    faults = NoticedFaults()
     spec = _fields(resource.body, faults).section("spec")
     directions = {text for _, text in spec.texts("policyTypes")}
     if not directions:
@@ -218,11 +236,13 @@ def _read(resource: Resource) -> _Policy | None:
         "matchLabels": {key: value for key, value in needed.items() if key not in _ADDED_LABELS},
         "matchExpressions": [one for one in expressions if one["key"] not in _ADDED_LABELS],
     }
-    return _Policy(_namespace(resource), own, frozenset(directions))
+    return _Policy(_namespace(resource), scopes(resource)[0], own, frozenset(directions))
 
 
-def _pods(resources: Iterable[Resource]) -> _Pods:
-    """Gathers what policies may select."""
+def _pods(resources: Collection[Resource]) -> _Pods:
+    """Gathers what policies may select; nothing if a program may make further pods."""
+    if any(map(_lets_make_pods, resources)):
+        return _Pods()
     by_label = defaultdict[tuple[str, tuple[str, str] | None], list[Labels]](list)
     unread: set[str] = set()
     words: set[str] = set()
@@ -238,6 +258,16 @@ def _pods(resources: Iterable[Resource]) -> _Pods:
             for label in (None, *labels.items()):
                 by_label[namespace, label].append(labels)
     return _Pods({key: tuple(value) for key, value in by_label.items()}, frozenset(unread), frozenset(words))
+
+
+def _lets_make_pods(resource: Resource) -> bool:
+    """True for a role that lets a program make pods, or give them other labels."""
+    rules = map(mapping, list_of(resource.body.get("rules"))) if resource.id.kind in _ROLES else ()
+    return any(
+        not _MAKES.isdisjoint(map(str, list_of(rule.get("verbs"))))
+        and not _PODS.isdisjoint(map(str, list_of(rule.get("resources"))))
+        for rule in rules
+    )
 
 
 def _words(resource: Resource) -> Iterator[str]:

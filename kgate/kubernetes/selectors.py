@@ -6,6 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from kgate.model import Json, Pointer
+from kgate.values import dataclass
+
 if TYPE_CHECKING:
     from kgate.yamltree.fields import Fields
 
@@ -32,6 +35,25 @@ def _fulfils(expression: Fields, labels: Mapping[str, str]) -> bool:
     if operator not in outcomes:
         expression.fault(f"{expression.name('operator')} must be In, NotIn, Exists or DoesNotExist", "operator")
     return outcomes.get(operator, True)
+
+
+def selects(selector: Mapping[str, Json], labels: Mapping[str, str]) -> bool:
+    """True if a selector is right and labels match it."""
+    from kgate.yamltree.fields import Fields  # few scans of a manifest need it
+
+    faults = NoticedFaults()
+    return matches(Fields(selector, "", faults), labels) and not faults.found
+
+
+@dataclass(slots=True)
+class NoticedFaults:
+    """Notices that something is wrong (yamltree.fields.Faults)."""
+
+    found: bool = False
+
+    def add(self, pointer: Pointer, message: str) -> None:  # noqa: ARG002 - of the protocol
+        """Notices a fault."""
+        self.found = True
 
 
 class LabelIndex(Generic[_Value]):

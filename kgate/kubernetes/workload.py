@@ -191,7 +191,21 @@ def _is_podless(group: str, kind: str) -> bool:
 def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
     template = _inside(body, _TEMPLATE_PATHS[kind])
     pointer = child_pointer(base, *_TEMPLATE_PATHS[kind])
-    return read_pod(template.get("spec", {}), pointer + "/spec", template.get("metadata"), pointer + "/metadata")
+    pod = read_pod(template.get("spec", {}), pointer + "/spec", template.get("metadata"), pointer + "/metadata")
+    return _with_claims(pod, body, base) if kind == "StatefulSet" else pod
+
+
+def _with_claims(pod: Pod, body: Mapping[str, Json], base: Pointer) -> Pod:
+    """Returns the pod of a StatefulSet with a volume for each of its claims, as its controller adds them."""
+    spec, volumes = mapping(pod.spec), mapping(pod.spec).get("volumes", [])
+    templates = list_of(mapping(body.get("spec")).get("volumeClaimTemplates"))
+    if not templates or not isinstance(volumes, list) or not isinstance(pod.spec, Mapping):
+        return pod
+    names = [mapping(mapping(template).get("metadata")).get("name") for template in templates]
+    added: list[Json] = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names]
+    places = (child_pointer(base, "spec", "volumeClaimTemplates", index) for index in range(len(templates)))
+    origins = {f"volumes/{number}": place for number, place in enumerate(places, len(volumes))}
+    return replace(pod, spec={**spec, "volumes": [*volumes, *added]}, origins=origins)
 
 
 # ---------------------------------------------------------------------------------------- by shape
