@@ -23,6 +23,7 @@ BOTH = {"policies": True, "ingress": True, "egress": True}
 INGRESS = {"policies": True, "ingress": True, "egress": False}
 EGRESS = {"policies": True, "ingress": False, "egress": True}
 NEITHER = {"policies": True, "ingress": False, "egress": False}
+MAYBE = {"policies": False, "ingress": True, "egress": False}
 NO_POLICY = {"policies": False, "ingress": False, "egress": False}
 
 
@@ -94,9 +95,10 @@ def test_what_a_policy_isolates(spec: str, expected: dict[str, bool] | None) -> 
     ("workload", "others", "expected"),
     [
         pytest.param(deployment(), (), NO_POLICY, id="no policy"),
-        pytest.param(deployment(), (policy(namespace="other"),), NEITHER, id="another namespace"),
-        pytest.param(deployment(), (policy(namespace="''"),), INGRESS, id="a policy without a namespace"),
-        pytest.param(deployment(namespace="''"), (policy(),), INGRESS, id="a workload without a namespace"),
+        pytest.param(deployment(), (policy(namespace="other"),), NO_POLICY, id="another namespace"),
+        pytest.param(deployment(), (policy(namespace="''"),), MAYBE, id="a policy without a namespace"),
+        pytest.param(deployment(namespace="''"), (policy(),), MAYBE, id="a workload without a namespace"),
+        pytest.param(deployment(), (policy(), policy("podSelector: {matchLabels: {app: b}}", "''")), INGRESS, id="two"),
         pytest.param(
             deployment(), (policy(), policy("policyTypes: [Egress]")), BOTH, id="one for each direction"
         ),
@@ -133,6 +135,11 @@ def selects(*texts: str) -> bool | None:
 
 APP = policy("podSelector: {matchLabels: {app: web}}")
 
+MAKES = (
+    "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n"
+    "rules: [{apiGroups: [''], resources: [pods], verbs: [VERB]}]\n"
+)
+
 
 @pytest.mark.parametrize(
     ("others", "expected"),
@@ -152,6 +159,8 @@ APP = policy("podSelector: {matchLabels: {app: web}}")
             False,
             id="an object of Kubernetes of that name",
         ),
+        pytest.param((deployment("app: web2"), MAKES.replace("VERB", "create")), None, id="a program that makes pods"),
+        pytest.param((deployment("app: web2"), MAKES.replace("VERB", "list")), False, id="a program that lists pods"),
     ],
 )
 def test_policies_without_pods(others: tuple[str, ...], expected: bool | None) -> None:
@@ -176,7 +185,7 @@ CHART = {
         pytest.param({"web.yaml": deployment(), "p.yaml": policy()}, {"non-isolated-egress"}, id="several files"),
         pytest.param({"web.yaml": deployment()}, {"no-network-policy"}, id="no policy"),
         pytest.param(KUSTOMIZED, set(), id="a policy of another kustomization"),
-        pytest.param({**CHART, "p.yaml": policy()}, set(), id="a plain policy and a chart"),
+        pytest.param({**CHART, "p.yaml": policy()}, {"non-isolated-egress"}, id="a plain policy and a chart"),
         pytest.param(
             {"p.yaml": APP, "web.yaml": deployment("app: web2")},
             {"network-policy-without-pods", "non-isolated-ingress", "non-isolated-egress"},
