@@ -52,6 +52,7 @@ class Exposure:
 
     services: tuple[_Service, ...] = ()
     index: Mapping[Scope, LabelIndex[_Service]] = field(default_factory=dict, compare=False)
+    named: Mapping[Hashable, Sequence[_Service]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, resources: Sequence[Resource]) -> Exposure:
@@ -60,11 +61,12 @@ class Exposure:
         services = [one for resource in resources if (one := _service(resource, entrances)) is not None]
         if not any(service.ways for service in services):
             return cls()
-        by_scope = defaultdict[Scope, list[_Service]](list)
+        by_scope, named = defaultdict[Scope, list[_Service]](list), defaultdict[Hashable, list[_Service]](list)
         for service in services:
             by_scope[service.scope].append(service)
+            named[service.identity].append(service)
         index = {scope: LabelIndex((one.selector, one) for one in group) for scope, group in by_scope.items()}
-        return cls(tuple(services), index)
+        return cls(tuple(services), index, named)
 
     def ways(self, resource: Resource, pod: Pod) -> tuple[Way, ...]:
         """Returns ways to a pod; none to one whose labels the API server refuses, or something else completes."""
@@ -75,8 +77,8 @@ class Exposure:
             one for scope in scopes(resource) if scope in self.index for one in self.index[scope].candidates(labels)
         )
         found = [one for one in islice(here, _MOST_TRIED) if one.selector.items() <= labels.items()]
-        ways = (way for service in nearest(found, resource) for way in service.ways)
-        return tuple(islice(ways, _MOST_WAYS))
+        near = (one for one in found if one.ways and one in nearest(self.named[one.identity][:_MOST_TRIED], resource))
+        return tuple(islice((way for service in near for way in service.ways), _MOST_WAYS))
 
 
 _Entrances: TypeAlias = Mapping[tuple[Scope, str], Sequence[Way]]

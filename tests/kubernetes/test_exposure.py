@@ -144,6 +144,14 @@ def test_folders_of_clusters_are_not_mixed(tmp_path: Path) -> None:
     assert [finding.location.path for finding in found(tmp_path, prod | staging)] == ["staging/pod.yaml"]
 
 
+def test_the_nearest_service_of_a_name_counts(tmp_path: Path) -> None:
+    """Even if it selects other pods."""
+    outer, inner = service(namespace="''"), service(namespace="''", selector="app: web, role: client")
+    files = {"service.yaml": outer, "web/pod.yaml": pod(namespace="''")}
+    assert found(tmp_path / "one", files)
+    assert not found(tmp_path / "two", {**files, "web/service.yaml": inner})
+
+
 def test_a_rule_that_is_left_out_does_not_count(tmp_path: Path) -> None:
     files = {"pod.yaml": pod(), "service.yaml": service()}
     assert found(tmp_path, files, select=(RULE,))
