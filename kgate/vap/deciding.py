@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from kgate.kubernetes.selectors import matches as selects
 from kgate.model import Json, Resource
@@ -16,6 +16,7 @@ from kgate.rules import variables
 from kgate.rules.cel import CelError, Language, UnansweredError
 from kgate.rules.reads import code_of
 from kgate.values import dataclass
+from kgate.vap.defaults import with_defaults
 from kgate.vap.library import AUTHORIZER, functions
 from kgate.vap.matching import labels_of, matches
 from kgate.vap.reading import Admission, Material, Policy, PolicyBinding, resource_name
@@ -23,14 +24,16 @@ from kgate.yamltree.fields import Fields
 
 NAMES = (
     *("object", "oldObject", "request", "params", "namespaceObject", AUTHORIZER),
-    *("request_userInfo", "request_options"),
+    *("request_userInfo", "request_options", "namespaceObject_metadata_name"),
 )
-"""The variables of expressions; the last ones stand for fields of the request that no manifest has."""
+"""The variables of expressions; the last ones stand for fields, of which no manifest has those of the request."""
 
 _MAX_MESSAGE = 5 * 1024
 
-_UNKNOWN = re.compile(r"(?<![\w.])request\.(userInfo|options)\b")
-_UNKNOWN_NAME = "request_{}"
+_OF_REQUEST = re.compile(r"(?<![\w.])request\.(?:userInfo|options)\b")
+_OF_BOTH = re.compile(r"(?<![\w.])(?:request\.(?:userInfo|options)|namespaceObject\.metadata\.name)\b")
+_HAS_VARIABLE = re.compile(r"(?<![\w.])has\(\s*variables\.\w+\s*\)")
+"""Whether there is a variable: the name of one that is not defined does not compile."""
 
 
 class PolicyOutcome(enum.Enum):
@@ -168,12 +171,19 @@ class _Asked:
 
     def evaluate(self, expression: str) -> Json:
         """Evaluates an expression, with the variables of the policy. Raises CelError."""
-        whole = _plain(expression)
+        whole = self._plain(expression)
         for variable in reversed(self.policy.variables):
             name = variables.plain_name(variable.name)
             if name in whole:
-                whole = f"cel.bind({name}, {_plain(variable.expression)}, {whole})"
+                whole = f"cel.bind({name}, {self._plain(variable.expression)}, {whole})"
         return self.language.evaluate(whole, self.values)
+
+    def _plain(self, expression: str) -> str:
+        """Returns an expression with names of their own for variables, and for fields that are known apart from their
+        object, or unknown."""
+        whole = _replaced(_HAS_VARIABLE, expression, lambda _: "true")
+        unknown = _OF_REQUEST if "namespaceObject" in self.values else _OF_BOTH
+        return _replaced(unknown, variables.plain_variables(whole), lambda field: field.replace(".", "_"))
 
     def meets_conditions(self) -> bool:
         """True if all match conditions hold; one that does not decides, even if another cannot be evaluated."""
@@ -236,12 +246,11 @@ class _Asked:
         return tuple(found), () if self.policy.ignores_failures else tuple(errors)
 
 
-def _plain(expression: str) -> str:
-    """Returns an expression with names of their own for variables, and for what nobody knows of the request."""
-    whole = variables.plain_variables(expression)
-    for match in reversed(list(_UNKNOWN.finditer(code_of(whole)))):
-        whole = f"{whole[: match.start()]}{_UNKNOWN_NAME.format(match[1])}{whole[match.end() :]}"
-    return whole
+def _replaced(pattern: re.Pattern[str], expression: str, name: Callable[[str], str]) -> str:
+    """Replaces what matches a pattern, but for texts and comments."""
+    for match in reversed(list(pattern.finditer(code_of(expression)))):
+        expression = f"{expression[: match.start()]}{name(match[0])}{expression[match.end() :]}"
+    return expression
 
 
 def _short(expression: str) -> str:
@@ -268,14 +277,16 @@ def _is_param(resource: Resource, policy: Policy, ref: Fields, admission: Admiss
 def _values(admission: Admission, params: Mapping[str, Json] | None) -> dict[str, Json]:
     """Returns the values of the variables that are known; the others leave open what hangs on them."""
     values: dict[str, Json] = {
-        "object": admission.resource.body,
+        "object": with_defaults(admission),
         "oldObject": None,
         "request": _request(admission),
         "params": params,
     }
     if not admission.namespace:
         values["namespaceObject"] = None
-    elif admission.namespace_object is not None:
+    else:
+        values["namespaceObject_metadata_name"] = admission.namespace
+    if admission.namespace_object is not None:
         values["namespaceObject"] = admission.namespace_object
     return values
 

@@ -146,6 +146,12 @@ def test_match_conditions(conditions: list[str], failure: str, expected: PolicyO
         pytest.param("request.namespace == 'shop' && !request.dryRun", "Fail", PolicyOutcome.ADMITTED, id="namespace"),
         pytest.param("variables.names == ['app']", "Fail", PolicyOutcome.ADMITTED, id="a variable"),
         pytest.param("variables.count == 1", "Fail", PolicyOutcome.ADMITTED, id="a variable of another"),
+        pytest.param("has(variables.names)", "Fail", PolicyOutcome.ADMITTED, id="whether there is a variable"),
+        pytest.param("namespaceObject.metadata.name == 'shop'", "Fail", PolicyOutcome.ADMITTED, id="its name"),
+        pytest.param(
+            "object.spec.containers[0].imagePullPolicy == 'Always'", "Fail", PolicyOutcome.ADMITTED, id="pull"
+        ),
+        pytest.param("object.spec.restartPolicy == 'Always'", "Fail", PolicyOutcome.ADMITTED, id="a default"),
         pytest.param("true || variables.wrong", "Fail", PolicyOutcome.ADMITTED, id="a variable that is not used"),
         pytest.param("variables.wrong", "Fail", PolicyOutcome.DENIED, id="an error in a variable"),
         pytest.param("variables.wrong", "Ignore", PolicyOutcome.ADMITTED, id="an error in a variable is ignored"),
@@ -205,6 +211,62 @@ def test_audit_annotations() -> None:
     wrong = [{"key": "count", "valueExpression": "1"}]
     assert outcome(policy(auditAnnotations=wrong), binding("Audit")) is PolicyOutcome.DENIED
     assert outcome(policy(auditAnnotations=wrong, failurePolicy="Ignore")) is PolicyOutcome.ADMITTED
+
+
+@pytest.mark.parametrize(
+    ("about", "expression"),
+    [
+        pytest.param(
+            {"kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "r"}},
+            "object.rules == null",
+            id="a role without rules",
+        ),
+        pytest.param(
+            {"kind": "StorageClass", "apiVersion": "storage.k8s.io/v1", "metadata": {"name": "s"}},
+            "object.reclaimPolicy == 'Delete'",
+            id="a storage class",
+        ),
+        pytest.param(
+            {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}},
+            "object.spec.type == 'ClusterIP' && object.spec.ports[0].protocol == 'TCP'",
+            id="a service",
+        ),
+        pytest.param(
+            {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "c"}},
+            "object.metadata.namespace == 'default' && !has(object.data)",
+            id="the namespace",
+        ),
+        pytest.param(
+            {"kind": "Gadget", "apiVersion": "example.org/v1", "metadata": {"name": "g"}, "spec": {"replicas": None}},
+            "!has(object.spec.replicas)",
+            id="a kind that is not known",
+        ),
+        pytest.param(
+            {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "d"}, "spec": {"template": "wrong"}},
+            "object.spec.replicas == 1",
+            id="a template that is none",
+        ),
+    ],
+)
+def test_defaults(about: dict[str, Any], expression: str) -> None:
+    assert outcome(policy(expression), about=about) is PolicyOutcome.ADMITTED
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("a", "Always"),
+        ("a:latest", "Always"),
+        ("host:5000/a", "Always"),
+        ("a:1", "IfNotPresent"),
+        ("host:5000/a:1@sha256:0", "IfNotPresent"),
+        ("a@sha256:0", "IfNotPresent"),
+    ],
+)
+def test_when_an_image_is_pulled(image: str, expected: str) -> None:
+    body = {**POD, "spec": {"containers": [{"name": "app", "image": image}]}}
+    asked = policy(f"object.spec.containers[0].imagePullPolicy == '{expected}'")
+    assert outcome(asked, about=body) is PolicyOutcome.ADMITTED
 
 
 # ---------------------------------------------------------------------------------------- parameters

@@ -74,9 +74,12 @@ class Server:
         context = ssl.create_default_context(cafile=os.fspath(certificate))
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Returns the answer to a request. Raises ServerError for anything but success."""
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, user: str = "") -> Any:
+        """Returns the answer to a request, which another administrator makes if one is named. Raises ServerError for
+        anything but success."""
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        if user:
+            headers |= {"Impersonate-User": user, "Impersonate-Group": "system:masters"}
         self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = self._connection.getresponse()
         data = response.read()
