@@ -32,6 +32,7 @@ _MAX_MESSAGE = 5 * 1024
 
 _OF_REQUEST = re.compile(r"(?<![\w.])request\.(?:userInfo|options)\b")
 _OF_BOTH = re.compile(r"(?<![\w.])(?:request\.(?:userInfo|options)|namespaceObject\.metadata\.name)\b")
+_BIND = re.compile(r"(?<![\w.])cel\.bind\(")
 _HAS_VARIABLE = re.compile(r"(?<![\w.])has\(\s*variables\.\w+\s*\)")
 """Whether there is a variable: the name of one that is not defined does not compile."""
 
@@ -171,6 +172,8 @@ class _Asked:
 
     def evaluate(self, expression: str) -> Json:
         """Evaluates an expression, with the variables of the policy. Raises CelError."""
+        if _BIND.search(code_of(expression)):
+            raise UnansweredError("cel.bind is not there in Kubernetes, which refuses the policy; write a variable")
         whole = self._plain(expression)
         for variable in reversed(self.policy.variables):
             name = variables.plain_name(variable.name)

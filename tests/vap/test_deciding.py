@@ -159,6 +159,7 @@ def test_match_conditions(conditions: list[str], failure: str, expected: PolicyO
         pytest.param("namespaceObject.metadata.labels.tier == 'prod'", "Fail", PolicyOutcome.OPEN, id="the namespace"),
         pytest.param("params == null", "Fail", PolicyOutcome.ADMITTED, id="no parameters"),
         pytest.param("authorizer.path('/').check('get').allowed()", "Ignore", PolicyOutcome.OPEN, id="who may do what"),
+        pytest.param("cel.bind(x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="what Kubernetes lacks"),
         pytest.param("nobody.knows()", "Fail", PolicyOutcome.OPEN, id="what this engine lacks"),
     ],
 )
