@@ -118,7 +118,7 @@ def obstacle_of(rule: Rule, minor: int) -> str:
         return f"it is not about Kubernetes 1.{minor}"
     if any("facts" in question.names for question in asking.questions(rule, minor)):
         return "it needs to know other objects, such as bindings or service accounts, and a policy sees one"
-    return next((reason for name, reason in _REPLACED.items() if name in rule.fields), "")
+    return next((reason for name, reason in _REPLACED.items() if rule.fields[:1] == (name,)), "")
 
 
 def _exported(rule: Rule, options: ExportOptions, exempt: Sequence[Exemption]) -> Exported:
