@@ -28,7 +28,7 @@ from kgate.kubernetes.plurals import plural
 from kgate.model import Resource
 from kgate.values import dataclass
 from kgate.vap.deciding import Decider, PolicyOutcome
-from kgate.vap.reading import admissions, is_cluster_wide, read
+from kgate.vap.reading import Circumstances, admissions, is_cluster_wide, read
 from upstream.apiserver import PATIENCE, Server, ServerError, running
 
 Body = dict[str, Any]
@@ -172,7 +172,7 @@ def tested(suite: Suite) -> Iterator[str]:
     decider = Decider(material)
     for body, _ in suite.cases:
         found = resources([body])
-        outcomes = {one.outcome for each in admissions(found, found, "default") for one in decider.decide(each)}
+        outcomes = {one.outcome for each in admissions(found, found, Circumstances()) for one in decider.decide(each)}
         worst = PolicyOutcome.DENIED in outcomes, PolicyOutcome.OPEN in outcomes or bool(material.problems)
         yield REFUSED if worst[0] else OPEN if worst[1] or not found else ADMITTED
 

@@ -16,6 +16,7 @@ from kgate.sources.files import batches_of
 from kgate.values import dataclass
 from kgate.vap import reading
 from kgate.vap.deciding import Decider, Decision, PolicyOutcome
+from kgate.vap.reading import Circumstances, Requester
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
@@ -46,21 +47,37 @@ class Results:
     unjudged: tuple[Unjudged, ...]
 
 
-def test(settings: Settings, files: tuple[str, ...], namespace: str, progress: Progress) -> Results:
-    """Asks the policies in ``files`` about the objects below the paths of the settings, or, if these are the same,
-    about all objects in them that are no policies. Raises KgateError and DeadlineError."""
-    given = _read(settings, files, progress)
-    asked = _read(settings, settings.paths, progress) if settings.paths != files else None
+@dataclass(frozen=True, slots=True)
+class PolicyTest:
+    """What is asked: the files with the policies, those with the objects as they were, the namespace of objects that
+    name none, and who makes the requests."""
+
+    files: tuple[str, ...]
+    old: tuple[str, ...] = ()
+    namespace: str = "default"
+    requester: Requester | None = None
+
+
+def test(settings: Settings, asked: PolicyTest, progress: Progress) -> Results:
+    """Asks the policies about the objects below the paths of the settings, or, if these are the files with the
+    policies, about all objects in them that are no policies. Raises KgateError and DeadlineError."""
+    given = _read(settings, asked.files, progress)
+    objects = _read(settings, settings.paths, progress) if settings.paths != asked.files else None
+    old = _read(settings, asked.old, progress) if asked.old else None
     material = reading.read(given.resources)
-    objects = material.others if asked is None else reading.read(asked.resources).others
-    known = (*material.others, *(objects if asked is not None else ()))
+    tested = material.others if objects is None else reading.read(objects.resources).others
+    known = (*material.others, *(() if objects is None else tested))
+    batches = [batch for batch in (given, objects, old) if batch is not None]
+    circumstances = Circumstances(asked.namespace, () if old is None else tuple(old.resources), asked.requester)
     decider = Decider(replace(material, others=known))
-    problems = (*given.problems, *material.problems, *(asked.problems if asked is not None else ()))
-    unjudged = (*given.unjudged, *(asked.unjudged if asked is not None else ()))
-    tested = tuple(
-        Tested(one.resource, tuple(decider.decide(one))) for one in reading.admissions(objects, known, namespace)
+    return Results(
+        tuple(
+            Tested(one.resource, tuple(decider.decide(one))) for one in reading.admissions(tested, known, circumstances)
+        ),
+        len(material.policies),
+        problems_of((*(problem for batch in batches for problem in batch.problems), *material.problems)),
+        unjudged_of(one for batch in batches for one in batch.unjudged),
     )
-    return Results(tested, len(material.policies), problems_of(problems), unjudged_of(unjudged))
 
 
 def _read(settings: Settings, paths: Sequence[str], progress: Progress) -> Batch:

@@ -49,6 +49,14 @@ Exit codes:
     metavar="PATH",
     help="Objects to test: a file or folder, also with charts; may be repeated.  [default: those in FILE…]",
 )
+@click.option(
+    "--old",
+    multiple=True,
+    metavar="PATH",
+    help="The objects as they are now: those with the same kind and name are changed, not created; may be repeated.",
+)
+@click.option("--as", "user", metavar="USER", help="Who makes the requests.  [default: not known]")
+@click.option("--as-group", "groups", multiple=True, metavar="GROUP", help="A group of the user; may be repeated.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option(
     "--expect",
@@ -60,11 +68,11 @@ Exit codes:
 @click.option("-f", "--format", "format_name", type=OneOf(("text", "json")), default="text", show_default=True)
 @access.reading_options
 def vap(**flags: Any) -> int:
-    """Decide by ValidatingAdmissionPolicies as the API server would if the objects were created.
+    """Decide by ValidatingAdmissionPolicies as the API server would if the objects were created, or changed.
 
     FILE… are files or folders with policies, their bindings, their parameters and namespaces. A policy that no binding
-    names is asked as if one denied what it refuses. Who may do what and other objects in the cluster are not known: a
-    decision that hangs on them stays open.
+    names is asked as if one denied what it refuses. Who may do what is not known, nor are other objects in the
+    cluster: a decision that hangs on them stays open.
     """
     results = _results(flags)
     is_whole = not (results.problems or results.unjudged)
@@ -86,9 +94,14 @@ def _results(flags: Mapping[str, Any]) -> Results:
     from kgate.commands.scan import settings_of
     from kgate.lifetime import DeadlineError
     from kgate.repository import UntrustedFolders
+    from kgate.vap.reading import Requester
+    from kgate.vaptest import PolicyTest
     from kgate.vaptest import test as decided
 
-    paths = (*flags["files"], *flags["manifests"])
+    if flags["groups"] and not flags["user"]:
+        raise click.UsageError("--as-group says more about a user: name one with --as")
+    requester = Requester(flags["user"], flags["groups"]) if flags["user"] else None
+    paths = (*flags["files"], *flags["manifests"], *flags["old"])
     if "-" in paths:
         raise click.UsageError("'-' is standard input, which holds no folder of policies; name files")
     console.install_signal_handlers()
@@ -97,7 +110,8 @@ def _results(flags: Mapping[str, Any]) -> Results:
     console.end_after(settings.timeout + 120)
     try:
         with console.progress() as progress:
-            return decided(settings, flags["files"], flags["namespace"], progress)
+            wanted = PolicyTest(flags["files"], flags["old"], flags["namespace"], requester)
+            return decided(settings, wanted, progress)
     except DeadlineError:
         message = f"was stopped after {settings.timeout:g} seconds and decides nothing"
         raise ConfigError(f"{message}: name fewer paths, or allow more with --timeout") from None

@@ -280,11 +280,14 @@ def _is_param(resource: Resource, policy: Policy, ref: Fields, admission: Admiss
 def _values(admission: Admission, params: Mapping[str, Json] | None) -> dict[str, Json]:
     """Returns the values of the variables that are known; the others leave open what hangs on them."""
     values: dict[str, Json] = {
-        "object": with_defaults(admission),
-        "oldObject": None,
+        "object": with_defaults(admission.resource.body, admission),
+        "oldObject": None if admission.old is None else with_defaults(admission.old, admission),
         "request": _request(admission),
         "params": params,
     }
+    if admission.requester is not None:
+        who = admission.requester
+        values["request_userInfo"] = {"username": who.user, "groups": list(who.groups)}
     if not admission.namespace:
         values["namespaceObject"] = None
     else:
@@ -295,7 +298,7 @@ def _values(admission: Admission, params: Mapping[str, Json] | None) -> dict[str
 
 
 def _request(admission: Admission) -> dict[str, Json]:
-    """Returns the request that creates an object, but for who makes it."""
+    """Returns what is known of a request, but for who makes it."""
     who = admission.resource.id
     kind: dict[str, Json] = {"group": admission.group, "version": admission.version, "kind": who.kind}
     where: dict[str, Json] = {
@@ -312,6 +315,6 @@ def _request(admission: Admission) -> dict[str, Json]:
         "requestSubResource": "",
         "name": who.name,
         "namespace": admission.namespace,
-        "operation": "CREATE",
+        "operation": admission.operation,
         "dryRun": False,
     }

@@ -51,10 +51,11 @@ _ROOTS: Mapping[str, Mapping[str, Json]] = {
 _GROUPS = ("", "apps", "batch", "rbac.authorization.k8s.io", "storage.k8s.io")
 
 
-def with_defaults(admission: Admission) -> Mapping[str, Json]:
-    """Returns an object with its namespace and, if it is of a kind of Kubernetes, with its defaults."""
+def with_defaults(body: Mapping[str, Json], admission: Admission) -> Mapping[str, Json]:
+    """Returns the object of a request, as it is or as it was, with its namespace and, if it is of a kind of Kubernetes,
+    with its defaults."""
     api_version, kind = admission.resource.id.api_version, admission.resource.id.kind
-    filled: dict[str, Any] = copy.deepcopy(dict(admission.resource.body))
+    filled: dict[str, Any] = copy.deepcopy(dict(body))
     if admission.namespace:
         _fill(filled.setdefault("metadata", {}), {"namespace": admission.namespace})
     if admission.group not in _GROUPS:

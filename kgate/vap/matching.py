@@ -39,7 +39,7 @@ def _fits(rule: Fields, admission: Admission, *, is_any_version: bool) -> bool:
     named = [text for _, text in rule.texts("resourceNames")]
     return (
         wanted.get(scope, True)
-        and _lists(rule, "operations", "CREATE")
+        and _lists(rule, "operations", admission.operation)
         and _lists(rule, "apiGroups", admission.group)
         and (is_any_version or _lists(rule, "apiVersions", admission.version))
         and any(text in ("*", "*/*", resource_name(resource)) for _, text in rule.texts("resources"))
@@ -52,8 +52,10 @@ def _lists(rule: Fields, name: str, wanted: str) -> bool:
 
 
 def _fits_object(constraints: Fields, admission: Admission) -> bool:
+    """True if the selector selects the object, as it is or as it was."""
     selector = constraints.section("objectSelector")
-    return selects(selector, labels_of(admission.resource.body))
+    bodies = (admission.resource.body, *(() if admission.old is None else (admission.old,)))
+    return any(selects(selector, labels_of(body)) for body in bodies)
 
 
 def _fits_namespace(constraints: Fields, admission: Admission) -> bool:

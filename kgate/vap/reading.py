@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 
 from kgate.kubernetes.plurals import plural
@@ -100,13 +100,38 @@ class PolicyBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Requester:
+    """Who makes a request: a user and groups."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What manifests do not say of requests: the namespace of objects that name none, which objects are there already
+    and so are changed, and who asks; None if that is not known."""
+
+    namespace: str = "default"
+    old: tuple[Resource, ...] = ()
+    requester: Requester | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
-    """A request to create an object, as a policy sees it: the object, in which namespace it will be, and the object of
-    that namespace if anybody has it."""
+    """A request to create an object, or to change the ``old`` one, as a policy sees it: the object, in which namespace
+    it will be, and the object of that namespace if anybody has it."""
 
     resource: Resource
     namespace: str
     namespace_object: Mapping[str, Json] | None = field(default=None, hash=False)
+    old: Mapping[str, Json] | None = field(default=None, hash=False)
+    requester: Requester | None = None
+
+    @property
+    def operation(self) -> str:
+        """What the request does."""
+        return "CREATE" if self.old is None else "UPDATE"
 
     @property
     def group(self) -> str:
@@ -198,13 +223,26 @@ def _binding(resource: Resource, fields: Fields) -> PolicyBinding:
 # -------------------------------------------------------------------------------------------- objects
 
 
-def admissions(resources: Iterable[Resource], others: Sequence[Resource], namespace: str) -> Iterator[Admission]:
-    """Yields the creation of each object; one that names no namespace is created in the given one. ``others`` holds
-    the namespaces that are known."""
+def admissions(
+    resources: Iterable[Resource], others: Iterable[Resource], circumstances: Circumstances
+) -> Iterator[Admission]:
+    """Yields a request for each object. ``others`` holds the namespaces that are known."""
     known = {one.id.name: one.body for one in others if (one.id.kind, one.id.api_version) == ("Namespace", "v1")}
+    old = {_identity(one, circumstances): one.body for one in circumstances.old}
     for resource in resources:
-        where = "" if is_cluster_wide(resource) else resource.id.namespace or namespace
-        yield Admission(resource, where, known.get(where))
+        where = _namespace_of(resource, circumstances)
+        there = old.get(_identity(resource, circumstances))
+        yield Admission(resource, where, known.get(where), there, circumstances.requester)
+
+
+def _namespace_of(resource: Resource, circumstances: Circumstances) -> str:
+    return "" if is_cluster_wide(resource) else resource.id.namespace or circumstances.namespace
+
+
+def _identity(resource: Resource, circumstances: Circumstances) -> tuple[str, ...]:
+    """Returns what stays the same of an object, whichever version of its API is used."""
+    group = resource.id.api_version.rpartition("/")[0]
+    return group, resource.id.kind, _namespace_of(resource, circumstances), resource.id.name
 
 
 def is_cluster_wide(resource: Resource) -> bool:

@@ -102,6 +102,18 @@ def test_ends(documented: Path, arguments: tuple[str, ...], code: int, message: 
     assert "Traceback" not in done.err
 
 
+def test_objects_that_are_there_are_changed(documented: Path) -> None:
+    change = FILES["policy.yaml"].replace(
+        "object.spec.replicas <= variables.most", "request.operation == 'UPDATE' && request.userInfo.username == 'ann'"
+    )
+    write(documented, {"change.yaml": change})
+    asked = ("test", "vap", "change.yaml", "-m", "web.yaml")
+    assert kgate(*asked, cwd=documented).code == 1
+    assert kgate(*asked, "--old", "web.yaml", cwd=documented).code == 3
+    assert kgate(*asked, "--old", "web.yaml", "--as", "ann", cwd=documented).code == 0
+    assert kgate(*asked, "--as-group", "ops", cwd=documented).code == 2
+
+
 def test_hostile_names_and_messages_are_inert(documented: Path) -> None:
     hostile = FILES["policy.yaml"].replace("'at most %d replicas'", r"'::error::\u001b[31m %d'")
     write(documented, {"policy.yaml": hostile})

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from kgate.kubernetes import manifest
+from kgate.model import Resource
 from kgate.vap.deciding import Decider, Decision, PolicyOutcome
-from kgate.vap.reading import Material, admissions, read
+from kgate.vap.reading import Circumstances, Material, Requester, admissions, read
 
 ALL = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
 POD: dict[str, Any] = {
@@ -50,12 +51,23 @@ def material(*objects: Mapping[str, Any]) -> Material:
     return read(manifest.read("policies.yaml", text.encode(), manifest.SKIPPABLE_KINDS).resources)
 
 
-def decisions(*objects: Mapping[str, Any], about: Mapping[str, Any] = POD) -> list[Decision]:
+def decisions(
+    *objects: Mapping[str, Any],
+    about: Mapping[str, Any] = POD,
+    old: Mapping[str, Any] | None = None,
+    requester: Requester | None = None,
+) -> list[Decision]:
     known = material(*objects)
     assert not known.problems
-    (resource,) = manifest.read("o.yaml", yaml.safe_dump(about).encode(), manifest.SKIPPABLE_KINDS).resources
-    (admission,) = admissions([resource], known.others, "default")
+    (resource,) = resources(about)
+    circumstances = Circumstances("default", resources(old) if old is not None else (), requester)
+    (admission,) = admissions([resource], known.others, circumstances)
     return list(Decider(known).decide(admission))
+
+
+def resources(body: Mapping[str, Any]) -> tuple[Resource, ...]:
+    text = yaml.safe_dump(body)
+    return tuple(manifest.read("o.yaml", text.encode(), manifest.SKIPPABLE_KINDS).resources)
 
 
 def outcome(*objects: Mapping[str, Any], about: Mapping[str, Any] = POD) -> PolicyOutcome | None:
@@ -268,6 +280,46 @@ def test_when_an_image_is_pulled(image: str, expected: str) -> None:
     body = {**POD, "spec": {"containers": [{"name": "app", "image": image}]}}
     asked = policy(f"object.spec.containers[0].imagePullPolicy == '{expected}'")
     assert outcome(asked, about=body) is PolicyOutcome.ADMITTED
+
+
+# ------------------------------------------------------------------------------- changes, and by whom
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "request.operation == 'UPDATE'",
+        "oldObject.spec.containers[0].image == 'old'",
+        "object.spec.containers[0].image == 'a'",
+        "oldObject.spec.restartPolicy == object.spec.restartPolicy",
+    ],
+)
+def test_an_object_that_is_there_is_changed(expression: str) -> None:
+    old = {**POD, "spec": {"containers": [{"name": "app", "image": "old"}]}}
+    assert [one.outcome for one in decisions(policy(expression), old=old)] == [PolicyOutcome.ADMITTED]
+
+
+def test_only_the_same_object_is_changed() -> None:
+    other = {**POD, "metadata": {"name": "api", "namespace": "shop"}}
+    (found,) = decisions(policy("request.operation == 'CREATE'"), old=other)
+    assert found.outcome is PolicyOutcome.ADMITTED
+
+
+def test_operations_and_labels_of_changes() -> None:
+    only_created = {"resourceRules": [{**ALL, "operations": ["CREATE"]}]}
+    assert decisions(policy("false", matchConstraints=only_created), old=POD) == []
+    selected = {"resourceRules": [ALL], "objectSelector": {"matchLabels": {"app": "before"}}}
+    old = {**POD, "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "before"}}}
+    (found,) = decisions(policy("false", matchConstraints=selected), old=old)
+    assert found.outcome is PolicyOutcome.DENIED
+
+
+def test_who_asks_is_known_if_somebody_says_so() -> None:
+    asked = policy("request.userInfo.username == 'ann' && 'ops' in request.userInfo.groups")
+    (found,) = decisions(asked, requester=Requester("ann", ("ops",)))
+    assert found.outcome is PolicyOutcome.ADMITTED
+    (found,) = decisions(asked, requester=Requester("bob", ("ops",)))
+    assert found.outcome is PolicyOutcome.DENIED
 
 
 # ---------------------------------------------------------------------------------------- parameters

@@ -18,7 +18,7 @@ from kgate.rules.placements import workloads
 from kgate.vap import policies, text
 from kgate.vap.deciding import Decider, PolicyOutcome
 from kgate.vap.exemptions import NotExported
-from kgate.vap.reading import admissions, read
+from kgate.vap.reading import Circumstances, admissions, read
 from kgate.wildcards import Wildcard
 
 RULES = load.load()
@@ -119,7 +119,9 @@ def test_every_workload_kind_has_its_pod_where_kgate_finds_it() -> None:
     for body in workloads({"containers": [{"name": "app", "image": "a"}], "hostNetwork": True}):
         (resource,) = manifest.read("o.json", yaml.safe_dump(body).encode()).resources
         key = (resource.id.api_version.rpartition("/")[0], resource.id.kind)
-        decisions = [one for admission in admissions([resource], [], "") for one in decider.decide(admission)]
+        decisions = [
+            one for admission in admissions([resource], [], Circumstances()) for one in decider.decide(admission)
+        ]
         assert find_workload(resource) is not None
         assert [one.outcome for one in decisions] == ([PolicyOutcome.DENIED] if key in kinds else [])
         seen.add(key)
@@ -174,7 +176,7 @@ def decided(body: dict[str, Any], *entries: WaiverEntry) -> PolicyOutcome:
     (one,) = exported("privileged-container", waivers=entries).policies
     decider = Decider(read(manifest.read("p.yaml", text.document(one).encode(), manifest.SKIPPABLE_KINDS).resources))
     (resource,) = manifest.read("o.json", yaml.safe_dump(body).encode()).resources
-    (decision,) = decider.decide(next(admissions([resource], [], "")))
+    (decision,) = decider.decide(next(admissions([resource], [], Circumstances())))
     return decision.outcome
 
 
@@ -238,5 +240,5 @@ def test_a_rule_of_a_user() -> None:
     decider = Decider(read(manifest.read("p.yaml", text.document(one).encode(), manifest.SKIPPABLE_KINDS).resources))
     body = {"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {"names": ["x"]}}
     (resource,) = manifest.read("o.json", yaml.safe_dump(body).encode(), ("Gadget",)).resources
-    (decision,) = decider.decide(next(admissions([resource], [], "default")))
+    (decision,) = decider.decide(next(admissions([resource], [], Circumstances())))
     assert decision.messages == ('It\'s "x". (kgate own-rule)',)
