@@ -75,7 +75,7 @@ def find_fixes(settings: Settings, at: SettingsAt, progress: Progress, *, with_u
         return Trial(copied, lifetime, with_unsafe=with_unsafe).run(report, keeps)
 
     ledger = ledger_of(settings, _asked(report))
-    fixer = ManifestFixer(ledger.assess, ledger.kinds, ledger.joined(_facts(settings, lifetime)), with_unsafe)
+    fixer = ManifestFixer(ledger.assess, ledger.kinds, ledger.known(_facts(settings, lifetime)), with_unsafe)
     plain = (one for one in report.findings if not (one.renderings or one.is_about_gate))
     files, left = _written(settings, fixer, plain, keeps)
     rendered = [one for one in report.findings if one.renderings and one.remedy is not None and not keeps(one)]

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from kgate.judgement.baseline import Baseline, Comparison, Scanned
     from kgate.judgement.inline import Comments
     from kgate.session import Session
-    from kgate.sources.files import SourceFile
     from kgate.sources.progress import Progress
 
 
@@ -155,7 +154,8 @@ def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
     comments = RepositoryComments(settings.repository)
     waivers = in_force(settings.waivers, rules, comments, is_whole=_is_whole(settings))
     bar = Bar(settings.min_score, settings.level)
-    ledger = Ledger(judges[settings.minor], bar, _gates(settings), judges, waivers)
+    judge, files_only = judges[settings.minor], all(not os.path.isdir(path) for path in settings.paths)
+    ledger = Ledger(judge, bar, _gates(settings), judges, waivers, sees_files_only=files_only)
     if settings.baseline is not None or settings.lists_all:
         ledger.list_up_to(MAX_COMPARED)
     return ledger
@@ -344,13 +344,7 @@ def _read(
         remembered = session.remembered if session is not None else None
         rendering = replace(settings.rendering, options=options, remembered=remembered)
         read = plain.read if session is None else partial(session.read, plain)
-
-        def read_plain(files: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
-            pages = read(files, ledger.joined(facts))
-            ledger.know(facts.policies)
-            return pages
-
-        intake = Intake(read_plain, kinds, progress, settings.lists_files)
+        intake = Intake(lambda files, facts: read(files, ledger.known(facts)), kinds, progress, settings.lists_files)
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
 
 

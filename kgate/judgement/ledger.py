@@ -18,7 +18,7 @@ from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
 from kgate.judgement.waiving import NO_WAIVERS, Fits, Waivers, Waiving
 from kgate.kubernetes import pss
-from kgate.kubernetes.facts import BindingKey, Facts
+from kgate.kubernetes.facts import BindingKey, Facts, UndefinedRole
 from kgate.kubernetes.pss import LEVELS
 from kgate.model import (
     UNKNOWN,
@@ -197,9 +197,12 @@ class Ledger:
         gates: Gates | None = None,
         judges: Mapping[int, Judge] | None = None,
         waivers: Waivers = NO_WAIVERS,
+        *,
+        sees_files_only: bool = False,
     ) -> None:
         """``bar`` is what all workloads must reach for which no gate says more, ``judges`` has a judge for each further
-        Kubernetes 1.x version of the gates."""
+        Kubernetes 1.x version of the gates. ``sees_files_only`` says that somebody named the files that are judged, so
+        that what they refer to may be in others."""
         self._most = MAX_LISTED
         self._judge = judge
         self._bar = bar
@@ -207,12 +210,16 @@ class Ledger:
         self._judges = judges or {}
         self._powers: Powers | None = None
         self._used: set[BindingKey] = set()
+        self._plain: Facts | None = None
+        self._defined: set[tuple[str, str, str]] = set()
+        self._undefined: dict[UndefinedRole, None] = {}
         self._enforced: dict[EnforcedLevel, None] = {}
         self._reached: dict[tuple[str, str, str], None] = {}
         self._policies: NetworkPolicies | None = None
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
+        self._sees_files_only = sees_files_only
         self._quotas: dict[str, _Quota] = {}
         self._borrowed: set[str] = set()
         self._findings: list[Finding] = []
@@ -232,19 +239,31 @@ class Ledger:
         waivers = self._waivers
         if comments is not None and waivers.inline is not None:
             waivers = replace(waivers, inline=replace(waivers.inline, comments=comments))
-        own = Ledger(self._judge, self._bar, self._gates, self._judges, waivers)
+        own = Ledger(self._judge, self._bar, self._gates, self._judges, waivers, sees_files_only=self._sees_files_only)
         own.list_up_to(self._most)
         own._powers = self._powers
         return own
 
-    def know(self, policies: NetworkPolicies | None) -> None:
-        """Takes note of policies that may select what is judged from now on, though it is rendered by itself."""
-        self._policies = policies
+    def known(self, facts: Facts) -> Facts:
+        """Returns the facts of plain manifests, joined; what is rendered may rely on the same objects, and be selected
+        by the same policies."""
+        self._plain = self._policies = None
+        found = self.joined(facts)
+        self._plain, self._policies = replace(found, elsewhere=None), facts.policies
+        return found
 
     def joined(self, facts: Facts) -> Facts:
-        """Returns facts that say what roles and bindings give to whom, and which policies are deployed elsewhere."""
+        """Returns facts that say what roles and bindings give to whom, and what is deployed elsewhere, in one rendering
+        or as ``known``."""
         facts = facts.beside(self._policies) if self._policies is not None else facts
-        if not facts.roles:
+        facts = facts if facts.elsewhere is not None else replace(facts, elsewhere=self._plain)
+        self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
+        facts = self._with_powers(facts)
+        self._undefined |= dict.fromkeys(facts.undefined)
+        return facts
+
+    def _with_powers(self, facts: Facts) -> Facts:
+        if not facts.roles and (facts.elsewhere is None or not facts.elsewhere.roles):
             return facts
         from kgate.judgement.reach import Powers  # few scans of a manifest need it
 
@@ -384,6 +403,10 @@ class Ledger:
             findings = tuple(replace(finding, fail_on=fail_on(finding.rule)) for finding in judgement.findings)
             judgement = replace(judgement, findings=findings)
         self._used |= judgement.used
+        if self._sees_files_only and judgement.workload is not None:
+            from kgate.judgement.unseen import unseen_bindings
+
+            self._add_notes(unseen_bindings(resource, judgement.workload, facts))
         judgement = self._waiving.judged(judgement, resource)
         self._count(resource, judgement)
         self.add_unjudged(judgement.unfollowed)
@@ -473,6 +496,7 @@ class Ledger:
     def close(self) -> Found:
         """Returns everything, with one finding for each offence that several renderings share."""
         self._add_partial()
+        self._add_undefined()
         own = map(self._unless_used, (*self._findings, *self._rendered.findings(self._quota)))
         findings = [*self._waiving.fits.weakenings, *own]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
@@ -501,6 +525,17 @@ class Ledger:
             tuple(self._accepted),
             self._waiving.expired(),
         )
+
+    def _add_undefined(self) -> None:
+        """Adds what nobody knows of bindings whose role is not among what is deployed together with them."""
+        if not self._undefined:
+            return
+        from kgate.judgement.unseen import unjudged_role, unseen_role
+
+        if self._sees_files_only:
+            self._add_notes(map(unseen_role, self._undefined))
+        else:
+            self.add_unjudged(unjudged_role(one, self._defined) for one in self._undefined)
 
     def _add_level(self, resource: Resource, outcome: _Outcome | None) -> None:
         """Adds what a Namespace enforces, or what a workload in one reaches."""

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from kgate.judgement.engine import Judge
 from kgate.kubernetes import manifest
-from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
-from kgate.model import Persona, Related, Rule, Severity, pointer_tokens
+from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower, UndefinedRole
+from kgate.model import Persona, Related, Resource, Rule, Severity, pointer_tokens
 from kgate.rbac.authorizer import Authorizer, Grant
 from kgate.rbac.builtin import builtin
-from kgate.rbac.objects import GROUP, KINDS, Binding, FaultLog, Subject, read
+from kgate.rbac.objects import GROUP, KINDS, Binding, FaultLog, Object, Role, Subject, read
 from kgate.rbac.permissions import Permission
 from kgate.rbac.ways import permitted, steps, who
 from kgate.rbac.words import as_rule
@@ -88,14 +88,38 @@ class Powers:
             self._known[is_namespaced, permission] = tuple(ranked)
 
     def join(self, facts: Facts) -> Facts:
-        """Returns facts that say of each service account what is bound to it that some rule is about."""
+        """Returns facts that say of each service account what is bound to it that some rule is about. A role that is
+        not defined may be one of those that are known from elsewhere."""
+        if facts.elsewhere is not None and facts.elsewhere.roles:
+            facts = replace(facts, elsewhere=self.join(facts.elsewhere))
         if not facts.roles:
             return facts
-        log = FaultLog()
-        objects = [one for resource in facts.roles if (one := read(resource, log)) is not None]
-        authorizer = Authorizer((*objects, *builtin()))
-        join = _Join(self, authorizer)
-        return replace(facts, roles=(), reach=join.reach(), given=join.given())
+        own = _objects(facts.roles)
+        others = _objects(facts.elsewhere.defined) if facts.elsewhere is not None and _undefined(own) else []
+        names = {(one.kind, one.namespace, one.name) for one in own if isinstance(one, Role)}
+        others = [one for one in others if isinstance(one, Role) and (one.kind, one.namespace, one.name) not in names]
+        join = _Join(self, Authorizer((*own, *others, *builtin())))
+        defined = tuple(one.resource for one in own if isinstance(one, Role) and one.resource is not None)
+        undefined = tuple(_undefined((*own, *others)))
+        return replace(facts, roles=(), defined=defined, undefined=undefined, reach=join.reach(), given=join.given())
+
+
+def _objects(resources: Iterable[Resource]) -> list[Object]:
+    log = FaultLog()
+    return [one for resource in resources if (one := read(resource, log)) is not None]
+
+
+def _undefined(objects: Sequence[Object]) -> list[UndefinedRole]:
+    """Returns the roles that bindings give to somebody and that are neither among these objects nor built in."""
+    authorizer = Authorizer((*objects, *builtin()))
+    found = []
+    for one in authorizer.bindings:
+        if one.resource is not None and one.subjects and one.role_name and not authorizer.roles_of(one):
+            place = one.resource.locate("/roleRef")
+            namespace = one.namespace if one.role_kind == "Role" else ""
+            who = str(one.resource.id)
+            found.append(UndefinedRole(one.role_kind, namespace, one.role_name, who, place.path, place.start.line))
+    return found
 
 
 class _Join:

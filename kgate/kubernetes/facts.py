@@ -39,16 +39,23 @@ ISOLATES = re.compile(rf"{POLICY}\b")
 """Every text that holds a policy matches: then it matters which pods there are."""
 
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
+_ROLE = re.compile(r"\b(?:Cluster)?Role(?:Binding)?\b")
 _DECIDING = re.compile(
-    rf"\b(?:(?:Cluster)?RoleBinding|(?:GRPC|HTTP|TCP|TLS|UDP)Route|Ingress|LoadBalancer|NodePort|externalIPs|PersistentVolume)\b|{POLICY}\b"
+    r"\b(?:(?:GRPC|HTTP|TCP|TLS|UDP)Route|Ingress|LoadBalancer|NodePort|externalIPs|PersistentVolume)\b"
+    rf"|{POLICY}\b|{_ROLE.pattern}"
 )
 
 
 def may_matter(text: str) -> bool:
-    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may bind a role, say
-    what a namespace enforces, lead to a pod from outside, isolate one or give it a volume."""
+    """True if facts from a text may excuse a pod, which they do not in an odd spelling, or if it may hold a role, bind
+    one, say what a namespace enforces, lead to a pod from outside, isolate one or give it a volume."""
     excuses = _AUTOMOUNT in text and _ACCOUNT.search(text) is not None
     return excuses or ENFORCE in text or spelling.may_hold(text, _DECIDING)
+
+
+def may_matter_elsewhere(text: str) -> bool:
+    """True if facts from a text may be about what is applied by other means."""
+    return ENFORCE in text or spelling.may_hold(text, _ROLE)
 
 
 def is_wanted(resource: Resource) -> bool:
@@ -107,14 +114,30 @@ _NO_POLICIES: Mapping[str, Json] = {"policies": False, "ingress": False, "egress
 
 
 @dataclass(frozen=True, slots=True)
+class UndefinedRole:
+    """A role that a binding names and that is not known, with the binding and the place where this names it.
+    ``namespace`` is that of a Role, empty for a ClusterRole or if it is not known."""
+
+    kind: str
+    namespace: str
+    name: str
+    binding: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of the resources that are deployed together, gathered before any of them is judged.
 
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
     pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
     what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
-    the binding. ``namespaces`` has what namespaces enforce, by their names. ``policies``, ``exposure`` and ``volumes``
-    are None where nothing of the kind is; ``is_all`` says that everything is known that is deployed.
+    the binding; from then on ``defined`` has the roles, and ``undefined`` those that bindings name and nobody knows.
+    ``namespaces`` has what namespaces enforce, by their names. ``policies``, ``exposure`` and ``volumes`` are None where
+    nothing of the kind is; ``is_all`` says that everything is known that is deployed. ``elsewhere`` is known of
+    resources that are applied by other means; of these only what is surely about the same cluster counts: it names its
+    namespace, and lies above or below what is asked about, or what asks for that to be rendered.
 
     ``names`` and ``around`` have the accounts of the pods of the workload that is asked about, and what is around them,
     by their pointers, while parts of it are left out to see what holds without them: pod and binding, or pod and
@@ -126,6 +149,9 @@ class Facts:
     reach: Mapping[str, tuple[ReachedPower, ...]] = field(default_factory=dict)
     namespaces: Mapping[str, tuple[EnforcedLevel, ...]] = field(default_factory=dict)
     given: Mapping[BindingKey, tuple[ReachedPower, ...]] = field(default_factory=dict)
+    defined: tuple[Resource, ...] = field(default=(), compare=False)
+    undefined: tuple[UndefinedRole, ...] = ()
+    elsewhere: Facts | None = None
     names: Mapping[Pointer, str] = field(default_factory=dict)
     policies: NetworkPolicies | None = None
     exposure: Exposure | None = None
@@ -168,7 +194,7 @@ class Facts:
         """Returns these facts for the time in which a workload is judged."""
         if workload is None:
             return self
-        names = {pod.pointer: account_of(pod) for pod in workload.pods} if self.reach else {}
+        names = {pod.pointer: account_of(pod) for pod in workload.pods} if self.reach or self.elsewhere else {}
         around = {pod.pointer: self._of_pod(workload.resource, pod) for pod in workload.pods}
         return replace(self, names=names, around=around)
 
@@ -187,7 +213,7 @@ class Facts:
         and select it; ``exposure``, what leads to it from outside of the cluster, each with ``kind`` and ``name``;
         and ``onNode``, the volumes that a claim gives it on the node, each with ``volume`` and ``type``."""
         known = self._mounting(resource, pod) if self.accounts else {}
-        if self.reach and (reach := self.reached_by(resource, pod)):
+        if (self.reach or self.elsewhere) and (reach := self.reached_by(resource, pod)):
             name = account_of(pod)
             first = {(one.account and name, one.severity): one.rule for one in reversed(reach)}
             known["reach"] = [
@@ -223,12 +249,18 @@ class Facts:
         """Returns what is bound to the account of a pod. Of bindings of one name in several files, as repositories with
         a folder for each cluster have them, those count whose files are nearest."""
         namespace = resource.id.namespace
+        names = {self.names.get(pod.pointer) or account_of(pod): None, "": None}
         found = [
             one
-            for name in {self.names.get(pod.pointer) or account_of(pod): None, "": None}
+            for name in names
             for one in self.reach.get(name, ())
             if not (one.namespace and namespace and one.namespace != namespace)
         ]
+        if self.elsewhere is not None and namespace:
+            from kgate.kubernetes.scopes import is_near
+
+            others = (one for name in names for one in self.elsewhere.reach.get(name, ()))
+            found += [one for one in others if one.namespace == namespace and is_near(one.path, resource)]
         if len({one.path for one in found}) < 2:
             return tuple(found)
         from kgate.kubernetes.scopes import nearest  # few scans of a manifest need it
@@ -239,6 +271,11 @@ class Facts:
         """Returns what the namespace of a resource enforces: that of the nearest file, as each cluster may have one of
         that name. None if nobody says so, or if those say different things."""
         found = self.namespaces.get(resource.id.namespace, ())
+        if not found and self.elsewhere is not None:
+            from kgate.kubernetes.scopes import is_near
+
+            others = self.elsewhere.namespaces.get(resource.id.namespace, ())
+            found = tuple(one for one in others if is_near(one.path, resource))
         if len(found) > 1:
             from kgate.kubernetes.scopes import folders_in_common
 

@@ -53,6 +53,17 @@ def nearest(found: Sequence[_Placed], resource: Resource) -> list[_Placed]:
     return [one for one in found if near[one.path] == most[one.identity]]
 
 
+def is_near(path: str, resource: Resource) -> bool:
+    """True if the folder of a file is above or below that of a resource, of the chart or kustomization that it was
+    rendered by, or of the object that asks for it to be rendered: those of two clusters are beside each other."""
+    here, rendering = [resource.locate("").path], resource.rendering
+    if rendering is not None:
+        asking = rendering.requested_by.rpartition(" ")[2].rpartition(":")[0]
+        here = [*here, f"{rendering.path}/", *([asking] if asking else [])]
+    folders = path.count("/")
+    return any(folders_in_common(path, one) == min(folders, one.count("/")) for one in here)
+
+
 def folders_in_common(path: str, other: str) -> int:
     """Returns how many folders two paths have in common from the start."""
     pairs = zip(path.split("/")[:-1], other.split("/")[:-1], strict=False)

@@ -124,13 +124,14 @@ class Authorizer:
         """Returns the role that a binding names: several if it is there several times, none if it is nowhere.
 
         Where renderings, such as the overlays of several clusters, bring roles of one name, that of the binding's own
-        rendering counts; where files do, those that are nearest to the binding's.
+        rendering counts; otherwise those whose files are nearest to the binding's.
         """
         namespace = self.namespace_of(binding) if binding.role_kind == "Role" else ""
         found = self._roles.get((binding.role_kind, namespace, binding.role_name), ())
         own = tuple(role for role in found if role.resource is not None and _rendering(role) == _rendering(binding))
         built_in = tuple(role for role in found if role.resource is None)
-        return (*_nearest(own, binding), *built_in) if own else tuple(found)
+        files = own or tuple(role for role in found if role.resource is not None)
+        return (*_nearest(files, binding), *built_in)
 
     def permissions(self, role: Role) -> Iterator[tuple[Role, Permission]]:
         """Yields what a role permits, each with the role in which it is written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,7 +62,16 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
 
         others = [one for file in isolating for one in _objects(file, lifetime) if is_whole(one)]
         gathered = gathered.beside(NetworkPolicies.of(others, is_all=False))
+    used = _used_elsewhere(listing, lifetime)
+    gathered = replace(gathered, elsewhere=Facts.of(used, is_all=False)) if used else gathered
     return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), gathered)
+
+
+def _used_elsewhere(listing: Listing, lifetime: Lifetime) -> list[Resource]:
+    """Returns the objects, in files that kustomizations use, that plain manifests beside them may rely on."""
+    claims = [claim for claim in listing.claims.values() if claim.reader is None] if listing.files else []
+    files = [claim.file for claim in claims if facts.may_matter_elsewhere(peek(claim.file.path))]
+    return [one for file in files for one in _objects(file, lifetime) if facts.is_wanted(one)]
 
 
 def _of_claims(listing: Listing) -> tuple[bool, list[SourceFile]]:

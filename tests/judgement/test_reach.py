@@ -305,3 +305,144 @@ def test_rules_that_are_too_large_together_are_judged_one_by_one(tmp_path: Path)
     text = "".join(roles) + binding("b", "ClusterRole/large", ACCOUNT) + binding("c", "ClusterRole/more", ACCOUNT)
     (finding,) = reached(scanned(tmp_path, {"web.yaml": deployment(), "roles.yaml": text}))
     assert finding.rule.id == "service-account-takes-namespace"
+
+
+# ----------------------------------------------------------------------------- what is deployed by other means
+
+KUSTOMIZATION = "resources: [{}]\n"
+NOWHERE = binding("b", "ClusterRole/r", OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("files", "is_found"),
+    [
+        pytest.param(
+            {
+                "app/kustomization.yaml": KUSTOMIZATION.format("web.yaml"),
+                "app/web.yaml": deployment(),
+                "rbac.yaml": ADMIN,
+            },
+            True,
+            id="a plain binding above an overlay",
+        ),
+        pytest.param(
+            {
+                "app/overlay/kustomization.yaml": KUSTOMIZATION.format("web.yaml"),
+                "app/overlay/web.yaml": deployment(),
+                "app/rbac/roles.yaml": ADMIN,
+            },
+            False,
+            id="a plain binding beside an overlay",
+        ),
+        pytest.param(
+            {
+                "prod/app/kustomization.yaml": KUSTOMIZATION.format("web.yaml"),
+                "prod/app/web.yaml": deployment(),
+                "staging/rbac.yaml": ADMIN,
+            },
+            False,
+            id="a plain binding of another cluster",
+        ),
+        pytest.param(
+            {
+                "app/kustomization.yaml": KUSTOMIZATION.format("web.yaml"),
+                "app/web.yaml": deployment(),
+                "rbac.yaml": ADMIN.replace(", namespace: apps", ""),
+            },
+            False,
+            id="a plain binding that names no namespace",
+        ),
+        pytest.param(
+            {
+                "app/kustomization.yaml": KUSTOMIZATION.format("rbac.yaml"),
+                "app/rbac.yaml": ADMIN,
+                "app/web.yaml": deployment(),
+            },
+            True,
+            id="a binding that a kustomization uses, and a plain workload beside it",
+        ),
+        pytest.param(
+            {
+                "rbac/kustomization.yaml": KUSTOMIZATION.format("r.yaml"),
+                "rbac/r.yaml": ADMIN,
+                "app/web.yaml": deployment(),
+            },
+            False,
+            id="a binding that a kustomization uses, and a plain workload elsewhere",
+        ),
+    ],
+)
+def test_bindings_that_are_applied_by_other_means(tmp_path: Path, files: dict[str, str], is_found: bool) -> None:
+    assert bool(reached(scanned(tmp_path, files))) is is_found
+
+
+def test_a_role_that_is_applied_by_other_means(tmp_path: Path) -> None:
+    files = {
+        "app/kustomization.yaml": KUSTOMIZATION.format("web.yaml"),
+        "app/web.yaml": deployment() + binding("b", "ClusterRole/r", ACCOUNT),
+        "roles/r.yaml": role("r", SECRETS),
+    }
+    report = scanned(tmp_path, files)
+    (finding,) = reached(report)
+    assert finding.location.related[-1].message == "ClusterRole/r: get secrets everywhere"
+    assert not report.unjudged
+
+
+GIVES = "{}: what {} gives is not judged: {}/r {}"
+GONE = "is nowhere defined; scan its manifest, too"
+RENDERED = "is rendered by something else, which a scan does not join with it; kgate reach does"
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param(
+            {"a.yaml": NOWHERE}, GIVES.format("a.yaml:5", "ClusterRoleBinding/b", "ClusterRole", GONE), id="nowhere"
+        ),
+        pytest.param(
+            {"a.yaml": binding("b", "Role/r", OTHERS, namespace="apps") + role("r", SECRETS, namespace="other")},
+            GIVES.format("a.yaml:5", "RoleBinding/apps/b", "Role", GONE),
+            id="in another namespace",
+        ),
+        pytest.param(
+            {
+                "a/kustomization.yaml": KUSTOMIZATION.format("a.yaml"),
+                "a/a.yaml": NOWHERE,
+                "b/kustomization.yaml": KUSTOMIZATION.format("b.yaml"),
+                "b/b.yaml": role("r", SECRETS),
+            },
+            GIVES.format("a/a.yaml:5", "ClusterRoleBinding/b", "ClusterRole", RENDERED),
+            id="in another rendering",
+        ),
+        pytest.param({"a.yaml": NOWHERE, "b/c.yaml": role("r", SECRETS)}, "", id="in another file"),
+        pytest.param({"a.yaml": binding("b", "ClusterRole/view", OTHERS)}, "", id="built in"),
+        pytest.param({"a.yaml": binding("b", "ClusterRole/r")}, "", id="bound to nobody"),
+    ],
+)
+def test_a_role_that_is_nowhere(tmp_path: Path, files: dict[str, str], wanted: str) -> None:
+    report = scanned(tmp_path, files)
+    assert "".join(map(str, report.unjudged)) == wanted
+    assert report.verdict.incomplete is bool(wanted)
+
+
+def test_named_files_say_what_was_not_seen(tmp_path: Path) -> None:
+    write(tmp_path, {".git/config": "", "web.yaml": deployment(), "b.yaml": NOWHERE, "r.yaml": ADMIN})
+    paths = (str(tmp_path / "web.yaml"), str(tmp_path / "b.yaml"))
+    report = scan(Settings(Repository.at(tmp_path), paths))
+    assert not report.unjudged
+    assert [(note.path, note.line, note.message) for note in report.notes] == [
+        (
+            "b.yaml",
+            5,
+            (
+                "ClusterRoleBinding/b: ClusterRole/r is not in the files that were scanned, "
+                "so what the binding gives is not known"
+            ),
+        ),
+        (
+            "web.yaml",
+            2,
+            "Deployment/apps/web: ServiceAccount/web is judged without what other files bind to it; scan the folder",
+        ),
+    ]
+    assert reached(scan(Settings(Repository.at(tmp_path), (*paths, str(tmp_path / "r.yaml")))))
