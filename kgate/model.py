@@ -175,11 +175,13 @@ class Location:
 @dataclass(frozen=True, slots=True)
 class Related:
     """A place that has a part in a finding, and which: ``value image.tag``, ``called here``. ``is_context`` says that
-    it is about the whole object, and the same for all its fields from there."""
+    it is about the whole object, and the same for all its fields from there. ``step`` is above 0 for a step on a way to
+    what the finding is about: it comes after the last place before it with a smaller one."""
 
     location: Location
     message: str
     is_context: bool = False
+    step: int = 0
 
 
 class Locator(Protocol):

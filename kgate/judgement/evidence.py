@@ -20,7 +20,8 @@ def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[
     if any(map(is_about_reach, rules)):
         severity = offence.rule.severity.label
         ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
-        return tuple(dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way))
+        steps = dict.fromkeys(place for way in itertools.islice(ways, _MOST_WAYS) for place in way)
+        return (*_account(offence, facts), *steps)
     if any("facts.?namespace" in rule.expression for rule in rules):
         return tuple(_enforced(offence, facts))
     pod, expression = offence.target.pod, offence.rule.expression
@@ -44,6 +45,14 @@ def _reached(offence: Offence, facts: Facts) -> tuple[ReachedPower, ...]:
     """Returns what the target of an offence reaches."""
     resource, pod = offence.target.resource, offence.target.pod
     return facts.given_by(resource) if pod is None else facts.reached_by(resource, pod)
+
+
+def _account(offence: Offence, facts: Facts) -> Iterator[Related]:
+    """Yields the service account of a pod, the first step of its ways, if it is known which that is."""
+    resource, pod = offence.target.resource, offence.target.pod
+    found = facts.accounts_of(resource, pod) if pod is not None else ()
+    if len(found) == 1:
+        yield Related(found[0].locate(""), f"runs as {found[0].id}", step=1)
 
 
 def _enforced(offence: Offence, facts: Facts) -> Iterator[Related]:

@@ -25,6 +25,9 @@ _MOST_RULES = 100
 _MOST_WAYS = 3
 """The most ways of one severity that are kept of a binding and subject: a finding shows no more."""
 
+_FIRST_STEP = 2
+"""The step of a binding on a way; the first one is the service account."""
+
 _ACCOUNT_PREFIX = "system:serviceaccount:"
 _GROUP_PREFIX = "system:serviceaccounts:"
 _EVERYBODY = ("system:serviceaccounts", "system:authenticated")
@@ -138,7 +141,8 @@ class _Join:
         for binding in self._own:
             for power in self._given(binding, binding.subjects[0]) if binding.subjects else ():
                 one = _reached_power(power, ("", ""))
-                found.setdefault(one.key, []).append(replace(one, places=(_whom(power.grant), *one.places[1:])))
+                steps = (replace(place, step=place.step - 1) for place in one.places[1:])
+                found.setdefault(one.key, []).append(replace(one, places=(_whom(power.grant), *steps)))
         return {key: tuple(powers) for key, powers in sorted(found.items())}
 
     def reach(self) -> dict[str, tuple[ReachedPower, ...]]:
@@ -224,7 +228,7 @@ def _whom(grant: Grant) -> Related:
     subject, others = who(grant), len(grant.binding.subjects) - 1
     assert subject.location is not None
     more = f" and {others} {'other' if others == 1 else 'others'}" if others else ""
-    return Related(subject.location, f"given to {subject}{more}")
+    return Related(subject.location, f"given to {subject}{more}", step=1)
 
 
 def _reached_power(power: Power, account: tuple[str, str]) -> ReachedPower:
@@ -233,7 +237,9 @@ def _reached_power(power: Power, account: tuple[str, str]) -> ReachedPower:
     way = steps(power.grant)
     texts = (f"bound here to {way[1]}", *(str(step) for step in way[1:-1]), f"{way[-1]}: {permitted(power.grant)}")
     places = tuple(
-        Related(step.location, text) for step, text in zip(way, texts, strict=True) if step.location is not None
+        Related(one.location, text, step=step)
+        for step, (one, text) in enumerate(zip(way, texts, strict=True), _FIRST_STEP)
+        if one.location is not None
     )
     assert binding.resource is not None
     name, namespace = account

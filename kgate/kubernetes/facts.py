@@ -131,13 +131,14 @@ class Facts:
     """What is known of the resources that are deployed together, gathered before any of them is judged.
 
     ``accounts`` holds the service accounts by name: the namespace of each, empty if unknown, and whether it says that
-    pods mount its token (None if it does not say). ``roles`` holds the roles and bindings until somebody has found out
-    what they give to whom (judgement.reach), which is in ``reach``, by the name of the account, and in ``given``, by
-    the binding; from then on ``defined`` has the roles, and ``undefined`` those that bindings name and nobody knows.
-    ``namespaces`` has what namespaces enforce, by their names. ``policies``, ``exposure`` and ``volumes`` are None where
-    nothing of the kind is; ``is_all`` says that everything is known that is deployed. ``elsewhere`` is known of
-    resources that are applied by other means; of these only what is surely about the same cluster counts: it names its
-    namespace, and lies above or below what is asked about, or what asks for that to be rendered.
+    pods mount its token (None if it does not say); ``runners`` has the objects. ``roles`` holds the roles and bindings
+    until somebody has found out what they give to whom (judgement.reach), which is in ``reach``, by the name of the
+    account, and in ``given``, by the binding; from then on ``defined`` has the roles, and ``undefined`` those that
+    bindings name and nobody knows. ``namespaces`` has what namespaces enforce, by their names. ``policies``,
+    ``exposure`` and ``volumes`` are None where nothing of the kind is; ``is_all`` says that everything is known that is
+    deployed. ``elsewhere`` is known of resources that are applied by other means; of these only what is surely about
+    the same cluster counts: it names its namespace, and lies above or below what is asked about, or what asks for that
+    to be rendered.
 
     ``names`` and ``around`` have the accounts of the pods of the workload that is asked about, and what is around them,
     by their pointers, while parts of it are left out to see what holds without them: pod and binding, or pod and
@@ -152,6 +153,7 @@ class Facts:
     defined: tuple[Resource, ...] = field(default=(), compare=False)
     undefined: tuple[UndefinedRole, ...] = ()
     elsewhere: Facts | None = None
+    runners: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict, compare=False)
     names: Mapping[Pointer, str] = field(default_factory=dict)
     policies: NetworkPolicies | None = None
     exposure: Exposure | None = None
@@ -164,6 +166,7 @@ class Facts:
         """Gathers the facts from resources; ``is_all`` says that nothing else is deployed with these."""
         accounts: dict[str, tuple[tuple[str, Json], ...]] = {}
         roles: list[Resource] = []
+        runners: dict[str, tuple[Resource, ...]] = {}
         namespaces: dict[str, tuple[EnforcedLevel, ...]] = {}
         for resource in resources:
             who = resource.id
@@ -172,6 +175,7 @@ class Facts:
             elif who.kind == "ServiceAccount" and who.api_version == "v1":
                 known = (who.namespace or "", resource.body.get(_AUTOMOUNT))
                 accounts[who.name] = (*accounts.get(who.name, ()), known)
+                runners[who.name] = (*runners.get(who.name, ()), resource)
             elif who.kind == "Namespace" and (level := _enforced_level(resource)) is not None:
                 namespaces[who.name] = (*namespaces.get(who.name, ()), level)
         return cls(
@@ -181,6 +185,7 @@ class Facts:
             policies=_policies(resources, is_all=is_all),
             exposure=_exposure(resources),
             volumes=_volumes(resources),
+            runners=runners,
             is_all=is_all,
         )
 
@@ -282,6 +287,19 @@ class Facts:
             near = [folders_in_common(one.path, resource.locate("").path) for one in found]
             found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
         return found[0] if len({(one.level, one.minor) for one in found}) == 1 else None
+
+    def accounts_of(self, resource: Resource, pod: Pod) -> tuple[Resource, ...]:
+        """Returns the service accounts that a pod may run as: those of its namespace in the nearest files."""
+        found = self.runners.get(self.names.get(pod.pointer) or account_of(pod), ())
+        namespaces = {resource.id.namespace, ""} if resource.id.namespace else {one.id.namespace for one in found}
+        found = tuple(one for one in found if one.id.namespace in namespaces)
+        if len(found) > 1:
+            from kgate.kubernetes.scopes import folders_in_common
+
+            here = resource.locate("").path
+            near = [folders_in_common(one.locate("").path, here) for one in found]
+            found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
+        return found
 
     def _mounting(self, resource: Resource, pod: Pod) -> dict[str, Json]:
         namespace = resource.id.namespace or ""

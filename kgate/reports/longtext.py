@@ -38,6 +38,7 @@ from kgate.reports.wording import (
     bar,
     needs,
     origin,
+    related_branches,
     related_place,
     short_origin,
     shown_score,
@@ -104,15 +105,12 @@ class _Object:
         self.shown.update(new)
         return new
 
-    def related_places(self, location: Location) -> list[str]:
-        """Returns the other places that have a part in a finding, without those shown before."""
-        places = []
-        for related in location.related:
-            text = related_place(related)
-            if not related.is_context or text not in self.shown:
-                places.append(text)
-        self.shown.update(places)
-        return places
+    def related_places(self, location: Location) -> list[tuple[str, str]]:
+        """Returns the other places that have a part in a finding, without those shown before, as a tree."""
+        known = {related_place(one) for one in location.related if one.is_context} & self.shown
+        branches = [(sign, text) for sign, text in related_branches(location) if text not in known]
+        self.shown.update(text for _, text in branches)
+        return branches
 
 
 def _renderings(findings: Sequence[Finding], presentation: Presentation) -> Iterator[Line]:
@@ -183,8 +181,8 @@ def _place(finding: Finding, about: _Object, presentation: Presentation) -> Iter
     for one in about.replacements(finding):
         for text in one.text.strip("\r\n").splitlines():
             yield line((" " * 7 + " + ", "green"), one_line(text))
-    for text in about.related_places(location):
-        yield line((" " * 7 + " ← ", "dim"), one_line(presentation.folder.path(text)))
+    for sign, text in about.related_places(location):
+        yield line((" " * 8 + sign, "dim"), one_line(presentation.folder.path(text)))
     if len(finding.renderings) < len(about.renderings):
         only = one_line(origin(from_here(finding.renderings, presentation)))
         yield line((" " * 7 + " ← ", "dim"), f"only in {only}")

@@ -42,7 +42,7 @@ from kgate.reports.wording import (
     offence,
     origin,
     refused_by,
-    related_place,
+    related_branches,
     standing,
     was,
 )
@@ -53,6 +53,7 @@ _EXCERPTS = 3
 
 _FEW = 3
 _FEW_RELATED = 2
+_FEW_BRANCHES = 5
 _FEW_NAMES = 4
 _SOURCE_WIDTH = 60
 _SOURCE_INDENT = 6
@@ -234,9 +235,8 @@ def _excerpt(finding: Finding, presentation: Presentation) -> Iterator[Line]:
         container,
     )
     yield from excerpt(location, presentation)
-    for related in location.related[:_FEW_RELATED]:
-        text = presentation.folder.path(related_place(related))
-        yield line((" " * 7 + " ← ", "dim"), one_line(text))
+    for sign, text in related_branches(location, _FEW_RELATED)[:_FEW_BRANCHES]:
+        yield line((" " * 8 + sign, "dim"), one_line(presentation.folder.path(text)))
 
 
 def _quiet_block(block: Block, presentation: Presentation) -> Iterator[Line]:

@@ -350,6 +350,23 @@ def related_places(location: Location) -> list[str]:
     return [related_place(related) for related in location.related]
 
 
+def decisive_places(location: Location) -> list[str]:
+    """Returns the two places that say most of a finding: of a way what comes after the service account."""
+    places = related_places(location)
+    is_way = len(places) > 2 and location.related[0].step > 0
+    return places[1:3] if is_way else places[:2]
+
+
+def related_branches(location: Location, most: int | None = None) -> list[tuple[str, str]]:
+    """Returns the other places that have a part in a finding, each with what stands before it, so that the steps of a
+    way are a tree; at most so many that are no steps."""
+    plain = [one for one in location.related if not one.step][:most]
+    steps = [one for one in location.related if one.step]
+    first = min((one.step for one in steps), default=0)
+    signs = ["← " if one.step == first else f"{'  ' * (one.step - first)}└ " for one in steps]
+    return [*(("← ", related_place(one)) for one in plain), *zip(signs, map(related_place, steps), strict=True)]
+
+
 def related_place(related: Related) -> str:
     """Returns a related place and its part: ``charts/web/values.yaml:4:1 value image.tag``."""
     return f"{related.location} {related.message}"

@@ -16,7 +16,7 @@ from kgate.reports.blocks import decisive
 from kgate.reports.lines import plain
 from kgate.reports.presentation import Detail, Presentation
 from kgate.reports.waived import accepted_notes
-from kgate.reports.wording import counted, first_sentence, origin, related_places, settings, shown, summary
+from kgate.reports.wording import counted, decisive_places, first_sentence, origin, settings, shown, summary
 
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
 """The levels of findings. A low one is never annotated, even where it decides."""
@@ -74,7 +74,7 @@ def _of_finding(finding: Finding) -> str:
     rule, location = finding.rule, finding.location
     instead = f"Write instead: {rule.instead}" if rule.instead else ""
     lines = [summary(finding), instead, f"Why: {first_sentence(rule.rationale)}" if rule.rationale.strip() else ""]
-    lines += [f"Fix: {first_sentence(rule.remediation)}", *(f"← {place}" for place in related_places(location)[:2])]
+    lines += [f"Fix: {first_sentence(rule.remediation)}", *(f"← {place}" for place in decisive_places(location))]
     if finding.renderings:
         lines.append(f"Rendered by {origin(finding.renderings)}")
     if finding.also:

@@ -237,7 +237,11 @@ def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, An
         "at": _source(location, link_base),
         "approximate": location.is_approximate,
         "related": [
-            {**_source(related.location, link_base), "what": shown(related.message, _LIMIT)}
+            {
+                **_source(related.location, link_base),
+                "what": shown(related.message, _LIMIT),
+                **({"step": related.step} if related.step else {}),
+            }
             for related in location.related[:_FEW]
         ],
         "renderedBy": shown(origin(finding.renderings), _LIMIT),

@@ -12,6 +12,7 @@ from typing import Any
 from kgate.model import Assessment, Finding, Location, Replacement, Report, Rule
 from kgate.reports.blocks import Block, Selection, failing
 from kgate.reports.causes import Cause, causes
+from kgate.reports.graphs import mermaid
 from kgate.reports.links import line_page, rule_page
 from kgate.reports.presentation import Presentation, Show
 from kgate.reports.textparts import graded, level, passing, totals
@@ -24,11 +25,11 @@ from kgate.reports.wording import (
     bar,
     change,
     counted,
+    decisive_places,
     first_sentence,
     needs,
     offence,
     refused_by,
-    related_places,
     settings,
     short_origin,
     shown,
@@ -47,6 +48,7 @@ _SCREEN = 24
 
 _FAILING_SHARE = 0.75
 _REMARKS_SHARE = 0.1
+_WAYS_SHARE = 0.2
 _RULES_SHARE = 0.4
 _FIXES_SHARE = 0.4
 _WORKLOADS_SHARE = 0.25
@@ -79,14 +81,15 @@ class _Fitted:
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The parts of the page: what fails, of which the first blocks stand ``open``; what could not be judged, by its
-    cause and by its place; the rules; what ``kgate fix`` writes; findings that do not decide; all workloads; waivers;
-    notes."""
+    cause and by its place; the ways that service accounts and bindings open, drawn; the rules; what ``kgate fix``
+    writes; findings that do not decide; all workloads; waivers; notes."""
 
     failing: _Fitted = _Fitted()
     open: int = 0
     changes: _Fitted = _Fitted()
     causes: _Fitted = _Fitted()
     places: _Fitted = _Fitted()
+    ways: _Fitted = _Fitted()
     rules: _Fitted = _Fitted()
     fixes: _Fitted = _Fitted()
     others: _Fitted = _Fitted()
@@ -112,6 +115,32 @@ class _Suggestion:
     location: Location
     rules: Sequence[str]
     lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The ways that a finding is about: its object, and the lines of a graph from there."""
+
+    resource: str
+    lines: Sequence[str]
+
+
+def _ways(fails: Sequence[Block]) -> Sequence[_Way]:
+    """Returns a graph for each object that fails by what a service account may do, or a binding gives."""
+    chains = {block.resource: [*_chains(str(block.resource), block.findings)] for block in fails}
+    return [_Way(str(resource), [*mermaid(found)]) for resource, found in chains.items() if found]
+
+
+def _chains(start: str, findings: Iterable[Finding]) -> Iterator[Sequence[str]]:
+    """Yields the steps of findings, each way as far as one of them, with the places."""
+    for finding in findings:
+        way = [(0, start)]
+        for one in finding.location.related if finding.waiver is None else ():
+            if one.step:
+                way = [(step, label) for step, label in way if step < one.step]
+                place = f"{one.location.path}:{one.location.start.line}"
+                way.append((one.step, f"{one.message}, {place}"))
+                yield [label for _, label in way]
 
 
 def _suggested(report: Report, presentation: Presentation) -> Sequence[_Suggestion]:
@@ -145,6 +174,7 @@ def _parts(report: Report, macros: Any, room: float, suggested: Sequence[_Sugges
     remarks = [*report.problems, *report.unjudged]
     found: list[Cause[Any]] = [*causes(report.problems), *causes(report.unjudged)]
     reasons = left.fit(found, macros.cause, _REMARKS_SHARE)
+    ways = left.fit(_ways(fails), macros.way, _WAYS_SHARE)
     rules = left.fit(_rules(report, fails), macros.rule, _RULES_SHARE)
     fixes = left.fit(suggested, macros.suggestion, _FIXES_SHARE)
     workloads = left.fit(_lowest_first(report.assessments), macros.workload, _WORKLOADS_SHARE)
@@ -154,7 +184,7 @@ def _parts(report: Report, macros: Any, room: float, suggested: Sequence[_Sugges
     waivers = left.fit(waived_groups(report), macros.waiver, _WAIVERS_SHARE)
     notes = left.fit(report.notes, macros.remark, _NOTES_SHARE)
     others = left.fit(_others(report, fails), lambda block: _block(block, macros, left.bytes * _BLOCK_SHARE), 1)
-    parts = reasons, places, rules, fixes, others, workloads, waivers, notes
+    parts = reasons, places, ways, rules, fixes, others, workloads, waivers, notes
     return _Parts(shown, _standing_open(fails), changes, *parts)
 
 
@@ -225,7 +255,7 @@ def _macros(presentation: Presentation) -> Any:
         "passing": passing,
         "code": _code,
         "prose": _prose,
-        "related_places": related_places,
+        "decisive_places": decisive_places,
         "origin": short_origin,
         "place": partial(_place, presentation.link_base),
         "line": partial(_line, presentation.link_base),

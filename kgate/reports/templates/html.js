@@ -180,7 +180,12 @@
       finding.at.text ? sourceLine(finding.at, finding.before, finding.after) : null,
       rule.instead ? make("p", "", make("b", "arrow", "→"), ...prose(rule.instead)) : null);
     for (const place of finding.related) {
-      card.append(make("p", "quiet", "← ", anchor(place.path + ":" + place.line, place.link), " " + place.what), ...(place.text ? [sourceLine(place)] : []));
+      const link = anchor(place.path + ":" + place.line, place.link);
+      if (place.step) {
+        card.append(make("p", "step step-" + Math.min(place.step, 5), place.what, " ", make("span", "quiet", link)));
+      } else {
+        card.append(make("p", "quiet", "← ", link, " " + place.what), ...(place.text ? [sourceLine(place)] : []));
+      }
     }
     if (finding.renderedBy) card.append(make("p", "quiet", "rendered by " + finding.renderedBy));
     if (finding.also.length) card.append(make("p", "quiet", "also " + finding.also.join(", ")));
