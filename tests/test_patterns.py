@@ -209,10 +209,10 @@ def _letters(tree: Any) -> Iterator[str]:
 
 # ------------------------------------------------------------------------------------------------- measuring
 
-LENGTH = 1000
-SUSPICIOUS = 0.0001
-"""Seconds of CPU: hardly any linear pattern takes as much for LENGTH, a quadratic one takes at least three times as
-much."""
+LENGTH = 500
+SUSPICIOUS = 0.00005
+"""Seconds of CPU: hardly any linear pattern takes as much for LENGTH, a quadratic one takes at least half as much
+again."""
 
 MOST_GROWTH = 9.0
 """For four times the text: 4 is linear, 16 quadratic."""

@@ -14,7 +14,7 @@ from kgate.reports import Renderer
 from kgate.reports.presentation import Detail, Presentation
 from tests.reports import samples
 
-FINDINGS = 10_000
+FINDINGS = 3_000
 HELD = 250
 """Bytes that a format may hold for each finding: references, keys and a fingerprint. Its text has 200 to 1,300."""
 
