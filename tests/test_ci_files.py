@@ -271,6 +271,7 @@ class Job:
         (self.folder / "agent temp").mkdir(exist_ok=True)
         variables = {
             "PATH": os.pathsep.join((os.fspath(BIN), os.environ["PATH"])),
+            "PIP_COMPILE": os.environ["PIP_COMPILE"],
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": os.fspath(self.packages.locked),
             "KGATE_PACKAGE": self.package.as_uri(),
