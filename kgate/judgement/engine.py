@@ -38,7 +38,7 @@ from kgate.model import (
     Workload,
 )
 from kgate.rules import cel, fieldpath
-from kgate.rules.reads import Reads
+from kgate.rules.reads import Reads, settings_read
 from kgate.rules.variables import bound
 from kgate.values import dataclass
 
@@ -225,7 +225,7 @@ class Judge:
         refused = {gap.pointer for gap in found.gaps}
         for component in found.components:
             rules = [rule for rule in self.rules if component.name in rule.components and self._counts(rule)]
-            asked = component.unknown & {name for rule in rules for name in rule.fields}
+            asked = component.unknown & {name for rule in rules for name in settings_read(rule)}
             for name in sorted(asked):
                 place = component.places[name]
                 if place not in refused:
@@ -394,7 +394,7 @@ class Judge:
 
 def _is_about_unknown(answer: Offence | Gap, component: Component) -> bool:
     """True if a rule reads a setting whose value is not known."""
-    return isinstance(answer, Offence) and not component.unknown.isdisjoint(answer.rule.fields)
+    return isinstance(answer, Offence) and not component.unknown.isdisjoint(settings_read(answer.rule))
 
 
 def _is_late(rule: Rule) -> bool:

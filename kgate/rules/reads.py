@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from kgate.model import Json
+from kgate.model import Json, Rule
 from kgate.rules.cel import VARIABLES
+from kgate.rules.variables import bound
 from kgate.values import dataclass
 
 _NOT_CODE = re.compile(
@@ -89,3 +90,11 @@ def _value(variables: Mapping[str, Json], path: Path) -> Json:
             return value
         value = value.get(name)
     return value
+
+
+_TEXT = re.compile(r"'([^'\\\n]*)'|\"([^\"\\\n]*)\"")
+
+
+def settings_read(rule: Rule) -> frozenset[str]:
+    """Returns all texts in the expression of a rule about components: the settings that it reads are among them."""
+    return frozenset(single or double for single, double in _TEXT.findall(bound(rule)))

@@ -107,6 +107,13 @@ def test_what_cannot_be_known_is_unjudged(tmp_path: Path, command: str, message:
     assert found["verdict"]["incomplete"]
 
 
+def test_a_rule_is_silent_where_it_reads_what_is_not_known(tmp_path: Path) -> None:
+    command = "[kube-apiserver, --authorization-config=$(FILE)]\n    env: [{name: FILE, valueFrom: {}}]"
+    found = report(tmp_path, f"{HEAD}    command: {command}\n", "--select", ALWAYS)
+    assert not found["findings"]
+    assert ["--authorization-config" in one["why"] for one in found["unjudged"]] == [True]
+
+
 def test_a_value_that_no_rule_reads_does_not_matter(tmp_path: Path) -> None:
     command = "[kube-apiserver, --advertise-address=$(IP)]\n    env: [{name: IP, valueFrom: {}}]"
     assert not report(tmp_path, f"{HEAD}    command: {command}\n", "--select", ALWAYS)["unjudged"]

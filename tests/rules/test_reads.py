@@ -10,7 +10,7 @@ from kgate.model import Json, Rule
 from kgate.rules import cel, fieldpath, load
 from kgate.rules.cel import VARIABLES
 from kgate.rules.placements import HARDENED_CONTAINER, HARDENED_POD
-from kgate.rules.reads import Reads, reads
+from kgate.rules.reads import Reads, reads, settings_read
 from kgate.rules.variables import bound
 
 ALL = Reads(frozenset((name,) for name in VARIABLES))
@@ -111,3 +111,8 @@ def spoil(name: str, value: Json, what: Reads) -> Json:
     kept = {path[1] for path in what.paths if path[0] == name}
     garbage = {key: found for key, found in GARBAGE.items() if key not in kept}
     return garbage | {key: found for key, found in value.items() if key in kept}
+
+
+def test_the_settings_that_a_rule_reads() -> None:
+    rule = next(rule for rule in load.load() if rule.id == "etcd-without-tls")
+    assert settings_read(rule) == {"auto-tls", "cert-file", "key-file"}
