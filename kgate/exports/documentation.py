@@ -162,7 +162,8 @@ def _model_example(rule: Rule) -> Example | None:
     names = [path.rpartition(".")[2] for path in rule.fields]
     special = ["windows", "hostPath:", *({"hostUsers"} - set(names))]
     general = (e for e in rule.good if e.minor is None and not any(word in e.text for word in special))
-    return next((example for example in general if any(f"{name}:" in example.text for name in names)), None)
+    written = [f"--{name}" if rule.components else f"{name}:" for name in names]
+    return next((example for example in general if any(word in example.text for word in written)), None)
 
 
 def _wrapped(title: str, text: str) -> Iterator[str]:

@@ -84,8 +84,9 @@ def command_lines(words: Sequence[Argument]) -> Iterator[CommandLine | Hint]:
 
 
 def _is_other(program: str, arguments: Sequence[Argument]) -> bool:
-    """True if a program is started as something else than a server."""
-    return program == "etcd" and bool(arguments) and arguments[0].text in ("gateway", "grpc-proxy")
+    """True if a program is started as something else than a server, or only to say what it is."""
+    first = arguments[0].text if arguments else ""
+    return first in ("--version", "--help", "-h") or (program == "etcd" and first in ("gateway", "grpc-proxy"))
 
 
 def _base_name(text: str) -> str:
