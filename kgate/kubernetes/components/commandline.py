@@ -121,16 +121,16 @@ def _parsed(script: Argument) -> Iterator[CommandLine | Hint]:
 
 
 _TOKEN = re.compile(
-    r"[ \t\r]+|#[^\n]*|(?P<end>[;&|()\n]+)"
-    r"|(?P<word>(?:\$\([^()]*\)|`[^`]*`|[^\s;&|()'\"\\`]|\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\")+)",
+    r"(?:[ \t\r]|\\\n)+|#[^\n]*|(?P<end>[;&|()\n]+)"
+    r"|(?P<word>(?:\$\([^()]*\)|`[^`]*`|[^\s;&|()'\"\\`]|\\(?:.|\Z)|'[^']*'|\"(?:[^\"\\]|\\.)*\")+)",
     re.DOTALL,
 )
-_PIECE = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.)|([^'\"\\]+)", re.DOTALL)
+_PIECE = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.)|([^'\"\\]+|\\\Z)", re.DOTALL)
 
 
 def _commands(script: Argument) -> Iterator[list[Argument]]:
     """Yields the simple commands of a script. Raises ValueError for what is not understood, such as open quotes."""
-    text, end = re.sub(r"\\\r?\n", "", script.text), 0
+    text, end = script.text, 0
     command: list[Argument] = []
     while end < len(text):
         match = _TOKEN.match(text, end)
@@ -149,7 +149,7 @@ def _unquoted(token: str, pointer: Pointer) -> Argument:
     """Returns a word of a script without its quotes; only single ones keep the shell from replacing anything."""
     text, is_known = "", True
     for single, double, escaped, plain in _PIECE.findall(token):
-        text += single or re.sub(r"\\([$`\"\\])", r"\1", double) or escaped or plain
+        text += single or re.sub(r"\\(?:\n|([$`\"\\]))", r"\1", double) or escaped.strip("\n") or plain
         is_known = is_known and not _PLACEHOLDER.search(re.sub(r"\\.", "", double) + plain)
     return Argument(text, pointer, is_known)
 

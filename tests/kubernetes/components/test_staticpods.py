@@ -133,6 +133,24 @@ def test_values_are_read_as_the_program_reads_them(flag: list[str], name: str, v
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("--token-auth-file='a b'", id="single quotes"),
+        pytest.param('--token-auth-file="a b"', id="double quotes"),
+        pytest.param("--token-auth-file=a\\ b", id="an escaped blank"),
+        pytest.param("--tok'en-auth-'\"file=\"a' '\"b\"", id="pieces"),
+        pytest.param("--v=2 \\\n  --token-auth-\\\nfile='a b'", id="lines that go on"),
+        pytest.param("--token-auth-file='a b' # --token-auth-file=c", id="a comment"),
+        pytest.param("--token-auth-file='a b';kube-scheduler --v=2", id="another command"),
+    ],
+)
+def test_a_script_is_read_as_a_shell_reads_it(words: str) -> None:
+    component = found_in({"command": ["sh", "-c", f"kube-apiserver {words}"]}).components[0]
+    assert component.name == "kube-apiserver"
+    assert component.settings["token-auth-file"] == "a b"
+
+
+@pytest.mark.parametrize(
     ("flag", "message"),
     [
         pytest.param("--profiling=maybe", "true or false", id="no truth value"),
