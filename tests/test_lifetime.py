@@ -75,6 +75,7 @@ def test_a_scan_ends_with_its_timeout(build: object, tmp_path: Path) -> None:
 
 
 HEEDLESS = """
+import sys
 import time
 from kgate.commands import console
 from kgate.commands import main as cli
@@ -85,7 +86,7 @@ def hang():
     while True:
         time.sleep(0.01)
 
-cli.run(["hang"])
+sys.exit(cli.exit_code(["hang"]))
 """
 
 

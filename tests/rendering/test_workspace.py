@@ -340,7 +340,7 @@ def wait(way):
                 list(pool.map(lambda number: sleep(space, number), range(6)))
 
 
-cli.run(["wait", sys.argv[1]])
+sys.exit(cli.exit_code(["wait", sys.argv[1]]))
 """
 
 
@@ -376,6 +376,6 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
         "from kgate.commands import console, main as cli; import signal, os\n@cli.main.command()\n"
         "def hang(): console.install_signal_handlers(); os.kill(os.getpid(), 1)\n"
     )
-    code = f"import signal; signal.signal(1, signal.SIG_IGN)\n{code}cli.run(['hang'])"
+    code = f"import signal; signal.signal(1, signal.SIG_IGN)\n{code}raise SystemExit(cli.exit_code(['hang']))"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0
