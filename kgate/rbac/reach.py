@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from kgate.kubernetes.facts import account_of
 from kgate.kubernetes.podspec import list_of, mapping
-from kgate.model import Pod, Resource, Workload
+from kgate.kubernetes.scopes import is_near
+from kgate.model import Pod, Rendering, Resource, Workload
 from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer, Grant, Identity
 from kgate.rbac.objects import Account, Binding, Object
 from kgate.values import dataclass
@@ -32,12 +33,13 @@ class AccountReach:
 def reaches(workload: Workload, others: Iterable[Workload], objects: Iterable[Object]) -> Iterator[AccountReach]:
     """Yields the reach of each account that a workload runs pods as.
 
-    Of several renderings with the same workload, such as overlays for several clusters, each counts for its own.
+    Of several renderings with the same workload, such as overlays for several clusters, each counts for its own; for a
+    plain workload also what is in files beside it.
     """
     own = workload.resource
     same = [other.resource for other in others if other.resource.id == own.id]
     elsewhere = {one.rendering for one in same if one.rendering is not None and one.rendering != own.rendering}
-    here = [one for one in objects if one.resource is None or one.resource.rendering not in elsewhere]
+    here = [one for one in objects if one.resource is None or _counts(one.resource, own, elsewhere)]
     pods: dict[str, Pod] = {}
     for pod in workload.pods:
         name = account_of(pod)
@@ -45,6 +47,11 @@ def reaches(workload: Workload, others: Iterable[Workload], objects: Iterable[Ob
             pods[name] = pod
     for name, pod in sorted(pods.items()):
         yield _reach(own, pod, name, here)
+
+
+def _counts(one: Resource, own: Resource, elsewhere: Container[Rendering]) -> bool:
+    """True if an object may be in the cluster of a workload, which other renderings hold, too."""
+    return one.rendering not in elsewhere or (own.rendering is None and is_near(one.locate("").path, own))
 
 
 def _reach(resource: Resource, pod: Pod, name: str, objects: list[Object]) -> AccountReach:

@@ -166,6 +166,24 @@ def test_overlays_of_several_clusters_are_not_mixed(tmp_path: Path) -> None:
     assert grants == {"kustomize prod": 0, "kustomize staging": 1}
 
 
+def test_a_plain_workload_has_what_a_kustomization_beside_it_binds(tmp_path: Path) -> None:
+    """As in deploy/examples of Rook, whose kustomization holds the same workload for another platform."""
+    plain = deployment().replace("name: web}", "name: web, namespace: apps}")
+    bound = role("r", PODS) + binding("b", "ClusterRole/r", "kind: ServiceAccount, name: web, namespace: apps")
+    files = {
+        ".git/config": "",
+        "app/kustomization.yaml": "resources: [other.yaml, rbac.yaml]\n",
+        "app/other.yaml": plain,
+        "app/rbac.yaml": bound,
+        "app/web.yaml": plain,
+        "elsewhere/web.yaml": plain,
+    }
+    write(tmp_path, files)
+    result = kgate("reach", "web", "-f", "json", cwd=tmp_path, env=tools_env())
+    grants = {one["path"]: len(one["grants"]) for one in json.loads(result.out)["reach"]}
+    assert grants == {"app/other.yaml": 1, "app/web.yaml": 1, "elsewhere/web.yaml": 0}
+
+
 def test_text_of_manifests_is_inert(tmp_path: Path) -> None:
     hostile = 'x]"-->y##[error]::error::z'
     text = deployment(f"'{hostile}'") + binding(
