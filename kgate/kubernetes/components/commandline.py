@@ -90,6 +90,9 @@ def _is_other(program: str, arguments: Sequence[Argument]) -> bool:
 
 
 def _base_name(text: str) -> str:
+    """Returns the name of the program that a word names, without its folders; empty for a flag and an assignment."""
+    if text.startswith("-") or "=" in text:
+        return ""
     return re.split(r"[/\\]", text)[-1].removesuffix(".exe")
 
 

@@ -78,6 +78,10 @@ def test_a_flag_is_found_in_every_form(container: dict[str, Any]) -> None:
         pytest.param({"command": ["sh", "/run.sh", "-c", "kube-apiserver"]}, id="the script is a file"),
         pytest.param({"command": ["kube-apiserver-proxy", "--profiling"]}, id="another program"),
         pytest.param({"command": ["etcd", "gateway", "start"], "image": "etcd:3.5.1"}, id="a gateway of etcd"),
+        pytest.param(
+            {"args": ["--kubelet-service=kube-system/kubelet"], "image": "operator"}, id="the value of a flag"
+        ),
+        pytest.param({"command": ["sh", "-c", "PROGRAM=/usr/bin/kubelet; echo"]}, id="the value of a variable"),
         pytest.param({"command": ["sh", "-c", "kubelet --version && sleep 9"]}, id="a question for the version"),
         pytest.param({"command": []}, id="nothing"),
         pytest.param({"command": "kube-apiserver --profiling"}, id="a command that is no list"),
