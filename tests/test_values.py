@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -76,7 +76,8 @@ def answers(cls: Any) -> list[Any]:
         lambda: cls(unknown=1),
         lambda: dataclasses.replace(cls(1), b="x"),
         lambda: dataclasses.asdict(cls(1, "y", [2])),
-        lambda: [one.name for one in dataclasses.fields(cls)],
+        lambda: [(one.name, one.type) for one in dataclasses.fields(cls)],
+        lambda: cls.__annotations__,
         lambda: copy.copy(cls(1, "z")),
         lambda: copy.deepcopy(cls(1, "z", [1])),
         lambda: pickle.loads(pickle.dumps(cls(1, "z", [1], 4))).d,
@@ -106,6 +107,17 @@ def test_it_answers_as_the_standard_library_does(
         found.append(answers(cls))
     assert found[0] == found[1]
     assert len(set(found[0])) > 10
+
+
+@pytest.mark.parametrize("decorate", DECORATORS, ids=["of the standard library", "ours"])
+def test_a_variable_of_the_class_is_not_a_field(decorate: Callable[..., Any]) -> None:
+    class OfAll:
+        """A variable of the class, and a field."""
+
+        count: ClassVar[int] = 6
+        a: int
+
+    assert [one.name for one in dataclasses.fields(decorate(frozen=True)(OfAll))] == ["a"]
 
 
 def test_a_value_that_holds_itself_can_be_shown() -> None:
