@@ -37,6 +37,8 @@ def used_parameters(expression: str) -> Iterator[str]:
 
 def plain(expression: str) -> str:
     """An expression of the same length with names of its own for variables and parameters."""
+    if "variables." not in expression and "params." not in expression:
+        return expression
 
     def name(match: re.Match[str]) -> str:
         if match[2]:
@@ -98,6 +100,8 @@ def _bound(expression: str, variables: Sequence[Variable], parameters: Sequence[
 
 
 def _with_values(expression: str, values: Mapping[str, str]) -> str:
+    if "params." not in expression:
+        return expression
     return _TOKEN.sub(lambda match: values[match[2]] if match[2] else match[0], expression)
 
 
