@@ -25,6 +25,10 @@ POD = (
     '[{"name": "c", "image": "x", "securityContext": {"privileged": true}}]}}'
 )
 SECRET_LINES = f"data: {{a: {HUSH}}}\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n  a: {HUSH}\n"
+TALOS_LINES = (
+    "cluster:\n  apiServer:\n    extraArgs: {authorization-mode: AlwaysAllow, anonymous-auth: true}\n"
+    f"  token: {HUSH}\n  secretboxEncryptionSecret: {HUSH * 2}\nmachine:\n  token: {HUSH}\n"
+)
 POD_LINES = (
     "spec:\n  hostPID: true\n  containers: [{name: c, image: x}]\n"
     "  initContainers: [{name: d, image: x, securityContext: {privileged: true}}]\n"
@@ -58,6 +62,10 @@ def items(*objects: str, kind: str = "List", field: str = "items") -> str:
         pytest.param(f"{KEY_LINES}---\n{POD_LAST}", id="keys of the encryption at rest"),
         pytest.param(f"apiVersion: v1\nkind: List\nitems: [{KEYS}, {POD}]\n", id="such keys in its line"),
         pytest.param(items(POD_FIRST, KEY_LINES), id="such keys after it in a list"),
+        pytest.param(f"{TALOS_LINES}---\n{POD_LAST}", id="a token of Talos"),
+        pytest.param(
+            f"token: {HUSH}\nkubelet-arg: [authorization-mode=AlwaysAllow]\n---\n{POD_LAST}", id="a token of k3s"
+        ),
         pytest.param(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\ndata:\n  encryption.yaml: |\n"
             + "".join(f"    {line}\n" for line in KEY_LINES.splitlines())
