@@ -54,7 +54,7 @@ def _of_cluster(resource: Resource, minor: int) -> Iterator[Components]:
             pointer, section = child_pointer(pointer, token), mapping(section.get(token))
         is_local = name != "etcd" or "external" not in mapping(body.get("etcd"))
         if is_local and (resource.installer in ("", TOOL) or section):
-            own = _etcd_minor(section) if name == "etcd" else version
+            own = _etcd_minor(section, version) if name == "etcd" else version
             yield _assembled(resource, name, own, section.get("extraArgs"), child_pointer(pointer, "extraArgs"))
 
 
@@ -69,10 +69,15 @@ def _kubernetes(value: Json, minor: int) -> tuple[int, str]:
     return int(match[1]), ""
 
 
-def _etcd_minor(section: Mapping[str, Json]) -> int:
+_ETCD_MINORS = ((37, 7), (34, 6), (0, 5))
+"""Since which minor version of its own kubeadm installs which one of etcd (app/constants, DefaultEtcdVersion)."""
+
+
+def _etcd_minor(section: Mapping[str, Json], kubernetes: int) -> int:
+    """The minor version of etcd, by its tag, else the one that kubeadm of a Kubernetes version installs."""
     tag = section.get("imageTag")
     match = _ETCD_VERSION.fullmatch(tag) if isinstance(tag, str) else None
-    return flags.NEWEST_ETCD if match is None else int(match[1])
+    return int(match[1]) if match is not None else next(minor for since, minor in _ETCD_MINORS if since <= kubernetes)
 
 
 def _kubelet(resource: Resource, minor: int) -> Components:

@@ -119,6 +119,12 @@ def test_what_is_not_written_is_what_kubeadm_writes() -> None:
     assert all(one.is_whole for one in found.values())
 
 
+@pytest.mark.parametrize(("kubernetes", "etcd"), [(33, 5), (34, 6), (36, 6), (37, 7)])
+def test_the_etcd_of_a_version_of_kubeadm(kubernetes: int, etcd: int) -> None:
+    text = V1BETA3.replace("v1.28.4", f"v1.{kubernetes}.0").replace("imageTag: 3.5.9-0, ", "")
+    assert component(text, "etcd").minor == etcd
+
+
 def test_what_a_patch_does_not_say_is_not_judged() -> None:
     found = found_in(KIND).components
     assert {one.name for one in found} == {"kube-apiserver", "kube-controller-manager"}
