@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,10 +34,18 @@ class Served:
     port: int
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> Answer:
-        """Sends one request over a connection of its own, and reads the answer."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=HANG)
+        """Sends one request over a connection of its own, encrypted in a context, and reads the answer."""
+        if context is None:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=HANG)
+        else:
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=HANG, context=context)
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from kgate.errors import ConfigError
 from kgate.server.app import application
 from kgate.server.metrics import FOLDER
 from kgate.server.protocol import ImpatientProtocol
-from kgate.server.settings import ServerSettings
+from kgate.server.settings import Certificate, ServerSettings
+from kgate.server.tls import context_for
 
 GRACE_SECONDS = 25
 """Time that requests have to end when the server stops: less than the 30 seconds after which Kubernetes kills."""
@@ -29,6 +31,8 @@ _MOST_CONNECTIONS = 4096
 
 def run(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     """Listens, announces the URL, and answers until SIGTERM or SIGINT. Raises ConfigError if it cannot listen."""
+    if settings.certificate is not None:
+        context_for(settings.certificate)  # what is wrong with the files is said at once
     listening = _listen(settings.host, settings.port)
     _allow_connections()
     config = uvicorn.Config(
@@ -44,10 +48,18 @@ def run(settings: ServerSettings, announce: Callable[[str], None]) -> None:
         ws="none",
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_context_factory=partial(_context, settings.certificate) if settings.certificate is not None else None,
     )
     announce(_url(listening, is_encrypted=settings.certificate is not None))
     with _shared_numbers(settings.workers):
         Multiprocess(config, sockets=[listening]).run()
+
+
+def _context(
+    certificate: Certificate, _config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]
+) -> ssl.SSLContext:
+    """Makes the context in a worker, as uvicorn asks for it."""
+    return context_for(certificate)
 
 
 @contextlib.contextmanager

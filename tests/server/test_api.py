@@ -155,8 +155,6 @@ def test_rules_are_listed(server: Served) -> None:
 
 def test_the_description_names_every_path(server: Served) -> None:
 
-    from tests.command import ROOT
-
     described = json.loads(server.ask("GET", "/openapi.json").body)
     app = application(ServerSettings(lambda: Settings(Repository.at(ROOT))))
     paths = {route.path for route in app.routes if isinstance(route, Route)}
