@@ -21,10 +21,16 @@ OF_SCAN_ALONE = frozenset(
 
 
 def take_over_options(command: click.Command, others: Collection[str] = ()) -> None:
-    """Gives a command the options by which a scan judges, with their variables, so that both judge alike; but for those
-    in OF_SCAN_ALONE, and for some others."""
+    """Gives a command the options by which a scan judges, so that both judge alike; but for those in OF_SCAN_ALONE, and
+    for some others."""
+    left_out = OF_SCAN_ALONE.union(others)
+    take_over(command, [option.name for option in scan.params if option.name and option.name not in left_out])
+
+
+def take_over(command: click.Command, names: Collection[str]) -> None:
+    """Gives a command these options of a scan, with their variables."""
     for parameter in scan.params:
-        if parameter.name is not None and parameter.name not in (*OF_SCAN_ALONE, *others):
+        if parameter.name in names:
             option = copy.copy(parameter)
             option.envvar = f"KGATE_SCAN_{parameter.name.removesuffix('_path').upper()}"
             command.params.append(option)

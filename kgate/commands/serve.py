@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console
-from kgate.commands.scan import limit_option, scan, settings_of
+from kgate.commands.judging import take_over
+from kgate.commands.scan import limit_option, settings_of
+from kgate.commands.today import today
 from kgate.errors import ConfigError
 from kgate.server.settings import MAX_BODY, QUEUE, REQUEST_TIMEOUT, ServerSettings
 
@@ -70,7 +71,7 @@ def serve(**flags: Any) -> int:
     from kgate.server.run import run
 
     settle = partial(settings_of, {**flags, "paths": (), "no_baseline": True}, UntrustedFolders.around(()))
-    Judging(settle)  # what is wrong with the settings is said before anything listens
+    Judging(settle, today)  # what is wrong with the settings is said before anything listens
     run(_server_settings(flags, settle), lambda url: console.print_error(f"listening at {url}"))
     return 0
 
@@ -83,6 +84,7 @@ def _server_settings(flags: Mapping[str, Any], settle: Callable[[], Settings]) -
         given["max_body"] = flags["max_body"] << 20
     return ServerSettings(
         settle,
+        today,
         flags["host"],
         flags["port"],
         flags["workers"] or processors(),
@@ -102,13 +104,4 @@ def _certificate(flags: Mapping[str, Any]) -> Certificate | None:
     return Certificate(certificate, key, flags["tls_client_ca"])
 
 
-def _take_over_options() -> None:
-    """Gives the command the options by which a scan judges, with their variables."""
-    for parameter in scan.params:
-        if parameter.name in _OF_SCANS:
-            option = copy.copy(parameter)
-            option.envvar = f"KGATE_SCAN_{parameter.name.removesuffix('_path').upper()}"
-            serve.params.append(option)
-
-
-_take_over_options()
+take_over(serve, _OF_SCANS)

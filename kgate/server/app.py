@@ -40,7 +40,7 @@ def application(settings: ServerSettings) -> Starlette:
         exception_handlers={HTTPException: refusal},
     )
     app.state.settings = settings
-    app.state.judging = Judging(settings.settle)
+    app.state.judging = Judging(settings.settle, settings.today)
     app.state.work = Work(settings.queue)
     app.state.metrics = metrics
     return app

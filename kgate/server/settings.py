@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,11 @@ class ServerSettings:
     seconds of a request, and the requests in the ``queue`` of a worker. It speaks TLS if it has a certificate.
 
     ``settle`` reads how is judged from the configuration; every worker does so when it starts. Raises KgateError.
+    ``today`` tells the day, on which waivers have ended or not.
     """
 
     settle: Callable[[], Settings]
+    today: Callable[[], date]
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
