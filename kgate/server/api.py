@@ -16,7 +16,7 @@ from kgate.lifetime import Lifetime
 from kgate.model import Report
 from kgate.reports.presentation import Presentation
 from kgate.server.judging import Judging
-from kgate.server.negotiation import MEDIA_TYPES, chosen
+from kgate.server.negotiation import chosen, media_type
 
 FIELD = "manifest"
 """The field of the form that the page sends."""
@@ -40,16 +40,16 @@ async def scan(request: Request) -> Response:
     report, text = await request.app.state.work.do(request, work)
     request.app.state.metrics.add_report("/v1/scan", report)
     verdict = "incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed"
-    return Response(text, headers={**_SAFE, "Content-Type": MEDIA_TYPES[name], "Kgate-Verdict": verdict})
+    return Response(text, headers={**_SAFE, "Content-Type": media_type(name), "Kgate-Verdict": verdict})
 
 
 def _manifest(content_type: str, body: bytes) -> bytes:
     """Returns the manifest in a body. Raises HTTPException with 400 if there is none, and with 415 for a form with
     files."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type.startswith("multipart/"):
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("multipart/"):
         raise HTTPException(415, "send the manifest as the body itself: curl --data-binary @web.yaml URL")
-    if media_type == _FORM and body.startswith(f"{FIELD}=".encode()):
+    if kind == _FORM and body.startswith(f"{FIELD}=".encode()):
         body = _field(body)
     if not body.strip():
         raise HTTPException(400, "the body is empty; send one or more manifests as YAML or JSON")

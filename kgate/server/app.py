@@ -7,11 +7,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from kgate.lifetime import Lifetime
+from kgate.profiles.kubesec.scoring import scores
 from kgate.server import api, health, kubesec, page
 from kgate.server.bounds import Bounds
 from kgate.server.judging import Judging
 from kgate.server.metrics import Measured, Metrics
-from kgate.server.problem import refusal
+from kgate.server.problem import fault, refusal
 from kgate.server.settings import ServerSettings
 from kgate.server.work import Work
 
@@ -37,10 +39,20 @@ def application(settings: ServerSettings) -> Starlette:
     app = Starlette(
         routes=[*routes, Route("/{path:path}", kubesec.scan, methods=_ALL)],
         middleware=[Middleware(Measured, metrics, known), Middleware(Bounds, settings)],
-        exception_handlers={HTTPException: refusal},
+        exception_handlers={HTTPException: refusal, Exception: fault},
     )
     app.state.settings = settings
-    app.state.judging = Judging(settings.settle, settings.today)
+    app.state.judging = _warmed_up(Judging(settings.settle, settings.today))
     app.state.work = Work(settings.queue)
     app.state.metrics = metrics
     return app
+
+
+_POD = b'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "a"}]}}'
+
+
+def _warmed_up(judging: Judging) -> Judging:
+    """Judges a pod, so that no request waits for rules to be compiled, and no worker takes requests that cannot."""
+    judging.report("<start>", _POD, Lifetime())
+    scores(_POD, judging.settings.minor)
+    return judging

@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 
-async def livez(_request: Request) -> Response:
-    """Answers: that is all that is asked."""
+async def livez(request: Request) -> Response:
+    """Answers, with 503 if the thread that judges is stuck, so that whoever runs the server starts it anew."""
+    if request.app.state.work.is_stuck:
+        return PlainTextResponse("what judges is stuck\n", 503)
     return PlainTextResponse("ok\n")
 
 

@@ -22,7 +22,13 @@ MEDIA_TYPES = {
     "gitlab-codequality": "application/vnd.kgate.gitlab-codequality+json",
     "gitlab-sast": "application/vnd.kgate.gitlab-sast+json",
 }
-"""The media types of the formats; where ``Accept`` fits several, the first of them is chosen."""
+"""The media types of the formats; where ``Accept`` fits several, the first of them is chosen. A format that has none is
+text."""
+
+
+def media_type(name: str) -> str:
+    """Returns the media type of a format."""
+    return MEDIA_TYPES.get(name, MEDIA_TYPES["text"])
 
 
 def chosen(request: Request) -> str:
@@ -34,7 +40,7 @@ def chosen(request: Request) -> str:
             raise HTTPException(400, f"'{name}' is not a format; formats are {', '.join(reports.names())}")
         return name
     wanted = list(_ranges(request.headers.get("accept") or "*/*"))
-    quality = {name: _quality(media_type.partition(";")[0], wanted) for name, media_type in MEDIA_TYPES.items()}
+    quality = {name: _quality(one.partition(";")[0], wanted) for name, one in MEDIA_TYPES.items()}
     best = max(quality, key=lambda name: quality[name])
     if not quality[best]:
         raise HTTPException(406, f"there is no report of this type; types are {', '.join(MEDIA_TYPES.values())}")
@@ -52,9 +58,9 @@ def _ranges(accept: str) -> Iterator[tuple[str, float]]:
             raise HTTPException(400, f"Accept: '{weights[0]}' is not a weight such as 0.5") from None
 
 
-def _quality(media_type: str, wanted: list[tuple[str, float]]) -> float:
+def _quality(kind: str, wanted: list[tuple[str, float]]) -> float:
     """Returns the weight that the most specific range gives to a media type; 0 if none fits."""
-    for media_range in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+    for media_range in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         weights = [weight for one, weight in wanted if one == media_range]
         if weights:
             return max(weights)

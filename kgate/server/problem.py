@@ -22,3 +22,8 @@ async def refusal(_request: Request, error: Exception) -> Response:
     """Returns the problem document of an HTTPException."""
     assert isinstance(error, HTTPException)
     return problem(error.status_code, error.detail, error.headers)
+
+
+async def fault(_request: Request, _error: Exception) -> Response:
+    """Returns the problem document of anything else, which uvicorn logs: nothing is ever judged by accident."""
+    return problem(500, "this is a bug in kgate, and the log of the server says more; please report it")

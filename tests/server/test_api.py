@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
 import jsonschema
 import pytest
 from lxml import etree
+from starlette.applications import Starlette
 from starlette.routing import Route
 
 from kgate import reports
 from kgate.config.settings import Settings
 from kgate.repository import Repository
 from kgate.server.app import application
-from kgate.server.negotiation import MEDIA_TYPES
+from kgate.server.negotiation import MEDIA_TYPES, media_type
 from kgate.server.settings import ServerSettings
 from tests.command import ROOT
 from tests.serving import Answer, Served, serving
@@ -67,23 +70,27 @@ def test_json_is_judged_as_yaml_is(server: Served) -> None:
     assert "host-pid" in {one["rule"] for one in report["findings"]}
 
 
-def test_every_format_has_a_media_type() -> None:
-    assert set(MEDIA_TYPES) == set(reports.names())
+def test_media_types_are_those_of_formats() -> None:
+    assert set(MEDIA_TYPES) <= set(reports.names())
+    assert len(set(MEDIA_TYPES.values())) == len(MEDIA_TYPES)
 
 
 @pytest.mark.parametrize("name", reports.names())
 def test_every_format_is_answered_by_its_type_and_by_its_name(server: Served, name: str) -> None:
-    by_type = post(server, POD, accept=MEDIA_TYPES[name].partition(";")[0])
+    kind = media_type(name)
     by_name = post(server, POD, query=f"?format={name}")
-    assert by_type.status == by_name.status == 200
-    assert by_type.headers["content-type"] == by_name.headers["content-type"] == MEDIA_TYPES[name]
-    assert by_type.body == by_name.body != b""
-    if "json" in MEDIA_TYPES[name]:
-        json.loads(by_type.body)
-    elif "xml" in MEDIA_TYPES[name]:
-        etree.fromstring(by_type.body)
+    assert (by_name.status, by_name.headers["content-type"]) == (200, kind)
+    if name in MEDIA_TYPES:
+        by_type = post(server, POD, accept=kind.partition(";")[0])
+        assert (by_type.headers["content-type"], by_type.body) == (kind, by_name.body)
+    text = by_name.body
+    assert text
+    if "json" in kind:
+        json.loads(text)
+    elif "xml" in kind:
+        etree.fromstring(text)
     elif name == "csv":
-        assert len(list(csv.reader(io.StringIO(by_type.body.decode())))) > 2
+        assert len(list(csv.reader(io.StringIO(text.decode())))) > 2
 
 
 @pytest.mark.parametrize(
@@ -154,10 +161,30 @@ def test_rules_are_listed(server: Served) -> None:
     assert "privileged-container" in {rule["id"] for rule in rules}
 
 
-def test_the_description_names_every_path(server: Served) -> None:
+def app_of_this_process() -> Starlette:
+    return application(ServerSettings(lambda: Settings(Repository.at(ROOT)), lambda: date(2026, 12, 1)))
 
+
+def test_a_fault_is_no_verdict() -> None:
+    app, sent = app_of_this_process(), list[MutableMapping[str, Any]]()
+    app.state.judging = None
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": POD}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/scan", "headers": [], "query_string": b""}
+    with pytest.raises(AttributeError):
+        asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 500
+    assert json.loads(sent[1]["body"])["detail"].startswith("this is a bug in kgate")
+
+
+def test_the_description_names_every_path(server: Served) -> None:
     described = json.loads(server.ask("GET", "/openapi.json").body)
-    app = application(ServerSettings(lambda: Settings(Repository.at(ROOT)), lambda: date(2026, 12, 1)))
+    app = app_of_this_process()
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     assert set(described["paths"]) == paths - {"/{path:path}"}
     assert described["info"]["version"] != "0"

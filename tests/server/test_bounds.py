@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +155,19 @@ def test_a_request_that_runs_is_answered_before_the_server_stops() -> None:
         connection.sendall(POD[9:])
         assert read(connection).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(HANG) == 0
+
+
+def test_settings_are_read_again_when_asked(tmp_path: Path) -> None:
+    config = tmp_path / "kgate.yaml"
+    config.write_text("min-score: 0\n")
+    with serving("--workers", "1", "--config", str(config)) as server:
+        assert server.ask("POST", "/v1/scan", POD).headers["kgate-verdict"] == "passed"
+        config.write_text("min-score: 60\n")
+        server.process.send_signal(signal.SIGHUP)
+
+        def verdict() -> str:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return server.ask("POST", "/v1/scan", POD).headers["kgate-verdict"]
+            return ""
+
+        assert wait_for(lambda: verdict() == "failed")
