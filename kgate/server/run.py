@@ -25,6 +25,10 @@ from kgate.server.tls import context_for
 GRACE_SECONDS = 25
 """Time that requests have to end when the server stops: less than the 30 seconds after which Kubernetes kills."""
 
+_START_SECONDS = 15
+"""Time for a worker to start in place of another one, and to tell the process that watches it that it lives: both take
+long on a machine that is busy, and what watches may wait as long for one that was killed just then."""
+
 _BACKLOG = 1024
 _MOST_CONNECTIONS = 4096
 
@@ -48,6 +52,7 @@ def run(settings: ServerSettings, announce: Callable[[str], None]) -> None:
         ws="none",
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=_START_SECONDS,
         ssl_context_factory=partial(_context, settings.certificate) if settings.certificate is not None else None,
     )
     announce(_url(listening, is_encrypted=settings.certificate is not None))
