@@ -541,7 +541,7 @@ def _configurations(holder: Resource) -> Iterator[Batch]:
     from kgate.kubernetes import nested  # few objects hold any
 
     for part in nested.held_by(holder):
-        if isinstance(part, nested.Held):
+        if isinstance(part, nested.NestedObject):
             found = _expand(part.locator, part.body, part.pointer, (part.api_version, ""))
             yield from (_installed(one, part.installer) for one in found) if part.installer else found
         else:

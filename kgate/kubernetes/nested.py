@@ -31,7 +31,7 @@ _API_VERSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class NestedObject:
     """An object that another one holds: ``pointer`` is its place in the document that ``locator`` knows,
     ``api_version`` that of one without its own. ``installer`` is that of a resource."""
 
@@ -42,7 +42,7 @@ class Held:
     installer: str = ""
 
 
-def held_by(holder: Resource) -> Iterator[Held | Batch]:
+def held_by(holder: Resource) -> Iterator[NestedObject | Batch]:
     """Yields the configuration objects in an object; what was read besides, and what cannot be read, as batches."""
     kind, body = holder.id.kind, holder.body
     if kind in _FILES and holder.id.api_version == "v1":
@@ -60,10 +60,10 @@ def held_by(holder: Resource) -> Iterator[Held | Batch]:
             inner = mapping(plugin).get("configuration")
             if isinstance(inner, dict) and _is_configuration(inner) and inner["kind"] != kind:
                 place = child_pointer(holder.pointer, "plugins", index, "configuration")
-                yield Held(inner, place, holder.locator)
+                yield NestedObject(inner, place, holder.locator)
 
 
-def _of_kind(holder: Resource) -> Iterator[Held | Batch]:
+def _of_kind(holder: Resource) -> Iterator[NestedObject | Batch]:
     """Yields the patches of a cluster of kind: of all nodes, and of single ones."""
     nodes = list_of(holder.body.get("nodes"))
     owners = [("", holder.body), *((child_pointer("/nodes", index), node) for index, node in enumerate(nodes))]
@@ -84,7 +84,7 @@ _KUBEADM_SPECS = {
 _KUBEADM_FIELDS = ("clusterConfiguration", "initConfiguration", "joinConfiguration")
 
 
-def _of_cluster_api(holder: Resource) -> Iterator[Held | Batch]:
+def _of_cluster_api(holder: Resource) -> Iterator[NestedObject | Batch]:
     """Yields the configuration that Cluster API gives to kubeadm, as lists of arguments since v1beta2, and the files
     that it writes for it."""
     spec, pointer = holder.body, ""
@@ -98,7 +98,7 @@ def _of_cluster_api(holder: Resource) -> Iterator[Held | Batch]:
             own = {"apiVersion": f"kubeadm.k8s.io/{'v1beta4' if has_lists else 'v1beta3'}", "kind": kind}
             known = {"kubernetesVersion": version} if isinstance(version, str) and field == _KUBEADM_FIELDS[0] else {}
             place = child_pointer(holder.pointer + pointer, field)
-            yield Held({**known, **body, **own}, place, holder.locator, installer="kubeadm")
+            yield NestedObject({**known, **body, **own}, place, holder.locator, installer="kubeadm")
     for index, file in enumerate(list_of(spec.get("files")) if pointer else []):
         text = mapping(file).get("content")
         if isinstance(text, str) and any(f"{group}/" in text for group in _GROUPS):
@@ -119,7 +119,7 @@ _TALOS_FIELDS = {
 """The fields of documents of Talos that hold an object, by kind, with what it is where it does not say so."""
 
 
-def _of_talos(holder: Resource) -> Iterator[Held]:
+def _of_talos(holder: Resource) -> Iterator[NestedObject]:
     """Yields the configuration of the API server that Talos hands on."""
     field, default = _TALOS_FIELDS.get(holder.id.kind, ("", {}))
     inner: list[tuple[Pointer, Json]] = []
@@ -131,10 +131,10 @@ def _of_talos(holder: Resource) -> Iterator[Held]:
         inner.append((place, mapping(plugin).get("configuration")))
     for place, held in inner:
         if isinstance(held, dict) and _is_configuration(held):
-            yield Held(held, holder.pointer + place, holder.locator)
+            yield NestedObject(held, holder.pointer + place, holder.locator)
 
 
-def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "") -> Iterator[Held | Batch]:
+def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "") -> Iterator[NestedObject | Batch]:
     """Yields the objects in a text, unless it is something else that only mentions them."""
     place = holder.pointer + pointer
     try:
@@ -144,7 +144,7 @@ def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "")
             if isinstance(body, dict) and (
                 _is_configuration(body) or (installer and body.get("kind") in _API_VERSIONS)
             ):
-                yield Held(body, place, locator, _API_VERSIONS.get(str(body["kind"]), ""), installer)
+                yield NestedObject(body, place, locator, _API_VERSIONS.get(str(body["kind"]), ""), installer)
     except ManifestError as error:
         if _begins_with_key(text):
             where = holder.locate(pointer)
