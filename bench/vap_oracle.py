@@ -33,7 +33,7 @@ from kgate.rules.placements import placements
 from kgate.values import dataclass
 from kgate.vap import policies
 from kgate.vap.deciding import Decider, PolicyOutcome
-from kgate.vap.reading import Circumstances, admissions, read
+from kgate.vap.reading import Circumstances, Requester, admissions, read
 from upstream.apiserver import PATIENCE, Server, ServerError, running
 
 Body = dict[str, Any]
@@ -267,7 +267,12 @@ def judged(judge: Judge, case: Case) -> str:
 
 def tested(decider: Decider, case: Case) -> str:
     """Returns what `kgate test vap` says; an open decision is an answer of its own."""
-    found = {one.outcome for one in decider.decide(next(admissions([resource_of(case)], [], Circumstances(NAMESPACE))))}
+    found = {
+        one.outcome
+        for one in decider.decide(
+            next(admissions([resource_of(case)], [], Circumstances(NAMESPACE, requester=Requester("admin"))))
+        )
+    }
     return DENIED if PolicyOutcome.DENIED in found else OPEN if PolicyOutcome.OPEN in found else ADMITTED
 
 

@@ -6,6 +6,7 @@ macros, strings and optionals.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
@@ -134,7 +135,12 @@ class Function:
 
 
 class UnansweredError(CelError):
-    """An expression that this engine cannot evaluate, or whose answer hangs on a variable without a value."""
+    """An expression that this engine cannot evaluate, or whose answer hangs on a variable without a value, which is the
+    ``variable`` then."""
+
+    def __init__(self, message: str, variable: str = "") -> None:
+        super().__init__(message)
+        self.variable = variable
 
 
 class Language:
@@ -159,7 +165,8 @@ class Language:
             raise UnansweredError(str(error).split(": ", 1)[-1].split(" [")[0]) from None
         if answer.type().name() == "ERROR":
             text = _error_text(answer)
-            raise UnansweredError(text) if _LACKS_VALUE in text else CelError(text)
+            lacking = _LACKS_VALUE.search(text)
+            raise UnansweredError(f"{lacking[1]} has no value", lacking[1]) if lacking else CelError(text)
         try:
             return answer.plain_value()
         except (RuntimeError, TypeError, SystemError):  # what the engine raises for values that Python lacks
@@ -195,7 +202,7 @@ class Language:
         )
 
 
-_LACKS_VALUE = "No value with name"
+_LACKS_VALUE = re.compile(r'No value with name "(\w+)"')
 """What cel-cpp says of a variable that is declared and not given."""
 
 

@@ -32,6 +32,14 @@ _MAX_MESSAGE = 5 * 1024
 
 _OF_REQUEST = re.compile(r"(?<![\w.])request\.(?:userInfo|options)\b")
 _OF_BOTH = re.compile(r"(?<![\w.])(?:request\.(?:userInfo|options)|namespaceObject\.metadata\.name)\b")
+_REASONS = {
+    AUTHORIZER: "who may do what is not known",
+    "namespaceObject": "the namespace is not known; add its manifest",
+    "request_userInfo": "who makes the request is not known; name a user with --as",
+    "request_options": "the options of the request are not known",
+}
+"""Why variables have no value."""
+
 _BIND = re.compile(r"(?<![\w.])cel\.bind\(")
 _HAS_VARIABLE = re.compile(r"(?<![\w.])has\(\s*variables\.\w+\s*\)")
 """Whether there is a variable: the name of one that is not defined does not compile."""
@@ -125,7 +133,7 @@ class Decider:
             if not asked.meets_conditions():
                 return _Verdict()
         except UnansweredError as error:
-            return _Verdict(unanswered=(f"matchConditions: {error}",))
+            return asked.verdict().if_asked(f"matchConditions: {error}")
         except CelError as error:
             return _Verdict(() if policy.ignores_failures else (str(error),))
         return asked.verdict()
@@ -144,6 +152,11 @@ class _Verdict:
     annotations: tuple[tuple[str, str], ...] = ()
     errors: tuple[str, ...] = ()
     """Errors of audit annotations, which deny whatever the binding says."""
+
+    def if_asked(self, doubt: str) -> _Verdict:
+        """Returns the verdict if nobody knows whether the policy is asked: nothing, if it has nothing to say."""
+        is_silent = not (self.refusals or self.unanswered or self.errors)
+        return _Verdict() if is_silent else _Verdict(unanswered=(doubt, *self.refusals, *self.unanswered))
 
 
 def _decision(policy: str, binding: str, actions: Sequence[str], verdicts: Sequence[_Verdict]) -> Decision:
@@ -179,7 +192,10 @@ class _Asked:
             name = variables.plain_name(variable.name)
             if name in whole:
                 whole = f"cel.bind({name}, {self._plain(variable.expression)}, {whole})"
-        return self.language.evaluate(whole, self.values)
+        try:
+            return self.language.evaluate(whole, self.values)
+        except UnansweredError as error:
+            raise UnansweredError(_REASONS.get(error.variable, str(error)), error.variable) from None
 
     def _plain(self, expression: str) -> str:
         """Returns an expression with names of their own for variables, and for fields that are known apart from their

@@ -36,6 +36,13 @@ SYSTEM_NAMESPACES = ("kube-node-lease", "kube-public", "kube-system")
 _REPLACED = {"serviceAccount": "the API server copies the field from serviceAccountName before any policy is asked"}
 """Fields in which a policy does not see what somebody wrote."""
 
+KUBERNETES = (
+    "system:apiserver",
+    "system:kube-controller-manager",
+    "system:serviceaccount:kube-system:clusterrole-aggregation-controller",
+)
+"""Users that make and aggregate the roles of Kubernetes itself: an API server does not start if it may not."""
+
 MAX_CONDITIONS = 64
 """Match conditions that a policy may have (kubernetes, pkg/apis/admissionregistration/validation)."""
 
@@ -196,6 +203,8 @@ def _match_conditions(rule: Rule, used: set[str], exempt: Sequence[Exemption]) -
         if asking.METADATA in used:
             changes.append("object.metadata.?annotations != oldObject.metadata.?annotations")
         yield _named("changes-pods", " || ".join(("oldObject == null", *changes)))
+    else:
+        yield _named("not-by-kubernetes", f"!(request.userInfo.username in {json.dumps(KUBERNETES)})")
     whole = [one.condition for one in exempt if not one.is_about_container]
     if len(whole) + 2 > MAX_CONDITIONS:
         whole = [" || ".join(f"({condition})" for condition in whole)]

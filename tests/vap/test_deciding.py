@@ -137,6 +137,7 @@ def test_labels_of_a_namespace_that_nobody_has_leave_it_open() -> None:
         pytest.param(["object.x.y", "true"], "Fail", PolicyOutcome.DENIED, id="an error denies"),
         pytest.param(["object.x.y"], "Ignore", PolicyOutcome.ADMITTED, id="an error is ignored"),
         pytest.param(["request.userInfo.username == 'me'"], "Fail", PolicyOutcome.OPEN, id="who it is"),
+        pytest.param(["request.userInfo.username == 'me'", "object.x.y"], "Fail", PolicyOutcome.OPEN, id="and an error"),
         pytest.param(
             ["request.userInfo.username == 'me'", "false"], "Fail", PolicyOutcome.ADMITTED, id="whoever it is"
         ),
@@ -357,6 +358,16 @@ def test_parameters(ref: dict[str, Any], expected: PolicyOutcome) -> None:
 
 def test_parameters_that_no_binding_names_leave_it_open() -> None:
     assert outcome(ASKED, config("good", "w")) is PolicyOutcome.OPEN
+
+
+def test_what_is_not_known_does_not_matter_where_the_policy_has_nothing_to_say() -> None:
+    conditions = [{"name": "c", "expression": "request.userInfo.username == 'me'"}]
+    assert outcome(policy("true", matchConditions=conditions)) is PolicyOutcome.ADMITTED
+    (found,) = decisions(policy("false", matchConditions=conditions))
+    assert found.messages == (
+        "matchConditions: who makes the request is not known; name a user with --as",
+        "failed expression: false",
+    )
 
 
 # -------------------------------------------------------------------------------------------- faults

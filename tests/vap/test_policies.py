@@ -18,7 +18,7 @@ from kgate.rules.placements import workloads
 from kgate.vap import policies, text
 from kgate.vap.deciding import Decider, PolicyOutcome
 from kgate.vap.exemptions import NotExported
-from kgate.vap.reading import Circumstances, admissions, read
+from kgate.vap.reading import Circumstances, Requester, admissions, read
 from kgate.wildcards import Wildcard
 
 RULES = load.load()
@@ -240,5 +240,9 @@ def test_a_rule_of_a_user() -> None:
     decider = Decider(read(manifest.read("p.yaml", text.document(one).encode(), manifest.SKIPPABLE_KINDS).resources))
     body = {"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {"names": ["x"]}}
     (resource,) = manifest.read("o.json", yaml.safe_dump(body).encode(), ("Gadget",)).resources
-    (decision,) = decider.decide(next(admissions([resource], [], Circumstances())))
+    (decision,) = decider.decide(next(admissions([resource], [], Circumstances(requester=Requester("ann")))))
     assert decision.messages == ('It\'s "x". (kgate own-rule)',)
+    (decision,) = decider.decide(
+        next(admissions([resource], [], Circumstances(requester=Requester("system:apiserver"))))
+    )
+    assert decision.outcome is PolicyOutcome.ADMITTED
