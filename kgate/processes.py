@@ -131,3 +131,50 @@ def _widen(sender: Connection) -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def bounded(work: Callable[[], Result], seconds: float, most_bytes: int) -> Result:
+    """Returns the result of work that another process does, which may take so much time and memory more than it has;
+    where this one cannot be forked, it does the work itself. Raises WorkerError, and what ``work`` raises."""
+    if not can_fork():
+        return work()
+    from multiprocessing import get_context
+
+    context = get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work_within, args=(work, sender, most_bytes), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(seconds):
+            raise WorkerError(f"took more than {seconds:,.0f} seconds")
+        is_error, result = receiver.recv()
+    except EOFError:
+        raise WorkerError(f"took more than {most_bytes >> 20:,} MiB of memory, or the system ended it") from None
+    finally:
+        receiver.close()
+        process.kill()
+        process.join()
+    if is_error:
+        raise result
+    done: Result = result
+    return done
+
+
+def _work_within(work: Callable[[], Any], sender: Connection, most_bytes: int) -> None:
+    """Runs in another process, which has nothing to say on standard error if it runs out of memory."""
+    import resource
+
+    for name in ("SIGINT", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    with open("/proc/self/statm", encoding="ascii") as statistics:
+        here = int(statistics.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (here + most_bytes, here + most_bytes))
+    try:
+        sender.send((False, work()))
+    except MemoryError:
+        return
+    except Exception as error:  # noqa: BLE001 - raised again where the result is taken
+        sender.send((True, error))

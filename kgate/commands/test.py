@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kgate.vap.deciding import Decision
     from kgate.vaptest import Results, Tested
 
+_WRITING_SECONDS = 120
 EXIT_FAILED = 1
 EXIT_INCOMPLETE = 3
 
@@ -95,8 +96,7 @@ def _results(flags: Mapping[str, Any]) -> Results:
     from kgate.lifetime import DeadlineError
     from kgate.repository import UntrustedFolders
     from kgate.vap.reading import Requester
-    from kgate.vaptest import PolicyTest
-    from kgate.vaptest import test as decided
+    from kgate.vaptest import PolicyTest, decide, prepare
 
     if flags["groups"] and not flags["user"]:
         raise click.UsageError("--as-group says more about a user: name one with --as")
@@ -107,14 +107,15 @@ def _results(flags: Mapping[str, Any]) -> Results:
     console.install_signal_handlers()
     asked = flags["manifests"] or flags["files"]
     settings = settings_of({**flags, "paths": asked}, UntrustedFolders.around(map(Path, paths)))
-    console.end_after(settings.timeout + 120)
+    console.end_after(2 * settings.timeout + _WRITING_SECONDS)
     try:
         with console.progress() as progress:
             wanted = PolicyTest(flags["files"], flags["old"], flags["namespace"], requester)
-            return decided(settings, wanted, progress)
+            prepared = prepare(settings, wanted, progress)
     except DeadlineError:
         message = f"was stopped after {settings.timeout:g} seconds and decides nothing"
         raise ConfigError(f"{message}: name fewer paths, or allow more with --timeout") from None
+    return decide(prepared, settings.timeout)
 
 
 def _exit_code(results: Results, expected: str) -> int:

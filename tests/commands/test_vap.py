@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,21 @@ def test_objects_that_are_there_are_changed(documented: Path) -> None:
     assert kgate(*asked, "--old", "web.yaml", cwd=documented).code == 3
     assert kgate(*asked, "--old", "web.yaml", "--as", "ann", cwd=documented).code == 0
     assert kgate(*asked, "--as-group", "ops", cwd=documented).code == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_an_expression_that_takes_all_memory_is_stopped(documented: Path) -> None:
+    bomb = FILES["policy.yaml"].replace(
+        "object.spec.replicas <= variables.most", "object.spec.text.replace('', object.spec.text).size() > 1"
+    )
+    manifest = FILES["web.yaml"].replace("{replicas: 5}", f"{{replicas: 5, text: {'x' * 60_000}}}")
+    write(documented, {"bomb.yaml": bomb, "large.yaml": manifest})
+    done = kgate("test", "vap", "bomb.yaml", "-m", "large.yaml", cwd=documented)
+    assert (done.code, done.out) == (3, "")
+    assert done.err == (
+        "kgate: evaluating the policies took more than 1,024 MiB of memory, or the system ended it; "
+        "test fewer at once, or simpler ones\n"
+    )
 
 
 def test_hostile_names_and_messages_are_inert(documented: Path) -> None:

@@ -137,7 +137,9 @@ def test_labels_of_a_namespace_that_nobody_has_leave_it_open() -> None:
         pytest.param(["object.x.y", "true"], "Fail", PolicyOutcome.DENIED, id="an error denies"),
         pytest.param(["object.x.y"], "Ignore", PolicyOutcome.ADMITTED, id="an error is ignored"),
         pytest.param(["request.userInfo.username == 'me'"], "Fail", PolicyOutcome.OPEN, id="who it is"),
-        pytest.param(["request.userInfo.username == 'me'", "object.x.y"], "Fail", PolicyOutcome.OPEN, id="and an error"),
+        pytest.param(
+            ["request.userInfo.username == 'me'", "object.x.y"], "Fail", PolicyOutcome.OPEN, id="and an error"
+        ),
         pytest.param(
             ["request.userInfo.username == 'me'", "false"], "Fail", PolicyOutcome.ADMITTED, id="whoever it is"
         ),
