@@ -156,6 +156,19 @@ def test_a_comment_in_a_base_is_about_what_its_overlays_render(tmp_path: Path) -
     assert waived(tmp_path) == [("host-pid", "base/agent.yaml:5")]
 
 
+def test_one_in_a_manifest_that_fits_nothing_is_told(tmp_path: Path) -> None:
+    """Wherever it stands: in a template, in a base, in a plain manifest; but not in what is left out."""
+    useless = "# kgate: allow[host-ipc] nothing does so here\n"
+    files = {**CHART, **OVERLAY, "k8s/safe.yaml": useless + POD.replace("true", "false"), ".kgateignore": "old/\n"}
+    files["old/a.yaml"] = useless + POD
+    files["base/agent.yaml"] = useless + files["base/agent.yaml"]
+    files["web/templates/agent.yaml"] += f"  {useless}"
+    write(tmp_path, files)
+    made = json.loads(kgate("scan", ".", "-f", "json", "--today", DURING, cwd=tmp_path, env=tools_env()).out)
+    told = [(one["path"], one["line"]) for one in made["notes"] if one["message"].endswith("fits nothing; remove it")]
+    assert told == [("base/agent.yaml", 1), ("k8s/safe.yaml", 1), ("web/templates/agent.yaml", 8)]
+
+
 def test_a_configuration_may_want_none_in_manifests(tmp_path: Path) -> None:
     write(tmp_path, {**OVERLAY, "kgate.yaml": "waivers: {inline: false}\n"})
     assert waived(tmp_path) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from kgate.fix.edit import Edit, offset_before
@@ -62,6 +62,10 @@ class _TextComments:
 
     path: str
     text: str
+
+    def paths(self) -> Iterator[str]:
+        """See Comments."""
+        yield self.path
 
     def lines(self, path: str) -> Sequence[str]:
         """See Comments."""

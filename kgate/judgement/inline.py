@@ -30,6 +30,9 @@ class MalformedError(ValueError):
 class Comments(Protocol):
     """The files of a repository, as far as their comments waive something."""
 
+    def paths(self) -> Iterator[str]:
+        """The paths, as reports show them, of all files that may hold waivers."""
+
     def lines(self, path: str) -> Sequence[str]:
         """The lines of a file, by the path that reports show; none if it has no mark, or if there is no such file."""
 
@@ -65,11 +68,21 @@ def in_comments(lines: Sequence[str], path: str, number: int) -> Iterator[Writte
         line = lines[here - 1] if here <= len(lines) else ""
         if here < number and not _ONLY_COMMENT.fullmatch(line):
             return
-        for found in _COMMENT.finditer(line):
-            text = (found["yaml"] if found["helm"] is None else found["helm"]).strip()
-            column = line.index(MARK, found.start()) + 1
-            start, end = Position(here, column), Position(here, len(line.rstrip()) + 1)
-            yield Written(text, Location(path, start, end, snippet=line.strip()))
+        yield from _in_line(line, path, here)
+
+
+def in_file(lines: Sequence[str], path: str) -> Iterator[Written]:
+    """All waivers in the comments of a file, whatever they are about."""
+    for number, line in enumerate(lines, 1):
+        yield from (one for one in _in_line(line, path, number) if _ALLOW.match(one.text))
+
+
+def _in_line(line: str, path: str, number: int) -> Iterator[Written]:
+    for found in _COMMENT.finditer(line):
+        text = (found["yaml"] if found["helm"] is None else found["helm"]).strip()
+        column = line.index(MARK, found.start()) + 1
+        start, end = Position(number, column), Position(number, len(line.rstrip()) + 1)
+        yield Written(text, Location(path, start, end, snippet=line.strip()))
 
 
 def in_annotation(value: object, location: Location) -> Iterator[Written]:

@@ -235,10 +235,10 @@ class Ledger:
 
     def emptied(self, comments: Comments | None = None) -> Ledger:
         """Returns a ledger that judges in the same way, and in which nothing is written yet; it looks for waivers in
-        other comments, if some are given."""
+        other comments, if some are given, and then says of none that it is of no use."""
         waivers = self._waivers
         if comments is not None and waivers.inline is not None:
-            waivers = replace(waivers, inline=replace(waivers.inline, comments=comments))
+            waivers = replace(waivers, inline=replace(waivers.inline, comments=comments), is_whole=False)
         own = Ledger(self._judge, self._bar, self._gates, self._judges, waivers, sees_files_only=self._sees_files_only)
         own.list_up_to(self._most)
         own._powers = self._powers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date
@@ -52,13 +53,15 @@ NO_WAIVERS = Waivers()
 @dataclass(frozen=True, slots=True)
 class Fits:
     """The numbers of the entries that fit something, and of those among them that are about what nobody can waive; the
-    waivers in manifests that fit something, notes about these, and findings that a change adds one of them."""
+    waivers in manifests that fit something, notes about these, and findings that a change adds one of them; and those
+    in annotations, whether they fit or not."""
 
     entries: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
     inline: tuple[WaiverEntry, ...] = ()
     notes: tuple[Note, ...] = ()
     weakenings: tuple[Finding, ...] = ()
+    annotated: tuple[Written, ...] = ()
 
 
 class Waiving:
@@ -83,7 +86,7 @@ class Waiving:
     def fits(self) -> Fits:
         """What fitted so far."""
         found = self._inline.found if self._inline is not None else _Found()
-        remarks = tuple(found.entries), tuple(found.notes), tuple(found.weakenings.values())
+        remarks = tuple(found.entries), tuple(found.notes), tuple(found.weakenings.values()), tuple(found.annotated)
         return Fits(frozenset(self._fit), frozenset(self._refused), *remarks)
 
     def add(self, fits: Fits) -> None:
@@ -102,6 +105,8 @@ class Waiving:
     def judged(self, judgement: Judgement, resource: Resource) -> Judgement:
         """A judgement about a resource whose findings have their waivers."""
         if not judgement.findings:
+            if self._inline is not None:
+                self._inline.see(judgement, resource)
             return judgement
         about = _About(judgement, resource, self._inline)
         waivers = [self._waiver_of(one, about) for one in judgement.findings]
@@ -156,27 +161,41 @@ class Waiving:
             if number in self._fit:
                 yield from entry.ending(today, WARNING_DAYS)
             elif wants_all and number not in self._refused:
-                expired = f"expired {entry.end} and " if entry.has_expired(today) else ""
-                note = entry.note(f"{expired}fits nothing; remove it")
-                yield UnusedWaiver(note.path, note.line, note.message)
+                yield _unused(entry, today)
+        if wants_all and self._inline is not None:
+            yield from self._inline.unused()
         for entry in self.fits.inline:
             yield from entry.ending(today, WARNING_DAYS)
         yield from self.fits.notes
 
 
+def _unused(entry: WaiverEntry, today: date) -> UnusedWaiver:
+    expired = f"expired {entry.end} and " if entry.has_expired(today) else ""
+    note = entry.note(f"{expired}fits nothing; remove it")
+    return UnusedWaiver(note.path, note.line, note.message)
+
+
 @dataclass(slots=True)
 class _Found:
-    """What waivers in manifests came to."""
+    """What waivers in manifests came to, and those that annotations hold."""
 
     entries: dict[WaiverEntry, None] = field(default_factory=dict)
     notes: dict[Note, None] = field(default_factory=dict)
     weakenings: dict[tuple[str, int, str], Finding] = field(default_factory=dict)
+    annotated: dict[Written, None] = field(default_factory=dict)
+
+    @property
+    def told(self) -> set[tuple[str, int | None]]:
+        """The lines of waivers of which something is said already."""
+        findings = ((one.location.path, one.location.start.line) for one in self.weakenings.values())
+        return {(note.path, note.line) for note in self.notes}.union(findings)
 
     def add(self, fits: Fits) -> None:
         """Adds what they came to elsewhere."""
         self.entries |= dict.fromkeys(fits.inline)
         self.notes |= dict.fromkeys(fits.notes)
         self.weakenings |= {_place_of(one): one for one in fits.weakenings}
+        self.annotated |= dict.fromkeys(fits.annotated)
 
 
 def _place_of(finding: Finding) -> tuple[str, int, str]:
@@ -210,6 +229,13 @@ class _Inline:
         """The waivers about all of a resource: above it, and in annotations of the object or of its pods."""
         place = resource.locate("")
         yield from inline.in_comments(self._lines_of(place.path), place.path, place.start.line)
+        yield from self._annotated(judgement, resource)
+
+    def see(self, judgement: Judgement, resource: Resource) -> None:
+        """Remembers the waivers in annotations of an object that has no finding."""
+        deque(self._annotated(judgement, resource), maxlen=0)
+
+    def _annotated(self, judgement: Judgement, resource: Resource) -> Iterator[Written]:
         owners: list[tuple[str, object]] = [("/metadata", resource.body.get("metadata"))]
         pods = judgement.workload.pods if judgement.workload is not None else ()
         owners += [(pod.metadata_pointer, pod.metadata) for pod in pods if pod.metadata_pointer != "/metadata"]
@@ -218,7 +244,26 @@ class _Inline:
             value = annotations.get(inline.ANNOTATION) if isinstance(annotations, Mapping) else None
             where = child_pointer(pointer, "annotations", inline.ANNOTATION)
             if value is not None and where not in resource.unknown:
-                yield from inline.in_annotation(value, resource.locate(where))
+                found = tuple(inline.in_annotation(value, resource.locate(where)))
+                self.found.annotated |= dict.fromkeys(found)
+                yield from found
+
+    def unused(self) -> Iterator[Note]:
+        """A note for each waiver in a manifest that fits nothing, and for each that is malformed."""
+        if not self._terms.are_on:
+            return
+        comments = self._terms.comments
+        written = (one for path in comments.paths() for one in inline.in_file(comments.lines(path), path))
+        told = self.found.told
+        for one in (*written, *self.found.annotated):
+            place = one.location.path, one.location.start.line
+            try:
+                entry = inline.parse(one, self._terms, self._today)
+            except MalformedError as error:
+                yield Note(*place, f"this waives nothing: {error}")
+                continue
+            if entry not in self.found.entries and place not in told:
+                yield _unused(entry, self._today)
 
     def waiver_of(self, finding: Finding, about: _About, *, is_refused: bool) -> Waiver | None:
         """The first waiver about a finding that has not expired; remembers all."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgate.judgement.inline import ANNOTATION, MARK
 from kgate.model import ResourceId
 from kgate.repository import Repository
 from kgate.values import dataclass
+
+if TYPE_CHECKING:
+    from kgate.sources.ignores import Ignores
+
+_COMMENTED = (".yaml", ".yml", ".tpl")
+"""The files that may hold comments of YAML or of templates."""
 
 _BOUNDARY = re.compile(r"^---", re.MULTILINE)
 
@@ -20,6 +28,18 @@ class RepositoryComments:
 
     repository: Repository
     _trusted: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def paths(self) -> Iterator[str]:
+        """See Comments. What an ignore file leaves out is not looked into."""
+        from kgate.sources.ignores import Ignores
+
+        repository, ignores = self.repository, Ignores(self.repository)
+        for name, is_folder in repository.walk():
+            path = repository.root / name
+            if is_folder or not name.endswith(_COMMENTED) or path.is_symlink():
+                continue
+            if MARK.encode() in repository.bytes_if_any(path) and not _is_left_out(ignores, repository, path):
+                yield repository.shown(path)
 
     def lines(self, path: str) -> Sequence[str]:
         """See Comments."""
@@ -49,6 +69,11 @@ class RepositoryComments:
                 data = b""
             self._trusted[path] = _decoded(data)
         return self._trusted[path]
+
+
+def _is_left_out(ignores: Ignores, repository: Repository, path: Path) -> bool:
+    folders = (folder for folder in repository.above(path) if folder != repository.root)
+    return ignores.covers(path, is_dir=False) or any(ignores.covers(folder, is_dir=True) for folder in folders)
 
 
 def _count(file: str, text: str, words: Sequence[str]) -> int:

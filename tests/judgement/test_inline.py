@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +16,7 @@ from kgate.judgement.inline import InlineTerms, MalformedError, Written, in_anno
 from kgate.judgement.ledger import Ledger
 from kgate.judgement.waiving import Waivers
 from kgate.kubernetes import manifest, pss
-from kgate.model import Found, Location, Position, ResourceId, Waiver
+from kgate.model import Found, Location, Position, ResourceId, UnusedWaiver, Waiver
 from kgate.rules.load import load
 
 TODAY = date(2026, 12, 1)
@@ -31,6 +32,9 @@ class OneFile:
 
     text: str
     trust: bool | None = True
+
+    def paths(self) -> Iterator[str]:
+        yield "a.yaml"
 
     def lines(self, path: str) -> list[str]:
         return self.text.split("\n") if path == "a.yaml" and "kgate" in self.text else []
@@ -181,10 +185,12 @@ def pod(**texts: str) -> str:
     return POD.format(**{"object": "", "annotation": "", "above": "", "end": "", "inner": "", **texts})
 
 
-def found(text: str, *, trust: bool | None = True, are_on: bool = True, never: tuple[str, ...] = ()) -> Found:
+def found(
+    text: str, *, trust: bool | None = True, are_on: bool = True, never: tuple[str, ...] = (), is_whole: bool = False
+) -> Found:
     """What a scan of a file finds with the waivers in it."""
     asked = InlineTerms(OneFile(text, trust), RULE_IDS, are_on)
-    book = Ledger(JUDGE, Bar(60), waivers=Waivers((), TODAY, frozenset(never), inline=asked))
+    book = Ledger(JUDGE, Bar(60), waivers=Waivers((), TODAY, frozenset(never), is_whole, inline=asked))
     for resource in manifest.read("a.yaml", text.encode()).resources:
         book.judge(resource, "a.yaml")
     return book.close()
@@ -224,6 +230,58 @@ def test_what_is_waived_where(texts: dict[str, str], expected: list[str]) -> Non
 def test_the_report_has_its_place() -> None:
     (one,) = (one for one in found(pod(end=f"# kgate: {BOTH}")).findings if one.waiver is not None)
     assert one.waiver == Waiver("an agent", "us", "", "a.yaml:8")
+
+
+SAFE = POD.replace("hostPID: true", "hostPID: false").replace("privileged: true", "privileged: false")
+UNUSED = [
+    pytest.param(pod(end=f"# kgate: {BOTH}"), [], id="one that fits"),
+    pytest.param(pod(annotation=f', kgate.dev/allow: "{BOTH}"'), [], id="an annotation that fits"),
+    pytest.param(
+        pod(object=f"# kgate: {BOTH}\n---\n"),
+        ["a.yaml:1: the waiver of host-pid, privileged-container fits nothing; remove it"],
+        id="before a marker",
+    ),
+    pytest.param(
+        pod(end="# kgate: allow[host-ipc] x"),
+        ["a.yaml:8: the waiver of host-ipc fits nothing; remove it"],
+        id="of another rule",
+    ),
+    pytest.param(
+        SAFE.format(object="", annotation="", above="", end=f"# kgate: {BOTH}", inner=""),
+        ["a.yaml:8: the waiver of host-pid, privileged-container fits nothing; remove it"],
+        id="in a file without findings",
+    ),
+    pytest.param(
+        SAFE.format(object="", annotation=f', kgate.dev/allow: "{BOTH}"', above="", end="", inner=""),
+        ["a.yaml:5: the waiver of host-pid, privileged-container fits nothing; remove it"],
+        id="in an annotation of an object without findings",
+    ),
+    pytest.param(
+        pod(end="# kgate: allow[host-ipc] until=2026-11-30 x"),
+        ["a.yaml:8: the waiver of host-ipc expired on 2026-11-30 and fits nothing; remove it"],
+        id="an expired one",
+    ),
+    pytest.param(pod(end="# kgate: gates this"), [], id="a comment about kgate"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), UNUSED)
+def test_one_that_fits_nothing_is_told_in_a_scan_of_everything(text: str, expected: list[str]) -> None:
+    told = [f"{one}" for one in found(text, is_whole=True).notes if isinstance(one, UnusedWaiver)]
+    assert told == expected
+    assert not any(isinstance(one, UnusedWaiver) for one in found(text).notes)
+
+
+def test_one_that_counts_nothing_is_told_once() -> None:
+    for asked in ({"are_on": False}, {"trust": False}, {"never": ("host-pid", "privileged-container")}):
+        result = found(pod(end="# kgate: allow[host-pid] x"), is_whole=True, **asked)
+        assert not any(isinstance(one, UnusedWaiver) for one in result.notes)
+    malformed = found(
+        SAFE.format(object="", annotation="", above="", end="# kgate: allow[host-pid]", inner=""), is_whole=True
+    )
+    assert [str(one) for one in malformed.notes] == [
+        "a.yaml:8: this waives nothing: the reason is missing; say why it is accepted"
+    ]
 
 
 DEPLOYMENT = """\
