@@ -29,6 +29,7 @@ OPTIONS = {
     "INPUT_DIFF_BASE": "--diff-base",
     "INPUT_CONFIG": "--config",
     "INPUT_MIN_SCORE": "--min-score",
+    "INPUT_LEVEL": "--level",
     "INPUT_FAIL_ON": "--fail-on",
     "INPUT_KUBERNETES_VERSION": "--kubernetes-version",
     "INPUT_PERSONA": "--persona",

@@ -84,6 +84,7 @@ VERDICTS: dict[str, tuple[Mapping[str, str], Mapping[str, str], int, Mapping[str
     "report only": ({"a.yaml": BAD}, {"gate": "false"}, 0, {"passed": "false", "high": "1"}),
     "report only, broken": ({"a.yaml": BROKEN}, {"gate": "false"}, 3, {"passed": "false"}),
     "threshold": ({"a.yaml": BAD}, {"min_score": "30"}, 0, {"passed": "true"}),
+    "level": ({"a.yaml": BAD}, {"min_score": "0", "level": "baseline"}, 1, {"passed": "false"}),
     "severity": ({"a.yaml": BAD}, {"min_score": "0", "fail_on": "high"}, 1, {"passed": "false"}),
     "configuration": ({"a.yaml": BAD, "x/k.yaml": "min-score: 30"}, {"config": "x/k.yaml", "paths": "a.yaml"}, 0, {}),
     "ignored rule": ({"a.yaml": BAD}, {"ignore": "host-pid"}, 0, {"high": "0"}),
@@ -108,6 +109,7 @@ def test_verdict(
 
 USAGE = {
     "score": {"min_score": "much"},
+    "level": {"level": "harmless"},
     "severity": {"fail_on": "harmless"},
     "rule": {"ignore": "no-such-rule"},
     "persona": {"persona": "attacker"},

@@ -531,7 +531,7 @@ def test_the_include_is_the_component_with_its_defaults() -> None:
 
 def test_every_input_is_described() -> None:
     inputs = documents(COMPONENT)[0]["spec"]["inputs"]
-    assert len(inputs) == 17
+    assert len(inputs) == 18
     assert all(given["description"].endswith(".") and "default" in given for given in inputs.values())
 
 

@@ -105,6 +105,7 @@ CASES = {
         0,
         "kubernetes-version 1.30",
     ),
+    "level": Case({"a.yaml": BAD}, component(min_score=0, level="baseline"), 1, "level baseline"),
     "unjudged, accepted": Case(
         {"a.yaml": GOOD, "helmfile.yaml": "releases: [{name: a, chart: b/a}]\n"},
         component(unjudged="note"),

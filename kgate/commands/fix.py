@@ -12,7 +12,7 @@ import click
 
 from kgate.commands import console, screen
 from kgate.commands.groups import OneOf
-from kgate.commands.network import cache_dir_option, config_option
+from kgate.commands.network import cache_dir_option, config_option, policy_from_option
 from kgate.commands.scan import RULE_IDS
 from kgate.errors import ConfigError, OutputError
 from kgate.lifetime import DeadlineError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kgate.fixing import ChangedFile, Fixes
     from kgate.reports.presentation import Folder
 
+_EXIT_EMPTY = 3
 _WRITING_SECONDS = 120
 _MOST_PLACES = 3
 
@@ -41,6 +42,7 @@ Exit codes:
   0  what can be fixed is fixed; with --diff: there is nothing to fix
   1  with --diff: there is something to fix
   2  usage, configuration or a rule file is wrong, or a file could not be written
+  3  no Kubernetes object was found, and the configuration does not allow that
   4  a bug in kgate
 """
 )
@@ -53,6 +55,7 @@ Exit codes:
 @click.option("--rules", multiple=True, metavar="FOLDER", help="Use the rules of this folder, too.")
 @click.option("--kubernetes-version", metavar="V", help="Version to judge for, such as 1.30.  [default: latest]")
 @config_option
+@policy_from_option
 @cache_dir_option
 @click.option("--helm-bin", metavar="PROGRAM", envvar="KGATE_SCAN_HELM_BIN", help="The helm to use.")
 @click.option(
@@ -75,8 +78,9 @@ def fix(**flags: Any) -> int:
     Edits only the fields that a finding is about: comments, order and layout stay as they are. A change that a program
     may notice is left to --unsafe.
     """
-    from kgate.commands.scan import settings_of
+    from kgate.commands.scan import settings_in, settings_of
     from kgate.fixing import find_fixes
+    from kgate.policy.basetree import trusted_copy
     from kgate.repository import UntrustedFolders
     from kgate.trial import paths_in
 
@@ -91,8 +95,11 @@ def fix(**flags: Any) -> int:
         root, config = settings.repository.root, flags["config_path"]
         inside = config is not None and Path(os.path.realpath(config)).is_relative_to(root)
         named = Path(*paths_in(copied, [os.fspath(config)], root)) if inside else config
-        moved = {"paths": tuple(paths_in(copied, flags["paths"], root)), "config_path": named}
-        return settings_of({**flags, **moved}, UntrustedFolders.around([copied, *map(Path, flags["paths"])]))
+        moved = {**flags, "paths": tuple(paths_in(copied, flags["paths"], root)), "config_path": named}
+        untrusted = UntrustedFolders.around([copied, *map(Path, flags["paths"])])
+        if settings.repository.trusted is None:
+            return settings_of(moved, untrusted)
+        return settings_in(moved, trusted_copy(copied, settings.repository), untrusted)
 
     try:
         with console.progress() as progress:
@@ -100,6 +107,10 @@ def fix(**flags: Any) -> int:
     except DeadlineError:
         message = f"was stopped after {settings.timeout:g} seconds, and has changed nothing"
         raise ConfigError(f"{message}: fix less at once, or allow more with --timeout") from None
+    report = fixes.report
+    if not (report.counts.resources or report.problems or settings.allow_empty):
+        console.print_error("no Kubernetes object was found, so there is nothing to fix; name other paths")
+        return _EXIT_EMPTY
     if flags["as_diff"]:
         console.print_pieces(diff(fixes))
         return 1 if fixes.changed else 0

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from itertools import takewhile
 
 from kgate.model import (
     Assessment,
@@ -313,7 +314,8 @@ class _Scores:
 
     def _find(self, key: _Key, score: int) -> KnownWorkload | None:
         """Returns the known workload that one is, or was before it moved, or before something else rendered it. Of
-        several of one name, it is the one whose score is nearest, and no higher if there is such a one."""
+        several of one name, it is the one whose score is nearest, and no higher if there is such a one, and of equal
+        ones the one whose path ends most alike."""
         if found := self._exact.get(key):
             return found
         path, resource, name = key
@@ -327,11 +329,21 @@ class _Scores:
             lambda one: one[:2] == (path, resource) and _tool(one[2]) == tool,
         )
         for fits in ways:
-            fitting = [(accepted_score(self._gone[one]), one) for one in likely if fits(one)]
+            fitting = [one for one in likely if fits(one)]
             if fitting:
-                lower = [one for one in fitting if one[0] <= score]
-                return self._gone.pop(max(lower)[1] if lower else min(fitting)[1])
+                return self._gone.pop(min(fitting, key=lambda one: self._distance(one, path, score)))
         return None
+
+    def _distance(self, key: _Key, path: str, score: int) -> tuple[object, ...]:
+        """How far a known workload is from one with a path and a score: a lower score is nearer than a higher one."""
+        known = accepted_score(self._gone[key])
+        return known > score, abs(known - score), -_common_end(key[0], path), key
+
+
+def _common_end(one: str, other: str) -> int:
+    """How many names at their ends two paths have in common."""
+    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _compared(assessment: Assessment, then: Sequence[KnownWorkload | None], new: Iterable[Finding]) -> Assessment:

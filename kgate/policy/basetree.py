@@ -59,6 +59,13 @@ class SameSettings:
         return self.scanned.root / path.relative_to(self.root)
 
 
+def trusted_copy(root: Path, scanned: Repository) -> Repository:
+    """A copy of the scanned repository, about which the same trusted revision decides."""
+    trusted = scanned.trusted
+    assert trusted is not None
+    return Repository(root, scanned.urls, SameSettings(root, scanned, trusted.name, trusted.title))
+
+
 @dataclass(frozen=True, slots=True)
 class ExportedTree:
     """The files of a revision in a private folder, as a repository, and the paths of those that the scanned one has

@@ -243,17 +243,16 @@ def allowances(report: Report) -> list[str]:
 
 
 def known(report: Report) -> list[str]:
-    """Returns how many findings a baseline accepts, and how many it need not any more; empty without one."""
+    """Returns how many findings a baseline accepts, and how many it need not any more; empty if there are none."""
     compared = report.compared
     if compared is None:
         return []
     if compared.changes is not None:
         gone = f", {compared.gone:,} gone" if compared.gone is not None else ""
         return [f"since {compared.title}: {counted(compared.new, 'new finding')}, {compared.known:,} known{gone}"]
-    found = f"{counted(compared.known, 'known finding')} accepted by {compared.title}"
-    if not compared.gone:
-        return [found]
-    return [found, f"{counted(compared.gone, 'known finding')} gone: kgate baseline shrink"]
+    found = [f"{counted(compared.known, 'known finding')} accepted by {compared.title}"] if compared.known else []
+    found += [f"{counted(compared.gone, 'known finding')} gone: kgate baseline shrink"] if compared.gone else []
+    return found
 
 
 def counted(number: int, noun: str) -> str:

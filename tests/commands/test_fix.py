@@ -16,6 +16,8 @@ from kgate.commands.fix import _write
 from kgate.fix.manifests import FileFix
 from kgate.fixing import ChangedFile
 from tests.command import kgate
+from tests.policy.clone import Clone
+from tests.real_tools import tools_env
 
 POD = """\
 apiVersion: v1
@@ -124,6 +126,31 @@ def test_a_wrong_use_is_said(shop: Path, arguments: tuple[str, ...], message: st
     result = kgate("fix", *arguments, cwd=shop)
     assert result.code == 2
     assert message in result.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--diff",)], ids=["fix", "a diff"])
+def test_a_folder_without_manifests_is_no_success(shop: Path, arguments: tuple[str, ...]) -> None:
+    (shop / "empty").mkdir()
+    result = kgate("fix", "empty", *arguments, cwd=shop)
+    message = "kgate: no Kubernetes object was found, so there is nothing to fix; name other paths\n"
+    assert (result.code, result.out, result.err) == (3, "", message)
+    (shop / "kgate.yaml").write_text("allow-empty: true\n", encoding="utf-8")
+    assert kgate("fix", "empty", *arguments, cwd=shop).code == 0
+
+
+def test_a_trusted_revision_decides_what_is_fixed(tmp_path: Path) -> None:
+    """Neither an ignored rule nor an ignored file of the change keeps a finding from being fixed; in a base, too."""
+    base = {"base/web.yaml": POD, "base/kustomization.yaml": "resources: [web.yaml]\n", "kgate.yaml": "min-score: 90\n"}
+    clone = Clone.of(tmp_path / "shop", {**base, "plain.yaml": POD.replace("web", "plain")})
+    hidden = {"kgate.yaml": "ignore: [seccomp-not-set]\n", ".kgateignore": "plain.yaml\n"}
+    clone.changed(hidden)
+    own = kgate("fix", "--diff", cwd=clone.folder, env=tools_env()).out
+    trusted = kgate("fix", "--diff", "--policy-from", "main", cwd=clone.folder, env=tools_env())
+    assert trusted.code == 1, trusted
+    for path in ("base/web.yaml", "plain.yaml"):
+        assert f"+++ b/{path}\n" in trusted.out
+    assert (own.count("seccompProfile"), trusted.out.count("seccompProfile")) == (0, 2)
+    assert "plain.yaml" not in own
 
 
 def test_a_waiver_stays_beside_what_it_waives(shop: Path) -> None:
