@@ -21,8 +21,10 @@ REPORTS = {
     "markdown": "kgate.md",
     "html": "kgate.html",
     "github": "annotations.txt",
+    "github-review": "review.json",
 }
-"""Formats that the action writes, and their files. The annotations end with the lines that the last step prints."""
+"""Formats that the action writes, and their files. The annotations end with the lines that the last step prints; the
+review is only made if somebody asks for suggestions."""
 
 OPTIONS = {
     "INPUT_POLICY_FROM": "--policy-from",
@@ -84,7 +86,8 @@ def _report_folder(inputs: Mapping[str, str]) -> Path:
 def _command(inputs: Mapping[str, str], folder: Path) -> list[str]:
     """Returns the command line; everything after ``--`` is a path, even if it looks like an option."""
     command = [sys.executable, "-I", "-m", "kgate", "scan", "--cache", "--color", "never"]
-    command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS)]
+    left_out = {"github-review"} if inputs.get("INPUT_SUGGESTIONS") != "true" else set()
+    command += [f"--output={name}={folder / REPORTS[name]}" for name in sorted(REPORTS.keys() - left_out)]
     command += [f"{option}={inputs[name]}" for name, option in OPTIONS.items() if inputs.get(name)]
     command += [switch for name, (switch, value) in SWITCHES.items() if inputs.get(name) == value]
     command += _pulling(inputs) if inputs.get("INPUT_PULL") == "true" else ()

@@ -107,6 +107,12 @@ def test_verdict(
         assert Path(done.outputs[name]).stat().st_size > 100, name
 
 
+def test_a_review_is_written_on_request(runner: Runner) -> None:
+    assert use(runner, {"a.yaml": BAD}).outputs["review-file"] == ""
+    done = use(runner, {"a.yaml": BAD}, suggestions="true")
+    assert json.loads(Path(done.outputs["review-file"]).read_text(encoding="utf-8"))["event"] == "COMMENT"
+
+
 USAGE = {
     "score": {"min_score": "much"},
     "level": {"level": "harmless"},

@@ -34,7 +34,7 @@ from tests.waiting import HANG
 
 BIN = Path(sys.executable).parent
 OWN = (".github/workflows/ci.yml", ".github/workflows/release.yml", ".github/workflows/site.yml")
-EXAMPLES = tuple(f"docs/workflows/{name}.yml" for name in ("gate", "code-scanning", "comment"))
+EXAMPLES = tuple(f"docs/workflows/{name}.yml" for name in ("gate", "code-scanning", "comment", "suggestions"))
 WORKFLOWS = (*OWN, *EXAMPLES)
 COMPONENT = "templates/kgate.yml"
 INCLUDE = "docs/ci/gitlab-include.yml"

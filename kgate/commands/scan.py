@@ -512,7 +512,7 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
         max_chars=flags["max_chars"],
         folder=folder,
         project=screen.project_of(root, os.environ, folder),
-        change=_change(settings),
+        change=_change(flags, settings),
         source=partial(_text, settings.repository),
         suggestions=partial(_suggestions, settings) if settings.with_remedies else None,
     )
@@ -526,8 +526,12 @@ def _copies(flags: Mapping[str, Any], settings: Settings, untrusted: UntrustedFo
 
 def _wants_suggestions(flags: Mapping[str, Any]) -> bool:
     """Returns True if a report says how findings are fixed."""
-    formats = {flags["format_name"], *(name for name, _ in flags["outputs"])}
-    return not formats.isdisjoint(("markdown", "sarif")) or ("text" in formats and flags["verbose"])
+    formats = _formats(flags)
+    return not formats.isdisjoint(("github-review", "markdown", "sarif")) or ("text" in formats and flags["verbose"])
+
+
+def _formats(flags: Mapping[str, Any]) -> set[str]:
+    return {flags["format_name"], *(name for name, _ in flags["outputs"])}
 
 
 def _suggestions(settings: Settings, report: Report) -> Suggest:
@@ -536,10 +540,15 @@ def _suggestions(settings: Settings, report: Report) -> Suggest:
     return suggestions(settings, report)
 
 
-def _change(settings: Settings) -> Change | None:
-    """Returns the lines of the change that is gated, as far as a trusted revision tells them."""
-    trusted = settings.repository.trusted
-    lines = trusted.changed_lines() if trusted is not None else None
+def _change(flags: Mapping[str, Any], settings: Settings) -> Change | None:
+    """Returns the lines of the change that is gated: those since the revision that a review compares with, else since
+    the trusted one; None if neither tells them."""
+    found = settings.repository.trusted
+    if flags["diff_base"] and "github-review" in _formats(flags):
+        from kgate.policy.gittree import open_tree
+
+        found = open_tree(settings.repository, flags["diff_base"], "--diff-base")
+    lines = found.changed_lines() if found is not None else None
     return None if lines is None else Change(lines)
 
 

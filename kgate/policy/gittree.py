@@ -134,8 +134,11 @@ class GitTree:
 
     def changed_lines(self) -> Mapping[str, tuple[tuple[int, int], ...]] | None:
         """See TrustedTree."""
-        try:
-            outcome = self._git.ask("-c", "core.quotePath=false", "diff-tree", *_DIFF, self.commit, "HEAD")
+        compare = "-c", "core.quotePath=false", "diff-tree", *_DIFF
+        try:  # what the target branch got meanwhile is no part of the change, if the clone knows where this began
+            outcome = self._git.ask(*compare, "--merge-base", self.commit, "HEAD")
+            if outcome.code:
+                outcome = self._git.ask(*compare, self.commit, "HEAD")
         except ConfigError:  # a change that is too large to tell its lines is judged all the same
             return None
         return dict(_pieces(outcome.stdout)) if outcome.code == 0 else None

@@ -52,11 +52,11 @@ TABLE: dict[str, Wrong] = {
     ),
     "a misspelt format": Wrong(
         ("scan", "-f", "srif"),
-        "Error: Invalid value for '-f' / '--format': 'srif' is not one of badge, csv, github, gitlab-codequality, gitlab-sast, html, json, junit, kubesec, markdown, sarif, text; did you mean 'sarif'?",
+        "Error: Invalid value for '-f' / '--format': 'srif' is not one of badge, csv, github, github-review, gitlab-codequality, gitlab-sast, html, json, junit, kubesec, markdown, sarif, text; did you mean 'sarif'?",
     ),
     "a misspelt format of a file": Wrong(
         ("scan", "-o", "srif=x"),
-        "Error: Invalid value for '-o' / '--output': 'srif' is not one of badge, csv, github, gitlab-codequality, gitlab-sast, html, json, junit, markdown, sarif, text; did you mean 'sarif'?",
+        "Error: Invalid value for '-o' / '--output': 'srif' is not one of badge, csv, github, github-review, gitlab-codequality, gitlab-sast, html, json, junit, markdown, sarif, text; did you mean 'sarif'?",
     ),
     "an output without a format": Wrong(
         ("scan", "-o", "x.sarif"),

@@ -51,9 +51,9 @@ def test_what_weakens_the_gate_is_shown_last_on_a_terminal() -> None:
     assert "falls from 60 to 0" in text
 
 
-@pytest.mark.parametrize("name", [*sorted({*reports.names()} - {"badge", "text"}), "text, whole"])
+@pytest.mark.parametrize("name", [*sorted({*reports.names()} - {"badge", "github-review", "text"}), "text, whole"])
 def test_what_weakens_the_gate_is_shown_first_at_its_line(name: str) -> None:
-    """Before all other findings. A badge shows the verdict alone."""
+    """Before all other findings. A badge shows the verdict alone, and a review what can be fixed."""
     name, _, whole = name.partition(", ")
     presentation = replace(samples.LINKED, detail=Detail.VERBOSE if whole else Detail.NORMAL)
     text = "".join(reports.renderer(name)(samples.weakened(), presentation))
