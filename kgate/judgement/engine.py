@@ -494,11 +494,13 @@ def _findings(
     renderings, known_as = ((), "") if rendering is None else ((rendering,), resource.name_as_written)
     for offence, included in offences:
         place = resource.locate(offence.pointer).at(resource.pointer + offence.pointer)
+        if evidence := _evidence(offence, included, facts):
+            place = replace(place, related=(*place.related, *evidence))
         yield Finding(
             offence.rule,
             resource.id,
             resource.shown(offence.container) if offence.container is not None else None,
-            replace(place, related=(*place.related, *_evidence(offence, included, facts))),
+            place,
             resource.shown(offence.anchor),
             offence.rule.message,
             includes=included,

@@ -399,9 +399,9 @@ class Ledger:
         judge = self._judge if bar.minor is None else self._judges[bar.minor]
         judgement = judge.judge(resource, facts, lists)
         fail_on = partial(fail_on_of, bar, resource.id.kind, has_score=judgement.workload is not None)
-        if judgement.findings:
-            findings = tuple(replace(finding, fail_on=fail_on(finding.rule)) for finding in judgement.findings)
-            judgement = replace(judgement, findings=findings)
+        decided = [(finding, fail_on(finding.rule)) for finding in judgement.findings]
+        if any(reason is not None for _, reason in decided):
+            judgement = replace(judgement, findings=tuple(replace(one, fail_on=reason) for one, reason in decided))
         self._used |= judgement.used
         if self._sees_files_only and judgement.workload is not None:
             from kgate.judgement.unseen import unseen_bindings
