@@ -40,6 +40,8 @@ def _reader(who: ResourceId) -> Callable[[Resource, int], Iterable[Components]] 
         from kgate.kubernetes.components.rke import KINDS, components
     elif group == "config.talos.dev" or who.api_version == "v1alpha1":
         from kgate.kubernetes.components.talos import KINDS, components
+    elif group == "apiserver.config.k8s.io":
+        from kgate.kubernetes.components.admission import KINDS, components
     elif group.endswith(".config.k8s.io"):
         from kgate.kubernetes.components.configfiles import KINDS, components
     else:
