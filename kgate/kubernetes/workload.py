@@ -78,13 +78,15 @@ _PODLESS_KINDS = {
 _POLICIES = (("kyverno.io", "ClusterPolicy"), ("kyverno.io", "Policy"))
 """Kinds among them whose rules may also make objects, or patch those of others."""
 
-_PODLESS_GROUPS = (
-    *("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io"),
+_PODLESS_GROUPS = ("gatekeeper.sh", "policies.kyverno.io", "admissionregistration.k8s.io")
+"""Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches and run no pods."""
+
+_SETUP_GROUPS = (
     *("config.k8s.io", "kubeadm.k8s.io", "kind.x-k8s.io", "kops.k8s.io"),
     *("bootstrap.cluster.x-k8s.io", "controlplane.cluster.x-k8s.io"),
 )
-"""Kinds, and groups with their subgroups, whose objects contain schemas, patterns or patches, or set up the control
-plane (kgate.kubernetes.components), and run no pods."""
+"""Groups, with their subgroups, whose objects set up the control plane (kgate.kubernetes.components): what looks like
+a part of a pod is none, but a file that they write may be a whole object."""
 
 
 def find_workload(resource: Resource) -> Workload | None:
@@ -139,6 +141,8 @@ def _parts(body: Mapping[str, Json], api_version: str, kind: str, base: Pointer)
         yield from with_gaps(replace(pod, is_whole=not base or bool(pod.containers)))
     elif not base and _is_podless(group, kind):
         yield from _made_by_policy(body) if (group, kind) in _POLICIES else ()
+    elif _is_of(group, _SETUP_GROUPS):
+        yield from _in_objects(body, base)
     elif group == "argoproj.io" and kind in argo.SPECS:
         yield from argo.parts(body, kind, base)
     else:
@@ -185,7 +189,23 @@ def _as_patch(part: Pod | Gap) -> Pod | Gap:
 
 
 def _is_podless(group: str, kind: str) -> bool:
-    return kind in _PODLESS_KINDS.get(group, ()) or any(("." + group).endswith("." + g) for g in _PODLESS_GROUPS)
+    return kind in _PODLESS_KINDS.get(group, ()) or _is_of(group, _PODLESS_GROUPS)
+
+
+def _is_of(group: str, groups: Iterable[str]) -> bool:
+    """True if a group is one of others or below one."""
+    return any(("." + group).endswith("." + other) for other in groups)
+
+
+def _in_objects(body: Json, base: Pointer) -> Iterator[Pod | Gap]:
+    """Yields the pods of the objects below a value, and of nothing else in it."""
+    members = body.items() if isinstance(body, Mapping) else enumerate(list_of(body))
+    for key, member in members:
+        pointer = child_pointer(base, key)
+        if isinstance(member, Mapping) and _is_object(member):
+            yield from _parts(member, member["apiVersion"], member["kind"], pointer)
+        else:
+            yield from _in_objects(member, pointer)
 
 
 def _builtin_pod(body: Mapping[str, Json], kind: str, base: Pointer) -> Pod:
