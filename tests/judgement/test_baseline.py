@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -283,6 +283,27 @@ def test_a_moved_score_stands_for_one_rendering() -> None:
     both = found(HOST, one), found(HOST, other)
     scan = replace(both[0], assessments=(*both[0].assessments, *both[1].assessments))
     assert [one.passed for one in compare(scan, known(HOST, DEV)).found.assessments] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        pytest.param(
+            ("apps/jupyter/web.yaml", "apps/profiles/web.yaml"),
+            ("applications/profiles/web.yaml", "applications/jupyter/web.yaml"),
+            id="the folder above was renamed",
+        ),
+        pytest.param(("a/dev/web.yaml", "a/prod/web.yaml"), ("b/prod/web.yaml",), id="one was removed meanwhile"),
+    ],
+)
+def test_of_workloads_of_one_name_and_score_that_with_the_most_similar_path_moved(
+    then: Sequence[str], now: Sequence[str]
+) -> None:
+    scan = found({path: pod("web", "host") for path in then})
+    baseline = replace(record(scan.findings, scan.assessments), is_whole=True)
+    changes = compare(found({path: pod("web", "host") for path in now}), baseline).compared.changes
+    moves = {change.path: change.moved_from for change in changes or () if change.moved_from}
+    assert {path: moved.split("/")[1:] for path, moved in moves.items()} == {path: path.split("/")[1:] for path in now}
 
 
 def test_a_workload_that_could_not_be_judged_is_known_as_such() -> None:

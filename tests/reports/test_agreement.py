@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from kgate import reports
-from kgate.model import DEFAULT, HiddenManifests, Provenance, Report, Score, Setting, Severity
+from kgate.model import DEFAULT, Compared, HiddenManifests, Provenance, Report, Score, Setting, Severity
 from kgate.reports.blocks import decisive
 from kgate.reports.presentation import Detail
 from kgate.reports.wording import BAR_CELLS, bar
@@ -164,6 +164,15 @@ def test_what_a_baseline_accepts_is_said(name: str) -> None:
     name, _, whole = name.partition(", ")
     text = written(name, samples.compared(), detail=Detail.VERBOSE if whole else Detail.NORMAL)
     assert "1 known finding accepted by kgate-baseline.json" in text
+    assert "2 known findings gone: kgate baseline shrink" in text
+
+
+@pytest.mark.parametrize("name", ["text", "text, whole", "markdown", "html", "junit", "gitlab-sast", "csv", "sarif"])
+def test_a_baseline_that_accepts_nothing_is_not_said_to_accept_findings(name: str) -> None:
+    name, _, whole = name.partition(", ")
+    report = replace(samples.compared(), compared=Compared("kgate-baseline.json", 1, 0, 0, 2))
+    text = written(name, report, detail=Detail.VERBOSE if whole else Detail.NORMAL)
+    assert "accepted by kgate-baseline.json" not in text
     assert "2 known findings gone: kgate baseline shrink" in text
 
 
