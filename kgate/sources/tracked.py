@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from kgate.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Checkout:
-    """What git tracks below a folder, as real paths; ``fault`` says why that is not known."""
+    """What git tracks below a folder, as real paths, most of them in bytes: a checkout has many, and few are asked for.
+    ``fault`` says why that is not known."""
 
-    files: frozenset[Path] = frozenset()
-    folders: frozenset[Path] = frozenset()
+    files: frozenset[bytes] = frozenset()
+    folders: frozenset[bytes] = frozenset()
     submodules: frozenset[Path] = frozenset()
     fault: str = ""
 
@@ -38,7 +39,8 @@ class Tracked:
         found = self._checkout(self.repository.root)
         while top := next((one for one in found.submodules if path != one and path.is_relative_to(one)), None):
             found = self._checkout(top)
-        return path in found.files or path in found.folders
+        name = os.fsencode(path)
+        return name in found.files or name in found.folders
 
     def paths(self) -> Iterator[Path]:
         """The real paths of all tracked files, sorted in each checkout."""
@@ -46,7 +48,7 @@ class Tracked:
         while pending:
             found = self._checkout(pending.pop())
             pending += sorted(found.submodules)
-            yield from sorted(found.files)
+            yield from sorted(Path(os.fsdecode(path)) for path in found.files)
 
     def _checkout(self, top: Path) -> _Checkout:
         if top not in self._checkouts:
@@ -72,10 +74,21 @@ def _read(top: Path) -> _Checkout:
         return _Checkout(fault=f"the index of git cannot be read: {error.strerror}")
     except gitindex.GitIndexError as error:
         return _Checkout(fault=f"the index of git cannot be read: {error}")
-    files = frozenset(top / os.fsdecode(path) for path in index.files)
-    submodules = frozenset(top / os.fsdecode(path) for path in index.submodules)
-    parents = {parent for path in (*files, *submodules) for parent in path.parents}
-    return _Checkout(files, frozenset(parents | submodules), submodules)
+    start = os.fsencode(os.path.join(top, ""))
+    files, submodules = (frozenset(start + path for path in paths) for paths in (index.files, index.submodules))
+    above = submodules.union(_folders((*files, *submodules)))
+    return _Checkout(files, above, frozenset(Path(os.fsdecode(path)) for path in submodules))
+
+
+def _folders(paths: Iterable[bytes]) -> set[bytes]:
+    """The folders above some paths."""
+    found: set[bytes] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder not in found:
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return found
 
 
 _FORMAT = "extensions", "objectformat"
