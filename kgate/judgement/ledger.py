@@ -187,6 +187,22 @@ class Page:
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
 
 
+class _SharedPowers:
+    """The powers by the rules of a judge, made when the first of the ledgers that share them asks for them."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._made: Powers | None = None
+
+    def get(self) -> Powers:
+        """Returns the powers."""
+        if self._made is None:
+            from kgate.judgement.reach import Powers  # few scans of a manifest need it
+
+            self._made = Powers(self._judge.rules, self._judge.minor, self._judge.ignored)
+        return self._made
+
+
 class Ledger:
     """All findings, assessments and problems of a scan, in the order in which they are found."""
 
@@ -208,7 +224,7 @@ class Ledger:
         self._bar = bar
         self._gates = gates or NoGates()
         self._judges = judges or {}
-        self._powers: Powers | None = None
+        self._powers = _SharedPowers(judge)
         self._used: set[BindingKey] = set()
         self._plain: Facts | None = None
         self._defined: set[tuple[str, str, str]] = set()
@@ -265,10 +281,7 @@ class Ledger:
     def _with_powers(self, facts: Facts) -> Facts:
         if not facts.roles and (facts.elsewhere is None or not facts.elsewhere.roles):
             return facts
-        from kgate.judgement.reach import Powers  # few scans of a manifest need it
-
-        self._powers = self._powers or Powers(self._judge.rules, self._judge.minor, self._judge.ignored)
-        return self._powers.join(facts)
+        return self._powers.get().join(facts)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
