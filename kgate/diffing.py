@@ -83,9 +83,9 @@ def _shared(before: Side, after: Side, stack: ExitStack) -> SharedRenderings | N
 
 def _difference(before: Side, one: Repository, after: Side, other: Repository) -> Difference:
     if before.revision is not None and (after.revision is not None or other.root == before.revision.tree.root):
-        return before.revision.difference_from(after.revision or other)
+        return before.revision.difference_from(after.revision)
     if after.revision is not None and one.root == after.revision.tree.root:
-        return after.revision.difference_from(one)
+        return after.revision.difference_from(None)
     return difference_between(one, other)
 
 

@@ -322,7 +322,8 @@ def test_files_of_the_checkout_are_copied_where_they_are_equal(clone: Clone, tmp
     tree = open_tree(repository, "main", "--diff-base")
     target = tmp_path / "copy"
     target.mkdir()
-    same = tree.export(target, repository.files_below(clone.folder))
+    beside = {path.relative_to(clone.folder).as_posix() for path in repository.files_below(clone.folder)}
+    same = tree.export(target, beside)
     tracked = {os.fsdecode(path) for path in tree.files}
     assert same == tracked - {"k8s/plain.yaml", "base/db.yaml", "base/kustomization.yaml"}
     assert (target / "k8s/plain.yaml").read_text(encoding="utf-8") == deployment("plain")

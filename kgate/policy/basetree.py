@@ -68,19 +68,19 @@ def trusted_copy(root: Path, scanned: Repository) -> Repository:
 
 @dataclass(frozen=True, slots=True)
 class ExportedTree:
-    """The files of a revision in a private folder, as a repository, and the paths of those that the scanned one has
-    with the same bytes."""
+    """The files of a revision in a private folder, as a repository; the paths of those of the scanned one (``beside``),
+    and of those that this one has with the same bytes."""
 
     tree: GitTree
     repository: Repository
+    beside: frozenset[str]
     same: frozenset[str]
 
-    def difference_from(self, other: ExportedTree | Repository) -> Difference:
-        """Where it differs from another revision, or from the scanned repository. Raises SearchError."""
-        if isinstance(other, ExportedTree):
+    def difference_from(self, other: ExportedTree | None) -> Difference:
+        """Where it differs from another revision; without one, from the scanned repository."""
+        if other is not None:
             return Difference(self.tree.differs_from(other.tree))
-        there = {path.relative_to(other.root).as_posix() for path in other.files_below(other.root)}
-        return Difference(frozenset(there.union(map(os.fsdecode, self.tree.files)) - self.same))
+        return Difference(self.beside.union(map(os.fsdecode, self.tree.files)) - self.same)
 
 
 @contextmanager
@@ -90,10 +90,12 @@ def exported(tree: GitTree, scanned: Repository) -> Iterator[ExportedTree]:
     with scratch.private_folder() as folder:
         root = folder / (scanned.root.name or "root")
         root.mkdir()
-        same = tree.export(root, scanned.files_below(scanned.root))
+        start = len(os.path.join(scanned.root, ""))
+        beside = frozenset(os.fspath(path)[start:] for path in scanned.files_below(scanned.root))
+        same = tree.export(root, beside)
         git = root / ".git"
         git.mkdir()
         (git / "config").touch()
         (git / "index").write_bytes(gitindex.written(tree.files))
         settings = SameSettings(root, scanned, tree.name, tree.title)
-        yield ExportedTree(tree, Repository(root, scanned.urls, settings), same)
+        yield ExportedTree(tree, Repository(root, scanned.urls, settings), beside, same)

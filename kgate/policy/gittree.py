@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
@@ -153,16 +154,16 @@ class GitTree:
         here, there = set(self._entries.items()), set(other._entries.items())
         return frozenset(path for path, _ in here ^ there)
 
-    def export(self, folder: Path, beside: Iterable[Path] = ()) -> frozenset[str]:
+    def export(self, folder: Path, beside: Collection[str] = ()) -> frozenset[str]:
         """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
         is larger than anything that is read is written with its size alone. Returns the paths of those that a file of
-        the checkout (``beside``, really below the root) is equal to: they are copied from there, which is quicker and
-        needs no object. Raises ConfigError and OSError."""
+        the checkout (``beside``, from the root and really below it) is equal to: they are copied from there, which is
+        quicker and needs no object. Raises ConfigError and OSError."""
         if bad := next((path for path in self._entries if _is_bad(path)), None):
             raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
         for parent in dict.fromkeys(path.rpartition("/")[0] for path in self._entries):
             (folder / parent).mkdir(parents=True, exist_ok=True)
-        copied = frozenset(self._copied(folder, {os.fspath(path.relative_to(self.root)) for path in beside}))
+        copied = frozenset(self._copied(folder, beside))
         wanted = {path: entry for path, entry in self._entries.items() if path not in copied}
         sizes = self._sizes(dict.fromkeys(blob for _, blob in wanted.values())) if wanted else {}
         links = list[tuple[Path, bytes]]()
@@ -181,14 +182,8 @@ class GitTree:
     def _copied(self, folder: Path, beside: Collection[str]) -> Iterator[str]:
         """Copies the files that the checkout has with the same bytes. Yields their paths."""
         for path, (mode, blob) in self._entries.items():
-            place = Path(f"{self.root}/{path}")
-            if mode == _LINK or path not in beside or place.is_symlink():
-                continue
-            try:
-                data = textfile.read_bytes(place, _PORTION)
-            except OSError:  # it is taken from its object
-                continue
-            if _blob_of(data, len(blob)) == blob:
+            data = _regular(f"{self.root}/{path}") if mode != _LINK and path in beside else None
+            if data is not None and _blob_of(data, len(blob)) == blob:
                 _write(f"{folder}/{path}", data, len(data))
                 yield path
 
@@ -304,6 +299,18 @@ def _is_bad(path: str) -> bool:
     """True for a path that leads elsewhere, or into what git keeps; git itself checks out no such path."""
     parts = path.split("/")
     return any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path
+
+
+def _regular(path: str) -> bytes | None:
+    """The bytes of a regular file; None for anything else, a link among them, and if it is not read in one go."""
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _PORTION:
+            return None
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read(found.st_size)
+    except OSError:
+        return None
 
 
 def _write(path: str, data: bytes, size: int) -> None:
