@@ -23,18 +23,20 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
+    from kgate.kubernetes.scopes import ClusterScope
     from kgate.sources.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a repository holds of roles, bindings and accounts, with what Kubernetes brings, and its workloads.
-    ``problems`` and ``unjudged`` say what is missing in it."""
+    ``problems`` and ``unjudged`` say what is missing in it, ``clusters`` what of it belongs to one cluster each."""
 
     objects: tuple[Object, ...]
     workloads: tuple[Workload, ...]
     problems: tuple[Problem, ...]
     unjudged: tuple[Unjudged, ...]
+    clusters: tuple[ClusterScope, ...] = ()
 
     @property
     def undefined(self) -> tuple[Binding, ...]:
@@ -71,5 +73,9 @@ def read_access(settings: Settings, progress: Progress) -> Access:
                 elif (workload := find_workload(resource)) is not None:
                     workloads.append(workload)
     return Access(
-        (*objects, *builtin()), tuple(workloads), problems_of((*problems, *log.problems)), unjudged_of(unjudged)
+        (*objects, *builtin()),
+        tuple(workloads),
+        problems_of((*problems, *log.problems)),
+        unjudged_of(unjudged),
+        settings.clusters,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kgate import baselinefile, environment
+from kgate.config.clusterlist import CLUSTER_FIELDS
 from kgate.config.file import KNOWN, UNJUDGED
 from kgate.config.gatelist import GATE_FIELDS, KIND, MATCH_FIELDS
 from kgate.config.rulesettings import RULE_SETTING_FIELDS
@@ -190,6 +191,10 @@ _GATE: Mapping[str, Schema] = {
     "fail-on": _FAIL_ON,
     "kubernetes-version": _JUDGED_FOR,
 }
+_CLUSTER_FOLDERS: Mapping[str, Schema] = {
+    "name": _told("What messages call it.", {"type": "string", "minLength": 1}),
+    "paths": _told("Its folders: lines as in .kgateignore.", {**_PATTERNS, "not": {"type": "null"}}),
+}
 _RULE_SETTING: Mapping[str, Schema] = {
     "severity": {"enum": _SEVERITIES},
     "points": _told("What it costs inside the band.", {"type": "integer", "minimum": 1, "maximum": 10}),
@@ -285,6 +290,13 @@ _CONFIG: Mapping[str, Schema] = {
     "gates": _told(
         "What some workloads must reach instead of what stands at the top.",
         {"type": "array", "items": {**_mapping(GATE_FIELDS, _GATE, ["match"]), **_ASKS_FOR_SOMETHING}},
+    ),
+    "clusters": _told(
+        "Folders of which each holds what is deployed to one cluster.",
+        {
+            "type": "array",
+            "items": _mapping(CLUSTER_FIELDS, _CLUSTER_FOLDERS, CLUSTER_FIELDS),
+        },
     ),
     "rule-settings": _told(
         "Severity, points and parameters of rules, by their ids.",

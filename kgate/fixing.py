@@ -176,4 +176,4 @@ def _by_path(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
 def _facts(settings: Settings, lifetime: Lifetime) -> Facts:
     """Returns the facts that the scan had for plain manifests."""
     listing = list_files([Path(path) for path in settings.paths], settings.repository.reopened(), lifetime)
-    return survey(listing, lifetime).facts
+    return survey(listing, lifetime, settings.clusters).facts

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from kgate.judgement.bar import Bar
 from kgate.kubernetes.pss import asked
-from kgate.model import FailOn, Json, Note, Rendering, Resource, Severity
+from kgate.kubernetes.scopes import own_file
+from kgate.model import FailOn, Json, Note, Resource, Severity
+from kgate.sources.pathlines import PathLines
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.rendering.goglob import Glob
-    from kgate.sources.ignores import IgnoreFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class _Matcher:
 
     def __init__(self, match: Match) -> None:
         self._match = match
-        self._covered: dict[tuple[str, bool], bool] = {}
+        self._paths = PathLines(match.paths)
 
     def fits(self, resource: Resource) -> bool:
         """True if a resource fits everything that is named."""
@@ -138,30 +138,11 @@ class _Matcher:
         if not self._match.paths:
             return True
         rendering = resource.rendering
-        if self._covers(resource.locate("").path, is_dir=False):
+        if self._paths.cover(resource.locate("").path):
             return True
         return rendering is not None and (
-            self._covers(rendering.path, is_dir=True) or self._covers(_own_file(rendering), is_dir=False)
+            self._paths.cover(rendering.path, is_dir=True) or self._paths.cover(own_file(rendering))
         )
-
-    def _covers(self, path: str, *, is_dir: bool) -> bool:
-        known = self._covered.get((path, is_dir))
-        if known is None:
-            known = self._covered[path, is_dir] = self._is_covered(path, is_dir=is_dir)
-        return known
-
-    def _is_covered(self, path: str, *, is_dir: bool) -> bool:
-        here = PurePosixPath(path)
-        folders = [str(folder) for folder in reversed(here.parents) if folder.name]
-        return any(self._paths.opinion(folder, is_dir=True) for folder in folders) or bool(
-            self._paths.opinion(path, is_dir=is_dir)
-        )
-
-    @cached_property
-    def _paths(self) -> IgnoreFile:
-        from kgate.sources.ignores import parse
-
-        return parse("\n".join(self._match.paths).encode("utf-8", "surrogatepass"))
 
     @cached_property
     def _namespaces(self) -> list[Glob]:
@@ -174,11 +155,6 @@ class _Matcher:
     @cached_property
     def _labels(self) -> list[tuple[str, Glob]]:
         return [(key, glob) for key, pattern in self._match.labels for glob in _globs([pattern])]
-
-
-def _own_file(rendering: Rendering) -> str:
-    """The file that makes a folder a chart or a kustomization, by its usual name."""
-    return str(PurePosixPath(rendering.path) / ("Chart.yaml" if rendering.tool == "helm" else "kustomization.yaml"))
 
 
 def _any(globs: Sequence[Glob], text: str) -> bool:

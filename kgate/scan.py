@@ -206,11 +206,12 @@ def assess(
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
             ledger.add_skipped(part.skipped)
-            facts = ledger.joined(Facts.of(part.resources))
-            for resource in part.resources:
-                lifetime.check()
-                if part.counts_in is None or part.counts_in(resource):
-                    ledger.judge(resource, part.path, facts)
+            for resources in ledger.by_cluster(part.resources):
+                facts = ledger.joined(Facts.of(resources), resources)
+                for resource in resources:
+                    lifetime.check()
+                    if part.counts_in is None or part.counts_in(resource):
+                        ledger.judge(resource, part.path, facts)
     except DeadlineError:
         ledger.add_own_problems([_overdue(lifetime)])
     found = ledger.close()
@@ -344,7 +345,13 @@ def _read(
         remembered = session.remembered if session is not None else None
         rendering = replace(settings.rendering, options=options, remembered=remembered)
         read = plain.read if session is None else partial(session.read, plain)
-        intake = Intake(lambda files, facts: read(files, ledger.known(facts)), kinds, progress, settings.lists_files)
+        intake = Intake(
+            lambda files, facts: read(files, ledger.known(facts)),
+            kinds,
+            progress,
+            settings.lists_files,
+            settings.clusters,
+        )
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
 
 

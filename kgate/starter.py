@@ -117,6 +117,10 @@ min-score: {start.min_score}
 #   min-score: 90
 #   level: restricted
 
+# The folders of clusters: nothing of one is joined with anything of another.
+# clusters:
+# - {{name: production, paths: clusters/production/}}
+
 # What rules weigh, and what they allow. `kgate rules show NAME` lists the parameters of a rule.
 # rule-settings:
 #   image-from-other-registry: {{parameters: {{allowedRegistries: [registry.example.org]}}}}

@@ -94,6 +94,7 @@ RIGHT = {
         "pull-from: [ghcr.io, 'http://localhost:5000', 'https://[fd00::1]:8443']\n"
         "level: restricted\n"
         "rule-settings: {host-pid: {severity: low, points: 2}, a: {parameters: {b: [c], d: 1, e: true, f: g}}}\n"
+        "clusters: [{name: prod, paths: clusters/prod/}, {name: b, paths: [b/, 'apps/*/b']}]\n"
         "gates:\n- {match: {paths: clusters/prod/}, min-score: 90}\n"
         "- {match: {namespaces: [a, 'b-*'], labels: {c: d}, kinds: [Pod, Deployment.apps], names: x},\n"
         "   level: baseline, fail-on: low, kubernetes-version: '1.30'}\n"
@@ -158,6 +159,11 @@ WRONG = {
     "a gate without labels": "gates: [{match: {labels: {}}, min-score: 1}]\n",
     "a gate of a wrong severity": "gates: [{match: {names: a}, fail-on: severe}]\n",
     "a gate of a number as version": "gates: [{match: {names: a}, kubernetes-version: 1.30}]\n",
+    "clusters that are a mapping": "clusters: {prod: clusters/prod/}\n",
+    "folders of a cluster without name": "clusters: [{paths: prod/}]\n",
+    "a cluster without paths": "clusters: [{name: prod}]\n",
+    "a cluster without any path": "clusters: [{name: prod, paths: []}]\n",
+    "a cluster with an unknown key": "clusters: [{name: prod, path: prod/}]\n",
     "a plugin that is no tool": "argocd: {plugins: {p: jsonnet}}\n",
 }
 

@@ -33,6 +33,7 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "allow-empty": (False, "default"),
     "unjudged": ("incomplete", "default"),
     "gates": ([], "default"),
+    "clusters": ([], "default"),
     "baseline": (None, "default"),
     "rule-settings": ({}, "default"),
 }

@@ -51,7 +51,7 @@ def reach(**flags: Any) -> int:
 
     found = access.read(flags)
     chosen = _chosen(flags["workload"], found.workloads)
-    results = [one for workload in chosen for one in reaches(workload, found.workloads, found.objects)]
+    results = [one for who in chosen for one in reaches(who, found.workloads, found.objects, found.clusters)]
     if not flags["with_built_in"]:
         results = [_without_built_in(one) for one in results]
     if flags["format_name"] == "text":

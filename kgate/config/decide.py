@@ -36,8 +36,8 @@ _INHERITED = {
     "helm-degraded": "helm_degraded",
     "baseline": "baseline",
 }
-"""The keys that a file takes from the one that it extends, each with its field. ``flux`` and ``argocd`` say what is so
-in one repository, and limits may only be lowered, so neither is."""
+"""The keys that a file takes from the one that it extends, each with its field. ``flux``,
+``argocd`` and ``clusters`` say what is so in one repository, and limits may only be lowered, so none of them is."""
 
 
 def read_trusted(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kgate.gates import OwnBar
     from kgate.rendering.helm.requests import ChartRequest
     from kgate.rules.tuning import RuleSetting
+    from kgate.sources.clusters import ClusterFolders
     from kgate.yamltree.fields import FileFields
 
 KNOWN = (
@@ -38,6 +39,7 @@ KNOWN = (
     "flux",
     "argocd",
     "gates",
+    "clusters",
     "rule-settings",
     "extends",
     "floor",
@@ -85,6 +87,7 @@ class ConfigFile:
     environment: Environment = field(default_factory=Environment)
     limits: Mapping[Limit, AskedLimit] = field(default_factory=dict)
     gates: tuple[OwnBar, ...] = ()
+    clusters: tuple[ClusterFolders, ...] = ()
     rule_settings: tuple[RuleSetting, ...] = ()
     floor: Floor = field(default_factory=Floor)
     pull_from: tuple[str, ...] = ()

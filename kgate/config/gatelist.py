@@ -13,7 +13,7 @@ from kgate.model import Severity
 from kgate.policy.floor import threshold
 from kgate.regexp import PatternError
 from kgate.rendering.goglob import path_match
-from kgate.sources import ignores
+from kgate.sources import pathlines
 
 if TYPE_CHECKING:
     from kgate.yamltree.fields import FileFields
@@ -56,16 +56,17 @@ def _match(match: FileFields) -> Match:
     if not any(match.has(key) for key in MATCH_FIELDS):
         match.fault(f"{match.name()} names nothing; write {', '.join(MATCH_FIELDS[:-1])} or {MATCH_FIELDS[-1]}")
     return Match(
-        _texts(match, "paths", _check_path),
-        _texts(match, "namespaces", path_match),
+        patterns(match, "paths", pathlines.check),
+        patterns(match, "namespaces", path_match),
         tuple(_labels(match)),
-        _texts(match, "kinds", _check_kind),
-        _texts(match, "names", path_match),
+        patterns(match, "kinds", _check_kind),
+        patterns(match, "names", path_match),
     )
 
 
-def _texts(match: FileFields, key: str, check: Callable[[str], object]) -> tuple[str, ...]:
-    """The strings of a field, of which at least one must be there if the field is."""
+def patterns(match: FileFields, key: str, check: Callable[[str], object]) -> tuple[str, ...]:
+    """Returns the strings of a field, of which at least one must be there if the field is; ``check`` raises
+    PatternError for one that is no such pattern. Raises the error of the file."""
     texts = match.text_or_texts(key)
     if match.has(key) and not texts:
         match.fault(f"{match.name(key)} is empty, so nothing can fit it; remove it, or name something", key)
@@ -92,14 +93,6 @@ def _checked(fields: FileFields, text: str, check: Callable[[str], object], *nam
         check(text)
     except PatternError as error:
         fields.fault(f"{fields.name(*names)}: {error}", *names)
-
-
-def _check_path(text: str) -> None:
-    """Raises PatternError for what is not one line of an ignore file."""
-    if ".." in text.split("/"):
-        raise PatternError(f"'{text}' leads out of the repository; write a path from its root")
-    if len(ignores.parse(text.encode("utf-8", "surrogatepass")).lines) != 1 or "\n" in text:
-        raise PatternError(f"'{text}' is not a pattern such as clusters/prod/ or apps/*/prod")
 
 
 def _check_kind(text: str) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kgate.gates import OwnBar
     from kgate.rendering.helm.requests import ChartRequest
     from kgate.rules.tuning import RuleSetting
+    from kgate.sources.clusters import ClusterFolders
     from kgate.yamltree.fields import FileFields
 
 _PROGRAMS = ("helm-bin", "kubectl-bin", "kustomize-bin")
@@ -94,6 +95,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
         gates=_gates(fields, shown),
+        clusters=_clusters(fields),
         rule_settings=_rule_settings(fields, shown),
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
@@ -192,6 +194,14 @@ def _gates(fields: FileFields, shown: str) -> tuple[OwnBar, ...]:
     from kgate.config.gatelist import read_gates
 
     return tuple(read_gates(fields, shown))
+
+
+def _clusters(fields: FileFields) -> tuple[ClusterFolders, ...]:
+    if not fields.has("clusters"):
+        return ()
+    from kgate.config.clusterlist import read_clusters
+
+    return tuple(read_clusters(fields))
 
 
 def _rule_settings(fields: FileFields, shown: str) -> tuple[RuleSetting, ...]:

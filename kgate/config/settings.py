@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kgate.baselinefile import BaselineFile
     from kgate.gates import OwnBar
     from kgate.rules.tuning import RuleSetting
+    from kgate.sources.clusters import ClusterFolders
 
 DEFAULT_MIN_SCORE = 60
 
@@ -31,7 +32,7 @@ class Settings:
     """What a scan needs to know: the repository that is scanned, and the paths in it, as given.
 
     ``level`` is the Pod Security level that every workload must reach, empty if any will do; ``gates`` say what some
-    must reach instead, ``rule_settings`` how rules are changed.
+    must reach instead, ``clusters`` which folders are of one cluster each, ``rule_settings`` how rules are changed.
 
     ``lists_files`` asks what became of every file, ``unjudged_passes`` says that a scan is not incomplete for what was
     not judged. ``timeout`` is the wall time of the whole run in seconds, ``jobs`` how many
@@ -59,6 +60,7 @@ class Settings:
     pull_from: tuple[str, ...] = ()
     ignores_hosts: bool = False
     gates: tuple[OwnBar, ...] = ()
+    clusters: tuple[ClusterFolders, ...] = ()
     baseline: BaselineFile | None = None
     lists_all: bool = False
     rule_settings: tuple[RuleSetting, ...] = ()

@@ -58,6 +58,7 @@ def settle(
         pull_from=file.pull_from,
         ignores_hosts=file.ignores_hosts,
         gates=tuple(_own_bar(entry, options, file.floor) for entry in file.gates),
+        clusters=file.clusters,
         baseline=_baseline(options, file, repository, untrusted),
         rule_settings=file.rule_settings,
         rule_folders=own_folders or file.rule_folders,
@@ -133,6 +134,14 @@ def _gates_json(settings: Settings) -> Json:
     return [gate_json(entry) for entry in settings.gates]
 
 
+def _clusters_json(settings: Settings) -> Json:
+    if not settings.clusters:
+        return []
+    from kgate.sources.clusters import clusters_json
+
+    return clusters_json(settings.clusters)
+
+
 def _rule_settings_json(settings: Settings) -> Json:
     if not settings.rule_settings:
         return {}
@@ -156,6 +165,7 @@ def _stated(settings: Settings, options: Options, file: ConfigFile) -> Iterator[
         "unjudged": UNJUDGED[settings.unjudged_passes],
         "baseline": settings.baseline.shown if settings.baseline else None,
         "gates": _gates_json(settings),
+        "clusters": _clusters_json(settings),
         "rule-settings": _rule_settings_json(settings),
     }
     for key, value in values.items():

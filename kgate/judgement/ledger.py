@@ -45,8 +45,8 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.judgement.reach import Powers
-    from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
+    from kgate.kubernetes.scopes import ClusterScope
 
 MAX_LISTED = 100
 """Findings of one rule, workloads with one outcome, and problems that are listed for each file."""
@@ -231,7 +231,6 @@ class Ledger:
         self._undefined: dict[UndefinedRole, None] = {}
         self._enforced: dict[EnforcedLevel, None] = {}
         self._reached: dict[tuple[str, str, str], None] = {}
-        self._policies: NetworkPolicies | None = None
         self._matched: set[int] = set()
         self._waivers = waivers
         self._waiving = Waiving(waivers)
@@ -263,20 +262,46 @@ class Ledger:
     def known(self, facts: Facts) -> Facts:
         """Returns the facts of plain manifests, joined; what is rendered may rely on the same objects, and be selected
         by the same policies."""
-        self._plain = self._policies = None
+        self._plain = None
         found = self.joined(facts)
-        self._plain, self._policies = replace(found, elsewhere=None), facts.policies
+        found = replace(found, clusters=tuple(map(self.joined, facts.clusters)))
+        clusters = tuple(replace(one, elsewhere=None) for one in found.clusters)
+        self._plain = replace(found, elsewhere=None, clusters=clusters)
         return found
 
-    def joined(self, facts: Facts) -> Facts:
-        """Returns facts that say what roles and bindings give to whom, and what is deployed elsewhere, in one rendering
-        or as ``known``."""
-        facts = facts.beside(self._policies) if self._policies is not None else facts
-        facts = facts if facts.elsewhere is not None else replace(facts, elsewhere=self._plain)
+    def joined(self, facts: Facts, rendered: Iterable[Resource] = ()) -> Facts:
+        """Returns facts that say what roles and bindings give to whom, and what is deployed elsewhere: in one
+        rendering, whose resources are ``rendered``, or as ``known``."""
+        plain = self._plain_beside(rendered)
+        if plain is not None:
+            facts = facts.beside(plain.policies) if plain.policies is not None else facts
+            facts = replace(facts, elsewhere=facts.elsewhere or plain, cluster=plain.cluster)
         self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
         facts = self._with_powers(facts)
-        self._undefined |= dict.fromkeys(facts.undefined)
+        self._add_undefined_of(facts)
         return facts
+
+    def by_cluster(self, resources: Sequence[Resource]) -> Iterable[Sequence[Resource]]:
+        """Returns resources that were read together, grouped by the cluster that they are deployed to: a chart may have
+        releases in several."""
+        if self._plain is None or not self._plain.clusters:
+            return (resources,)
+        groups: dict[ClusterScope | None, list[Resource]] = {}
+        for resource in resources:
+            groups.setdefault(self._plain.at(resource).cluster, []).append(resource)
+        return groups.values()
+
+    def _plain_beside(self, rendered: Iterable[Resource]) -> Facts | None:
+        """What is known of plain manifests of the cluster that something rendered is deployed to."""
+        if self._plain is None or not self._plain.clusters:
+            return self._plain
+        return next(map(self._plain.at, rendered), self._plain)
+
+    def _add_undefined_of(self, facts: Facts) -> None:
+        """Adds the roles that are not known; of those of a cluster the ones that others define."""
+        name = facts.cluster.name if facts.cluster is not None else ""
+        found = (one for one in facts.undefined if one not in self._undefined)
+        self._undefined |= dict.fromkeys(replace(one, cluster=name) for one in found)
 
     def _with_powers(self, facts: Facts) -> Facts:
         if not facts.roles and (facts.elsewhere is None or not facts.elsewhere.roles):
@@ -407,6 +432,7 @@ class Ledger:
     ) -> tuple[Judgement, _Outcome | None, Callable[[Rule], FailOn | None]]:
         """What was found out about a resource, the result if it is a workload, and when findings of a rule fail by
         themselves if that is not as in the whole scan."""
+        facts = facts.at(resource)
         bar, matched = self._gates.bar(resource, self._bar)
         self._matched.update(matched)
         judge = self._judge if bar.minor is None else self._judges[bar.minor]

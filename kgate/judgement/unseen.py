@@ -14,7 +14,9 @@ def unjudged_role(role: UndefinedRole, defined: Collection[tuple[str, str, str]]
     namespaces = {namespace for kind, namespace, name in defined if (kind, name) == (role.kind, role.name)}
     is_known = bool(namespaces) and (not role.namespace or not namespaces.isdisjoint(("", role.namespace)))
     why = "is nowhere defined; scan its manifest, too"
-    if is_known:
+    if is_known and role.cluster:
+        why = f"is not defined in the cluster {role.cluster}, or rendered for it by something else"
+    elif is_known:
         why = "is rendered by something else, which a scan does not join with it; kgate reach does"
     return Unjudged(role.path, role.line, f"{role.kind}/{role.name} {why}", f"what {role.binding} gives")
 

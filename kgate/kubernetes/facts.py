@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgate.kubernetes.exposure import Exposure, Way
     from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
+    from kgate.kubernetes.scopes import ClusterScope
     from kgate.kubernetes.storage import HostVolume, StaticVolumes
 
 _AUTOMOUNT = "automountServiceAccountToken"
@@ -116,7 +117,8 @@ _NO_POLICIES: Mapping[str, Json] = {"policies": False, "ingress": False, "egress
 @dataclass(frozen=True, slots=True)
 class UndefinedRole:
     """A role that a binding names and that is not known, with the binding and the place where this names it.
-    ``namespace`` is that of a Role, empty for a ClusterRole or if it is not known."""
+    ``namespace`` is that of a Role, empty for a ClusterRole or if it is not known; ``cluster`` the only one in which it
+    was looked for."""
 
     kind: str
     namespace: str
@@ -124,6 +126,7 @@ class UndefinedRole:
     binding: str
     path: str
     line: int
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,10 @@ class Facts:
     ``names`` and ``around`` have the accounts of the pods of the workload that is asked about, and what is around them,
     by their pointers, while parts of it are left out to see what holds without them: pod and binding, or pod and
     Service, get the same name of a chart, whatever it is.
+
+    ``cluster`` is the one that they are about, if somebody says which files are deployed to it: then nothing of another
+    one is among them, and what is known of it from ``elsewhere`` counts wherever it lies. ``clusters`` has the facts of
+    each such cluster for those of all.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
@@ -160,6 +167,8 @@ class Facts:
     volumes: StaticVolumes | None = None
     is_all: bool = False
     around: Mapping[Pointer, PodFacts] = field(default_factory=dict)
+    cluster: ClusterScope | None = None
+    clusters: tuple[Facts, ...] = ()
 
     @classmethod
     def of(cls, resources: Collection[Resource], *, is_all: bool = True) -> Facts:
@@ -188,6 +197,21 @@ class Facts:
             runners=runners,
             is_all=is_all,
         )
+
+    def at(self, resource: Resource) -> Facts:
+        """Returns the facts of the cluster that a resource is deployed to; these if nobody says which one that is."""
+        if not self.clusters:
+            return self
+        from kgate.kubernetes.scopes import cluster_of
+
+        found = cluster_of(resource, (one.cluster for one in self.clusters if one.cluster is not None))
+        return next((one for one in self.clusters if found is not None and one.cluster == found), self)
+
+    def _is_beside(self, path: str, resource: Resource) -> bool:
+        """True for a file that is applied by other means than a resource, and surely to the same cluster."""
+        from kgate.kubernetes.scopes import is_near
+
+        return (self.cluster is not None and self.cluster.holds(path)) or is_near(path, resource)
 
     def beside(self, others: NetworkPolicies) -> Facts:
         """Returns these facts with policies of what is deployed elsewhere, but may be in the same cluster."""
@@ -262,10 +286,8 @@ class Facts:
             if not (one.namespace and namespace and one.namespace != namespace)
         ]
         if self.elsewhere is not None and namespace:
-            from kgate.kubernetes.scopes import is_near
-
             others = (one for name in names for one in self.elsewhere.reach.get(name, ()))
-            found += [one for one in others if one.namespace == namespace and is_near(one.path, resource)]
+            found += [one for one in others if one.namespace == namespace and self._is_beside(one.path, resource)]
         if len({one.path for one in found}) < 2:
             return tuple(found)
         from kgate.kubernetes.scopes import nearest  # few scans of a manifest need it
@@ -277,10 +299,8 @@ class Facts:
         that name. None if nobody says so, or if those say different things."""
         found = self.namespaces.get(resource.id.namespace, ())
         if not found and self.elsewhere is not None:
-            from kgate.kubernetes.scopes import is_near
-
             others = self.elsewhere.namespaces.get(resource.id.namespace, ())
-            found = tuple(one for one in others if is_near(one.path, resource))
+            found = tuple(one for one in others if self._is_beside(one.path, resource))
         if len(found) > 1:
             from kgate.kubernetes.scopes import folders_in_common
 

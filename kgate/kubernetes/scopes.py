@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+import posixpath
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
-from kgate.model import Resource
+from kgate.model import Rendering, Resource
 
 Scope: TypeAlias = tuple[str, str]
 """A namespace; for a plain manifest that names none the folder of its file, since nobody knows what else goes there."""
@@ -22,6 +23,17 @@ class Placed(Protocol):
     @property
     def path(self) -> str:
         """The file that holds it; empty for what is rendered."""
+
+
+class ClusterScope(Protocol):
+    """A cluster of which somebody says which files are deployed to it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, in messages."""
+
+    def holds(self, path: str) -> bool:
+        """True for a file that is deployed to it."""
 
 
 _Placed = TypeVar("_Placed", bound=Placed)
@@ -58,10 +70,29 @@ def is_near(path: str, resource: Resource) -> bool:
     rendered by, or of the object that asks for it to be rendered: those of two clusters are beside each other."""
     here, rendering = [resource.locate("").path], resource.rendering
     if rendering is not None:
-        asking = rendering.requested_by.rpartition(" ")[2].rpartition(":")[0]
+        asking = _asking(rendering)
         here = [*here, f"{rendering.path}/", *([asking] if asking else [])]
     folders = path.count("/")
     return any(folders_in_common(path, one) == min(folders, one.count("/")) for one in here)
+
+
+def cluster_of(resource: Resource, clusters: Iterable[ClusterScope]) -> ClusterScope | None:
+    """Returns the first of these clusters that the file of a resource belongs to; for what is rendered the chart or
+    kustomization, else the object that asks for it to be rendered. None if it is in none of them."""
+    rendering, known = resource.rendering, list(clusters)
+    places = (path_of(resource),) if rendering is None else (own_file(rendering), _asking(rendering))
+    return next((one for place in places if place for one in known if one.holds(place)), None)
+
+
+def own_file(rendering: Rendering) -> str:
+    """Returns the file that makes a folder a chart or a kustomization, by its usual name."""
+    name = "Chart.yaml" if rendering.tool == "helm" else "kustomization.yaml"
+    return posixpath.join(rendering.path, name).removeprefix("./")
+
+
+def _asking(rendering: Rendering) -> str:
+    """The file of the object that asks for a rendering; empty if none does."""
+    return rendering.requested_by.rpartition(" ")[2].rpartition(":")[0]
 
 
 def folders_in_common(path: str, other: str) -> int:

@@ -87,6 +87,11 @@ def _argocd(before: ConfigFile, after: ConfigFile) -> Changes:
         yield ("argocd", "plugins", name), f"The plugin {name} of Argo CD is taken for another tool."
 
 
+def _clusters(before: ConfigFile, after: ConfigFile) -> Changes:
+    if set(before.clusters) != set(after.clusters):
+        yield ("clusters",), "The folders of clusters are stated differently, so other objects are joined."
+
+
 def _floor(before: ConfigFile, after: ConfigFile) -> Changes:
     old, new = before.floor, after.floor
     if old.joined(new) == new:
@@ -135,6 +140,7 @@ COMPARED: Mapping[str, Callable[[ConfigFile, ConfigFile], Changes]] = {
     "repositories": _repositories,
     "flux": _flux,
     "argocd": _argocd,
+    "clusters": _clusters,
     "floor": _floor,
     "pull-from": _pull_from,
     "waivers": _waivers,

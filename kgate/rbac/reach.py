@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from kgate.kubernetes.facts import account_of
 from kgate.kubernetes.podspec import list_of, mapping
-from kgate.kubernetes.scopes import is_near
+from kgate.kubernetes.scopes import ClusterScope, cluster_of, is_near
 from kgate.model import Pod, Rendering, Resource, Workload
 from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer, Grant, Identity
 from kgate.rbac.objects import Account, Binding, Object
@@ -30,16 +30,20 @@ class AccountReach:
     grants: tuple[Grant, ...]
 
 
-def reaches(workload: Workload, others: Iterable[Workload], objects: Iterable[Object]) -> Iterator[AccountReach]:
+def reaches(
+    workload: Workload, others: Iterable[Workload], objects: Iterable[Object], clusters: Sequence[ClusterScope] = ()
+) -> Iterator[AccountReach]:
     """Yields the reach of each account that a workload runs pods as.
 
     Of several renderings with the same workload, such as overlays for several clusters, each counts for its own; for a
-    plain workload also what is in files beside it.
+    plain workload also what is in files beside it. Nothing of another one of the ``clusters`` counts.
     """
     own = workload.resource
     same = [other.resource for other in others if other.resource.id == own.id]
     elsewhere = {one.rendering for one in same if one.rendering is not None and one.rendering != own.rendering}
-    here = [one for one in objects if one.resource is None or _counts(one.resource, own, elsewhere)]
+    cluster = cluster_of(own, clusters)
+    near = (one for one in objects if one.resource is None or _counts(one.resource, own, elsewhere))
+    here = [one for one in near if one.resource is None or not _is_apart(one.resource, cluster, clusters)]
     pods: dict[str, Pod] = {}
     for pod in workload.pods:
         name = account_of(pod)
@@ -52,6 +56,11 @@ def reaches(workload: Workload, others: Iterable[Workload], objects: Iterable[Ob
 def _counts(one: Resource, own: Resource, elsewhere: Container[Rendering]) -> bool:
     """True if an object may be in the cluster of a workload, which other renderings hold, too."""
     return one.rendering not in elsewhere or (own.rendering is None and is_near(one.locate("").path, own))
+
+
+def _is_apart(one: Resource, cluster: ClusterScope | None, clusters: Sequence[ClusterScope]) -> bool:
+    """True if an object belongs to another cluster."""
+    return cluster is not None and cluster_of(one, clusters) not in (cluster, None)
 
 
 def _reach(resource: Resource, pod: Pod, name: str, objects: list[Object]) -> AccountReach:

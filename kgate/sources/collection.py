@@ -39,7 +39,7 @@ def collect(
     others = other_deployers((*listing.files.values(), *listing.helmfiles))
     notes = (*told, *listing.notes, *HiddenFiles(repository, lifetime).notes(listing))
     yield Batch(problems=problems, notes=notes, unjudged=tuple(others))
-    known = survey(listing, lifetime)
+    known = survey(listing, lifetime, intake.clusters)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 

@@ -19,6 +19,7 @@ from kgate.sources.progress import Count, Progress
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
+    from kgate.kubernetes.scopes import ClusterScope
     from kgate.rendering.kustomize.kustomization import Kustomization, Link
     from kgate.rendering.requests import Place, Request
 
@@ -410,12 +411,13 @@ class Intake(Generic[Read]):
     """What becomes of what is found: ``read`` takes plain manifests and the facts
     of all of them, and gives what it made of them, part by part;
     ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done; ``lists_files``
-    asks what became of every file."""
+    asks what became of every file, ``clusters`` are those of which somebody says what is deployed to them."""
 
     read: Callable[[Sequence[SourceFile], Facts], Iterator[Read]]
     kinds: frozenset[str] = frozenset()
     progress: Progress = lambda _done, _total: None
     lists_files: bool = False
+    clusters: Sequence[ClusterScope] = ()
 
     def read_counted(self, files: Sequence[SourceFile], facts: Facts, count: Count) -> Iterator[Read]:
         """What is made of files, each counted once its part has been dealt with."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from kgate.kubernetes import facts, manifest
 from kgate.kubernetes.facts import Facts
@@ -17,6 +17,9 @@ from kgate.sources.files import EXTENSIONS, Listing, SourceFile
 from kgate.sources.gitops_search import FLUX, holds_deployment, peek
 from kgate.values import dataclass
 from kgate.yamltree import spelling
+
+if TYPE_CHECKING:
+    from kgate.kubernetes.scopes import ClusterScope
 
 _VALUES = re.compile(r"\b(?:ConfigMap|(?:Sealed|External)?Secret)\b")
 
@@ -33,9 +36,10 @@ class Survey:
     facts: Facts = field(default_factory=Facts)
 
 
-def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
+def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[ClusterScope] = ()) -> Survey:
     """Looks through plain manifests; only those that hold something of this kind are parsed. What kustomizations use
-    may be objects of Flux, which refer to plain ones, and policies, which select them. Raises DeadlineError."""
+    may be objects of Flux, which refer to plain ones, and policies, which select them. ``clusters`` have facts of their
+    own. Raises DeadlineError."""
     deploying: list[SourceFile] = []
     values: list[SourceFile] = []
     joined: list[SourceFile] = []
@@ -56,15 +60,40 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER) -> Survey:
     is_all = not listing.has_sources  # a chart may have pods that the policies select
     read = () if not has_facts else listing.files.values() if has_policies and is_all else joined
     known = [one for file in read for one in _objects(file, lifetime) if has_policies or facts.is_wanted(one)]
-    gathered = Facts.of(known, is_all=is_all)
-    if isolating:
-        from kgate.kubernetes.isolation import NetworkPolicies, is_whole
+    isolated = [one for file in isolating for one in _objects(file, lifetime)]
+    gathered = _Gathered(known, isolated, _used_elsewhere(listing, lifetime), is_all)
+    found = replace(gathered.facts(), clusters=tuple(gathered.facts_of(one, clusters) for one in clusters))
+    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), found)
 
-        others = [one for file in isolating for one in _objects(file, lifetime) if is_whole(one)]
-        gathered = gathered.beside(NetworkPolicies.of(others, is_all=False))
-    used = _used_elsewhere(listing, lifetime)
-    gathered = replace(gathered, elsewhere=Facts.of(used, is_all=False)) if used else gathered
-    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), gathered)
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """The plain objects that facts are taken from, the policies and the ``used`` objects in files of kustomizations,
+    and whether nothing else is deployed with the first."""
+
+    plain: Sequence[Resource]
+    isolating: Sequence[Resource]
+    used: Sequence[Resource]
+    is_all: bool
+
+    def facts(self) -> Facts:
+        """Returns the facts."""
+        found = Facts.of(self.plain, is_all=self.is_all)
+        if self.isolating:
+            from kgate.kubernetes.isolation import NetworkPolicies, is_whole
+
+            found = found.beside(NetworkPolicies.of(list(filter(is_whole, self.isolating)), is_all=False))
+        return replace(found, elsewhere=Facts.of(self.used, is_all=False)) if self.used else found
+
+    def facts_of(self, cluster: ClusterScope, clusters: Sequence[ClusterScope]) -> Facts:
+        """Returns the facts of one cluster, without what belongs to another one."""
+        from kgate.kubernetes.scopes import cluster_of
+
+        def own(resources: Iterable[Resource]) -> list[Resource]:
+            return [one for one in resources if cluster_of(one, clusters) in (cluster, None)]
+
+        gathered = _Gathered(own(self.plain), own(self.isolating), own(self.used), self.is_all)
+        return replace(gathered.facts(), cluster=cluster)
 
 
 def _used_elsewhere(listing: Listing, lifetime: Lifetime) -> list[Resource]:

@@ -22,6 +22,7 @@ FILES = {
     "kgate.yaml": (
         "extends: base.yaml\nmin-score: 30\ntimeout: 100\nrender-memory: 5000\n"
         "gates:\n- match: {names: a}\n  level: baseline\nrule-settings: {host-ipc: {points: 3}}\n"
+        "clusters: [{name: prod, paths: prod/}]\n"
     ),
 }
 
@@ -58,6 +59,7 @@ def shown(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -
         pytest.param(("--timeout", "500"), {}, "timeout", 100, "kgate.yaml:3", id="a flag above it"),
         pytest.param((), {}, "gates", [{"match": {"names": ["a"]}, "level": "baseline"}], "kgate.yaml:5", id="gates"),
         pytest.param((), {}, "rule-settings", {"host-ipc": {"points": 3}}, "kgate.yaml:8", id="settings of rules"),
+        pytest.param((), {}, "clusters", [{"name": "prod", "paths": ["prod/"]}], "kgate.yaml:9", id="clusters"),
         pytest.param((), {}, "floor", {"min-score": 50, "never-ignore": ["host-pid"]}, "base.yaml:3", id="the floor"),
         pytest.param((), {}, "repositories", ["https://example.org/shop"], "base.yaml:2", id="URLs"),
         pytest.param((), {}, "extends", "base.yaml", "kgate.yaml:1", id="what a file extends"),
@@ -80,7 +82,7 @@ def test_every_key_of_a_file_is_shown(tmp_path: Path) -> None:
 
 
 LISTS_AND_MAPPINGS = frozenset(
-    {"charts", "repositories", "flux", "argocd", "gates", "rule-settings", "extends", "floor", "waivers"}
+    {"charts", "repositories", "flux", "argocd", "gates", "clusters", "rule-settings", "extends", "floor", "waivers"}
 )
 """Keys that only a file can say."""
 

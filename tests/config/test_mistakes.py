@@ -188,6 +188,41 @@ from kgate.repository import Repository
             id="a gate of a misspelt match",
         ),
         pytest.param(
+            "clusters: {prod: clusters/prod/}\n",
+            "kgate.yaml:1: clusters must be a list of mappings",
+            id="clusters that are a mapping",
+        ),
+        pytest.param(
+            "clusters:\n- name: prod\n  path: prod/\n",
+            "kgate.yaml:3: unknown field 'path' in clusters[0]; did you mean 'paths'?",
+            id="a cluster with a misspelt key",
+        ),
+        pytest.param(
+            "clusters:\n- paths: prod/\n",
+            "kgate.yaml:2: clusters[0].name is missing; it is what messages call the cluster",
+            id="a cluster without name",
+        ),
+        pytest.param(
+            "clusters:\n- name: prod\n",
+            "kgate.yaml:2: clusters[0].paths is missing; name the folders of the cluster, such as clusters/prod/",
+            id="a cluster without paths",
+        ),
+        pytest.param(
+            "clusters:\n- name: prod\n  paths: []\n",
+            "kgate.yaml:3: clusters[0].paths is empty, so nothing can fit it; remove it, or name something",
+            id="a cluster with no path",
+        ),
+        pytest.param(
+            "clusters:\n- name: prod\n  paths:\n  - a/\n  - ../b/\n",
+            "kgate.yaml:5: clusters[0].paths[1]: '../b/' leads out of the repository; write a path from its root",
+            id="a cluster outside of the repository",
+        ),
+        pytest.param(
+            "clusters:\n- {name: prod, paths: a/}\n- name: prod\n  paths: b/\n",
+            "kgate.yaml:3: clusters[1].name is that of clusters[0]; put all paths in one entry",
+            id="two clusters of one name",
+        ),
+        pytest.param(
             "rule-settings:\n  host-pid:\n    score: 1\n",
             "kgate.yaml:3: unknown field 'score' in rule-settings.host-pid; known are severity, points, parameters",
             id="a setting of a rule",

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from kgate.config import Settings
-from kgate.model import Assessment, Finding, Report, Severity
+from kgate.model import Assessment, Finding, Persona, Report, Severity
 from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.scan import scan
+from kgate.sources.clusters import ClusterFolders
 from tests.hostile import write
 from tests.manifests import HARDENED_CONTAINER, HARDENED_POD
 from tests.rbac.objects import binding, role
@@ -386,6 +387,112 @@ def test_a_role_that_is_applied_by_other_means(tmp_path: Path) -> None:
     (finding,) = reached(report)
     assert finding.location.related[-1].message == "ClusterRole/r: get secrets everywhere"
     assert not report.unjudged
+
+
+# ------------------------------------------------------------------------------ folders of clusters
+
+PROD = ClusterFolders.of("prod", ("prod/", "shared/prod-*"))
+STAGING = ClusterFolders.of("staging", ("staging/",))
+OVERLAY = "resources: [../../base]\n"
+BASE = {"base/kustomization.yaml": KUSTOMIZATION.format("web.yaml"), "base/web.yaml": deployment()}
+APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: {0}}}
+spec:
+  source: {{repoURL: https://example.org/shop, path: web}}
+  destination: {{name: {0}, namespace: apps}}
+"""
+RELEASED = {
+    "web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "web/templates/all.yaml": deployment().replace('"web", "namespace"', '"{{ .Release.Name }}", "namespace"'),
+    "prod/web.yaml": APPLICATION.format("prod"),
+    "staging/web.yaml": APPLICATION.format("staging"),
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param(
+            {"prod/apps/web.yaml": deployment(), "staging/roles.yaml": ADMIN}, [], id="a plain binding of another one"
+        ),
+        pytest.param(
+            {"shared/prod-web.yaml": deployment(), "prod/roles.yaml": ADMIN},
+            ["shared/prod-web.yaml"],
+            id="a plain binding of the same one",
+        ),
+        pytest.param(
+            {"base/web.yaml": deployment(), "prod/roles.yaml": ADMIN},
+            ["base/web.yaml"],
+            id="a plain workload of which nobody says where it goes",
+        ),
+        pytest.param(
+            {**BASE, "prod/apps/kustomization.yaml": OVERLAY, "prod/rbac/roles.yaml": ADMIN},
+            ["prod/apps"],
+            id="a plain binding beside an overlay",
+        ),
+        pytest.param(
+            {**BASE, "prod/apps/kustomization.yaml": OVERLAY, "staging/rbac/roles.yaml": ADMIN},
+            [],
+            id="a plain binding and an overlay of another one",
+        ),
+        pytest.param(
+            {
+                "prod/kustomization.yaml": KUSTOMIZATION.format("r.yaml"),
+                "prod/r.yaml": ADMIN,
+                "shared/prod-web.yaml": deployment(),
+            },
+            ["shared/prod-web.yaml"],
+            id="a binding that a kustomization uses",
+        ),
+        pytest.param(
+            {**RELEASED, "prod/rbac/roles.yaml": ADMIN, "staging/rbac/roles.yaml": NOWHERE},
+            ["helm web, release prod, for Application/prod prod/web.yaml:1"],
+            id="a chart of which each one has a release",
+        ),
+        pytest.param(
+            {
+                "prod/web.yaml": deployment() + binding("b", "ClusterRole/r", ACCOUNT),
+                "prod/roles.yaml": role("r", "apiGroups: [''], resources: [pods], verbs: [get]"),
+                "staging/roles.yaml": role("r", SECRETS),
+            },
+            [],
+            id="a role of another one",
+        ),
+    ],
+)
+def test_folders_of_clusters(tmp_path: Path, files: dict[str, str], wanted: list[str]) -> None:
+    report = scanned(tmp_path, files, clusters=(PROD, STAGING))
+    found = {str(rendering) for finding in reached(report) for rendering in finding.renderings}
+    plain = {finding.location.path for finding in reached(report) if not finding.renderings}
+    assert [one.removeprefix("kustomize ") for one in sorted(found | plain)] == wanted
+
+
+def test_what_clusters_do_not_share(tmp_path: Path) -> None:
+    """Accounts, labels of namespaces and network policies hold in their cluster only."""
+    pod = deployment().replace('"automountServiceAccountToken": true, ', "")
+    account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: apps}\n"
+    namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: apps, labels: {LABEL: restricted}}\n"
+    policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: all, namespace: apps}\n"
+    policy += "spec: {podSelector: {}, policyTypes: [Ingress, Egress]}\n"
+    files = {
+        "prod/web.yaml": pod.replace('"runAsNonRoot": true', '"runAsNonRoot": false'),
+        "staging/a.yaml": account + "automountServiceAccountToken: false\n",
+        "staging/n.yaml": namespace.replace("LABEL", "pod-security.kubernetes.io/enforce") + policy,
+    }
+    reports = [scanned(tmp_path, files, persona=Persona.PEDANTIC, clusters=known) for known in ((), (PROD, STAGING))]
+    mixed, apart = ({finding.rule.id for finding in report.findings} for report in reports)
+    assert mixed - apart == {"refused-by-pod-security"}
+    assert apart - mixed == {"no-network-policy", "service-account-token-mounted"}
+
+
+def test_a_role_that_only_another_cluster_defines(tmp_path: Path) -> None:
+    files = {"prod/b.yaml": NOWHERE, "staging/r.yaml": role("r", SECRETS)}
+    (one,) = scanned(tmp_path, files, clusters=(PROD, STAGING)).unjudged
+    wanted = "ClusterRole/r is not defined in the cluster prod, or rendered for it by something else"
+    assert one.message == wanted
+    assert not scanned(tmp_path, files).unjudged
 
 
 GIVES = "{}: what {} gives is not judged: {}/r {}"

@@ -161,6 +161,10 @@ WEAKER: dict[str, tuple[Mapping[str, str | None], list[str]]] = {
         config((FIRST_GATE, ""), ("rule-settings:", f"{FIRST_GATE}rule-settings:")),
         ["kgate.yaml:16:1 The gates are in another order"],
     ),
+    "folders of a cluster": (
+        config(("level: baseline\n", "level: baseline\nclusters:\n- {name: prod, paths: prod/}\n")),
+        ["kgate.yaml:16:1 The folders of clusters are stated differently, so other objects are joined."],
+    ),
     "a rule of less severity": (
         config(("{severity: critical}", "{severity: medium}")),
         ["kgate.yaml:25:14 The rule host-ipc falls from critical to medium."],

@@ -8,9 +8,11 @@ from kgate.kubernetes import manifest
 from kgate.kubernetes.workload import find_workload
 from kgate.rbac.objects import FaultLog, Object, read
 from kgate.rbac.reach import AccountReach, reaches
+from kgate.sources.clusters import ClusterFolders
 from tests.rbac.objects import binding, role
 
 PODS = "verbs: [get], apiGroups: [''], resources: [pods]"
+SUBJECT = "kind: ServiceAccount, name: web, namespace: apps"
 VOLUME = "volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: token}}]}}], "
 OTHER_VOLUME = "volumes: [{name: t, projected: {sources: [{configMap: {name: a}}]}}, {name: u, emptyDir: {}}], "
 
@@ -90,14 +92,32 @@ def test_namespace(text: str, namespace: str, is_assumed: bool) -> None:
     assert (found.namespace, found.is_assumed) == (namespace, is_assumed)
 
 
+def test_what_belongs_to_another_cluster_does_not_count() -> None:
+    texts = {
+        "prod/a.yaml": pod(namespace="apps"),
+        "prod/b.yaml": binding("b", "ClusterRole/all", SUBJECT),
+        "staging/b.yaml": binding("c", "ClusterRole/all", SUBJECT),
+        "roles.yaml": role("all", PODS),
+    }
+    resources = [one for path, text in texts.items() for one in manifest.read(path, text.encode()).resources]
+    objects = [one for resource in resources if (one := read(resource, FaultLog())) is not None]
+    (workload,) = [found for resource in resources if (found := find_workload(resource)) is not None]
+    clusters = [ClusterFolders.of(name, (f"{name}/",)) for name in ("prod", "staging")]
+    grants = [
+        [one.binding.name for one in reach.grants]
+        for known in ([], clusters)
+        for reach in reaches(workload, [workload], objects, known)
+    ]
+    assert grants == [["b", "c"], ["b"]]
+
+
 def test_grants() -> None:
-    subject = "kind: ServiceAccount, name: web, namespace: apps"
     text = (
         pod(namespace="apps")
         + role("here", PODS, namespace="apps")
         + role("all", PODS)
-        + binding("b", "Role/here", subject, namespace="apps")
-        + binding("c", "ClusterRole/all", subject)
+        + binding("b", "Role/here", SUBJECT, namespace="apps")
+        + binding("c", "ClusterRole/all", SUBJECT)
         + binding("d", "ClusterRole/all", "kind: ServiceAccount, name: other, namespace: apps")
     )
     assert [(one.binding.name, one.namespace) for one in reached(text).grants] == [("c", ""), ("b", "apps")]
