@@ -16,6 +16,7 @@ from kgate.judgement.inline import Comments
 from kgate.judgement.merge import merged_assessments, merged_findings, place
 from kgate.judgement.partial import PartialWorkload
 from kgate.judgement.score import decisive_for_level, open_rules, score, with_waivers
+from kgate.judgement.unjoined import BoundAccounts, Joins
 from kgate.judgement.waiving import NO_WAIVERS, Fits, Waivers, Waiving
 from kgate.kubernetes import pss
 from kgate.kubernetes.facts import BindingKey, Facts, UndefinedRole
@@ -182,6 +183,7 @@ class Page:
     used: frozenset[BindingKey] = frozenset()
     enforced: tuple[EnforcedLevel, ...] = ()
     reached: tuple[tuple[str, str, str], ...] = ()
+    joins: Joins = field(default_factory=Joins)
 
 
 _RBAC_GROUPS = frozenset({"rbac.authorization.k8s.io", "authorization.openshift.io"})
@@ -226,6 +228,8 @@ class Ledger:
         self._judges = judges or {}
         self._powers = _SharedPowers(judge)
         self._used: set[BindingKey] = set()
+        self._joins = Joins()
+        self._bound = BoundAccounts()
         self._plain: Facts | None = None
         self._defined: set[tuple[str, str, str]] = set()
         self._undefined: dict[UndefinedRole, None] = {}
@@ -272,6 +276,7 @@ class Ledger:
     def joined(self, facts: Facts, rendered: Iterable[Resource] = ()) -> Facts:
         """Returns facts that say what roles and bindings give to whom, and what is deployed elsewhere: in one
         rendering, whose resources are ``rendered``, or as ``known``."""
+        rendered = tuple(rendered)
         plain = self._plain_beside(rendered)
         if plain is not None:
             facts = facts.beside(plain.policies) if plain.policies is not None else facts
@@ -279,6 +284,7 @@ class Ledger:
         self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
         facts = self._with_powers(facts)
         self._add_undefined_of(facts)
+        self._bound.add(facts, is_rendering=any(one.rendering is not None for one in rendered))
         return facts
 
     def by_cluster(self, resources: Sequence[Resource]) -> Iterable[Sequence[Resource]]:
@@ -395,6 +401,7 @@ class Ledger:
             frozenset(own._used),
             tuple(own._enforced),
             tuple(own._reached),
+            own._joins,
         )
 
     def add_page(self, page: Page) -> None:
@@ -414,6 +421,7 @@ class Ledger:
         self._used |= page.used
         self._enforced |= dict.fromkeys(page.enforced)
         self._reached |= dict.fromkeys(page.reached)
+        self._joins.update(page.joins)
 
     def add_applied(self, values: Iterable[AppliedValues]) -> None:
         """Adds values that charts were rendered with: the parts of pods in them are judged in what was rendered."""
@@ -442,6 +450,7 @@ class Ledger:
         if any(reason is not None for _, reason in decided):
             judgement = replace(judgement, findings=tuple(replace(one, fail_on=reason) for one, reason in decided))
         self._used |= judgement.used
+        self._joins.add(resource, judgement.workload, facts)
         if self._sees_files_only and judgement.workload is not None:
             from kgate.judgement.unseen import unseen_bindings
 
@@ -536,6 +545,8 @@ class Ledger:
         """Returns everything, with one finding for each offence that several renderings share."""
         self._add_partial()
         self._add_undefined()
+        if not self._sees_files_only:
+            self._add_notes(self._bound.notes(self._joins))
         own = map(self._unless_used, (*self._findings, *self._rendered.findings(self._quota)))
         findings = [*self._waiving.fits.weakenings, *own]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}

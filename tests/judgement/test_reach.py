@@ -487,6 +487,50 @@ def test_what_clusters_do_not_share(tmp_path: Path) -> None:
     assert apart - mixed == {"no-network-policy", "service-account-token-mounted"}
 
 
+RUNS = (
+    "ClusterRoleBinding/b: Deployment/apps/web runs as ServiceAccount/apps/web and is deployed by other means, "
+    "so it is judged without this binding; kgate reach joins them"
+)
+NOBODY = (
+    "ClusterRoleBinding/b: ServiceAccount/apps/web is nowhere defined, and nothing runs as it, "
+    "so what is bound to it counts for no workload"
+)
+DEFINED = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: apps}\n"
+RBAC = {"rbac/kustomization.yaml": KUSTOMIZATION.format("r.yaml"), "rbac/r.yaml": ADMIN}
+APPS = {"apps/kustomization.yaml": KUSTOMIZATION.format("web.yaml"), "apps/web.yaml": deployment()}
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param({**RBAC, **APPS}, [("rbac/r.yaml", 5, RUNS)], id="two kustomizations"),
+        pytest.param({**RBAC, "web.yaml": deployment()}, [], id="a workload that is judged with it"),
+        pytest.param({**APPS, "rbac/r.yaml": ADMIN}, [("rbac/r.yaml", 5, RUNS)], id="a plain binding"),
+        pytest.param({**RBAC, "apps/web.yaml": deployment()}, [("rbac/r.yaml", 5, RUNS)], id="a plain workload"),
+        pytest.param(RBAC, [("rbac/r.yaml", 5, NOBODY)], id="an account that is nowhere defined"),
+        pytest.param(
+            {"a.yaml": ADMIN, "b.yaml": ADMIN.replace("name: b", "name: c")},
+            [("a.yaml", 5, NOBODY)],
+            id="an account that several bindings name",
+        ),
+        pytest.param({**RBAC, "a.yaml": DEFINED}, [], id="an account that something else defines"),
+        pytest.param({**RBAC, "a.yaml": DEFINED.replace(", namespace: apps", "")}, [], id="in some namespace"),
+        pytest.param({"a.yaml": ADMIN.replace("name: web", "name: default")}, [], id="the account of each namespace"),
+    ],
+)
+def test_bindings_that_no_workload_is_judged_with(
+    tmp_path: Path, files: dict[str, str], wanted: list[tuple[str, int, str]]
+) -> None:
+    notes = scanned(tmp_path, files).notes
+    assert [(note.path, note.line, note.message) for note in notes if "Binding" in note.message] == wanted
+
+
+def test_a_workload_of_another_cluster_does_not_lack_a_binding(tmp_path: Path) -> None:
+    files = {"staging/r.yaml": ADMIN, "prod/web.yaml": deployment()}
+    (note,) = scanned(tmp_path, files, clusters=(PROD, STAGING)).notes
+    assert note.message == NOBODY
+
+
 def test_a_role_that_only_another_cluster_defines(tmp_path: Path) -> None:
     files = {"prod/b.yaml": NOWHERE, "staging/r.yaml": role("r", SECRETS)}
     (one,) = scanned(tmp_path, files, clusters=(PROD, STAGING)).unjudged
