@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 CLUSTER_FIELDS = ("name", "paths")
 
 
-def read_clusters(fields: FileFields) -> Iterator[ClusterFolders]:
-    """The entries of ``clusters``. Raises the error of the file."""
+def read_clusters(fields: FileFields, shown: str) -> Iterator[ClusterFolders]:
+    """The entries of ``clusters``; ``shown`` is the file's name in reports. Raises the error of the file."""
     seen: dict[str, int] = {}
     for number, entry in enumerate(fields.sections("clusters", "mappings")):
         entry.only(CLUSTER_FIELDS)
@@ -26,4 +26,4 @@ def read_clusters(fields: FileFields) -> Iterator[ClusterFolders]:
         seen[name] = number
         if not entry.has("paths"):
             entry.fault(f"{entry.name('paths')} is missing; name the folders of the cluster, such as clusters/prod/")
-        yield ClusterFolders.of(name, patterns(entry, "paths", pathlines.check))
+        yield ClusterFolders.of(name, patterns(entry, "paths", pathlines.check), shown, entry.line("paths"))

@@ -95,7 +95,7 @@ def read_alone(path: Path, repository: Repository) -> tuple[ConfigFile, Reposito
         environment=parse_environment(fields),
         limits=dict(_limits(fields)),
         gates=_gates(fields, shown),
-        clusters=_clusters(fields),
+        clusters=_clusters(fields, shown),
         rule_settings=_rule_settings(fields, shown),
         floor=parse_floor(fields, severities),
         pull_from=_pull_from(fields),
@@ -196,12 +196,12 @@ def _gates(fields: FileFields, shown: str) -> tuple[OwnBar, ...]:
     return tuple(read_gates(fields, shown))
 
 
-def _clusters(fields: FileFields) -> tuple[ClusterFolders, ...]:
+def _clusters(fields: FileFields, shown: str) -> tuple[ClusterFolders, ...]:
     if not fields.has("clusters"):
         return ()
     from kgate.config.clusterlist import read_clusters
 
-    return tuple(read_clusters(fields))
+    return tuple(read_clusters(fields, shown))
 
 
 def _rule_settings(fields: FileFields, shown: str) -> tuple[RuleSetting, ...]:

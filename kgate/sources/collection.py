@@ -39,6 +39,10 @@ def collect(
     others = other_deployers((*listing.files.values(), *listing.helmfiles))
     notes = (*told, *listing.notes, *HiddenFiles(repository, lifetime).notes(listing))
     yield Batch(problems=problems, notes=notes, unjudged=tuple(others))
+    if intake.clusters and repository.root in listing.starts:
+        from kgate.sources.clusters import unused  # few repositories name any
+
+        yield Batch(notes=tuple(unused(intake.clusters, [*map(repository.shown, listing.named)])))
     known = survey(listing, lifetime, intake.clusters)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest

@@ -19,9 +19,9 @@ from kgate.sources.progress import Count, Progress
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
-    from kgate.kubernetes.scopes import ClusterScope
     from kgate.rendering.kustomize.kustomization import Kustomization, Link
     from kgate.rendering.requests import Place, Request
+    from kgate.sources.clusters import ClusterFolders
 
     Use: TypeAlias = tuple[Kustomization, Link]
 
@@ -70,6 +70,13 @@ class Listing:
     notes: set[Note] = field(default_factory=set)
     problems: set[Problem] = field(default_factory=set)
     left_out: dict[IgnoreLine, list[Path]] = field(default_factory=dict)
+
+    @property
+    def named(self) -> Iterator[Path]:
+        """The files, and those that make a folder a chart or a kustomization, by their usual names."""
+        yield from (*self.files, *self.claims)
+        yield from (folder / "kustomization.yaml" for folder in self.kustomizations)
+        yield from (folder / "Chart.yaml" for folder in self.charts)
 
     @property
     def has_sources(self) -> bool:
@@ -417,7 +424,7 @@ class Intake(Generic[Read]):
     kinds: frozenset[str] = frozenset()
     progress: Progress = lambda _done, _total: None
     lists_files: bool = False
-    clusters: Sequence[ClusterScope] = ()
+    clusters: Sequence[ClusterFolders] = ()
 
     def read_counted(self, files: Sequence[SourceFile], facts: Facts, count: Count) -> Iterator[Read]:
         """What is made of files, each counted once its part has been dealt with."""

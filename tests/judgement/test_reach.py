@@ -525,6 +525,19 @@ def test_bindings_that_no_workload_is_judged_with(
     assert [(note.path, note.line, note.message) for note in notes if "Binding" in note.message] == wanted
 
 
+def test_a_cluster_without_anything(tmp_path: Path) -> None:
+    clusters = (
+        ClusterFolders.of("prod", ("prdo/",), "kgate.yaml", 3),
+        ClusterFolders.of("charts", ("web/Chart.yaml",)),
+        ClusterFolders.of("rbac", ("rbac/kustomization.yaml",)),
+    )
+    notes = scanned(tmp_path, {"prod/web.yaml": deployment(), **CHART, **RBAC}, clusters=clusters).notes
+    wanted = "the cluster prod has nothing in the repository; correct its `paths`, or remove it"
+    assert [(note.path, note.line, note.message) for note in notes if "cluster " in note.message] == [
+        ("kgate.yaml", 3, wanted)
+    ]
+
+
 def test_a_workload_of_another_cluster_does_not_lack_a_binding(tmp_path: Path) -> None:
     files = {"staging/r.yaml": ADMIN, "prod/web.yaml": deployment()}
     (note,) = scanned(tmp_path, files, clusters=(PROD, STAGING)).notes
