@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kgate.fix.manifests import FileFix, ManifestFixer
@@ -97,7 +98,12 @@ WRITERS = [
 ]
 
 
+PORTS = [{"containerPort": 80, "hostPort": 80}, {"hostPort": 80, "containerPort": 80}]
+"""Equal ones, of which the first cannot lose its host port without a change to the line above."""
+
+
 @given(_POD, st.sampled_from(WRITERS), st.booleans())
+@example({"containers": [{"name": "a", "ports": PORTS}]}, WRITERS[-1], True)
 def test_fixing_never_lowers_a_score_and_twice_is_once(spec: Any, write: Callable[[Any], str], unsafe: bool) -> None:
     for index, container in enumerate((*spec["containers"], *spec.get("initContainers", []))):
         container["name"] += str(index)
@@ -105,9 +111,15 @@ def test_fixing_never_lowers_a_score_and_twice_is_once(spec: Any, write: Callabl
     result = fixed(text, unsafe=unsafe)
     assert all(now >= then for then, now in zip(scores(text), scores(result.after), strict=True))
     assert fixed(result.after, unsafe=unsafe).after == result.after
-    gone = {(one.finding.rule.id, one.finding.container, one.finding.anchor) for one in result.fixed}
-    assert gone.isdisjoint((one.rule.id, one.container, one.anchor) for one in found(result.after))
+    gone = Counter(map(key, (one.finding for one in result.fixed)))
+    then, now = Counter(map(key, found(text))), Counter(map(key, found(result.after)))
+    assert {one: now[one] for one in gone} == {one: then[one] - gone[one] for one in gone}
     assert without(result.after, result) == without(text, result)
+
+
+def key(finding: Finding) -> tuple[str, str | None, str]:
+    """What a finding is about; several may be about equal items of a list, of which one cannot be fixed."""
+    return (finding.rule.id, finding.container, finding.anchor)
 
 
 def without(text: str, result: FileFix) -> Any:
