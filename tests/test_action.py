@@ -290,10 +290,10 @@ def test_two_uses_in_a_job_keep_their_reports(runner: Runner) -> None:
 
 
 def test_the_action_writes_every_report_that_it_names(runner: Runner) -> None:
-    written = use(runner, {"a.yaml": GOOD}).outputs
+    written = use(runner, {"a.yaml": GOOD}, suggestions="true").outputs
     named = {name.removesuffix("-file") for name in written if name.endswith("-file")}
     assert {name for name in named if written[f"{name}-file"]} == named
-    assert named == {"json", "sarif", "junit", "markdown", "html"}
+    assert named == {"json", "sarif", "junit", "markdown", "html", "review"}
 
 
 @pytest.mark.parametrize("annotations", ["true", "false"])
