@@ -93,6 +93,8 @@ def _doubts(before: Side, after: Side, first: Report) -> Iterator[str]:
     """Yields what keeps two states from being quite comparable."""
     if not has_all(first):
         yield f"not all of {before.title} could be judged; what is found only now counts as new"
+    elif not first.counts.resources:
+        yield f"there is no Kubernetes object in {before.title}, so all that is found counts as new"
     one, other = before.source, after.source
     if not (isinstance(one, ReadReport) and isinstance(other, ReadReport)):
         return

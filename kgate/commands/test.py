@@ -155,9 +155,9 @@ def _summary(results: Results) -> str:
     from kgate.vap.deciding import PolicyOutcome
 
     outcomes = [one.outcome for one in results.tested]
-    parts = [f"{outcomes.count(one):,} {one.value}" for one in PolicyOutcome if outcomes.count(one)]
+    parts = ", ".join(f"{outcomes.count(one):,} {one.value}" for one in PolicyOutcome if outcomes.count(one))
     policies = f"{results.policies:,} {'policy' if results.policies == 1 else 'policies'}"
-    return f"{counted(len(results.tested), 'object')}, {policies}: {', '.join(parts)}"
+    return f"{counted(len(results.tested), 'object')}, {policies}{': ' if parts else ''}{parts}"
 
 
 def _as_json(results: Results) -> dict[str, Json]:

@@ -170,6 +170,14 @@ def test_what_was_not_judged_is_said(tmp_path: Path) -> None:
     assert (code, found["notes"]) == (0, ["not all of b could be judged; what is found only now counts as new"])
 
 
+def test_a_side_without_objects_is_said_to_have_none(tmp_path: Path) -> None:
+    """As a JSON file that is no report."""
+    write(tmp_path, {"before.json": '{"version": 9}', "b/a.yaml": deployment("a")})
+    code, found = compared(tmp_path, "before.json", "b")
+    assert found["notes"] == ["there is no Kubernetes object in before.json, so all that is found counts as new"]
+    assert code == 1
+
+
 def test_a_waiver_is_told_apart_from_a_fix(tmp_path: Path) -> None:
     comment = "# kgate: allow[privileged-container] it drives the disks"
     waived = deployment("a").replace("        - {", f"        {comment}\n        - {{")

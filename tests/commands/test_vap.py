@@ -87,6 +87,9 @@ def test_export_to_a_folder_and_test_with_it(tmp_path: Path) -> None:
         pytest.param(("test", "vap", "web.yaml"), 2, "no ValidatingAdmissionPolicy", id="no policy"),
         pytest.param(("test", "vap", "policy.yaml"), 2, "no object to test", id="no object"),
         pytest.param(("test", "vap", "missing.yaml", "-m", "web.yaml"), 3, "missing.yaml", id="no such file"),
+        pytest.param(
+            ("test", "vap", "missing.yaml", "-m", "missing.yaml"), 3, "0 objects, 0 policies\n", id="no result"
+        ),
         pytest.param(("test", "vap", "-", "-m", "web.yaml"), 2, "standard input", id="standard input"),
         pytest.param(("test", "vap", "broken.yaml", "policy.yaml", "-m", "web.yaml"), 3, "broken.yaml:3", id="broken"),
         pytest.param(("test", "vap", "open.yaml", "-m", "web.yaml"), 3, "1 open", id="an open decision"),
