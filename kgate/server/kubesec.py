@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -42,9 +43,9 @@ def _refuse_own(request: Request) -> None:
 async def scan(request: Request) -> Response:
     """Scores the manifests in the body. With ``?kgate=1`` each report has a field ``kgate`` with what kgate's own rules
     say; with ``?rule=ID`` only some of kubesec's rules count."""
+    _refuse_own(request)
     if request.method == "GET":
         return _elsewhere(request)
-    _refuse_own(request)
     if request.query_params.get("in-toto"):
         return Response(status_code=500)  # as kubesec without a key
     body = (await request.body()).removeprefix(_PREFIX)
@@ -69,8 +70,7 @@ def _answer(
 ) -> tuple[int, str]:
     """Returns the status and the text for a body."""
     try:
-        found = scores(body, judging.settings.minor, ids)
-        lifetime.check()
+        found = scores(body, judging.settings.minor, ids, lifetime)
         beside = partial(_beside, judging, lifetime) if wants_own else None
         return 200, render(found, _FILE_NAME, beside)
     except KgateError as error:
@@ -79,7 +79,7 @@ def _answer(
 
 def _beside(judging: Judging, lifetime: Lifetime, one: ObjectScore) -> Json:
     """Returns what kgate's report says of the same object, whose fields it names; lines are not those of the body."""
-    report = judging.report(_FILE_NAME, orjson.dumps(one.value), lifetime)
+    report = judging.report(_FILE_NAME, json.dumps(one.value).encode(), lifetime)
     whole = orjson.loads("".join(json_report.render(replace(report, notes=()), Presentation())))
     return {name: whole[name] for name in _OF_REPORT}
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kgate.errors import KgateError
+from kgate.lifetime import DeadlineError, Lifetime
 from kgate.profiles.kubesec.documents import InputError, documents
 from kgate.profiles.kubesec.report import render
 from kgate.profiles.kubesec.rules import profile, program
@@ -227,12 +228,36 @@ def test_standard_input_is_named_as_kubesec_names_it() -> None:
         pytest.param(b"- " * 5000 + b"a", "nested deeper", id="deep YAML"),
         pytest.param(b"a: &a [1]\n" + b"b: &b " + str(["*a"] * 9).replace("'", "").encode(), "missing", id="aliases"),
         pytest.param(b"---\n" + b"a: 1\n---\n" * 10_001, "10,000 documents", id="too many documents"),
+        pytest.param(b"{}" * 10_001, "10,000 documents", id="too many documents of JSON"),
         pytest.param(b"\xff\xfe", "UTF-8", id="bytes that are no text"),
         pytest.param(b'{"a": NaN}', "missing 'kind' key", id="what is no JSON is YAML"),
     ],
 )
 def test_hostile_input_is_refused(body: bytes, message: str) -> None:
     assert message in answer(body)[1]
+
+
+def test_rules_that_are_asked_for_more_often_than_they_are_there_are_refused() -> None:
+    most = len(profile().rules)
+    assert answer(b"{}", ("HostPID",) * most)[0] == 200
+    assert answer(b"{}", ("HostPID",) * (most + 1)) == (
+        400,
+        f"{most + 1} rule IDs requested, and there are {most}; request each once\n",
+    )
+
+
+def test_half_of_a_surrogate_pair_is_replaced_as_go_does() -> None:
+    body = (
+        rb'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\ud800", "labels": {"\udfff": "\ud83d\ude00"}}}'
+    )
+    (value,) = documents(body)
+    assert value["metadata"] == {"name": "a\ufffd", "labels": {"\ufffd": "\U0001f600"}}
+    assert json.loads(answer(body)[1].encode())[0]["object"] == "Pod/a\ufffd.default"
+
+
+def test_the_end_of_its_time_ends_scoring() -> None:
+    with pytest.raises(DeadlineError):
+        scores(b"{}", MINOR, lifetime=Lifetime(0))
 
 
 def test_what_cannot_be_asked_is_not_scored() -> None:

@@ -63,6 +63,28 @@ def test_what_kgate_says_comes_beside_it_on_request(server: Served) -> None:
     assert "added-capabilities" in json.dumps(own) or own[0]["findings"]
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param(
+            b'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"activeDeadlineSeconds": 1%s}}'
+            % (b"0" * 30),
+            "a",
+            id="a number of more than 64 bits",
+        ),
+        pytest.param(
+            rb'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a\ud800"}}',
+            "a\ufffd",
+            id="half a surrogate pair",
+        ),
+    ],
+)
+def test_what_only_some_readers_of_json_bear_is_judged_beside(server: Served, body: bytes, name: str) -> None:
+    answer = server.ask("POST", "/scan?kgate=1", body)
+    assert answer.status == 200
+    assert [one["name"] for one in json.loads(answer.body)[0]["kgate"]["workloads"]] == [name]
+
+
 @pytest.mark.parametrize("path", ["/v1/scna", "/admit/x"])
 def test_a_misspelt_path_of_kgate_is_not_a_manifest_for_kubesec(server: Served, path: str) -> None:
     assert server.ask("POST", path, asset("score-1-cap-drop-all.yml")).status == 404
@@ -73,3 +95,8 @@ def test_numbers(server: Served) -> None:
     text = server.ask("GET", "/metrics").body.decode()
     assert 'kgate_requests_total{method="POST",path="/scan",status="200"}' in text
     assert 'kgate_request_seconds_bucket{le="0.05",path="/scan"}' in text
+
+
+def test_numbers_in_a_version_that_is_none_are_refused(server: Served) -> None:
+    answer = server.ask("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=x"})
+    assert (answer.status, "version is not a number" in answer.body.decode()) == (400, True)

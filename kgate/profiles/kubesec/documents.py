@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from kgate.errors import KgateError
 from kgate.model import Json
+from kgate.regexp import decodable
 from kgate.yamltree import gofault
 from kgate.yamltree.nodes import MAX_DEPTH, TOO_DEEP, DuplicateKeyError, ManifestError, compose
 from kgate.yamltree.streams import BYTE_ORDER_MARK, GO_SPACES
@@ -39,11 +40,15 @@ def documents(data: bytes) -> Iterator[Json]:
             continue
         for one in _part(stripped):
             count += 1
-            if count > MOST_DOCUMENTS:
-                raise InputError(f"more than {MOST_DOCUMENTS:,} documents; scan fewer at once")
+            _check_count(count)
             yield one
     if not count:
         raise InputError("Invalid input")
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_DOCUMENTS:
+        raise InputError(f"more than {MOST_DOCUMENTS:,} documents; scan fewer at once")
 
 
 def _object(pairs: list[tuple[str, Json]]) -> Json:
@@ -66,12 +71,13 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
 
 def _json_values(text: str) -> list[Json]:
     """Returns the values of a text that is nothing but JSON: one, or several one after the other, of which kubesec
-    sees the first. Raises InputError if one is nested too deeply."""
+    sees the first. Raises InputError if one is nested too deeply, and if there are too many."""
     values, position = [], _after_blanks(text, 0)
     try:
         while position < len(text):
             value, end = _DECODER.raw_decode(text, position)
-            values.append(_without_nulls(value, MAX_DEPTH))
+            values.append(_settled(value, MAX_DEPTH))
+            _check_count(len(values))
             position = _after_blanks(text, end)
     except ValueError:
         return []
@@ -85,12 +91,16 @@ def _after_blanks(text: str, position: int) -> int:
     return blanks.end() if blanks else position
 
 
-def _without_nulls(value: Json, depth: int) -> Json:
+def _settled(value: Json, depth: int) -> Json:
+    """Returns a value without null fields, in whose texts a replacement character stands for half of a surrogate pair,
+    as for Go (encoding/json)."""
     if depth < 0:
         raise InputError(TOO_DEEP)
     if isinstance(value, dict):
-        return {key: _without_nulls(one, depth - 1) for key, one in value.items() if one is not None}
-    return [_without_nulls(one, depth - 1) for one in value] if isinstance(value, list) else value
+        return {decodable(key): _settled(one, depth - 1) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_settled(one, depth - 1) for one in value]
+    return decodable(value) if isinstance(value, str) else value
 
 
 def _part(text: str) -> Iterator[Json]:

@@ -54,8 +54,10 @@ class Profile:
 
     def chosen(self, ids: Sequence[str]) -> tuple[ScoringRule, ...]:
         """Returns the rules with these ids, as often as they are named; all without any. Raises RuleError, with the
-        words of kubesec."""
+        words of kubesec, and for more ids than there are rules: a report holds each of them for every document."""
         known = {rule.id: rule for rule in self.rules}
+        if len(ids) > len(known):
+            raise RuleError(f"{len(ids):,} rule IDs requested, and there are {len(known)}; request each once")
         unknown = [one for one in ids if one not in known]
         if unknown:
             raise RuleError(f"invalid rule IDs requested: {', '.join(unknown)}")

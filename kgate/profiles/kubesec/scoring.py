@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Json
 from kgate.profiles.kubesec.documents import documents
 from kgate.profiles.kubesec.rules import ScoringRule, profile, program
@@ -27,11 +28,18 @@ class ObjectScore:
     advise: tuple[ScoringRule, ...] = ()
 
 
-def scores(data: bytes, minor: int | None, ids: Sequence[str] = ()) -> tuple[ObjectScore, ...]:
+def scores(
+    data: bytes, minor: int | None, ids: Sequence[str] = (), lifetime: Lifetime = FOREVER
+) -> tuple[ObjectScore, ...]:
     """Returns the score of each document of a text, by the rules with these ids, or all. Objects are compared with the
-    types of a Kubernetes 1.x version, if one is given. Raises InputError and RuleError, with the words of kubesec."""
+    types of a Kubernetes 1.x version, if one is given. Raises InputError and RuleError, with the words of kubesec, and
+    DeadlineError and CancelledError."""
     rules = profile().chosen(ids)
-    return tuple(_score(value, rules, minor) for value in documents(data))
+    found = []
+    for value in documents(data):
+        lifetime.check()
+        found.append(_score(value, rules, minor))
+    return tuple(found)
 
 
 def _score(value: Json, rules: Sequence[ScoringRule], minor: int | None) -> ObjectScore:
