@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,12 +57,15 @@ class Metrics:
             self._findings.labels(rule).inc()
 
     async def show(self, request: Request) -> Response:
-        """Answers ``GET /metrics``."""
+        """Answers ``GET /metrics``. Raises HTTPException with 400 for a version that is none."""
         registry = self._registry
         if FOLDER in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        except TypeError:  # it compares the parts of a version with numbers
+            raise HTTPException(400, "Accept: the version is not a number such as 1.0.0") from None
         return Response(encode(registry), headers={"Content-Type": content_type})
 
 
@@ -87,6 +91,9 @@ class Measured:
 
         try:
             await self._app(scope, receive, counted)
+        except Exception:
+            statuses[0] = 500  # as is answered further out
+            raise
         finally:
             path = scope["path"] if scope["path"] in self._known else "other"
             self._metrics.add_request(path, scope["method"], statuses[0], time.perf_counter() - begin)

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from lxml import etree
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 
 from kgate import reports
@@ -180,6 +181,8 @@ def test_a_fault_is_no_verdict() -> None:
         asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 500
     assert json.loads(sent[1]["body"])["detail"].startswith("this is a bug in kgate")
+    numbers = asyncio.run(app.state.metrics.show(Request({"type": "http", "headers": []}))).body.decode()
+    assert 'kgate_requests_total{method="POST",path="/v1/scan",status="500"} 1.0' in numbers
 
 
 def test_the_description_names_every_path(server: Served) -> None:
