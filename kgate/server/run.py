@@ -92,6 +92,8 @@ def _allow_connections() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not host:
+        raise ConfigError("--host is empty; name an address, or 0.0.0.0 for all of this machine")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)

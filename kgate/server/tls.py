@@ -27,8 +27,15 @@ def _read(certificate: Certificate) -> ssl.SSLContext:
     """Reads the files. Raises ConfigError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    def refuse_to_ask() -> str:
+        raise ConfigError(
+            f"{certificate.key}: is encrypted with a pass phrase, which a server cannot be asked for; "
+            f"write the key without one: openssl pkey -in KEY -out NEW"
+        )
+
     try:
-        context.load_cert_chain(certificate.certificate, certificate.key)
+        context.load_cert_chain(certificate.certificate, certificate.key, refuse_to_ask)
     except OSError as error:
         names = f"{certificate.certificate} and {certificate.key}"
         raise ConfigError(f"{names}: not a certificate with its key, in PEM: {_reason(error)}") from None

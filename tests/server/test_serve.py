@@ -31,6 +31,7 @@ def test_it_is_alive(server: Served, path: str) -> None:
     [
         pytest.param("GET", "/nosuch", 404, id="no such path"),
         pytest.param("PUT", "/livez", 405, id="a method that the path has not"),
+        pytest.param("GET", "/v1/scan", 405, id="a path that only takes manifests"),
     ],
 )
 def test_what_cannot_be_answered_is_a_problem_document(server: Served, method: str, path: str, status: int) -> None:
@@ -51,6 +52,7 @@ def test_it_stops_when_it_is_told_to() -> None:
     [
         pytest.param(("--tls-cert", "kgate.yaml"), "--tls-cert and --tls-key belong together", id="half a certificate"),
         pytest.param(("--select", "host-netwrok"), "host-network", id="a rule that there is not"),
+        pytest.param(("--host", ""), "--host is empty", id="no address, which would be all"),
         pytest.param(("--max-body", "33"), "1<=x<=32", id="a limit beyond what a scan reads"),
     ],
 )

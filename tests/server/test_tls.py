@@ -89,3 +89,12 @@ def test_files_that_do_not_fit(folder: Path, names: tuple[str, str], message: st
     result = kgate("serve", "--port", "0", "--tls-cert", names[0], "--tls-key", names[1], cwd=folder)
     assert result.code == 2
     assert message in result.err
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked_for_it(folder: Path) -> None:
+    command = ["openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", "old.key", "-out", "encrypted.key"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    result = kgate("serve", "--port", "0", "--tls-cert", "old.crt", "--tls-key", "encrypted.key", cwd=folder)
+    assert result.code == 2
+    assert result.err.startswith("kgate: encrypted.key: is encrypted with a pass phrase")
+    assert len(result.err.splitlines()) == 1
