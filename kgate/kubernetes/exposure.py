@@ -77,8 +77,9 @@ class Exposure:
             one for scope in scopes(resource) if scope in self.index for one in self.index[scope].candidates(labels)
         )
         found = [one for one in islice(here, _MOST_TRIED) if one.selector.items() <= labels.items()]
-        near = (one for one in found if one.ways and one in nearest(self.named[one.identity][:_MOST_TRIED], resource))
-        return tuple(islice((way for service in near for way in service.ways), _MOST_WAYS))
+        names = dict.fromkeys(one.identity for one in found if one.ways)
+        near = {id(one) for name in names for one in nearest(self.named[name][:_MOST_TRIED], resource)}
+        return tuple(islice((way for one in found if id(one) in near for way in one.ways), _MOST_WAYS))
 
 
 _Entrances: TypeAlias = Mapping[tuple[Scope, str], Sequence[Way]]

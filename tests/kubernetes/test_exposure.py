@@ -226,3 +226,20 @@ def test_many_services_and_pods_take_linear_time(monkeypatch: pytest.MonkeyPatch
 
     for selector in ("app: webN", "all: yes, id: idN", "all: yes"):
         assert seconds(640, selector) < 64 * seconds(40, selector)
+
+
+def test_the_services_of_many_clusters_take_quadratic_time() -> None:
+    """Each folder has the same objects, and each pod must get the Service of its own folder."""
+
+    def seconds(number: int) -> float:
+        texts = (f"{service()}---\n{pod()}".encode() for _ in range(number))
+        parts = [manifest.read(f"c{index}/a.yaml", text) for index, text in enumerate(texts)]
+        facts = Facts.of([resource for part in parts for resource in part.resources])
+        pods = [part.resources[1] for part in parts]
+        start = time.process_time()
+        for one in pods:
+            (way,) = facts.exposure.ways(one, find_workload(one).pods[0])  # type: ignore[union-attr]
+            assert way[0].place.startswith(one.locate("").path)
+        return time.process_time() - start
+
+    assert min(seconds(120) for _ in range(3)) < 128 * min(seconds(15) for _ in range(3))
