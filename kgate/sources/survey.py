@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -62,7 +62,7 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[Cl
     known = [one for file in read for one in _objects(file, lifetime) if has_policies or facts.is_wanted(one)]
     isolated = [one for file in isolating for one in _objects(file, lifetime)]
     gathered = _Gathered(known, isolated, _used_elsewhere(listing, lifetime), is_all)
-    found = replace(gathered.facts(), clusters=tuple(gathered.facts_of(one, clusters) for one in clusters))
+    found = replace(gathered.facts(), clusters=tuple(gathered.facts_of_each(clusters)))
     return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), found)
 
 
@@ -85,15 +85,17 @@ class _Gathered:
             found = found.beside(NetworkPolicies.of(list(filter(is_whole, self.isolating)), is_all=False))
         return replace(found, elsewhere=Facts.of(self.used, is_all=False)) if self.used else found
 
-    def facts_of(self, cluster: ClusterScope, clusters: Sequence[ClusterScope]) -> Facts:
-        """Returns the facts of one cluster, without what belongs to another one."""
-        from kgate.kubernetes.scopes import cluster_of
+    def facts_of_each(self, clusters: Sequence[ClusterScope]) -> Iterator[Facts]:
+        """Yields the facts of each cluster, without what belongs to another one."""
+        if not clusters:
+            return
+        from kgate.kubernetes.scopes import cluster_of  # few repositories name any
 
-        def own(resources: Iterable[Resource]) -> list[Resource]:
-            return [one for one in resources if cluster_of(one, clusters) in (cluster, None)]
-
-        gathered = _Gathered(own(self.plain), own(self.isolating), own(self.used), self.is_all)
-        return replace(gathered.facts(), cluster=cluster)
+        gathered = self.plain, self.isolating, self.used
+        placed = [[(cluster_of(one, clusters), one) for one in resources] for resources in gathered]
+        for cluster in clusters:
+            plain, isolating, used = ([one for where, one in pairs if where in (cluster, None)] for pairs in placed)
+            yield replace(_Gathered(plain, isolating, used, self.is_all).facts(), cluster=cluster)
 
 
 def _used_elsewhere(listing: Listing, lifetime: Lifetime) -> list[Resource]:

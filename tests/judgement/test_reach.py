@@ -469,6 +469,24 @@ def test_folders_of_clusters(tmp_path: Path, files: dict[str, str], wanted: list
     assert [one.removeprefix("kustomize ") for one in sorted(found | plain)] == wanted
 
 
+def test_each_object_is_placed_once_however_many_clusters_there_are(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class _Noted(ClusterFolders):
+        def holds(self, path: str) -> bool:
+            asked.append(path)
+            return super().holds(path)
+
+    def count(number: int) -> int:
+        asked.clear()
+        clusters = tuple(_Noted.of(f"c{index}", (f"c{index}/",)) for index in range(number))
+        files = {f"c{index}/a.yaml": deployment() + "---\n" + ADMIN for index in range(number)}
+        assert len(reached(scanned(tmp_path / str(number), files, clusters=clusters))) == number
+        return len(asked)
+
+    assert count(24) < 20 * count(6)
+
+
 def test_what_clusters_do_not_share(tmp_path: Path) -> None:
     """Accounts, labels of namespaces and network policies hold in their cluster only."""
     pod = deployment().replace('"automountServiceAccountToken": true, ', "")
