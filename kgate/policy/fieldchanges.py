@@ -88,7 +88,7 @@ def _argocd(before: ConfigFile, after: ConfigFile) -> Changes:
 
 
 def _clusters(before: ConfigFile, after: ConfigFile) -> Changes:
-    if set(before.clusters) != set(after.clusters):
+    if before.clusters != after.clusters:  # a file is of the first one that holds it
         yield ("clusters",), "The folders of clusters are stated differently, so other objects are joined."
 
 

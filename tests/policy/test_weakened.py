@@ -608,6 +608,16 @@ def test_what_waivers_must_say_is_compared(waiving: Clone, tmp_path: Path) -> No
     ]
 
 
+def test_the_order_of_clusters_is_compared(tmp_path: Path) -> None:
+    """A file belongs to the first cluster whose folders hold it."""
+    one, other = "- {name: prod, paths: prod/}\n", "- {name: all, paths: '**'}\n"
+    clone = Clone.of(tmp_path / "shop", {"kgate.yaml": f"clusters:\n{one}{other}", "prod/a.yaml": POD})
+    clone.changed({"kgate.yaml": f"clusters:\n{other}{one}"})
+    assert told(clone) == [
+        "kgate.yaml:1:1 The folders of clusters are stated differently, so other objects are joined."
+    ]
+
+
 SLIPS = ROOT / "tests/data/slips"
 
 
