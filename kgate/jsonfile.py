@@ -26,17 +26,24 @@ def parse(data: bytes, shown: str, advice: str, read: Callable[[JsonMapping], T]
     """Returns what ``read`` makes of the mapping in the bytes of a file. Raises ConfigError with file, line and advice,
     also for a FaultError of ``read``."""
     try:
-        return read(_root(json.loads(data.decode("utf-8"), object_pairs_hook=_mapping)))
-    except UnicodeDecodeError:
-        raise ConfigError(f"{shown}: is not UTF-8 text; {advice}") from None
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{shown}:{error.lineno}: is not JSON: {error.msg}; {advice}") from None
-    except RecursionError:
-        raise ConfigError(f"{shown}: is nested too deep; {advice}") from None
+        return read(_root(_loaded(data, shown, advice)))
     except FaultError as fault:
         if len(data) > textfile.MAX_BYTES:  # its line would take too long to find
             raise ConfigError(f"{shown}: {fault}; {advice}") from None
         _raise_at(data, shown, f"{fault}; {advice}", fault.names)
+
+
+def _loaded(data: bytes, shown: str, advice: str) -> Json:
+    try:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_mapping)  # PowerShell writes the mark
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown}: is not UTF-8 text; {advice}") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{shown}:{error.lineno}: is not JSON: {error.msg}; {advice}") from None
+    except ValueError:  # of int, which takes no more (sys.set_int_max_str_digits)
+        raise ConfigError(f"{shown}: holds a number of thousands of digits; {advice}") from None
+    except RecursionError:
+        raise ConfigError(f"{shown}: is nested too deep; {advice}") from None
 
 
 def _raise_at(data: bytes, shown: str, message: str, names: Iterable[str | int]) -> NoReturn:

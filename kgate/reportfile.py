@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from kgate.model import (
     Waiver,
 )
 from kgate.rules.gate import GATE_WEAKENED
+from kgate.rules.rulefile import ID
 from kgate.scan import Gate, report_of
 from kgate.values import dataclass
 
@@ -77,13 +79,15 @@ class ReadReport:
 
 
 def is_report(path: Path) -> bool:
-    """True if a file is a JSON report, of whatever version."""
+    """True if a regular file is a JSON report, of whatever version."""
+    if not path.is_file():  # a pipe can be read only once
+        return False
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
     except OSError:
         return False
-    return head.lstrip().startswith(b"{") and _FAMILY in head
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") and _FAMILY in head
 
 
 def read(path: Path) -> ReadReport:
@@ -175,6 +179,8 @@ def _rule(entry: JsonMapping) -> Rule:
     name = entry.text("rule")
     if name == GATE_WEAKENED.id:
         return GATE_WEAKENED
+    if not ID.fullmatch(name):
+        entry.fault("must be the id of a rule, such as privileged-container", "rule")
     points = entry.number("points", 1, HIGHEST_SCORE)
     return Rule(name, name, _severity(entry, "severity"), points, ("resource",), "", entry.text("message"))
 

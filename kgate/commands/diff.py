@@ -102,6 +102,7 @@ class _Operands:
             return cls(words, flags, untrusted, None)
         places = [word for word in scanned if os.path.lexists(word)]
         for word in places:
+            _refuse_pipe(word)
             refuse_link_out(word)
         flags = {**flags, "paths": (places[0] if places else ".",), "baseline": None, "no_baseline": True}
         settings = replace(settings_of(flags, untrusted), baseline=None, lists_all=True)
@@ -165,6 +166,12 @@ def _place(settings: Settings) -> str:
     """Returns the scanned path from the root of its repository."""
     path = settings.repository.as_written(Path(settings.paths[0])) if settings.paths else settings.repository.root
     return settings.repository.inner(path)
+
+
+def _refuse_pipe(word: str) -> None:
+    """Raises click.UsageError for what can be read only once, or never ends."""
+    if os.path.exists(word) and not (os.path.isfile(word) or os.path.isdir(word)):
+        raise click.UsageError(f"'{word}' is neither a file nor a folder; write what it holds to a file")
 
 
 def _refuse_two_meanings(word: str, repository: Repository) -> None:

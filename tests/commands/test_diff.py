@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,7 @@ def test_reports_by_different_settings_say_so(shop: Clone, tmp_path: Path) -> No
         pytest.param(
             ("main", "."), "'main' is both a path and a revision; write ./main, or refs/heads/main", id="both"
         ),
+        pytest.param(("pipe", "."), "'pipe' is neither a file nor a folder", id="a pipe"),
         pytest.param((".",), "Missing argument 'B'", id="one word"),
         pytest.param((".", ".", "--diff-base", "main"), "there is no option --diff-base", id="an option of scan"),
         pytest.param((".", ".", "-f", "sarif"), "'sarif' is not", id="another format"),
@@ -212,6 +215,7 @@ def test_reports_by_different_settings_say_so(shop: Clone, tmp_path: Path) -> No
 def test_wrong_uses(shop: Clone, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     folder = shop.copy(tmp_path / "shop").folder
     (folder / "main").mkdir()
+    os.mkfifo(folder / "pipe")
     result = kgate("diff", *arguments, cwd=folder)
     assert (result.code, message in result.err) == (2, True), result
 
@@ -245,6 +249,7 @@ def _changed(path: str, value: object) -> Callable[[Any], None]:
         pytest.param(("findings", [1]), "findings[0] must be a mapping", id="a finding that is a number"),
         pytest.param(("findings.1.rule", None), "findings[1].rule is missing", id="no rule"),
         pytest.param(("findings.0.rule", 7), "findings[0].rule must be a string", id="a rule that is a number"),
+        pytest.param(("findings.0.rule", "\x1b[31mx"), "findings[0].rule must be the id of a rule", id="colours"),
         pytest.param(("findings.0.severity", "bad"), "findings[0].severity must be critical, high", id="a severity"),
         pytest.param(("findings.0.anchor", None), "findings[0].anchor is missing: an older kgate", id="an old report"),
         pytest.param(("findings.0.anchor", "x"), "fingerprint does not fit the fields", id="an edited one"),
@@ -274,6 +279,19 @@ def test_a_report_that_is_cut_off_is_an_error(shop: Clone, tmp_path: Path) -> No
     text = (shop.folder.parent / "after.json").read_text(encoding="utf-8")
     (tmp_path / "r.json").write_text(text[: len(text) // 2], encoding="utf-8")
     assert "is not JSON" in _reports(shop, tmp_path / "r.json").err
+
+
+def test_a_number_that_is_too_long_is_an_error(shop: Clone, tmp_path: Path) -> None:
+    text = (shop.folder.parent / "after.json").read_text(encoding="utf-8")
+    (tmp_path / "r.json").write_text(text.replace('"points": ', f'"points": {"9" * 5000}', 1), encoding="utf-8")
+    result = _reports(shop, tmp_path / "r.json")
+    assert (result.code, "r.json: holds a number of thousands of digits; write" in result.err) == (2, True), result
+
+
+def test_a_report_may_begin_with_a_byte_order_mark(shop: Clone, tmp_path: Path) -> None:
+    data = (shop.folder.parent / "after.json").read_bytes()
+    (tmp_path / "r.json").write_bytes(codecs.BOM_UTF8 + data)
+    assert _reports(shop, tmp_path / "r.json").code == 0
 
 
 def test_what_a_report_only_counts_is_not_compared(shop: Clone, tmp_path: Path) -> None:
