@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console, screen
-from kgate.commands.groups import OneOf
+from kgate.commands.groups import format_option
 from kgate.commands.judging import take_over_options
 from kgate.commands.scan import refuse_link_out, settings_in, settings_of, settings_there
 from kgate.errors import ConfigError
@@ -49,15 +49,7 @@ Exit codes:
 )
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=OneOf(_FORMATS),
-    default="text",
-    show_default=True,
-    help="Format of the comparison.",
-)
+@format_option(_FORMATS, "Format of the comparison.")
 @click.option("-v", "--verbose", is_flag=True, help="Text: list everything. Errors: show tracebacks.")
 def diff(**flags: Any) -> int:
     """Compare two states, workload by workload: score before and after, and findings that are new, gone or moved.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -55,6 +55,12 @@ class OneOf(click.Choice):  # type: ignore[type-arg] # generic since 8.2
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002 - of click
         """Returns what is wrong with a value, and what to write."""
         return not_one_of(str(value), tuple(self.choices))
+
+
+def format_option(names: Sequence[str], text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns the option that chooses one of some formats, of which the first is the default."""
+    choice, default = OneOf(names), names[0]
+    return click.option("-f", "--format", "format_name", type=choice, default=default, show_default=True, help=text)
 
 
 class MinScore(click.ParamType):  # type: ignore[type-arg] # generic since 8.5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import access, console
-from kgate.commands.groups import OneOf
+from kgate.commands.groups import format_option
 
 if TYPE_CHECKING:
     from kgate.model import Json, ResourceId, Workload
@@ -30,15 +30,7 @@ Examples:
 )
 @click.argument("workload")
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=OneOf(_FORMATS),
-    default="text",
-    show_default=True,
-    help="Format of the answer.",
-)
+@format_option(_FORMATS, "Format of the answer.")
 @click.option("--all", "with_built_in", is_flag=True, help="Also list what Kubernetes gives to every service account.")
 @access.reading_options
 def reach(**flags: Any) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import access, console
-from kgate.commands.groups import OneOf
+from kgate.commands.groups import format_option
 
 if TYPE_CHECKING:
     from kgate.model import Json
@@ -33,15 +33,7 @@ Examples:
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="The namespace to ask about.  [default: any]")
 @click.option("--name", default="", metavar="NAME", help="The object to ask about.")
 @click.option("--all", "with_built_in", is_flag=True, help="Also list those to whom Kubernetes gives it.")
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=OneOf(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Format of the answer.",
-)
+@format_option(("text", "json"), "Format of the answer.")
 @access.reading_options
 def who_can(**flags: Any) -> int:
     """Print who may do something: a VERB on a RESOURCE, which is written as kubectl does (pods, pods/exec,
