@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from kgate.kubernetes.podsecurity import EnforcedLevel
 from kgate.kubernetes.pss import ENFORCE, LEVELS
-from kgate.kubernetes.scopes import folders_in_common
+from kgate.kubernetes.scopes import closest
 from kgate.model import Note
 
 
@@ -20,9 +20,8 @@ def raisable(enforced: Iterable[EnforcedLevel], reached: Iterable[tuple[str, str
         labels[one.namespace].append(one)
     levels: dict[EnforcedLevel, set[str]] = defaultdict(set)
     for namespace, path, level in reached:
-        near = [folders_in_common(one.path, path) for one in labels.get(namespace, ())]
-        for one, count in zip(labels.get(namespace, ()), near, strict=True):
-            levels[one] |= {level} if count == max(near) else set()
+        for one in closest(labels.get(namespace, ()), lambda label: label.path, path):
+            levels[one].add(level)
     for one, found in levels.items():
         if one.is_labelled and one.minor == minor:
             yield from _note(one, found)

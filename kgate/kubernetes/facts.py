@@ -302,10 +302,9 @@ class Facts:
             others = self.elsewhere.namespaces.get(resource.id.namespace, ())
             found = tuple(one for one in others if self._is_beside(one.path, resource))
         if len(found) > 1:
-            from kgate.kubernetes.scopes import folders_in_common
+            from kgate.kubernetes.scopes import closest
 
-            near = [folders_in_common(one.path, resource.locate("").path) for one in found]
-            found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
+            found = tuple(closest(found, lambda one: one.path, resource.locate("").path))
         return found[0] if len({(one.level, one.minor) for one in found}) == 1 else None
 
     def accounts_of(self, resource: Resource, pod: Pod) -> tuple[Resource, ...]:
@@ -314,11 +313,9 @@ class Facts:
         namespaces = {resource.id.namespace, ""} if resource.id.namespace else {one.id.namespace for one in found}
         found = tuple(one for one in found if one.id.namespace in namespaces)
         if len(found) > 1:
-            from kgate.kubernetes.scopes import folders_in_common
+            from kgate.kubernetes.scopes import closest
 
-            here = resource.locate("").path
-            near = [folders_in_common(one.locate("").path, here) for one in found]
-            found = tuple(one for one, count in zip(found, near, strict=True) if count == max(near))
+            found = tuple(closest(found, lambda one: one.locate("").path, resource.locate("").path))
         return found
 
     def _mounting(self, resource: Resource, pod: Pod) -> dict[str, Json]:

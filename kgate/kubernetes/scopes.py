@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from kgate.model import Rendering, Resource
@@ -37,6 +37,7 @@ class ClusterScope(Protocol):
 
 
 _Placed = TypeVar("_Placed", bound=Placed)
+_Value = TypeVar("_Value")
 
 
 def scopes(resource: Resource) -> tuple[Scope, ...]:
@@ -63,6 +64,15 @@ def nearest(found: Sequence[_Placed], resource: Resource) -> list[_Placed]:
     for one in found:
         most[one.identity] = max(most.get(one.identity, 0), near[one.path])
     return [one for one in found if near[one.path] == most[one.identity]]
+
+
+def closest(found: Sequence[_Value], path_of: Callable[[_Value], str], path: str) -> list[_Value]:
+    """Returns the objects whose files have most folders in common with a path."""
+    if len(found) < 2:
+        return list(found)
+    near = [folders_in_common(path_of(one), path) for one in found]
+    most = max(near)
+    return [one for one, count in zip(found, near, strict=True) if count == most]
 
 
 def is_near(path: str, resource: Resource) -> bool:

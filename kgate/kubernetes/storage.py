@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from kgate.kubernetes.hops import Hop, name_of
 from kgate.kubernetes.podspec import Labels, list_of, mapping
-from kgate.kubernetes.scopes import Scope, folders_in_common, nearest, path_of, scopes
+from kgate.kubernetes.scopes import Scope, closest, nearest, path_of, scopes
 from kgate.kubernetes.selectors import selects
 from kgate.model import Json, Pod, Resource, child_pointer
 from kgate.values import dataclass
@@ -148,9 +148,7 @@ class StaticVolumes:
         known = self.by_class.get(claim.storage_class, ()) if isinstance(claim.storage_class, str) else ()
         if len(known) > _MOST_TRIED:
             return None
-        found = [volume for volume in known if _fits(volume, claim)]
-        most = max((folders_in_common(one.path, claim.path) for one in found), default=0)
-        near = [one for one in found if folders_in_common(one.path, claim.path) == most]
+        near = closest([volume for volume in known if _fits(volume, claim)], lambda one: one.path, claim.path)
         least = min((one.size for one in near if one.size is not None), default=None)
         best = [one for one in near if one.size == least]
         return best[0] if best and all(one.type for one in best) else None

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from kgate.kubernetes.scopes import folders_in_common
+from kgate.kubernetes.scopes import closest
 from kgate.kubernetes.selectors import matches
 from kgate.model import Rendering
 from kgate.rbac.objects import Account, Binding, Object, Role, Subject
@@ -175,10 +175,7 @@ def _rendering(one: Role | Binding) -> Rendering | None:
 
 def _nearest(roles: tuple[Role, ...], binding: Binding) -> list[Role]:
     """Those whose files have the most folders in common with that of a binding."""
-    if len(roles) < 2:
-        return list(roles)
-    common = [folders_in_common(_path(role), _path(binding)) for role in roles]
-    return [role for role, count in zip(roles, common, strict=True) if count == max(common)]
+    return closest(roles, _path, _path(binding))
 
 
 def _path(one: Role | Binding) -> str:

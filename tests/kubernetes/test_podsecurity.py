@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from bench import pod_security_oracle
 from kgate.config import Settings
+from kgate.kubernetes import manifest
+from kgate.kubernetes.facts import Facts
 from kgate.model import Finding, Report
 from kgate.repository import Repository
 from kgate.scan import scan
@@ -188,3 +191,22 @@ def test_several_processes_know_all_workloads_of_a_namespace(tmp_path: Path) -> 
     files = {f"{number}.yaml": HARDENED + "#" * 20_000 for number in range(70)}
     report = scanned(tmp_path, {"ns.yaml": namespace(), **files}, jobs=2)
     assert [note.message for note in report.notes] == [RAISE.format("baseline", "restricted")]
+
+
+def test_a_namespace_of_many_clusters_takes_linear_time() -> None:
+    def seconds(number: int) -> float:
+        texts = [f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\n# {index}" for index in range(number)]
+        parts = [manifest.read(f"c{index}/a.yaml", text.encode()) for index, text in enumerate(texts)]
+        facts = Facts.of([resource for part in parts for resource in part.resources])
+        pod = manifest.read("c7/b.yaml", b"apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\n")
+
+        def once() -> float:
+            start = time.process_time()
+            found = facts.enforced_on(pod.resources[0])
+            assert found is not None
+            assert found.path == "c7/a.yaml"
+            return time.process_time() - start
+
+        return min(once() for _ in range(5))
+
+    assert seconds(800) < 20 * seconds(100)
