@@ -14,7 +14,7 @@ from kgate.kubernetes.selectors import matches as selects
 from kgate.model import Json, Resource
 from kgate.rules import variables
 from kgate.rules.cel import CelError, Language, UnansweredError
-from kgate.rules.reads import code_of
+from kgate.rules.reads import binds, code_of
 from kgate.values import dataclass
 from kgate.vap.defaults import with_defaults
 from kgate.vap.library import AUTHORIZER, functions
@@ -40,7 +40,6 @@ _REASONS = {
 }
 """Why variables have no value."""
 
-_BIND = re.compile(r"(?<![\w.])cel\.bind\(")
 _HAS_VARIABLE = re.compile(r"(?<![\w.])has\(\s*variables\.\w+\s*\)")
 """Whether there is a variable: the name of one that is not defined does not compile."""
 
@@ -185,7 +184,7 @@ class _Asked:
 
     def evaluate(self, expression: str) -> Json:
         """Evaluates an expression, with the variables of the policy. Raises CelError."""
-        if _BIND.search(code_of(expression)):
+        if binds(expression) or any(binds(variable.expression) for variable in self.policy.variables):
             raise UnansweredError("cel.bind is not there in Kubernetes, which refuses the policy; write a variable")
         whole = self._plain(expression)
         for variable in reversed(self.policy.variables):

@@ -112,6 +112,16 @@ def test_use(expression: str, names: list[str]) -> None:
             id="not used by name",
         ),
         pytest.param(
+            ("{expression}", "'[1, 2].exists(x, x == 1) && cel . bind(y, 7, y == 7)'"),
+            "12: Kubernetes has no cel.bind; list the value under variables, and use it by that name",
+            id="bound by hand",
+        ),
+        pytest.param(
+            ("string(item.value)", "cel.bind(y, item.value, string(y))"),
+            "9: Kubernetes has no cel.bind",
+            id="bound by hand in a variable",
+        ),
+        pytest.param(
             ("{expression}", "variables.text"),
             "12: the expression is not valid CEL: gives a STRING",
             id="not a boolean",

@@ -175,6 +175,7 @@ def test_match_conditions(conditions: list[str], failure: str, expected: PolicyO
         pytest.param("params == null", "Fail", PolicyOutcome.ADMITTED, id="no parameters"),
         pytest.param("authorizer.path('/').check('get').allowed()", "Ignore", PolicyOutcome.OPEN, id="who may do what"),
         pytest.param("cel.bind(x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="what Kubernetes lacks"),
+        pytest.param("cel . bind (x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="the same with blanks"),
         pytest.param("nobody.knows()", "Fail", PolicyOutcome.OPEN, id="what this engine lacks"),
     ],
 )
@@ -182,6 +183,11 @@ def test_expressions(expression: str, failure: str, expected: PolicyOutcome) -> 
     names = {"names": "object.spec.containers.map(c, c.name)", "count": "variables.names.size()", "wrong": "object.x.y"}
     listed = [{"name": name, "expression": one} for name, one in names.items()]
     assert outcome(policy(expression, variables=listed, failurePolicy=failure)) is expected
+
+
+def test_a_variable_of_what_kubernetes_lacks() -> None:
+    listed = [{"name": "one", "expression": "cel.bind(x, 1, x)"}]
+    assert outcome(policy("variables.one == 1", variables=listed)) is PolicyOutcome.OPEN
 
 
 def test_the_namespace_is_known_if_its_manifest_is_there() -> None:
