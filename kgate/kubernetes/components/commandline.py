@@ -23,11 +23,16 @@ _SHELLS = ("sh", "bash", "ash", "dash")
 _WRAPPERS = frozenset(
     (
         *("exec", "env", "nice", "ionice", "nohup", "sudo", "stdbuf", "time", "tini", "dumb-init", "setsid"),
+        *("chroot", "gosu", "nsenter", "su-exec", "timeout", "unshare"),
         *("go-runner", "kube-log-runner"),
-        *("if", "then", "else", "elif", "while", "until", "do", "!", "{"),
     )
 )
-"""Programs that run their arguments, and words of the shell before which a command may stand."""
+"""Programs that run their arguments."""
+
+_KEYWORDS = ("if", "then", "else", "elif", "while", "until", "do", "!", "{")
+"""Words of the shell before which a command may stand."""
+
+_SHELL_OPTION = re.compile(r"--[a-z].*|[-+](?P<letters>[a-zA-Z]*)", re.DOTALL)
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _OPTION = re.compile(r"-.*|\d+", re.DOTALL)
@@ -76,11 +81,19 @@ def command_lines(words: Sequence[Argument]) -> Iterator[CommandLine | Hint]:
         elif name in _SHELLS:
             yield from _of_script(tuple(rest))
             return
-        elif name in _WRAPPERS or _ASSIGNMENT.fullmatch(first.text):
-            while rest and _OPTION.fullmatch(rest[0].text):
+        elif name in _WRAPPERS:
+            while rest and (_OPTION.fullmatch(rest[0].text) or _stands_before_program(rest)):
                 rest.popleft()
-        else:
+        elif name not in _KEYWORDS and not _ASSIGNMENT.fullmatch(first.text):
             return
+
+
+def _stands_before_program(words: Sequence[Argument]) -> bool:
+    """True if words begin with one for a wrapper, as in ``sudo -u root kubelet --v=2`` and ``chroot /host sh -c …``."""
+    if len(words) < 3 or _base_name(words[0].text) in (*NAMES, *_SHELLS):
+        return False
+    name, following = _base_name(words[1].text), words[2].text
+    return following.startswith("--") if name in NAMES else name in _SHELLS and following.startswith("-")
 
 
 def _is_other(program: str, arguments: Sequence[Argument]) -> bool:
@@ -101,13 +114,15 @@ def _base_name(text: str) -> str:
 
 def _of_script(words: Sequence[Argument]) -> Iterator[CommandLine | Hint]:
     """Yields what the script behind ``-c`` starts."""
-    for index, word in enumerate(words):
-        if re.fullmatch(r"-[a-z]*c", word.text):
-            for script in words[index + 1 : index + 2]:
-                yield from _parsed(script)
-            return
-        if not word.text.startswith("-"):
-            return
+    rest = deque(words)
+    has_script = False
+    while rest and (option := _SHELL_OPTION.fullmatch(rest[0].text)):
+        rest.popleft()
+        has_script = has_script or "c" in (option["letters"] or "")
+        if (option["letters"] or "").endswith("o") and rest:  # the name of one, as in -o pipefail
+            rest.popleft()
+    if has_script and rest:
+        yield from _parsed(rest[0])
 
 
 def _parsed(script: Argument) -> Iterator[CommandLine | Hint]:

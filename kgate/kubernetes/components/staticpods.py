@@ -38,7 +38,7 @@ def _is_of_cluster(resource: Resource, pod: Pod) -> bool:
 
 def _words(body: Mapping[str, Json], pointer: Pointer, unknown: Collection[Pointer]) -> Sequence[Argument]:
     """The words of what a container runs; its image stands for the program where it only gives arguments to it."""
-    variables = _Variables(body, unknown)
+    variables = _Variables(body, pointer, unknown)
     command, args = (
         [
             variables.word(item, child_pointer(pointer, field, index))
@@ -102,16 +102,24 @@ def _from_environment(program: str, container: Container) -> Iterator[WrittenSet
 _REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 _TEMPLATED = re.compile(r"\{\{|<%|\$\{")
 
+_MOST_LETTERS = 2 * 1024 * 1024
+"""Letters that variables stand for in a container; Linux starts no program with more arguments (execve(2))."""
+
 
 class _Variables:
-    """The environment of a container, from which Kubernetes takes what ``$(NAME)`` stands for in its command and
-    arguments (k8s.io/kubernetes, third_party/forked/golang/expansion)."""
+    """The environment of a container, from which Kubernetes takes what ``$(NAME)`` stands for in its command, its
+    arguments and later variables (k8s.io/kubernetes, third_party/forked/golang/expansion)."""
 
-    def __init__(self, body: Mapping[str, Json], unknown: Collection[Pointer]) -> None:
+    def __init__(self, body: Mapping[str, Json], pointer: Pointer, unknown: Collection[Pointer]) -> None:
         self._unknown = unknown
-        entries = [mapping(one) for one in list_of(body.get("env"))]
-        self._values = {str(one.get("name")): None if "valueFrom" in one else one.get("value", "") for one in entries}
+        self._left = _MOST_LETTERS
+        self._values: dict[str, str | None] = {}
         self._has_more = bool(body.get("envFrom"))
+        for index, entry in enumerate(map(mapping, list_of(body.get("env")))):
+            value = entry.get("value", "")
+            word = self.word(value, child_pointer(pointer, "env", index, "value"))
+            is_known = isinstance(value, str) and "valueFrom" not in entry and word.is_known
+            self._values[str(entry.get("name"))] = word.text if is_known else None
 
     def word(self, item: Json, pointer: Pointer) -> Argument:
         """Returns an item as the program gets it. A name that is nowhere defined stays as it is written."""
@@ -120,9 +128,12 @@ class _Variables:
             return Argument(text, pointer, is_known=False)
         if "$" not in text and "{" not in text and "<" not in text:
             return Argument(text, pointer)
-        names = {name for name in _REFERENCE.findall(text) if name}
-        is_known = all(isinstance(self._values.get(name, "" if not self._has_more else None), str) for name in names)
-        return Argument(_REFERENCE.sub(self._value, text), pointer, is_known and not _TEMPLATED.search(text))
+        values = [self._values.get(name, None if self._has_more else "") for name in _REFERENCE.findall(text) if name]
+        self._left -= sum(len(value) for value in values if value is not None)
+        if self._left < 0:
+            return Argument(text, pointer, is_known=False)
+        is_known = None not in values and not _TEMPLATED.search(text)
+        return Argument(_REFERENCE.sub(self._value, text), pointer, is_known)
 
     def _value(self, match: re.Match[str]) -> str:
         value = self._values.get(match[1]) if match[1] else "$"

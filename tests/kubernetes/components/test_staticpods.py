@@ -47,7 +47,14 @@ def component_in(container: dict[str, Any], **others: Any) -> Component:
             id="go-runner",
         ),
         pytest.param({"command": ["env", "A=b", "nice", "-n", "5", "kube-apiserver", "--profiling=0"]}, id="wrappers"),
+        pytest.param({"command": ["sudo", "-u", "a", "kube-apiserver", "--profiling=0"]}, id="the value of an option"),
+        pytest.param({"command": ["timeout", "9m", "kube-apiserver", "--profiling=0"]}, id="a word for a wrapper"),
+        pytest.param({"command": ["chroot", "/a", "sh", "-c", "kube-apiserver --profiling=0"]}, id="a folder"),
         pytest.param({"command": ["sh", "-c", "exec kube-apiserver --profiling=false 2>&1 | tee /a"]}, id="a shell"),
+        pytest.param(
+            {"command": ["bash", "-eo", "pipefail", "-c", "kube-apiserver --profiling=0"]}, id="options of a shell"
+        ),
+        pytest.param({"command": ["bash", "-ec", "-u", "kube-apiserver --profiling=0"]}, id="an option behind -c"),
         pytest.param({"command": ["/bin/bash", "-ec", "if true; then kube-apiserver '--profiling=f'; fi"]}, id="if"),
         pytest.param(
             {"command": ["sh", "-c"], "args": ['# it\'s on\nsleep 1\nA=1 kube-apiserver \\\n  --profiling="false"\n']},
@@ -59,6 +66,13 @@ def component_in(container: dict[str, Any], **others: Any) -> Component:
         pytest.param(
             {"command": ["kube-apiserver", "--profiling=$(A)"], "env": [{"name": "A", "value": "false"}]},
             id="a variable",
+        ),
+        pytest.param(
+            {
+                "command": ["kube-apiserver", "$(B)"],
+                "env": [{"name": "A", "value": "false"}, {"name": "B", "value": "--profiling=$(A)"}],
+            },
+            id="a variable in a variable",
         ),
         pytest.param({"command": ["kube-apiserver", "--profiling=true", "--profiling=false"]}, id="the last one wins"),
         pytest.param({"command": ["kube-apiserver", "--request_timeout", "9s", "--profiling=false"]}, id="underscores"),
@@ -76,6 +90,8 @@ def test_a_flag_is_found_in_every_form(container: dict[str, Any]) -> None:
         pytest.param({"command": ["kubectl", "logs", "kube-apiserver", "--profiling"]}, id="an argument"),
         pytest.param({"command": ["sh", "-c", "pgrep kube-apiserver && kill 1"]}, id="an argument in a script"),
         pytest.param({"command": ["sh", "/run.sh", "-c", "kube-apiserver"]}, id="the script is a file"),
+        pytest.param({"command": ["sh", "-e", "kube-apiserver"]}, id="a file by the name of a program"),
+        pytest.param({"command": ["sh", "-c", "if pgrep kubelet --exact; then :; fi"]}, id="an argument in a question"),
         pytest.param({"command": ["kube-apiserver-proxy", "--profiling"]}, id="another program"),
         pytest.param({"command": ["etcd", "gateway", "start"], "image": "etcd:3.5.1"}, id="a gateway of etcd"),
         pytest.param(
@@ -237,6 +253,10 @@ def test_flags_that_cannot_be_known_are_unread(container: dict[str, Any]) -> Non
             {"command": ["kube-apiserver", "--profiling=$(A)"], "env": [{"name": "A", "valueFrom": {}}]},
             id="a reference",
         ),
+        pytest.param(
+            {"command": ["kube-apiserver", "--profiling=$(A)"], "env": [{"name": "A", "value": "{{ a }}"}]},
+            id="a template in a variable",
+        ),
         pytest.param({"command": ["kube-apiserver", "--profiling=oui"]}, id="a refused value"),
     ],
 )
@@ -280,6 +300,20 @@ def test_a_large_command_takes_little_time(words: list[str]) -> None:
     component = component_in({"command": [*["env"] * 10_000, "kube-apiserver", *words, "--profiling=false"]})
     assert component.settings["profiling"] is False
     assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(["a" * 100_000, "$(V0)" * 100_000], id="a long value many times"),
+        pytest.param(["a", *(f"$(V{number})" * 2 for number in range(60))], id="each twice the one before"),
+    ],
+)
+def test_variables_that_become_too_long_are_not_known(values: list[str]) -> None:
+    env = [{"name": f"V{number}", "value": value} for number, value in enumerate(values)]
+    command = ["kube-apiserver", f"--token-auth-file=$(V{len(values) - 1})", "--profiling=false"]
+    component = component_in({"command": command, "env": env})
+    assert (component.unknown, component.settings["profiling"]) == ({"token-auth-file"}, False)
 
 
 @pytest.mark.parametrize(
