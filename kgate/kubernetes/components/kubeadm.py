@@ -100,7 +100,8 @@ def _assembled(
 
 
 _ETCD_FILES = {"etcd-cafile": "caFile", "etcd-certfile": "certFile", "etcd-keyfile": "keyFile"}
-"""Flags of the API server that kubeadm takes from ``etcd.external``, if the etcd is somebody else's."""
+"""Flags of the API server that kubeadm takes from ``etcd.external``, if the etcd is somebody else's; extra arguments
+overrule them."""
 
 
 def _with_external_etcd(found: Components, body: Mapping[str, Json]) -> Components:
@@ -113,8 +114,8 @@ def _with_external_etcd(found: Components, body: Mapping[str, Json]) -> Componen
     places = {name: child_pointer("/etcd/external", _ETCD_FILES[name]) for name in known}
 
     def own(one: Component) -> Component:
-        settings = {name: value for name, value in one.settings.items() if name not in _ETCD_FILES}
-        return replace(one, settings={**settings, **known}, places={**one.places, **places})
+        settings = {name: one.settings[name] for name in one.settings if name not in _ETCD_FILES or name in one.places}
+        return replace(one, settings={**known, **settings}, places={**places, **one.places})
 
     return replace(found, components=tuple(map(own, found.components)))
 

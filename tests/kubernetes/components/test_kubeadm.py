@@ -141,6 +141,13 @@ def test_an_etcd_of_somebody_else() -> None:
     assert line(text, "kube-apiserver", "etcd-cafile") == 10
 
 
+def test_extra_arguments_overrule_an_etcd_of_somebody_else() -> None:
+    external = "etcd: {external: {caFile: /a}}\n"
+    pairs = "[{name: etcd-cafile, value: /b}, {name: etcd-certfile, value: /b}]"
+    server = component(f"{CLUSTER}{external}apiServer: {{extraArgs: {pairs}}}", "kube-apiserver")
+    assert (server.settings["etcd-cafile"], server.settings["etcd-certfile"]) == ("/b", "/b")
+
+
 @pytest.mark.parametrize(
     ("method", "value", "wanted"),
     [
