@@ -13,6 +13,7 @@ from functools import cache
 
 import orjson
 
+from kgate.kubernetes.components.component import shortened
 from kgate.kubernetes.nearest import nearest
 from kgate.model import Json
 from kgate.values import dataclass
@@ -60,7 +61,7 @@ def is_known(component: str, minor: int) -> bool:
 def complaint(component: str, name: str, minor: int) -> str:
     """Says that a program of a version does not have a flag, and which one is meant or when there is one."""
     flag, line = flags(component).get(name), 3 if component == "etcd" else 1
-    start = f"unknown flag --{name} for {component} {line}.{minor}"
+    start = f"unknown flag --{shortened(name)} for {component} {line}.{minor}"
     if flag is None:
         near = nearest(name, (other for other, one in flags(component).items() if minor in one))
         return f"{start}; did you mean --{near}?" if near else start
@@ -109,7 +110,7 @@ def _bool(text: str) -> bool:
     raise ValueError("true or false")
 
 
-_INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,16}|0[oO]?[0-7]{0,22}|[1-9][0-9]{0,19}|0[bB][01]{1,64})")
+_INT = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,16}|0[oO][0-7]{1,22}|0[0-7]{0,22}|[1-9][0-9]{0,19}|0[bB][01]{1,64})")
 
 
 def _int(text: str) -> int:

@@ -175,6 +175,7 @@ def test_a_script_is_read_as_a_shell_reads_it(words: str) -> None:
     [
         pytest.param("--profiling=maybe", "true or false", id="no truth value"),
         pytest.param("--secure-port=https", "a whole number", id="no number"),
+        pytest.param("--secure-port=0o", "it must be a whole number, or", id="octal without digits"),
         pytest.param("--secure-port=99999999999999999999", "a whole number of at most 64 bits", id="too large"),
         pytest.param("--request-timeout=1 hour", "a duration such as 1h30m", id="no duration"),
         pytest.param("--feature-gates=A", "pairs such as NAME=true", id="no gates"),
@@ -196,6 +197,7 @@ def test_what_the_program_refuses_is_a_problem(flag: str, message: str) -> None:
             "unknown flag --anonymous-aut for kube-apiserver 1.31; did you mean --anonymous-auth?",
             id="misspelt",
         ),
+        pytest.param(SERVER, f"--{'a' * 999}", f"unknown flag --{'a' * 60}… for kube-apiserver 1.31", id="long"),
         pytest.param(
             SERVER,
             "--basic-auth-file=a",
