@@ -10,7 +10,7 @@ from kgate.kubernetes.installers import TALOS
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.model import Batch, Json, Locator, Pointer, Resource, Unjudged, child_pointer, field_path
 from kgate.values import dataclass
-from kgate.yamltree.nodes import ManifestError
+from kgate.yamltree.nodes import MAX_DEPTH, TOO_DEEP, ManifestError
 
 _GROUPS = ("config.k8s.io", "kubeadm.k8s.io", "eventratelimit.admission.k8s.io")
 """How the API groups of such objects end; no API server serves them."""
@@ -137,6 +137,9 @@ def _of_talos(holder: Resource) -> Iterator[NestedObject]:
 def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "") -> Iterator[NestedObject | Batch]:
     """Yields the objects in a text, unless it is something else that only mentions them."""
     place = holder.pointer + pointer
+    if place.count("/") > MAX_DEPTH:
+        yield _unread(holder, pointer, TOO_DEEP)
+        return
     try:
         for root, locator in documents(text, place, holder.locator):
             yield Batch(values=root.weight)
@@ -147,9 +150,13 @@ def _in_text(holder: Resource, text: str, pointer: Pointer, installer: str = "")
                 yield NestedObject(body, place, locator, _API_VERSIONS.get(str(body["kind"]), ""), installer)
     except ManifestError as error:
         if _begins_with_key(text):
-            where = holder.locate(pointer)
-            what = f"{holder.id}: {field_path(pointer)}"
-            yield Batch(unjudged=(Unjudged(where.path, where.start.line, f"it cannot be read: {error}", what),))
+            yield _unread(holder, pointer, str(error))
+
+
+def _unread(holder: Resource, pointer: Pointer, reason: str) -> Batch:
+    where = holder.locate(pointer)
+    what = f"{holder.id}: {field_path(pointer)}"
+    return Batch(unjudged=(Unjudged(where.path, where.start.line, f"it cannot be read: {reason}", what),))
 
 
 def _begins_with_key(text: str) -> bool:

@@ -128,6 +128,18 @@ def test_a_text_that_cannot_be_read_is_not_judged() -> None:
     assert entry.message.startswith("it cannot be read: ")
 
 
+def test_texts_in_texts_are_read_to_a_depth() -> None:
+    text = textwrap.dedent(CONFIG_MAP)
+    listed = (
+        "apiVersion: v1.config.k8s.io/v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  data:\n   a: |\n"
+    )
+    for _ in range(70):
+        text = listed + textwrap.indent(text, "    ")
+    batch = read(text.replace("v1.config.k8s.io/v1", "v1", 1))
+    assert {one.id.kind for one in batch.resources} == {"ConfigMap"}
+    assert [one.message for one in batch.unjudged] == ["it cannot be read: nested deeper than 256 levels"]
+
+
 KEY = "c2VjcmV0IGlzIHNlY3VyZQ=="
 
 
