@@ -150,6 +150,9 @@ KEY = "c2VjcmV0IGlzIHNlY3VyZQ=="
         pytest.param(f"\n          - secret: {KEY} # old", "- secret: *** # old", id="in a line of its own"),
         pytest.param(f"[{{secret: {KEY}, name: {'x' * 300}}}]", "", id="in a line that is cut"),
         pytest.param("[{secret: 1234567890123456}]", "[{secret: ***}]", id="as a number"),
+        pytest.param(f"[{{secret: {KEY}}}, {'{secret: a}, ' * 100}]", "", id="very many"),
+        pytest.param(f'[{{secret: "\\x63{KEY[1:]}"}}]', "", id="with an escape"),
+        pytest.param(f'[{{secret: "{KEY[:20]}\\\n    {KEY[20:]}"}}]', "", id="in two lines"),
     ],
 )
 @pytest.mark.parametrize("provider", ["aescbc", "aesgcm", "secretbox"])
@@ -166,8 +169,9 @@ resources:
     (resource,) = read(text).resources
     place = resource.locate(f"/resources/0/providers/0/{provider}/keys/0/secret")
     assert place.snippet.strip().removeprefix("keys: ") == wanted
-    assert KEY not in resource.locator.line(place.path, place.start.line)
-    assert resource.shown(KEY if KEY in keys else "1234567890123456") == "***"
+    for number in range(place.start.line, place.end.line + 1):
+        assert KEY[1:20] not in resource.locator.line(place.path, number)
+    assert resource.shown("1234567890123456" if "1234567890123456" in keys else KEY) == "***"
 
 
 @pytest.mark.parametrize(

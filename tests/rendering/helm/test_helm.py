@@ -728,6 +728,17 @@ def test_changing_the_key_as_told_turns_the_finding_green(tmp_path: Path) -> Non
     assert only(render(tmp_path)).body["spec"]["securityContext"]["runAsUser"] == 1000
 
 
+def test_a_key_of_the_encryption_at_rest_is_shown_in_no_line_of_the_values(tmp_path: Path) -> None:
+    kind = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\n"
+    template = f"{kind}resources:\n- providers:\n  - aescbc:\n      keys:\n      - secret: {{{{ .Values.key }}}}\n"
+    key = "c2VjcmV0IGlzIHNlY3VyZQ=="
+    write(tmp_path, {"templates/a.yaml": template, "values.yaml": f"key: {key}\n"})
+    place = only(render(tmp_path)).locate("/resources/0/providers/0/aescbc/keys/0/secret")
+    assert [one.location.path for one in place.related] == ["charts/web/values.yaml"]
+    assert [one.location.snippet for one in place.related] == [""]
+    assert place.snippet.strip() == "- secret: {{ .Values.key }}"
+
+
 def test_keys_that_may_both_have_given_a_value_are_a_guess(tmp_path: Path) -> None:
     template = pod("  hostPID: {{ or .Values.a .Values.b }}\n")
     write(tmp_path, {NET: template, "values.yaml": "a: true\nb: true\n"})
