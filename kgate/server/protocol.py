@@ -13,8 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class ImpatientProtocol(H11Protocol):
-    """Gives every head of a request the time that uvicorn gives an idle connection, and a client as much to read some of
-    its answer."""
+    """Gives every head of a request the time that uvicorn gives an idle connection, and as much to a client that reads
+    nothing of its answer."""
 
     _deadline: asyncio.TimerHandle | None = None
     _next_look: asyncio.TimerHandle | None = None
