@@ -162,7 +162,7 @@ class Language:
         try:
             answer = program.eval(self._environment.Activation(dict(variables)))
         except (RuntimeError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
-            raise UnansweredError(str(error).split(": ", 1)[-1].split(" [")[0]) from None
+            raise UnansweredError(_engine_message(str(error))) from None
         if answer.type().name() == "ERROR":
             text = _error_text(answer)
             lacking = _LACKS_VALUE.search(text)
@@ -200,6 +200,13 @@ class Language:
             extensions=[ext_bindings.ExtBindings(), ext_optional.ExtOptional(), ext_strings.ExtStrings()],
             functions=[cel.FunctionDecl(name, several) for name, several in overloads.items()],
         )
+
+
+def _engine_message(text: str) -> str:
+    """What stopped the engine; where a function in Python gives what CEL lacks, it prints the address of that."""
+    if text.partition(": ")[2].startswith("Non-CEL value type"):
+        return "a function gives a value that this engine cannot take back, such as a time"
+    return text.split(": ", 1)[-1].split(" [", maxsplit=1)[0]
 
 
 _LACKS_VALUE = re.compile(r'No value with name "(\w+)"')

@@ -30,8 +30,8 @@ NAMES = (
 
 _MAX_MESSAGE = 5 * 1024
 
-_OF_REQUEST = re.compile(r"(?<![\w.])request\.(?:userInfo|options)\b")
-_OF_BOTH = re.compile(r"(?<![\w.])(?:request\.(?:userInfo|options)|namespaceObject\.metadata\.name)\b")
+_OF_REQUEST = re.compile(r"(?<![\w.])request\s*\.\s*\??\s*(?:userInfo|options)\b")
+_OF_BOTH = re.compile(rf"(?:{_OF_REQUEST.pattern}|(?<![\w.])namespaceObject\.metadata\.name\b)")
 _REASONS = {
     AUTHORIZER: "who may do what is not known",
     "namespaceObject": "the namespace is not known; add its manifest",
@@ -201,7 +201,7 @@ class _Asked:
         object, or unknown."""
         whole = _replaced(_HAS_VARIABLE, expression, lambda _: "true")
         unknown = _OF_REQUEST if "namespaceObject" in self.values else _OF_BOTH
-        return _replaced(unknown, variables.plain_variables(whole), lambda field: field.replace(".", "_"))
+        return _replaced(unknown, variables.plain_variables(whole), _name_of)
 
     def meets_conditions(self) -> bool:
         """True if all match conditions hold; one that does not decides, even if another cannot be evaluated."""
@@ -269,6 +269,12 @@ def _replaced(pattern: re.Pattern[str], expression: str, name: Callable[[str], s
     for match in reversed(list(pattern.finditer(code_of(expression)))):
         expression = f"{expression[: match.start()]}{name(match[0])}{expression[match.end() :]}"
     return expression
+
+
+def _name_of(field: str) -> str:
+    """Returns the variable of a field that is known apart from its object; of ``.?field``, as an optional value."""
+    name = re.sub(r"[\s?]", "", field).replace(".", "_")
+    return f"optional.of({name})" if "?" in field else name
 
 
 def _short(expression: str) -> str:

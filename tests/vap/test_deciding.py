@@ -176,6 +176,11 @@ def test_match_conditions(conditions: list[str], failure: str, expected: PolicyO
         pytest.param("authorizer.path('/').check('get').allowed()", "Ignore", PolicyOutcome.OPEN, id="who may do what"),
         pytest.param("cel.bind(x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="what Kubernetes lacks"),
         pytest.param("cel . bind (x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="the same with blanks"),
+        pytest.param("request . userInfo.uid == 'x'", "Fail", PolicyOutcome.OPEN, id="who it is, with blanks"),
+        pytest.param(
+            "request.?userInfo.?username.orValue('') == ''", "Fail", PolicyOutcome.OPEN, id="who it is, if anybody"
+        ),
+        pytest.param("request.?options.hasValue()", "Fail", PolicyOutcome.OPEN, id="the options, if there are any"),
         pytest.param("nobody.knows()", "Fail", PolicyOutcome.OPEN, id="what this engine lacks"),
     ],
 )
@@ -329,6 +334,16 @@ def test_who_asks_is_known_if_somebody_says_so() -> None:
     assert found.outcome is PolicyOutcome.ADMITTED
     (found,) = decisions(asked, requester=Requester("bob", ("ops",)))
     assert found.outcome is PolicyOutcome.DENIED
+    optional = policy("request.?userInfo.?username.orValue('') == 'ann'")
+    (found,) = decisions(optional, requester=Requester("ann"))
+    assert found.outcome is PolicyOutcome.ADMITTED
+
+
+def test_what_a_function_cannot_give_back_is_said_without_an_address() -> None:
+    time = "timestamp('2020-01-01T00:00:00Z')"
+    (found,) = decisions(policy(f"[{time}].min() == {time}"))
+    assert found.outcome is PolicyOutcome.OPEN
+    assert found.messages[0].endswith(": a function gives a value that this engine cannot take back, such as a time")
 
 
 # ---------------------------------------------------------------------------------------- parameters
