@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kgate.config.selection import selected_ids
 from kgate.errors import ConfigError
+from kgate.reports.safety import one_line
 from kgate.rules import load
 from kgate.rules.tuning import tuned
 from kgate.vap import policies
@@ -29,7 +31,18 @@ def export(settings: Settings, enforcement: policies.Enforcement, namespaces: Se
     entries = tuple(_entries(settings, rules))
     options = policies.ExportOptions(settings.minor, settings.waivers.today, enforcement, tuple(namespaces), entries)
     found = policies.export([rule for rule in rules if rule.id in chosen], options)
-    return policies.Export(found.policies, (*found.left_out, *_of_configuration(settings)))
+    return _inert(policies.Export(found.policies, (*found.left_out, *_of_configuration(settings))))
+
+
+def _inert(found: policies.Export) -> policies.Export:
+    """Returns the same with what people wrote as single lines, which a file holds as comments and a terminal shows."""
+    exported = (replace(one, comments=tuple(map(_line, one.comments))) for one in found.policies)
+    left_out = (NotExported(_line(one.what), _line(one.reason)) for one in found.left_out)
+    return policies.Export(tuple(exported), tuple(left_out))
+
+
+def _line(text: str) -> str:
+    return one_line(" ".join(text.split()))
 
 
 def _entries(settings: Settings, rules: Sequence[Rule]) -> Iterator[WaiverEntry]:

@@ -82,7 +82,7 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A policy with its binding, and comments for whoever reads it."""
+    """A policy with its binding, and comments of people for whoever reads it, of any characters."""
 
     rule: Rule
     policy: Body

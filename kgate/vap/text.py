@@ -12,8 +12,8 @@ _WIDTH = 100_000
 
 
 def document(one: Exported) -> str:
-    """Returns a policy with its binding, each as a document of its own."""
-    lines = [f"# Waived: {' '.join(comment.split())}\n" for comment in one.comments]
+    """Returns a policy with its binding, each as a document of its own; its comments must be inert lines."""
+    lines = [f"# Waived: {comment}\n" for comment in one.comments]
     return "".join((*lines, "---\n", _yaml(one.policy), "---\n", _yaml(one.binding)))
 
 
@@ -26,7 +26,7 @@ def heading(export: Export, version: str) -> Iterator[str]:
 
 def left_out(export: Export) -> Iterable[str]:
     """Returns a line for each thing that is not exported."""
-    return (f"{one.what}: {' '.join(one.reason.split())}" for one in export.left_out)
+    return (f"{one.what}: {one.reason}" for one in export.left_out)
 
 
 def _yaml(body: Any) -> str:

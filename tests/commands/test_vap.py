@@ -39,6 +39,19 @@ def documented(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_people_write_into_waivers_stays_in_its_comment(tmp_path: Path) -> None:
+    reason = r'"so it is\n---\nkind: Pod \e]0;x\a"'
+    write(
+        tmp_path, {".git/config": "", "kgate-waivers.yaml": WAIVERS.replace("reads the log files of the node", reason)}
+    )
+    done = kgate("export", "vap", "--select", "privileged-container", cwd=tmp_path)
+    assert r"# Waived: so it is --- kind: Pod \x1b]0;x\x07 (kgate-waivers.yaml:2:5)" in done.out.splitlines()
+    assert [one["kind"] for one in yaml.safe_load_all(done.out) if one] == [
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ]
+
+
 @pytest.mark.parametrize(("command", "expected"), SESSIONS)
 def test_documented_sessions(documented: Path, command: str, expected: str) -> None:
     assert kgate(*command.split(), cwd=documented).out == expected
