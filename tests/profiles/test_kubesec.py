@@ -255,6 +255,13 @@ def test_half_of_a_surrogate_pair_is_replaced_as_go_does() -> None:
     assert json.loads(answer(body)[1].encode())[0]["object"] == "Pod/a\ufffd.default"
 
 
+def test_a_name_moves_nothing_in_a_terminal() -> None:
+    body = b'kind: Pod\napiVersion: v1\nmetadata: {name: "\\x9b31m\\u202e\\x7f"}\n'
+    text = answer(body)[1]
+    assert r'"object": "Pod/\u009b31m\u202e\u007f.default"' in text
+    assert json.loads(text)[0]["object"] == "Pod/\x9b31m\u202e\x7f.default"
+
+
 def test_the_end_of_its_time_ends_scoring() -> None:
     with pytest.raises(DeadlineError):
         scores(b"{}", MINOR, lifetime=Lifetime(0))

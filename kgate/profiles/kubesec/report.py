@@ -9,8 +9,11 @@ from kgate.model import Json
 from kgate.profiles.kubesec.rules import ScoringRule
 from kgate.profiles.kubesec.scoring import ObjectScore
 
-_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
-"""What Go's encoding/json escapes and Python's json does not."""
+_UNSEEN = (*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Control characters and those that reorder text, which kubesec lets a name write to a terminal."""
+
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&\u2028\u2029"), *_UNSEEN)}
+"""What Go's encoding/json escapes and Python's json does not, and what would not be seen."""
 
 
 def render(found: Sequence[ObjectScore], file_name: str, beside: Callable[[ObjectScore], Json] | None = None) -> str:
