@@ -79,15 +79,6 @@ def code_of(expression: str) -> str:
     return _NOT_CODE.sub(lambda match: " " * len(match[0]), expression)
 
 
-_BIND = re.compile(r"(?<![\w.])cel\s*\.\s*bind\s*\(")
-
-
-def binds(expression: str) -> bool:
-    """True if an expression calls ``cel.bind``, which Kubernetes lacks: an API server does not compile it, and here its
-    value may be one that a macro left behind (kgate.rules.variables)."""
-    return "bind" in expression and _BIND.search(code_of(expression)) is not None
-
-
 def _shortest(paths: Iterable[Path]) -> frozenset[Path]:
     """The paths without those below another one."""
     found = set(paths)

@@ -24,7 +24,6 @@ from kgate.model import (
     Versions,
 )
 from kgate.rules import cel, fieldpath, variables
-from kgate.rules.reads import binds
 from kgate.yamltree.fields import FileFields, UserFile, suggestion
 
 TARGETS = ("container", "pod", "resource", "component")
@@ -379,7 +378,7 @@ def _check_parameters(fields: FileFields, rule: Rule) -> None:
 
 def _check_used(fields: FileFields, expression: str, known: Sequence[str], *where: str | int) -> None:
     """Refuses variables that are not defined, or not before the place where they are used, or not in ``variables``."""
-    if binds(expression):
+    if variables.binds(expression):
         fields.fault("Kubernetes has no cel.bind; list the value under variables, and use it by that name", *where)
     unknown = next((name for name in variables.used(expression) if name not in known), None)
     if unknown is not None:

@@ -19,10 +19,11 @@ from kgate.model import Parameter, ParameterValue, Rule, Variable
 _TOKEN = re.compile(
     r'''(?<!\w)(?:[rR][bB]?|[bB][rR])(?:"""(?:[^"]|"(?!""))*"""|\'\'\'(?:[^']|'(?!''))*\'\'\'|"[^"\n]*"|'[^'\n]*')'''
     r'''|"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^'\\]|\\.|'(?!''))*\'\'\'|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*\''''
-    r"""|//[^\n]*|(?<![\w.])variables\.([A-Za-z_]\w*)|(?<![\w.])params\.([A-Za-z_]\w*)""",
+    r"""|//[^\n]*|(?<![\w.])variables\.([A-Za-z_]\w*)|(?<![\w.])params\.([A-Za-z_]\w*)"""
+    r"""|(?<![\w.])(cel(?:\s|//[^\n]*\n)*\.(?:\s|//[^\n]*\n)*bind\b)""",
     re.DOTALL,
 )
-"""A string, raw or not, a comment, or the use of a variable or a parameter (CEL specification, syntax)."""
+"""A string, raw or not, a comment, the use of a variable or a parameter, or cel.bind (CEL specification, syntax)."""
 
 
 def used(expression: str) -> Iterator[str]:
@@ -33,6 +34,12 @@ def used(expression: str) -> Iterator[str]:
 def used_parameters(expression: str) -> Iterator[str]:
     """The names of the parameters that an expression uses."""
     return (match[2] for match in _TOKEN.finditer(expression) if match[2])
+
+
+def binds(expression: str) -> bool:
+    """True if an expression calls ``cel.bind`` itself, which no API server compiles; it would take a value that a macro
+    left behind for its own."""
+    return "bind" in expression and any(match[3] for match in _TOKEN.finditer(expression))
 
 
 def plain(expression: str) -> str:

@@ -14,7 +14,7 @@ from kgate.kubernetes.selectors import matches as selects
 from kgate.model import Json, Resource
 from kgate.rules import variables
 from kgate.rules.cel import CelError, Language, UnansweredError
-from kgate.rules.reads import binds, code_of
+from kgate.rules.reads import code_of
 from kgate.values import dataclass
 from kgate.vap.defaults import with_defaults
 from kgate.vap.library import AUTHORIZER, functions
@@ -184,7 +184,7 @@ class _Asked:
 
     def evaluate(self, expression: str) -> Json:
         """Evaluates an expression, with the variables of the policy. Raises CelError."""
-        if binds(expression) or any(binds(variable.expression) for variable in self.policy.variables):
+        if any(map(variables.binds, (expression, *(one.expression for one in self.policy.variables)))):
             raise UnansweredError("cel.bind is not there in Kubernetes, which refuses the policy; write a variable")
         whole = self._plain(expression)
         for variable in reversed(self.policy.variables):

@@ -181,6 +181,8 @@ def test_match_conditions(conditions: list[str], failure: str, expected: PolicyO
             "request.?userInfo.?username.orValue('') == ''", "Fail", PolicyOutcome.OPEN, id="who it is, if anybody"
         ),
         pytest.param("request.?options.hasValue()", "Fail", PolicyOutcome.OPEN, id="the options, if there are any"),
+        pytest.param("cel //\n.bind(x, 1, x == 1)", "Fail", PolicyOutcome.OPEN, id="the same with a comment"),
+        pytest.param("'cel.bind(' != ''", "Fail", PolicyOutcome.ADMITTED, id="its name in a text"),
         pytest.param("nobody.knows()", "Fail", PolicyOutcome.OPEN, id="what this engine lacks"),
     ],
 )
