@@ -207,6 +207,7 @@ def test_wrong_types_lead_nowhere(text: str) -> None:
     assert "exposure" not in facts.of_workload(workload).about(resource, workload.pods[0])
 
 
+@pytest.mark.slow
 def test_many_services_and_pods_take_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kgate.kubernetes.exposure._MOST_TRIED", 10)
 

@@ -223,6 +223,7 @@ def seconds(number: int, selector: str) -> float:
     return min(once() for _ in range(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "selector",
     [

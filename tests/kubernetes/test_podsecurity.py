@@ -35,6 +35,7 @@ def yes(letters: str) -> list[bool]:
     return [letter == "y" for letter in letters]
 
 
+@pytest.mark.slow
 def test_recorded_answers() -> None:
     found = recorded()
     valid, refused = yes(found["valid"]), yes(found["refused"])

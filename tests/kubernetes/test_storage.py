@@ -161,6 +161,7 @@ def test_wrong_types_lead_nowhere(text: str) -> None:
         assert "onNode" not in facts.of_workload(workload).about(workload.resource, workload.pods[0])
 
 
+@pytest.mark.slow
 def test_many_volumes_and_claims_take_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kgate.kubernetes.storage._MOST_TRIED", 10)
 

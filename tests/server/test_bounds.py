@@ -20,6 +20,8 @@ from tests.server.test_api import POD
 from tests.serving import Served, serving
 from tests.waiting import HANG, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Served]:

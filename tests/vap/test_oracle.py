@@ -20,6 +20,7 @@ def recorded() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_recorded_answers() -> None:
     found = recorded()
     current = list(vap_oracle.current(found))
