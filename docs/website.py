@@ -1,6 +1,6 @@
 """Builds the documentation as a site: ``python docs/website.py FOLDER``; a warning or a broken link fails.
 
-The site has the pages of this folder, the documents beside it, and a page for each rule.
+The site has the pages of this folder and of its folder of rules, and the documents beside it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from kgate.exports import documentation
-from kgate.rules import load
-from kgate.rules.gate import GATE_WEAKENED
-
 ROOT = Path(__file__).parent.parent
 SOURCE = "https://github.com/kgate/kgate"
-RULES = "docs/rules.md"
 BESIDE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -66,11 +61,10 @@ def pages() -> dict[str, str]:
     """Returns the Markdown of every page, by its path in the site."""
     sources = {path: BESIDE[path] for path in BESIDE}
     sources |= {f"docs/{path.name}": path.name for path in sorted((ROOT / "docs").glob("*.md"))}
-    sources[RULES] = "rules/index.md"
-    rules = documentation.pages((*load.load(), GATE_WEAKENED))
+    rules = [path.name for path in sorted((ROOT / "docs" / "rules").glob("*.md")) if path.name != "README.md"]
+    sources |= {f"docs/rules/{name}": f"rules/{name}" for name in rules} | {"docs/rules/README.md": "rules/index.md"}
     texts = {page: linked((ROOT / path).read_text(encoding="utf-8"), path, sources) for path, page in sources.items()}
-    texts |= {f"rules/{name}.md": text for name, text in rules.items()}
-    texts["rules/index.md"] += _contents("", sorted(rules.keys() - {"index"}))
+    texts["rules/index.md"] += _contents("", [name.removesuffix(".md") for name in rules])
     texts["index.md"] += "".join(_contents(caption, names) for caption, names in NAVIGATION.items())
     return texts
 
@@ -90,8 +84,6 @@ def _target(link: str, path: str, sources: Mapping[str, str]) -> str:
     name, sign, anchor = link.partition("#")
     there = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
     here = posixpath.dirname(sources[path])
-    if there == RULES and anchor:
-        return posixpath.relpath(f"rules/{anchor}.md", here or ".")
     if there in sources:
         return posixpath.relpath(sources[there], here or ".") + sign + anchor
     if not (ROOT / there).exists():

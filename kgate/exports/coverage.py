@@ -70,5 +70,5 @@ def _section(peer: Peer, answered: Mapping[tuple[str, str], tuple[str, ...]]) ->
     yield "| --- | --- | --- |"
     for rule in peer.rules:
         names = answered.get((peer.name, rule.id), ())
-        links = ", ".join(f"[{name}](rules.md#{name})" for name in names)
+        links = ", ".join(f"[{name}](rules/{name}.md)" for name in names)
         yield f"| {rule.id} | {rule.about} | {links or f'not: {rule.unanswered}'} |"

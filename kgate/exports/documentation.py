@@ -18,7 +18,7 @@ def rule_list(rules: Iterable[Rule], format_name: str) -> str:
     if format_name == "json":
         return json.dumps([as_json(rule) for rule in ranked], indent=2)
     if format_name == "markdown":
-        return "\n".join(_markdown_index(ranked, "#{}"))
+        return "\n".join(_markdown_index(ranked, "{0}"))
     width = max(len(rule.id) for rule in ranked)
     return "\n".join(
         f"{rule.severity.label:<8}  {rule.points:>2}  {rule.persona.label:<8}  {rule.id:<{width}}  {rule.title}"
@@ -31,7 +31,7 @@ def rule_page(rule: Rule, format_name: str) -> str:
     if format_name == "json":
         return json.dumps(as_json(rule), indent=2)
     if format_name == "markdown":
-        return "\n".join(_markdown_page(rule, "#"))
+        return "\n".join(_markdown_page(rule))
     return "\n".join((_explained(rule), "", *_terminal_details(rule)))
 
 
@@ -40,19 +40,10 @@ def explanation(rule: Rule, format_name: str) -> str:
     return _explained(rule) if format_name == "terminal" else rule_page(rule, format_name)
 
 
-def handbook(rules: Iterable[Rule]) -> str:
-    """Returns the text of docs/rules.md: the index and a page for every rule."""
-    ranked = _ranked(rules)
-    lines = [*_contents(ranked, "#{}", "")]
-    for rule in ranked:
-        lines += ["", *_markdown_page(rule, "##")]
-    return "\n".join(lines) + "\n"
-
-
 def pages(rules: Iterable[Rule]) -> dict[str, str]:
-    """Returns the same as documents of a folder in docs: one for each rule, by its id, and ``index``."""
+    """Returns the documents of the folder docs/rules by their names: one for each rule, and the index ``README.md``."""
     ranked = _ranked(rules)
-    documents = {"index": _contents(ranked, "{}.md", "../")} | {rule.id: _markdown_page(rule, "#") for rule in ranked}
+    documents = {"README.md": _contents(ranked)} | {f"{rule.id}.md": _markdown_page(rule) for rule in ranked}
     return {name: "\n".join(lines) + "\n" for name, lines in documents.items()}
 
 
@@ -221,25 +212,25 @@ def _exception_in_words(condition: Condition) -> str:
 # ---------------------------------------------------------------------------------------- Markdown
 
 
-def _contents(ranked: Sequence[Rule], link: str, docs: str) -> Iterator[str]:
-    """Yields the index, as a document; ``docs`` leads to the folder of the other documents."""
+def _contents(ranked: Sequence[Rule]) -> Iterator[str]:
+    """Yields the index, as a document."""
     yield from ("# Rules", "", "<!-- Generated from rules/ by `python docs/generate.py`; do not edit. -->", "")
-    yield f"kgate has {len(ranked)} rules. How the score comes from them: [score]({docs}score.md)."
-    yield from ("", *_markdown_index(ranked, link))
+    yield f"kgate has {len(ranked)} rules. How the score comes from them: [score](../score.md)."
+    yield from ("", *_markdown_index(ranked, "[{0}]({0}.md)"))
 
 
-def _markdown_index(rules: Iterable[Rule], link: str) -> Iterator[str]:
-    """Yields a table; ``link`` leads to a rule, with ``{}`` for its id."""
+def _markdown_index(rules: Iterable[Rule], name: str) -> Iterator[str]:
+    """Yields a table; ``name`` is how it shows a rule, with ``{0}`` for the id."""
     yield "| severity | points | persona | rule | what it is | Pod Security Standards |"
     yield "| --- | ---: | --- | --- | --- | --- |"
     for rule in rules:
         levels = ", ".join(sorted({check.level for check in rule.pss}))
         weight = f"{rule.severity.label} | {rule.points} | {rule.persona.label}"
-        yield f"| {weight} | [{rule.id}]({link.format(rule.id)}) | {rule.title} | {levels} |"
+        yield f"| {weight} | {name.format(rule.id)} | {rule.title} | {levels} |"
 
 
-def _markdown_page(rule: Rule, heading: str) -> Iterator[str]:
-    yield f"{heading} {rule.id}"
+def _markdown_page(rule: Rule) -> Iterator[str]:
+    yield f"# {rule.id}"
     yield ""
     yield f"**{rule.title}**: {rule.severity.label}, {rule.points} points. {rule.message}"
     yield from ("", rule.rationale, "", "**What to write instead.** " + rule.remediation, "")

@@ -10,7 +10,7 @@ from kgate.reports.presentation import Folder
 from kgate.reports.safety import one_line
 
 HOME = "https://github.com/kgate/kgate"
-DOCUMENTATION = f"{HOME}/blob/main/docs/rules.md"
+DOCUMENTATION = f"{HOME}/blob/main/docs/rules"
 
 _SAFE_BASE = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
 
@@ -18,7 +18,7 @@ _SAFE_BASE = re.compile(r"https?://[A-Za-z0-9._~:/%-]+")
 def rule_page(rule: Rule) -> str:
     """Returns the page of one of kgate's own rules; empty for a rule of the user, which has none."""
     is_own = not rule.targets or rule.path == f"rules/{rule.id}.yaml"
-    return f"{DOCUMENTATION}#{rule.id}" if is_own else ""
+    return f"{DOCUMENTATION}/{rule.id}.md" if is_own else ""
 
 
 def line_page(link_base: str, location: Location) -> str:

@@ -93,7 +93,7 @@ def test_every_element_is_ours_and_closed(name: str) -> None:
     assert set(page.elements) <= (OURS | OF_WAIVERS if page.elements["table"] == 1 else OURS)
     assert bool(page.elements["table"]) == bool(waived_groups(samples.SAMPLES[name]))
     assert page.attributes <= {"href"}
-    assert all(link.startswith((f"{samples.LINK_BASE}/", f"{DOCUMENTATION}#")) for link in page.links)
+    assert all(link.startswith((f"{samples.LINK_BASE}/", f"{DOCUMENTATION}/")) for link in page.links)
     assert page.open == []
     assert page.unbalanced == []
     assert page.elements["details"] == page.elements["summary"]
@@ -203,7 +203,7 @@ def test_what_is_accepted_for_ever_has_dashes() -> None:
 def test_a_rule_is_explained_once() -> None:
     text = samples.written(markdown, samples.long(400, 40), link_base="")
     assert text.count("A privileged container sees every device of the node.<br>Fix: Remove the field, e.g. set") == 2
-    assert text.count(f"**[Privileged container]({DOCUMENTATION}#privileged-container)**") == 1
+    assert text.count(f"**[Privileged container]({DOCUMENTATION}/privileged-container.md)**") == 1
 
 
 def test_a_pass_is_a_line() -> None:
@@ -321,7 +321,7 @@ def test_places_link_to_the_lines_of_the_commit() -> None:
 def test_only_a_plain_url_is_linked_to(base: str) -> None:
     links = Page(samples.written(markdown, samples.with_findings(), link_base=base)).links
     assert links
-    assert all(link.startswith(f"{DOCUMENTATION}#") for link in links)
+    assert all(link.startswith(f"{DOCUMENTATION}/") for link in links)
 
 
 def test_a_rule_of_the_users_has_no_page() -> None:

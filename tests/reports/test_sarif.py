@@ -143,7 +143,7 @@ def test_a_rule_has_all_that_code_scanning_shows(rule: Rule) -> None:
     assert rule.rationale.strip() in shown["help"]["markdown"]
     assert rule.remediation.strip() in shown["help"]["markdown"]
     assert all(reference.url in shown["help"]["text"] for reference in rule.references)
-    own_page = f"{DOCUMENTATION}#{rule.id}" if rule.path.startswith("rules/") else None
+    own_page = f"{DOCUMENTATION}/{rule.id}.md" if rule.path.startswith("rules/") else None
     assert shown.get("helpUri") == (own_page or (rule.references[0].url if rule.references else None))
     assert shown["defaultConfiguration"]["level"] == LEVELS[rule.severity.label]
     assert properties["precision"] == "very-high"
