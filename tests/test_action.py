@@ -39,7 +39,7 @@ passed=true"""
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RUNNER_TEMP of a job in which the action ran before, so that only its first use installs."""
+    """RUNNER_TEMP of a job in which the action ran before, so that only its first use installs, for 20 seconds."""
     return packages_for(tmp_path_factory).runner
 
 
@@ -201,7 +201,7 @@ MODULES = ("venv", "pip", "kgate", "json", "secrets", "sitecustomize", "click")
 
 
 def test_nothing_in_the_workspace_stands_in_for_a_module(tmp_path: Path) -> None:
-    """Also while the environment is made, so this one installs anew."""
+    """Also while the environment is made, so this one installs anew, which takes 20 seconds."""
     files = {f"{name}.py": f"open({str(tmp_path / 'marker')!r}, 'w')\n" for name in MODULES}
     temp = tmp_path / "temp"
     temp.mkdir()

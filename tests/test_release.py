@@ -202,6 +202,7 @@ PACKAGES = (f"kgate-{SAID}-py3-none-any.whl", f"kgate-{SAID}.tar.gz")
 
 @pytest.mark.needs_dev
 def test_a_tag_releases(tmp_path: Path, origin: Path) -> None:
+    """Takes half a minute: each job of a release installs what it needs into an environment of its own."""
     release = run(tmp_path / "tag", "push", f"v{SAID}", origin, PUBLISH_TO_PYPI="true")
     assert release.ran == list(WORKFLOW["jobs"])
     released = tmp_path / "tag/github/checkout"

@@ -109,6 +109,7 @@ def test_a_new_rule_changes_no_golden_output() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("title", FOLLOWED)
 def test_whoever_follows_a_story_ends_green(title: str, clone: Path) -> None:
+    """Takes up to half a minute: a story ends with tests, linters and the types of the whole clone."""
     steps = FOLLOWED[title]
     for text, language, block in steps:
         follow(text, language, block, clone)

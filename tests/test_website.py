@@ -107,7 +107,7 @@ def test_fault_of_a_page(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.needs_dev
 @pytest.mark.needs_browser
 def test_site(tmp_path: Path) -> None:
-    """All of it in one test, since a build takes some seconds."""
+    """All of it in one test, since Sphinx needs half a minute for the pages of 200 rules."""
     WEBSITE.build(tmp_path, WEBSITE.pages())
     assert_nothing_is_loaded_from_elsewhere(tmp_path)
     with launched() as browser:

@@ -106,6 +106,7 @@ def multitool_results(folder: Path, texts: Mapping[str, str]) -> dict[str, list[
 
 @pytest.mark.needs_npm
 def test_multitool_finds_no_error_and_no_warning(tmp_path: Path) -> None:
+    """Takes 10 to 25 seconds: a validator in .NET compiles itself first, and reads reports of a megabyte."""
     answers = multitool_results(tmp_path, RENDERED)
     assert all(answers.values()), "multitool always has some note on a file that it has read"
     worse = {name: [one for one in found if one[1] != "note"] for name, found in answers.items()}
