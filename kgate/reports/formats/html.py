@@ -23,6 +23,7 @@ from kgate.reports.wording import (
     allowances,
     answer,
     at_most,
+    counted,
     filled_cells,
     fingerprints,
     needs,
@@ -51,6 +52,7 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
     yield from template.generate(
         report=report,
         answer=answer(report.verdict),
+        read=f"{counted(report.counts.resources, 'object')} of {counted(report.counts.files, 'file')}",
         state="incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed",
         severities=[(severity.label, count) for severity, count in report.severities.items()],
         waived=report.waived,
