@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kgate.judgement.bar import Bar
 from kgate.kubernetes.pss import asked
 from kgate.kubernetes.scopes import own_file
-from kgate.model import FailOn, Json, Note, Resource, Severity
+from kgate.model import FailOn, Json, Note, Resource, ResourceId, Severity
 from kgate.sources.pathlines import PathLines
 from kgate.values import dataclass
 
@@ -116,15 +116,17 @@ class _Matcher:
         self._paths = PathLines(match.paths)
 
     def fits(self, resource: Resource) -> bool:
-        """True if a resource fits everything that is named."""
-        match, who = self._match, resource.id
+        """True if a resource fits everything that is named, or an object does that it was made for."""
+        fits_who = any(map(self._fits_who, (resource.id, *resource.owners)))
+        return fits_who and self._fits_labels(resource) and self._fits_path(resource)
+
+    def _fits_who(self, who: ResourceId) -> bool:
+        match = self._match
         if match.kinds and set(match.kinds).isdisjoint(who.kinds):
             return False
         if match.namespaces and not _any(self._namespaces, who.namespace):
             return False
-        if match.names and not _any(self._names, who.name):
-            return False
-        return self._fits_labels(resource) and self._fits_path(resource)
+        return not match.names or _any(self._names, who.name)
 
     def _fits_labels(self, resource: Resource) -> bool:
         metadata = resource.body.get("metadata")

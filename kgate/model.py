@@ -263,7 +263,8 @@ class Resource:
     nobody says into which namespace the chart goes: no finding stands on it. ``otherwise`` is the body of another
     rendering, without the parts of texts that change from one to the next; None where nothing changes. A finding
     stands only if it stands there too. ``installer`` is the tool that completes a configuration object with defaults of
-    its own: ``kubeadm``, ``kind``; empty if nobody does, and for all other objects."""
+    its own: ``kubeadm``, ``kind``; empty if nobody does, and for all other objects. ``owners`` are the objects that it
+    was made for, as the controller says that made it: gates and waivers that name one of them are about it, too."""
 
     id: ResourceId
     body: Mapping[str, Json]
@@ -275,6 +276,7 @@ class Resource:
     is_invented: Callable[[Pointer], bool] = field(default=_never, compare=False, repr=False)
     otherwise: Mapping[str, Json] | None = None
     installer: str = ""
+    owners: tuple[ResourceId, ...] = ()
 
     @property
     def has_doubts(self) -> bool:
@@ -557,7 +559,8 @@ class Finding:
     items by name, ``includes`` holds the more general rules that the same place offends.
 
     ``source`` is the file in which the resource begins. The same offence of several renderings is one finding that
-    lists them; ``also`` holds what the resource is called in the others, where that differs. ``known_as`` is its
+    lists them; ``also`` holds what the resource is called in the others, where that differs, or the objects that it was
+    made for. ``known_as`` is its
     name as the source writes it (``{{ .Release.Name }}-web``), where that alone tells what was rendered from it.
     ``is_explicit`` says that somebody wrote the value, though the field's absence would offend as well. ``remedy`` is
     None where the rule has no fix, and if the scan was not asked for them. ``fail_on`` says when it fails by itself;

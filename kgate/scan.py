@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -144,13 +144,13 @@ def _lifetime(settings: Settings, session: Session | None) -> Lifetime:
     return Lifetime(settings.timeout) if session is None or session.lifetime is None else session.lifetime
 
 
-def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
-    """Returns an empty ledger, which judges by the rules, gates and waivers of the settings."""
+def ledger_of(settings: Settings, rules: Sequence[Rule], judges: Mapping[int, Judge] | None = None) -> Ledger:
+    """Returns an empty ledger, which judges by the rules, gates and waivers of the settings; with ``judges_of`` these
+    unless they are given."""
     from kgate.sources.comments import RepositoryComments
     from kgate.waiverfile import in_force
 
-    minors = {settings.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
-    judges = {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
+    judges = judges_of(settings, rules) if judges is None else judges
     comments = RepositoryComments(settings.repository)
     waivers = in_force(settings.waivers, rules, comments, is_whole=_is_whole(settings))
     bar = Bar(settings.min_score, settings.level)
@@ -159,6 +159,12 @@ def ledger_of(settings: Settings, rules: Sequence[Rule]) -> Ledger:
     if settings.baseline is not None or settings.lists_all:
         ledger.list_up_to(MAX_COMPARED)
     return ledger
+
+
+def judges_of(settings: Settings, rules: Sequence[Rule]) -> Mapping[int, Judge]:
+    """Returns what judges resources, for each Kubernetes 1.x version that the settings or a gate name."""
+    minors = {settings.minor, *(entry.minor for entry in settings.gates if entry.minor is not None)}
+    return {minor: judge_of(settings, rules, minor) for minor in sorted(minors)}
 
 
 def judge_of(settings: Settings, rules: Sequence[Rule], minor: int) -> Judge:

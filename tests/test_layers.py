@@ -116,7 +116,7 @@ FLOW = (
     ("sources",),
     ("gates",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
-    ("policy",),
+    ("admission", "policy"),
     ("session",),
     ("fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest", "waive", "waiverlist"),
     ("reportfile", "trial"),
@@ -130,6 +130,7 @@ FLOW = (
 
 ONLY = {
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
+    "admission": ("values", "model", "kubernetes", "judgement", "reports", "admission"),
     "judgement": ("values", "model", "wildcards", "kubernetes", "rbac", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
     "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),

@@ -506,6 +506,7 @@ def _findings(
             includes=included,
             source=source,
             renderings=renderings,
+            also=resource.owners,
             known_as=known_as,
             is_explicit=offence.blame.is_explicit,
             remedy=_remedy(offence) if with_remedies else None,

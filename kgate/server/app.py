@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from kgate.lifetime import Lifetime
 from kgate.profiles.kubesec.scoring import scores
-from kgate.server import api, health, kubesec, page
+from kgate.server import admit, api, health, kubesec, page
 from kgate.server.bounds import Bounds
 from kgate.server.judging import Judging
 from kgate.server.metrics import Measured, Metrics
@@ -31,6 +31,8 @@ def application(settings: ServerSettings) -> Starlette:
         Route("/openapi.json", api.openapi),
         Route("/v1/rules", api.rules),
         Route("/v1/scan", api.scan, methods=["POST"]),
+        Route(admit.PATH, admit.admit, methods=["POST"]),
+        Route(f"{admit.PATH}/{{asks:path}}", admit.admit, methods=["POST"]),
         Route("/", page.page, methods=["GET"]),
         Route("/healthz", kubesec.healthz, methods=_ALL),
         Route("/scan", kubesec.scan, methods=_ALL),

@@ -19,6 +19,7 @@ from kgate.model import Report
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable with the folder in which several workers keep their numbers for all of them."""
 
+_WEBHOOKS = "/admit"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 
 
@@ -95,5 +96,12 @@ class Measured:
             statuses[0] = 500  # as is answered further out
             raise
         finally:
-            path = scope["path"] if scope["path"] in self._known else "other"
-            self._metrics.add_request(path, scope["method"], statuses[0], time.perf_counter() - begin)
+            self._metrics.add_request(
+                self._label(scope["path"]), scope["method"], statuses[0], time.perf_counter() - begin
+            )
+
+    def _label(self, path: str) -> str:
+        """Returns what a path counts as: the paths of webhooks as one."""
+        if path.startswith(f"{_WEBHOOKS}/"):
+            return _WEBHOOKS
+        return path if path in self._known else "other"

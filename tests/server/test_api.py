@@ -189,7 +189,7 @@ def test_the_description_names_every_path(server: Served) -> None:
     described = json.loads(server.ask("GET", "/openapi.json").body)
     app = app_of_this_process()
     paths = {route.path for route in app.routes if isinstance(route, Route)}
-    assert set(described["paths"]) == paths - {"/{path:path}"}
+    assert set(described["paths"]) == {path.replace(":path}", "}") for path in paths - {"/{path:path}"}}
     assert described["info"]["version"] != "0"
 
 
