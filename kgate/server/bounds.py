@@ -57,9 +57,10 @@ class Bounds:
             return too_large
         try:
             async with asyncio.timeout_at(scope[DEADLINE]):
-                async for piece in _pieces(receive):
+                pieces = _pieces(receive)
+                async for piece in pieces:
                     if len(body) + len(piece) > self._most:
-                        await _discard(receive)
+                        await _discard(pieces)
                         return too_large
                     if self._held + len(piece) > _MOST_HELD:
                         return 503, "too many requests are being read; come back later", _LATER
@@ -93,9 +94,9 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def _discard(receive: Receive) -> None:
+async def _discard(pieces: AsyncIterator[bytes]) -> None:
     left = _MOST_DISCARDED
-    async for piece in _pieces(receive):
+    async for piece in pieces:
         left -= len(piece)
         if left < 0:
             return

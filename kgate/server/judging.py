@@ -14,7 +14,7 @@ from kgate.scan import assess, gate_of, judges_of, ledger_of, text_batches
 
 if TYPE_CHECKING:
     from kgate.admission.asks import Asks
-    from kgate.admission.decision import Submitted
+    from kgate.admission.ruling import Submitted
     from kgate.config.settings import Settings
     from kgate.judgement.ledger import Ledger
     from kgate.lifetime import Lifetime
@@ -29,7 +29,7 @@ class Judging:
 
     def __init__(self, settle: Callable[[], Settings], today: Callable[[], date]) -> None:
         """Settles, and compiles the rules; ``today`` is asked whether waivers have ended. Raises KgateError."""
-        self.settings = settle()
+        self.settings = replace(settle(), paths=("-",))  # a request is all that is seen, and no file of the server's
         self.gate, self._notes = gate_of(self.settings)
         self._judges = judges_of(self.settings, self.gate.rules)
         self._today = today

@@ -96,11 +96,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError("--host is empty; name an address, or 0.0.0.0 for all of this machine")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # An answer is written in two pieces, of which the second one must not wait until the first one is acknowledged.
+        # asyncio sees to that only for sockets that name their protocol. Connections inherit it.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise ConfigError(
             f"cannot listen at {host}:{port}: {error.strerror or error}; choose others with --host and --port"
         ) from None
+    return listening
 
 
 def _url(listening: socket.socket, *, is_encrypted: bool) -> str:

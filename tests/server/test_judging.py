@@ -45,6 +45,12 @@ def test_requests_do_not_see_each_other(tmp_path: Path) -> None:
     assert judge.report("x", POD, Lifetime()) == first
 
 
+def test_files_around_the_server_are_no_part_of_a_report(tmp_path: Path) -> None:
+    """A scan of the whole repository says which waivers in it fit nothing."""
+    (tmp_path / "api.yaml").write_text("a: b  # kgate: allow[host-pid] nobody needs this\n")
+    assert judging(tmp_path, [date(2026, 11, 1)]).report("x", POD, Lifetime()).notes == ()
+
+
 @pytest.mark.parametrize("error", [DeadlineError, CancelledError])
 def test_a_part_of_a_report_is_none(tmp_path: Path, error: type[Exception]) -> None:
     lifetime = Lifetime(0)
