@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -21,6 +22,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
 
 DEPLOYMENT = b"""\
 apiVersion: apps/v1
@@ -51,6 +55,14 @@ spec:
 _CONNECTIONS = 4
 
 
+def review() -> bytes:
+    """Returns the AdmissionReview with which an API server asks whether the object may be created."""
+    asked = {"group": "apps", "version": "v1", "kind": "Deployment"}
+    request: dict[str, Any] = {"uid": "1", "operation": "CREATE", "kind": asked, "namespace": "shop", "name": "web"}
+    request["object"] = YAML(typ="safe", pure=True).load(DEPLOYMENT.decode())
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).encode()
+
+
 @dataclass
 class Target:
     """A server, how long its answers took, in seconds, and how many requests it refused for want of room."""
@@ -59,14 +71,15 @@ class Target:
     port: int
     path: str
     pid: int
+    body: bytes = DEPLOYMENT
     seconds: list[float] = field(default_factory=list)
     refused: int = 0
 
     @property
     def request(self) -> bytes:
         """What is sent."""
-        head = f"POST {self.path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(DEPLOYMENT)}\r\n\r\n"
-        return head.encode() + DEPLOYMENT
+        head = f"POST {self.path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        return head.encode() + self.body
 
 
 class Connection:
@@ -214,6 +227,7 @@ def main() -> None:
         serve = [sys.executable, "-m", "kgate", "serve", "--port", str(own), "--workers", str(os.cpu_count())]
         pid = stack.enter_context(running(serve, own))
         targets = [Target(f"kgate {path}", own, path, pid) for path in ("/scan", "/v1/scan")]
+        targets.insert(0, Target("kgate /admit", own, "/admit", pid, review()))
         if asked.kubesec:
             command = [asked.kubesec, "http", f"127.0.0.1:{other}"]
             command += ["--schema-location", asked.schemas] if asked.schemas else []

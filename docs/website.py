@@ -44,6 +44,7 @@ NAVIGATION = {
         "gitlab",
         "ci",
         "server",
+        "admission",
         "kubesec",
     ),
     "Project": ("changelog", "security", "contributing"),

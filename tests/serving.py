@@ -9,7 +9,7 @@ import re
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.command import ROOT, installed
@@ -53,10 +53,13 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(*arguments: str) -> Iterator[Served]:
-    """A server with further options, which is told to stop at the end of the block."""
-    command = (sys.executable, "-P", "-m", "kgate", "serve", "--port", "0", *arguments)
-    env = {**os.environ, "PYTHONPATH": str(installed())}
+def serving(
+    *arguments: str, within: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """A server with further options, which is told to stop at the end of the block; ``within`` is a command that runs
+    it, and ``variables`` are set for it."""
+    command = (*within, sys.executable, "-P", "-m", "kgate", "serve", "--port", "0", *arguments)
+    env = {**os.environ, "PYTHONPATH": str(installed()), **(variables or {})}
     with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE) as process:
         try:
             assert process.stderr is not None

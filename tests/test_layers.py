@@ -48,6 +48,7 @@ FLOW = (
     ("elsewhere.lock", "kubernetes.podsecurity"),
     (
         "environment",
+        "kubernetes.accounts",
         "kubernetes.deployers",
         "kubernetes.embedded",
         "kubernetes.nearest",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from kgate.admission.review import AdmissionRequest
+from kgate.kubernetes.accounts import MANAGER, controller
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.model import Json, ResourceId
 
@@ -24,9 +25,6 @@ _CONTROLLERS = {
     ("", "ReplicationController"): "replication-controller",
 }
 """The accounts of the controllers that run the objects of these groups and kinds (controller-manager, app)."""
-
-_MANAGER = "system:kube-controller-manager"
-"""The one that acts for all of them in a cluster without ``--use-service-account-credentials``."""
 
 _HASH = "pod-template-hash"
 """The label whose value a Deployment appends to its own name for that of a ReplicaSet."""
@@ -54,7 +52,7 @@ def _owner(reference: Mapping[str, Json], request: AdmissionRequest) -> Resource
     if not (isinstance(api_version, str) and isinstance(kind, str) and isinstance(name, str)):
         return None
     account = _CONTROLLERS.get((api_version.rpartition("/")[0], kind))
-    if account is None or request.user.name not in (_MANAGER, f"system:serviceaccount:kube-system:{account}"):
+    if account is None or request.user.name not in (MANAGER, controller(account)):
         return None
     return ResourceId(api_version, kind, request.namespace, name)
 

@@ -9,6 +9,7 @@ from kgate.admission.asks import Mode
 from kgate.admission.controllers import owners
 from kgate.admission.review import AdmissionRequest
 from kgate.judgement.baseline import compare, record
+from kgate.kubernetes.accounts import NODES, ROLE_MAKERS
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.workload import POD_KINDS
 from kgate.model import Assessment, Finding, Found, Json, Problem, Report, ResourceId, Severity
@@ -17,7 +18,7 @@ from kgate.values import dataclass
 _MIRROR = "kubernetes.io/config.mirror"
 """The annotation of a Pod that shows a static one, which a node runs whether the API server has it or not."""
 
-_NODES = "system:nodes"
+_RBAC = "rbac.authorization.k8s.io/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ NOTHING = Shortfall()
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Ruling:
     """What was decided about a request. ``unasked`` says why its object is not judged; then there is no ``report``.
     ``shortfall`` are reasons to refuse it, ``accepted`` what would be one if the object had not been like that before;
     ``is_allowed`` says whether it is refused for the reasons, and ``mode`` who is told of them."""
@@ -59,20 +60,20 @@ class Decision:
     owners: tuple[ResourceId, ...] = ()
 
 
-def decide(request: AdmissionRequest, mode: Mode, judge: Callable[[Submitted], Report]) -> Decision:
-    """Returns the decision about a request, by what ``judge`` reports about its object."""
+def decide(request: AdmissionRequest, mode: Mode, judge: Callable[[Submitted], Report]) -> Ruling:
+    """Returns the ruling about a request, by what ``judge`` reports about its object."""
     unasked = _unasked(request)
     if unasked or request.object is None:
-        return Decision(mode, unasked=unasked)
+        return Ruling(mode, unasked=unasked)
     belongs_to = owners(request)
     report = judge(Submitted(request.object, belongs_to))
     found, accepted = shortfall(report), NOTHING
     if found and request.old is not None:
         old = judge(Submitted(request.old, belongs_to))
         found, accepted = worsened(report, old), found
-    mode = Mode.AUDIT if _is_mirror(request) else mode
+    mode = Mode.AUDIT if _must_pass(request) else mode
     is_allowed = mode is not Mode.DENY or not found
-    return Decision(mode, is_allowed, "", report, found, NOTHING if found else accepted, belongs_to)
+    return Ruling(mode, is_allowed, "", report, found, NOTHING if found else accepted, belongs_to)
 
 
 def _unasked(request: AdmissionRequest) -> str:
@@ -98,9 +99,14 @@ def _content(body: Mapping[str, Json]) -> Mapping[str, Json]:
     return {key: value for key, value in body.items() if key not in ("metadata", "status")}
 
 
-def _is_mirror(request: AdmissionRequest) -> bool:
-    annotations = mapping(mapping((request.object or {}).get("metadata")).get("annotations"))
-    return request.kind == "Pod" and _MIRROR in annotations and _NODES in request.user.groups
+def _must_pass(request: AdmissionRequest) -> bool:
+    """True if a refusal would break the cluster and keep nothing from it: of the mirror of a static Pod, by its node,
+    and of the roles of Kubernetes itself."""
+    body = request.object or {}
+    if str(body.get("apiVersion")).startswith(_RBAC):
+        return request.user.name in ROLE_MAKERS
+    annotations = mapping(mapping(body.get("metadata")).get("annotations"))
+    return request.kind == "Pod" and _MIRROR in annotations and NODES in request.user.groups
 
 
 def shortfall(report: Report) -> Shortfall:

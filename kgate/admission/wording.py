@@ -1,12 +1,12 @@
-"""A decision in words: for whoever is refused, in warnings, and in the audit log of the API server."""
+"""A ruling in words: for whoever is refused, in warnings, and in the audit log of the API server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from kgate.admission.asks import Mode
-from kgate.admission.decision import Decision
 from kgate.admission.review import AdmissionResponse, within_limits
+from kgate.admission.ruling import Ruling
 from kgate.model import Assessment, Finding, Report, Score, Waiver, field_path
 from kgate.reports.wording import counted, cut, diagnosis, needs, shown
 
@@ -17,43 +17,43 @@ _LONGEST_LINE = 500
 _LONGEST_REASON = 1000
 
 
-def response(uid: str, decision: Decision) -> AdmissionResponse:
+def response(uid: str, ruling: Ruling) -> AdmissionResponse:
     """Returns the answer to the request with this uid."""
-    heads, details = tuple(_heads(decision)), tuple(_details(decision))
+    heads, details = tuple(_heads(ruling)), tuple(_details(ruling))
     return AdmissionResponse(
         uid,
-        decision.is_allowed,
-        "" if decision.is_allowed else "\n- ".join(("\n".join(heads), *details)),
-        within_limits(tuple(_warnings(decision, (*heads, *details)))),
-        audit_annotations(decision),
+        ruling.is_allowed,
+        "" if ruling.is_allowed else "\n- ".join(("\n".join(heads), *details)),
+        within_limits(tuple(_warnings(ruling, (*heads, *details)))),
+        audit_annotations(ruling),
     )
 
 
-def verdict(decision: Decision) -> str:
-    """Returns a decision in a word or two: what metrics and the audit log call it."""
-    if decision.report is None:
+def verdict(ruling: Ruling) -> str:
+    """Returns a ruling in a word or two: what metrics and the audit log call it."""
+    if ruling.report is None:
         return "not asked"
-    if decision.shortfall:
+    if ruling.shortfall:
         return "failed"
-    if decision.accepted:
+    if ruling.accepted:
         return "no worse"
-    return "not covered" if _is_uncovered(decision.report) else "passed"
+    return "not covered" if _is_uncovered(ruling.report) else "passed"
 
 
-def audit_annotations(decision: Decision) -> dict[str, str]:
+def audit_annotations(ruling: Ruling) -> dict[str, str]:
     """Returns what the audit log of the API server is to say: the verdict and its reason; score, Pod Security level and
     rules of what was judged; and what is waived by what."""
-    report = decision.report
+    report = ruling.report
     if report is None:
-        return {"verdict": verdict(decision), "reason": decision.unasked}
-    found = {"verdict": verdict(decision)}
+        return {"verdict": verdict(ruling), "reason": ruling.unasked}
+    found = {"verdict": verdict(ruling)}
     if report.assessments:
         lowest = min(report.assessments, key=lambda one: one.score.order)
         found |= {"score": _score(lowest.score), "level": lowest.pss_level}
     found["rules"] = ", ".join(sorted({one.rule.id for one in report.findings if one.waiver is None}))
     found["waived"] = ", ".join(sorted({_waived(one, one.waiver) for one in report.findings if one.waiver}))
-    found["owners"] = ", ".join(map(str, decision.owners))
-    found["reason"] = cut("; ".join((*_heads(decision), *_details(decision))), _LONGEST_REASON)
+    found["owners"] = ", ".join(map(str, ruling.owners))
+    found["reason"] = cut("; ".join((*_heads(ruling), *_details(ruling))), _LONGEST_REASON)
     return {name: text for name, text in found.items() if text}
 
 
@@ -70,21 +70,21 @@ def _is_uncovered(report: Report) -> bool:
     return not (report.assessments or report.findings or report.unjudged) and bool(report.uncovered.objects)
 
 
-def _warnings(decision: Decision, told: Iterable[str]) -> Iterator[str]:
+def _warnings(ruling: Ruling, told: Iterable[str]) -> Iterator[str]:
     """Yields what whoever asked should know, though it is not refused: nothing where only the audit log is written."""
-    if decision.mode is Mode.AUDIT or not decision.is_allowed or decision.report is None:
+    if ruling.mode is Mode.AUDIT or not ruling.is_allowed or ruling.report is None:
         return
     yield from told
-    for one in decision.report.unjudged:
+    for one in ruling.report.unjudged:
         yield shown(f"{one.what} is not judged here: {one.message}", _LONGEST_LINE)
-    if _is_uncovered(decision.report):
+    if _is_uncovered(ruling.report):
         yield "no rule is about this kind of object, so nothing of it was judged"
 
 
-def _heads(decision: Decision) -> Iterator[str]:
+def _heads(ruling: Ruling) -> Iterator[str]:
     """Yields what is not reached, and by how much."""
-    found = decision.shortfall or decision.accepted
-    end = "" if decision.shortfall else "; the request is allowed as it was no better before"
+    found = ruling.shortfall or ruling.accepted
+    end = "" if ruling.shortfall else "; the request is allowed as it was no better before"
     for one in found.assessments:
         yield shown(f"{one.workload} {_outcome(one)}{end}", _LONGEST_LINE)
     if not found.assessments and found.findings:
@@ -103,9 +103,9 @@ def _outcome(assessment: Assessment) -> str:
     return f"scores {most}{score.value} and needs {needs(score)}{then}"
 
 
-def _details(decision: Decision) -> Iterator[str]:
+def _details(ruling: Ruling) -> Iterator[str]:
     """Yields what to write instead in which field, and what cannot be judged."""
-    found, report = decision.shortfall or decision.accepted, decision.report
+    found, report = ruling.shortfall or ruling.accepted, ruling.report
     for finding in found.findings[:_MOST_LINES]:
         yield shown(f"{_where(finding)}: {diagnosis(finding)} ({finding.rule.id})", _LONGEST_LINE)
     if len(found.findings) > _MOST_LINES:

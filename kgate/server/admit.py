@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from kgate.admission import asks, review, wording
 from kgate.admission.asks import Asks, AsksError, Mode
-from kgate.admission.decision import Decision, decide
 from kgate.admission.review import ReviewError
+from kgate.admission.ruling import Ruling, decide
 from kgate.lifetime import Lifetime
 from kgate.server.bounds import DEADLINE
 from kgate.server.judging import Judging
@@ -22,6 +22,9 @@ PATH = "/admit"
 _TIMEOUT = re.compile(r"([0-9]{1,3})s")
 _SHARE = 0.9
 """The part of the time that an API server waits in which it is answered, so that it reads why there is no verdict."""
+
+_LEAST_SECONDS = 1
+"""The least that a webhook may set: who says less would only make the worker look stuck."""
 
 
 async def admit(request: Request) -> Response:
@@ -33,9 +36,9 @@ async def admit(request: Request) -> Response:
         raise HTTPException(404, str(error)) from None
     _hurry(request)
     work = partial(answer, request.app.state.judging, await request.body(), mode, asked)
-    decision, body = await request.app.state.work.do(request, work)
-    rules = [one.rule.id for one in decision.report.findings if one.waiver is None] if decision.report else []
-    request.app.state.metrics.add_verdict(PATH, wording.verdict(decision), rules)
+    ruling, body = await request.app.state.work.do(request, work)
+    rules = [one.rule.id for one in ruling.report.findings if one.waiver is None] if ruling.report else []
+    request.app.state.metrics.add_verdict(PATH, wording.verdict(ruling), rules)
     return Response(body, headers={"Content-Type": "application/json"})
 
 
@@ -43,14 +46,14 @@ def _hurry(request: Request) -> None:
     """Lets a request end before the API server gives it up, which says when it does (``?timeout=10s``)."""
     if match := _TIMEOUT.fullmatch(request.query_params.get("timeout", "")):
         begin = request.scope[DEADLINE] - request.app.state.settings.request_timeout
-        request.scope[DEADLINE] = min(request.scope[DEADLINE], begin + _SHARE * int(match[1]))
+        request.scope[DEADLINE] = min(request.scope[DEADLINE], begin + _SHARE * max(_LEAST_SECONDS, int(match[1])))
 
 
-def answer(judging: Judging, body: bytes, mode: Mode, asked: Asks, lifetime: Lifetime) -> tuple[Decision, bytes]:
+def answer(judging: Judging, body: bytes, mode: Mode, asked: Asks, lifetime: Lifetime) -> tuple[Ruling, bytes]:
     """Returns what is decided about a review, and the answer. Raises HTTPException with 400 for what is not one."""
     try:
         request = review.parse(body)
     except ReviewError as error:
         raise HTTPException(400, str(error)) from None
-    decision = decide(request, mode, lambda submitted: judging.report_of(submitted, asked, lifetime))
-    return decision, review.render(wording.response(request.uid, decision))
+    ruling = decide(request, mode, lambda submitted: judging.report_of(submitted, asked, lifetime))
+    return ruling, review.render(wording.response(request.uid, ruling))

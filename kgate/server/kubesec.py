@@ -10,7 +10,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match
 
 from kgate.errors import KgateError
 from kgate.lifetime import Lifetime
@@ -33,8 +33,7 @@ _OWN = ("/v1/", "/admit")
 def _refuse_own(request: Request) -> None:
     """Raises HTTPException for a path of kgate's own that does not exist, or not for this method."""
     path = request.url.path
-    own = {route.path for route in request.app.routes if isinstance(route, Route) and route.endpoint is not scan}
-    if path != "/" and path in own:
+    if path != "/" and any(route.matches(request.scope)[0] is Match.PARTIAL for route in request.app.routes):
         raise HTTPException(405, f"{path} does not answer {request.method}; /openapi.json lists what it answers")
     if path.startswith(_OWN):
         raise HTTPException(404, f"there is no {path}; /openapi.json lists the paths")

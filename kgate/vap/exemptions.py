@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from kgate.judgement.waivers import FindingPattern, ResourcePattern, WaiverEntry
+from kgate.kubernetes.accounts import MANAGER, controller
 from kgate.values import dataclass
 from kgate.wildcards import Wildcard
 
@@ -17,8 +18,7 @@ _MADE_BETWEEN = {"Deployment": "ReplicaSet", "CronJob": "Job"}
 _OWNERS = ("CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet")
 
 _IS_CONTROLLER = (
-    "(request.userInfo.username.startsWith('system:serviceaccount:kube-system:') ||"
-    " request.userInfo.username == 'system:kube-controller-manager')"
+    f"(request.userInfo.username.startsWith('{controller('')}') || request.userInfo.username == '{MANAGER}')"
 )
 """Anybody who creates pods may write owner references; those that controllers of Kubernetes write are true."""
 

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, TypeAlias
 
 from kgate.judgement.waivers import WaiverEntry
+from kgate.kubernetes.accounts import ROLE_MAKERS
 from kgate.kubernetes.plurals import plural
 from kgate.kubernetes.served import is_in_files
 from kgate.kubernetes.workload import template_path
@@ -35,13 +36,6 @@ WORKLOADS = (
 SYSTEM_NAMESPACES = ("kube-node-lease", "kube-public", "kube-system")
 _REPLACED = {"serviceAccount": "the API server copies the field from serviceAccountName before any policy is asked"}
 """Fields in which a policy does not see what somebody wrote."""
-
-KUBERNETES = (
-    "system:apiserver",
-    "system:kube-controller-manager",
-    "system:serviceaccount:kube-system:clusterrole-aggregation-controller",
-)
-"""Users that make and aggregate the roles of Kubernetes itself: an API server does not start if it may not."""
 
 MAX_CONDITIONS = 64
 """Match conditions that a policy may have (kubernetes, pkg/apis/admissionregistration/validation)."""
@@ -204,7 +198,7 @@ def _match_conditions(rule: Rule, used: set[str], exempt: Sequence[Exemption]) -
             changes.append("object.metadata.?annotations != oldObject.metadata.?annotations")
         yield _named("changes-pods", " || ".join(("oldObject == null", *changes)))
     else:
-        yield _named("not-by-kubernetes", f"!(request.userInfo.username in {json.dumps(KUBERNETES)})")
+        yield _named("not-by-kubernetes", f"!(request.userInfo.username in {json.dumps(ROLE_MAKERS)})")
     whole = [one.condition for one in exempt if not one.is_about_container]
     if len(whole) + 2 > MAX_CONDITIONS:
         whole = [" || ".join(f"({condition})" for condition in whole)]

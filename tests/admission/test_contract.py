@@ -239,6 +239,12 @@ REFUSED = [
         id="a role",
     ),
     pytest.param(
+        review(workload("Pod", pod_spec(privileged())), **by("system:apiserver")),
+        "deny",
+        ["scores 8"],
+        id="a pod, whoever asks",
+    ),
+    pytest.param(
         review(binding("cluster-admin")), "deny", ["ClusterRoleBinding/ops has findings"], id="a critical binding"
     ),
     pytest.param(
@@ -402,6 +408,7 @@ ALLOWED = [
         review({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": [GOOD]}), "deny", "passed", id="a list"
     ),
     pytest.param(review(role()), "deny", "passed", id="a role that gives nothing"),
+    pytest.param(review(binding("viewer")), "deny", "passed", id="a binding whose role is not in the review"),
     pytest.param(review(namespace(**{PSA: "restricted"})), "deny", "passed", id="a namespace with a level"),
     pytest.param(review(None, "DELETE", BAD), "deny", "not asked", id="a deletion"),
     pytest.param(review(None, "DELETE"), "deny", "not asked", id="a deletion that does not say of what"),
@@ -453,6 +460,7 @@ ALLOWED = [
         "passed",
         id="a waiver that names the image",
     ),
+    pytest.param(review(with_metadata(ODD, name="odd")), "deny", "passed", id="a problem that is accepted"),
     pytest.param(
         review(
             with_metadata(
@@ -502,6 +510,12 @@ ALLOWED = [
         "deny",
         "failed",
         id="the mirror of a static pod by its node",
+    ),
+    pytest.param(
+        review(role({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}), **by("system:apiserver")),
+        "deny/fail-on-high",
+        "failed",
+        id="a role of Kubernetes itself by the API server",
     ),
     pytest.param(review({**CONFIG_MAP, "data": {"a": "x" * (7 << 19)}}), "deny", "passed", id="3.5 MiB of data"),
 ]
