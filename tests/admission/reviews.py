@@ -32,11 +32,15 @@ def workload(kind: str, spec: Body, name: str = "web", namespace: str = "shop", 
     if kind == "Pod":
         return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}
     template: Body = {"metadata": {"labels": {"app": name}}, "spec": spec}
+    if kind in ("CronJob", "Job"):
+        template["spec"] = {**spec, "restartPolicy": "Never"}
     if kind == "CronJob":
         job: Body = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}
         return {"apiVersion": "batch/v1", "kind": kind, "metadata": metadata, "spec": job}
     group = {"Job": "batch/v1", "ReplicationController": "v1", "PodTemplate": "v1"}.get(kind, "apps/v1")
     own: Body = {"template": template} if kind == "PodTemplate" else {"spec": {"template": template}}
+    if group == "apps/v1":
+        own["spec"]["selector"] = {"matchLabels": {"app": name}}
     return {"apiVersion": group, "kind": kind, "metadata": metadata, **own}
 
 

@@ -696,3 +696,45 @@ def test_what_a_manifest_says_is_inert_in_answers(judging: Judging) -> None:
     lines = response["status"]["message"].split("\n")
     assert all(line.isprintable() or "\u200c" in line for line in lines), lines
     assert len(lines) == 1 + sum(line.startswith("- ") for line in lines)
+
+
+def places(value: Any, way: tuple[str | int, ...] = ()) -> Iterable[tuple[str | int, ...]]:
+    """The ways to all values in a value."""
+    yield way
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        yield from places(member, (*way, key))
+
+
+def with_other(value: Any, way: tuple[str | int, ...], other: Any) -> Any:
+    """The same value, but for the one at the end of a way."""
+    if not way:
+        return other
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    changed = {key: with_other(one, way[1:], other) if key == way[0] else one for key, one in pairs}
+    return changed if isinstance(value, dict) else list(changed.values())
+
+
+@pytest.mark.parametrize("other", [None, 7, "x", [7], {"x": 7}], ids=repr)
+def test_whatever_a_review_holds_is_an_answer_or_an_error(judging: Judging, other: Any) -> None:
+    pod = owned("ReplicaSet", "web-5d9c", labels={"pod-template-hash": "5d9c"})
+    reviews = (envelope(BAD, "UPDATE", HOST_PORT), envelope(pod, **by(f"{CONTROLLERS}:replicaset-controller")))
+    count = allowed = 0
+    for body in (json.dumps(with_other(whole, way, other)).encode() for whole in reviews for way in places(whole)):
+        found = verdict(judging, body)
+        count += 1
+        allowed += found is True
+    assert count > 100
+    assert allowed <= 6, "only a review without the privilege may be"
+
+
+def verdict(judging: Judging, body: bytes) -> bool | None:
+    """Whether a review is allowed; None if it is refused as malformed."""
+    try:
+        response = json.loads(answer(judging, body, asks.Mode.DENY, asks.Asks(), Lifetime())[1])["response"]
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        return None
+    assert response["uid"]
+    return bool(response["allowed"])

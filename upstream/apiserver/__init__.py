@@ -68,9 +68,10 @@ def _run(command: Sequence[str], place: Path) -> None:
 
 
 class Server:
-    """A connection to a running API server, as its administrator."""
+    """A connection to a running API server, as its administrator; ``warnings`` are those of the last answer."""
 
     def __init__(self, port: int, certificate: Path) -> None:
+        self.warnings: tuple[str, ...] = ()
         context = ssl.create_default_context(cafile=os.fspath(certificate))
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
 
@@ -83,6 +84,7 @@ class Server:
         self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = self._connection.getresponse()
         data = response.read()
+        self.warnings = tuple(text.partition('"')[2].rstrip('"') for text in response.headers.get_all("Warning", ()))
         if response.status >= 300:
             raise ServerError(f"{method} {path}: {response.status} {data.decode(errors='replace')}")
         return json.loads(data) if data.startswith(b"{") else data.decode()
@@ -101,8 +103,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """A server with nothing in it but what Kubernetes brings, while the block runs. Raises ServerError."""
+def running(options: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server with nothing in it but what Kubernetes brings, and with further options, while the block runs. Raises
+    ServerError."""
     programs = folder()
     build(programs)
     with tempfile.TemporaryDirectory(prefix="apiserver") as name, contextlib.ExitStack() as processes:
@@ -110,7 +113,7 @@ def running() -> Iterator[Server]:
         etcd, peer, port = _free_ports(3)
         _write_keys(place)
         processes.enter_context(_process(_etcd(programs, etcd, peer), place, "etcd.log"))
-        processes.enter_context(_process(_apiserver(programs, etcd, port), place, "apiserver.log"))
+        processes.enter_context(_process(_apiserver(programs, etcd, port, options or {}), place, "apiserver.log"))
         server = Server(port, place / "serving.crt")
         processes.callback(server.close)
         end = time.monotonic() + PATIENCE
@@ -154,7 +157,7 @@ def _etcd(programs: Path, port: int, peer: int) -> list[str]:
     return [os.fspath(programs / "etcd"), "--data-dir", "etcd", *clients, *peers, "--unsafe-no-fsync"]
 
 
-def _apiserver(programs: Path, etcd: int, port: int) -> list[str]:
+def _apiserver(programs: Path, etcd: int, port: int, others: Mapping[str, str]) -> list[str]:
     options = {
         "etcd-servers": f"http://127.0.0.1:{etcd}",
         "bind-address": "127.0.0.1",
@@ -169,6 +172,7 @@ def _apiserver(programs: Path, etcd: int, port: int) -> list[str]:
         "service-cluster-ip-range": "10.96.0.0/24",
         "disable-admission-plugins": "ServiceAccount",
         "allow-privileged": "true",
+        **others,
     }
     return [os.fspath(programs / "kube-apiserver"), *(f"--{name}={value}" for name, value in options.items())]
 
