@@ -37,8 +37,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRequest:
-    """What somebody asks an API server for. ``object`` is what will be stored, ``old`` what is; None where the
-    operation has none. Both have their apiVersion and kind, and the namespace of the request. A dry run is judged as
+    """What somebody asks an API server for. ``object`` is what will be stored, ``old`` what an update replaces; None
+    where there is none. Both have their apiVersion and kind, and the namespace of the request. A dry run is judged as
     any other request, and a name that is still to be generated is empty."""
 
     uid: str
@@ -90,6 +90,7 @@ def _request(fields: _Fields) -> AdmissionRequest:
     typed = _Type(kind.text("group"), kind.text("version"), kind.text("kind"), namespace)
     if not typed.kind or not typed.version:
         raise ReviewError("request.kind must have a version and a kind")
+    old = typed.completed(fields, "oldObject")
     found = AdmissionRequest(
         fields.text("uid"),
         operation,
@@ -99,7 +100,7 @@ def _request(fields: _Fields) -> AdmissionRequest:
         fields.text("subResource"),
         User(user.text("username"), user.texts("groups")),
         typed.completed(fields, "object"),
-        typed.completed(fields, "oldObject"),
+        old if operation == "UPDATE" else None,
     )
     if found.operation in _WITH_OBJECT and found.object is None:
         raise ReviewError(f"request.object is missing, which a request with operation {operation} has")

@@ -11,6 +11,7 @@ from kgate.admission.review import AdmissionRequest
 from kgate.judgement.baseline import compare, record
 from kgate.kubernetes.accounts import NODES, ROLE_MAKERS
 from kgate.kubernetes.podspec import mapping
+from kgate.kubernetes.pss import LEVELS
 from kgate.kubernetes.workload import POD_KINDS
 from kgate.model import Assessment, Finding, Found, Json, Problem, Report, ResourceId, Severity
 from kgate.values import dataclass
@@ -120,26 +121,27 @@ def worsened(report: Report, old: Report) -> Shortfall:
     low a one and a new finding that has to go; such findings; and what could be judged before."""
     before = record(old.findings, old.assessments)
     found = compare(Found(report.assessments, report.findings, report.problems), before).found
-    failed = tuple(one for one in found.assessments if not one.passed and not _is_better(one))
+    levels = {one.workload: one.pss_level for one in old.assessments}
+    failed = tuple(one for one in found.assessments if not (one.passed or _is_better(one, levels.get(one.workload))))
     known = {one.message for one in old.problems}
     now = replace(report, findings=found.findings)
     return Shortfall(failed, _deciding(now, failed), tuple(one for one in report.problems if one.message not in known))
 
 
-def _is_better(assessment: Assessment) -> bool:
-    score = assessment.score
-    return score.is_judged and assessment.before is not None and score.value > assessment.before
+def _is_better(assessment: Assessment, level_before: str | None) -> bool:
+    """True if the score has risen, and the Pod Security level has not fallen, as it may where the settings say that a
+    rule of it weighs little."""
+    score, level = assessment.score, assessment.pss_level
+    has_fallen = level_before in LEVELS and level in LEVELS and LEVELS.index(level) < LEVELS.index(level_before)
+    return score.is_judged and assessment.before is not None and score.value > assessment.before and not has_fallen
 
 
 def _deciding(report: Report, failed: tuple[Assessment, ...]) -> tuple[Finding, ...]:
     """Returns the findings that have to go, the new ones first, then the most severe ones."""
     least = {one.workload: one.score.decisive for one in failed}
-    found = [one for one in report.findings if one.waiver is None and (_fails(one, report) or _decides(one, least))]
+    open_ones = (one for one in report.findings if one.waiver is None)
+    found = [one for one in open_ones if one.fails(report.fail_on) or _decides(one, least)]
     return tuple(sorted(found, key=lambda one: (one.is_new is False, -one.rule.severity)))
-
-
-def _fails(finding: Finding, report: Report) -> bool:
-    return finding.fails(report.fail_on)
 
 
 def _decides(finding: Finding, least: Mapping[ResourceId, Severity | None]) -> bool:

@@ -37,8 +37,7 @@ async def admit(request: Request) -> Response:
     _hurry(request)
     work = partial(answer, request.app.state.judging, await request.body(), mode, asked)
     ruling, body = await request.app.state.work.do(request, work)
-    rules = [one.rule.id for one in ruling.report.findings if one.waiver is None] if ruling.report else []
-    request.app.state.metrics.add_verdict(PATH, wording.verdict(ruling), rules)
+    request.app.state.metrics.add_verdict(PATH, wording.verdict(ruling), ruling.report)
     return Response(body, headers={"Content-Type": "application/json"})
 
 

@@ -48,14 +48,17 @@ class Metrics:
     def add_report(self, path: str, report: Report) -> None:
         """Counts what a report says."""
         verdict = "incomplete" if report.verdict.incomplete else "passed" if report.verdict.passed else "failed"
-        self.add_verdict(path, verdict, (one.rule.id for one in report.findings if one.waiver is None))
-        self._problems.labels(path).inc(len(report.problems))
+        self.add_verdict(path, verdict, report)
 
-    def add_verdict(self, path: str, verdict: str, rules: Iterable[str] = ()) -> None:
-        """Counts a verdict, and the rules of its findings."""
+    def add_verdict(self, path: str, verdict: str, report: Report | None) -> None:
+        """Counts a verdict, and what the report says on which it rests, if on any."""
         self._verdicts.labels(path, verdict).inc()
-        for rule in rules:
-            self._findings.labels(rule).inc()
+        if report is None:
+            return
+        self._problems.labels(path).inc(len(report.problems))
+        for finding in report.findings:
+            if finding.waiver is None:
+                self._findings.labels(finding.rule.id).inc()
 
     async def show(self, request: Request) -> Response:
         """Answers ``GET /metrics``. Raises HTTPException with 400 for a version that is none."""

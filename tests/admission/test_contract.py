@@ -287,6 +287,7 @@ REFUSED = [
         id="an update with another critical finding",
     ),
     pytest.param(review(BAD, "UPDATE"), "deny", ["scores 8"], id="an update that does not say what was before"),
+    pytest.param(review(BAD, "CREATE", BAD), "deny", ["scores 8"], id="a creation that says something was before"),
     pytest.param(review(ODD, "UPDATE", GOOD), "deny", ["has no score"], id="an update to what cannot be judged"),
     pytest.param(
         review(namespace(), "UPDATE", namespace(**{PSA: "restricted"})),
