@@ -62,7 +62,7 @@ Exit codes:
 @limit_option(REQUEST_TIMEOUT, "SECONDS", "Time for a request.")
 @limit_option(QUEUE, "N", "Requests of one process that may wait; more are told to come back.")
 def serve(**flags: Any) -> int:
-    """Answer requests with what a scan of their manifests says."""
+    """Answer requests, also those of an API server, with what a scan of their manifests says."""
     from kgate.repository import UntrustedFolders
 
     if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn", "prometheus_client")):

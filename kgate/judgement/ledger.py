@@ -613,7 +613,8 @@ class Ledger:
         return finding
 
     def _unlisted(self) -> Unlisted:
-        severities = {rule.id: rule.severity for rule in self.rules}
+        has_any = any(quota.rules for quota in self._quotas.values())
+        severities = {rule.id: rule.severity for rule in self.rules} if has_any else {}
         findings: Counter[Severity] = Counter()
         gated: Counter[tuple[Severity, FailOn]] = Counter()
         scores: Counter[Score] = Counter()
