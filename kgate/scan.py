@@ -19,7 +19,21 @@ from kgate.judgement.score import decide
 from kgate.kubernetes import manifest, pss
 from kgate.kubernetes.facts import Facts, may_matter
 from kgate.lifetime import DeadlineError, Lifetime
-from kgate.model import Accepted, Batch, Counts, FileFate, Finding, Found, Note, Problem, Remark, Report, Rule, Severity
+from kgate.model import (
+    Accepted,
+    Batch,
+    Counts,
+    FileFate,
+    Finding,
+    Found,
+    Json,
+    Note,
+    Problem,
+    Remark,
+    Report,
+    Rule,
+    Severity,
+)
 from kgate.rules import load
 from kgate.rules.gate import GATE_WEAKENED
 from kgate.urls import shown_text
@@ -359,6 +373,14 @@ def _read(
             settings.clusters,
         )
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
+
+
+def object_batch(name: str, body: Json) -> Batch:
+    """Returns the contents of an object that stands in no text."""
+    from kgate.sources.gitops_search import unfollowed
+
+    batch = manifest.read_object(name, body)
+    return replace(batch, unjudged=unfollowed(batch.resources))
 
 
 def text_batches(name: str, data: bytes, kinds: Collection[str]) -> Iterator[Batch]:

@@ -19,15 +19,18 @@ from kgate.model import (
     AppliedValues,
     Batch,
     Json,
+    Location,
     Locator,
     Note,
     Pointer,
+    Position,
     Problem,
     Resource,
     ResourceId,
     Unjudged,
     child_pointer,
     json_text,
+    value_at,
 )
 from kgate.values import dataclass
 from kgate.yamltree import spelling, streams
@@ -74,6 +77,46 @@ def stream(path: str, data: bytes, asked_kinds: Collection[str] = ()) -> Iterato
     else:
         for part in stream_text(source, asked_kinds):
             yield replace(part, path=path)
+
+
+def read_object(path: str, body: Json) -> Batch:
+    """Reads an object that stands in no text, such as one that an API server sends; ``path`` is what its fields have
+    for a file. Faults become Problems."""
+    try:
+        values = _count(body)
+    except ManifestError as error:
+        return _failed(path, None, str(error))
+    parts = _expand(_Unwritten(path, body), _without_nulls(body), "", ("", ""))
+    return replace(gathered([Batch(files=1, values=values), *parts]), path=path)
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+    return [_without_nulls(member) for member in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Unwritten:
+    """What knows the fields of an object that stands in no text (model.Locator): they have no lines."""
+
+    path: str
+    body: Json
+
+    def locate(self, pointer: Pointer) -> Location:
+        """See Locator."""
+        return Location(self.path, _NOWHERE, _NOWHERE, pointer)
+
+    def line(self, path: str, number: int) -> str:  # noqa: ARG002 - of Locator
+        """See Locator."""
+        return ""
+
+    def with_nulls(self, pointer: Pointer) -> Json:
+        """See Locator."""
+        return value_at(self.body, pointer)
+
+
+_NOWHERE = Position(1, 1)
 
 
 def _bounded_text(path: str, data: bytes) -> SourceText:

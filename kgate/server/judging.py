@@ -7,10 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-import orjson
-
 from kgate.judgement.ledger import MAX_COMPARED
-from kgate.scan import assess, gate_of, judges_of, ledger_of, text_batches
+from kgate.scan import assess, gate_of, judges_of, ledger_of, object_batch, text_batches
 
 if TYPE_CHECKING:
     from kgate.admission.asks import Asks
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from kgate.config.settings import Settings
     from kgate.judgement.ledger import Ledger
     from kgate.lifetime import Lifetime
-    from kgate.model import Batch, Report, ResourceId
+    from kgate.model import Report, ResourceId
 
 _MOST_ASKS = 64
 """What different webhooks may ask for, that a worker remembers."""
@@ -67,9 +65,10 @@ class Judging:
         self._know_day()
         known, settings = self._for(asks)
         ledger = known.emptied(_Annotations())
-        data = orjson.dumps(submitted.body, option=orjson.OPT_INDENT_2)
-        parts = _owned(text_batches(_name(submitted), data, ledger.kinds), submitted.owners)
-        report = assess(parts, ledger, replace(self.gate, fail_on=settings.fail_on), lifetime)
+        batch = object_batch(_name(submitted), submitted.body)
+        owned = tuple(replace(one, owners=submitted.owners) for one in batch.resources)
+        gate = replace(self.gate, fail_on=settings.fail_on)
+        report = assess([replace(batch, resources=owned)], ledger, gate, lifetime)
         lifetime.check()
         return report
 
@@ -92,13 +91,6 @@ def _name(submitted: Submitted) -> str:
     named = metadata if isinstance(metadata, dict) else {}
     parts = (submitted.body["kind"], named.get("namespace"), named.get("name") or named.get("generateName"))
     return "/".join(part for part in parts if isinstance(part, str) and part)
-
-
-def _owned(parts: Iterator[Batch], owners: Sequence[ResourceId]) -> Iterator[Batch]:
-    """The batches with resources that say what they were made for."""
-    for part in parts:
-        owned = tuple(replace(one, owners=tuple(owners)) for one in part.resources) if owners else part.resources
-        yield replace(part, resources=owned)
 
 
 class _Annotations:

@@ -95,6 +95,13 @@ def ephemeral(old: Body, *added: Body) -> bytes:
     return review(now, "UPDATE", old, subResource="ephemeralcontainers")
 
 
+def nested(depth: int) -> Body:
+    body: Body = {}
+    for _ in range(depth):
+        body = {"a": body}
+    return body
+
+
 def role(*rules: Body, name: str = "ops") -> Body:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -259,6 +266,12 @@ REFUSED = [
         "deny",
         ["cannot be judged: ", "10,000 values"],
         id="a pod that is too large",
+    ),
+    pytest.param(
+        review(workload("Deployment", pod_spec(nested=nested(300)))), "deny", ["nested"], id="a pod that is too deep"
+    ),
+    pytest.param(
+        review(workload("Deployment", pod_spec(numbers=[0] * 1_100_000))), "deny", ["values"], id="too many values"
     ),
     pytest.param(
         review(workload("Deployment", pod_spec(*(privileged(f"c{n}") for n in range(20))))),

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgate.kubernetes import manifest
-from kgate.kubernetes.manifest import read
+from kgate.kubernetes.manifest import read, read_object
 from kgate.yamltree import streams
 from kgate.yamltree.nodes import ManifestError, compose, resolve
 from kgate.yamltree.text import SNIPPET_LENGTH, find_span, source_text
+from tests.manifests import HARDENED_CONTAINER, Body, workloads
 
 DATA = Path(__file__).parents[1] / "data"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+POD_BODY: Body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
 
 
 # ------------------------------------------------------------------------- as sigs.k8s.io/yaml does
@@ -793,3 +795,37 @@ def test_a_span_of_what_may_be_no_index(token: str) -> None:
     """What is no member of a list is at the list."""
     root = next(compose("a: [b]"))
     assert find_span(root, f"/a/{token}").begin == (4 if token == "0" else 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({**pod, "metadata": {**pod["metadata"], "labels": None}}, id=f"{pod['apiVersion']} {pod['kind']}")
+        for pod in workloads({"containers": [HARDENED_CONTAINER, {"name": "b", "image": None}]})
+    ],
+)
+def test_an_object_without_a_text_is_read_like_its_text(body: Body) -> None:
+    written, unwritten = read("a.json", json.dumps(body).encode()), read_object("a.json", body)
+    assert [(one.id, one.body) for one in unwritten.resources] == [(one.id, one.body) for one in written.resources]
+    assert unwritten.counts == written.counts
+    assert unwritten.resources[0].locate("/spec/a").path == "a.json"
+    assert unwritten.resources[0].locator.with_nulls("/metadata/labels") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "count", "problem"),
+    [
+        pytest.param({"apiVersion": "v1", "kind": "List", "items": [POD_BODY, POD_BODY]}, 2, "", id="a list"),
+        pytest.param({"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {}}]}, 1, "", id="a typed list"),
+        pytest.param(
+            {"apiVersion": "v1", "kind": "List", "items": [7]}, 0, "items[0] must be an object", id="no objects"
+        ),
+        pytest.param({"apiVersion": "v1", "metadata": {}}, 0, "has no kind", id="no kind"),
+        pytest.param({**POD_BODY, "spec": [0] * 1_100_000}, 0, "values", id="too many values"),
+        pytest.param({**POD_BODY, "spec": json.loads("[" * 900 + "]" * 900)}, 0, "nested", id="too deep"),
+    ],
+)
+def test_objects_without_a_text(body: Body, count: int, problem: str) -> None:
+    batch = read_object("a", body)
+    assert len(batch.resources) == count
+    assert [problem in one.message for one in batch.problems] == [True] * bool(problem)
