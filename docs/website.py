@@ -37,6 +37,7 @@ NAVIGATION = {
         "access",
         "policies",
         "control-plane",
+        "audit",
         "neighbours",
         "gate",
         "pre-commit",

@@ -17,7 +17,6 @@ _MANIFESTS = (".yaml", ".yml", ".json", ".tgz")
 
 _OTHER_WORDS = {
     "analyze": "scan",
-    "audit": "scan",
     "check": "scan",
     "docs": "rules list",
     "fetch": "pull",

@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 
 MODULES = {
+    "audit": "audit",
     "baseline": "baseline",
     "completion": "completion",
     "config": "config",

@@ -1,0 +1,1 @@
+"""Native auditing: the policy of the API server, and the events that it writes."""

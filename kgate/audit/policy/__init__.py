@@ -1,0 +1,1 @@
+"""The audit policy of an API server: whether it loads, and what it records."""

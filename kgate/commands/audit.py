@@ -1,0 +1,183 @@
+"""``kgate audit``: what an API server records, by its audit policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kgate.commands import console
+from kgate.commands.groups import Group, format_option
+from kgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kgate.audit.policy.file import PolicyFile
+    from kgate.audit.policy.policy import ApiRequest, AuditDecision
+    from kgate.model import Json
+
+version_option = click.option(
+    "--kubernetes-version",
+    metavar="VERSION",
+    default="latest",
+    show_default=True,
+    help="Kubernetes version of the API server, such as 1.35.",
+)
+
+
+@click.group(cls=Group)
+def audit() -> None:
+    """Judge audit policies, and say what they record."""
+
+
+@audit.command(
+    epilog="""\b
+Examples:
+  kgate audit explain policy.yaml --as alice --verb get --resource secrets -n shop
+  kgate audit explain policy.yaml --as alice --group devs --verb create --resource pods/exec --name web
+  kgate audit explain policy.yaml --as system:anonymous --verb get --url /metrics -f json
+
+\b
+Exit codes:
+  0  answered
+  2  usage is wrong, or no API server starts with the policy
+"""
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--as", "user", metavar="USER", help="Who asks, as authenticated: impersonation comes later.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="A group of USER, beside those it always has.")
+@click.option("--failed-authentication", is_flag=True, help="Nobody: the request fails authentication.")
+@click.option("--verb", required=True, metavar="VERB", help="A verb, or with --url an HTTP method.")
+@click.option("--resource", metavar="RESOURCE", help="Resource as kubectl names it: pods, pods/exec, deployments.apps.")
+@click.option("--subresource", default="", metavar="NAME", help="Subresource, such as exec.")
+@click.option("--name", default="", metavar="NAME", help="Name of the object.  [default: one that no rule lists]")
+@click.option(
+    "-n", "--namespace", default="", metavar="NAMESPACE", help="Namespace.  [default: for a list all, else default]"
+)
+@click.option("--url", metavar="PATH", help="Path of anything but a resource, such as /metrics.")
+@version_option
+@format_option(("text", "json"), "Format of the answer.")
+def explain(**flags: Any) -> None:
+    """Print what the audit policy in FILE records of one request: the rule that decides, the level and the stages.
+
+    Decides as the API server does, by the first rule that matches. USER also has the groups that such a user always
+    has, as system:authenticated.
+    """
+    from kgate.audit.policy.evaluate import decide
+
+    request = _request(flags)
+    found = _policy(flags["file"], flags["kubernetes_version"])
+    assert found.loaded.policy is not None
+    decision = decide(found.loaded.policy, request)
+    if flags["format_name"] == "json":
+        from kgate.reports.jsontext import json_pieces
+
+        console.print_pieces((*json_pieces(_as_json(request, decision, found), 2), "\n"))
+    else:
+        lines = (*_lines(request, decision, found), *(f"! {text}" for text in _dropped(found)))
+        console.print_text("\n".join(map(console.inert, lines)))
+
+
+def _request(flags: dict[str, Any]) -> ApiRequest:
+    """Returns the request that the options describe. Raises UsageError."""
+    from kgate.audit.policy import ask
+
+    if (flags["user"] is None) is not flags["failed_authentication"]:
+        raise click.UsageError("say who asks: write --as USER, or --failed-authentication")
+    if (flags["resource"] is None) is (flags["url"] is None):
+        raise click.UsageError("say what is asked for: write --resource RESOURCE, or --url PATH")
+    names = ("subresource", "name", "namespace")
+    if flags["url"] is not None and any(flags[name] for name in names):
+        raise click.UsageError("--subresource, --name and --namespace are about a resource; leave them out with --url")
+    try:
+        if flags["url"] is not None:
+            request = ask.url_request(flags["verb"], flags["url"])
+        else:
+            request = ask.resource_request(
+                ask.RequestWords(flags["verb"], flags["resource"], *(flags[one] for one in names))
+            )
+    except ask.UnknownRequestError as error:
+        raise click.UsageError(str(error)) from None
+    return request if flags["user"] is None else ask.identified(request, flags["user"], flags["groups"])
+
+
+def _policy(path: str, version: str) -> PolicyFile:
+    """Reads a policy. Raises ConfigError for one with which no API server starts."""
+    from kgate.audit.policy.file import MAX_BYTES, read
+    from kgate.kubernetes.pss import parse_version
+
+    minor = parse_version(version)
+    with Path(path).open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB, so it is not read; split it")
+    found = read(path, data, minor)
+    if found.loaded.faults:
+        faults = [f"{found.locate(one.pointer)}: {one.message}" for one in found.loaded.faults]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ConfigError(f"{faults[0]}{more}; no API server of Kubernetes 1.{minor} starts with this policy")
+    return found
+
+
+def _dropped(found: PolicyFile) -> Iterator[str]:
+    from kgate.audit.policy.file import dropped_message
+
+    for key in found.loaded.dropped:
+        yield f"{found.locate(key.pointer)}: {dropped_message(key)}"
+
+
+def _lines(request: ApiRequest, decision: AuditDecision, found: PolicyFile) -> Iterator[str]:
+    stages = decision.stages(request)
+    policy = found.loaded.policy
+    assert policy is not None
+    yield f"request  {_described(request)}"
+    if decision.rule is None:
+        yield f"rule     none of {len(policy.rules)} matches, so nothing is recorded"
+    else:
+        place = found.locate(f"/rules/{decision.rule}")
+        yield f"rule     {place.path}:{place.start.line}, the rule {decision.rule + 1} of {len(policy.rules)}"
+    yield f"level    {decision.level}"
+    yield f"stages   {', '.join(stages) or 'none'}"
+    if decision.omits_managed_fields and decision.level.startswith("Request"):
+        yield "         without managedFields in the bodies"
+
+
+def _described(request: ApiRequest) -> str:
+    """A request in words: ``get secrets in namespace shop, by alice (system:authenticated)``."""
+    who = "nobody: the authentication fails" if request.user is None else request.user
+    groups = f" ({', '.join(request.groups)})" if request.groups else ""
+    return f"{request}, by {who}{groups}"
+
+
+def _as_json(request: ApiRequest, decision: AuditDecision, found: PolicyFile) -> dict[str, Json]:
+    from kgate.audit.policy.policy import OTHER_NAME
+
+    rule: Json = None
+    if decision.rule is not None:
+        place = found.locate(f"/rules/{decision.rule}")
+        rule = {"index": decision.rule, "path": place.path, "line": place.start.line}
+    return {
+        "request": {
+            "user": request.user,
+            "groups": list(request.groups),
+            "verb": request.verb,
+            **(
+                {"url": request.path}
+                if request.path
+                else {
+                    "api_group": request.group,
+                    "resource": request.resource,
+                    "subresource": request.subresource,
+                    "namespace": request.namespace,
+                    "name": None if request.name == OTHER_NAME else request.name,
+                }
+            ),
+        },
+        "rule": rule,
+        "level": decision.level,
+        "stages": list(decision.stages(request)),
+        "omitted_stages": list(decision.omitted),
+        "omit_managed_fields": decision.omits_managed_fields,
+        "dropped_keys": list(_dropped(found)),
+    }
