@@ -264,7 +264,8 @@ class Resource:
     rendering, without the parts of texts that change from one to the next; None where nothing changes. A finding
     stands only if it stands there too. ``installer`` is the tool that completes a configuration object with defaults of
     its own: ``kubeadm``, ``kind``; empty if nobody does, and for all other objects. ``owners`` are the objects that it
-    was made for, as the controller says that made it: gates and waivers that name one of them are about it, too."""
+    was made for, as the controller says that made it: gates and waivers that name one of them are about it, too.
+    ``is_first`` is False for an audit policy that follows another document in its file."""
 
     id: ResourceId
     body: Mapping[str, Json]
@@ -277,6 +278,7 @@ class Resource:
     otherwise: Mapping[str, Json] | None = None
     installer: str = ""
     owners: tuple[ResourceId, ...] = ()
+    is_first: bool = True
 
     @property
     def has_doubts(self) -> bool:

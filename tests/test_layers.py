@@ -49,6 +49,7 @@ FLOW = (
     (
         "environment",
         "kubernetes.accounts",
+        "kubernetes.auditpolicy",
         "kubernetes.deployers",
         "kubernetes.embedded",
         "kubernetes.nearest",
@@ -135,6 +136,7 @@ ONLY = {
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
     "admission": ("values", "model", "kubernetes", "judgement", "reports", "admission"),
     "judgement": ("values", "model", "wildcards", "kubernetes", "rbac", "rules", "judgement"),
+    "judgement": ("values", "model", "wildcards", "kubernetes", "rbac", "audit.policy", "rules", "judgement"),
     "kubernetes": ("values", "errors", "model", "yamltree", "kubernetes"),
     "rbac": ("values", "model", "yamltree", "kubernetes", "rbac"),
     "yamltree": ("values", "model", "yamltree"),

@@ -10,6 +10,7 @@ import click
 
 from kgate.commands import console
 from kgate.commands.groups import Group, format_option
+from kgate.commands.scan import scan, scan_options
 from kgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,15 +21,53 @@ if TYPE_CHECKING:
 version_option = click.option(
     "--kubernetes-version",
     metavar="VERSION",
-    default="latest",
-    show_default=True,
-    help="Kubernetes version of the API server, such as 1.35.",
+    help="Kubernetes version of the API server, such as 1.35.  [default: latest]",
 )
 
 
 @click.group(cls=Group)
 def audit() -> None:
     """Judge audit policies, and say what they record."""
+
+
+@audit.command(
+    epilog="""\b
+Examples:
+  kgate audit lint policy.yaml
+  kgate audit lint policies/*.yaml --kubernetes-version 1.35 --fail-on medium
+  kgate audit lint policy.yaml -f sarif -o json=audit.json
+
+\b
+Exit codes:
+  0  no finding fails
+  1  a finding is of the severity of --fail-on, or above
+  2  usage or configuration is wrong, or a file holds no audit policy
+  3  something could not be read or judged
+"""
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, dir_okay=False))
+@version_option
+@scan_options(("format_name", "outputs", "fail_on", "config_path", "verbose", "quiet", "color"))
+@click.pass_context
+def lint(context: click.Context, /, **flags: Any) -> Any:
+    """Judge audit policies: whether an API server starts with them, what they record, and what is never reached.
+
+    Uses the rules of every persona, and fails for findings that are high or above. kgate scan finds policies by
+    itself, and uses the rules of its own persona.
+    """
+    for path in flags["files"]:
+        _refuse_others(path, flags["kubernetes_version"])
+    given = {name: value for name, value in flags.items() if name != "files"}
+    given |= {"fail_on": flags["fail_on"] or "high", "persona": "pedantic", "show": None if flags["quiet"] else "all"}
+    return context.invoke(scan, paths=flags["files"], **given)
+
+
+def _refuse_others(path: str, version: str | None) -> None:
+    """Raises ConfigError for a file whose first document is no audit policy; what is wrong with one is a finding."""
+    found = _read(path, version)
+    for fault in found.loaded.faults:
+        if fault.pointer in ("/apiVersion", "/kind") and fault.id == "invalid":
+            raise ConfigError(f"{found.locate(fault.pointer)}: {fault.message}")
 
 
 @audit.command(
@@ -68,7 +107,6 @@ def explain(**flags: Any) -> None:
 
     request = _request(flags)
     found = _policy(flags["file"], flags["kubernetes_version"])
-    assert found.loaded.policy is not None
     decision = decide(found.loaded.policy, request)
     if flags["format_name"] == "json":
         from kgate.reports.jsontext import json_pieces
@@ -102,22 +140,26 @@ def _request(flags: dict[str, Any]) -> ApiRequest:
     return request if flags["user"] is None else ask.identified(request, flags["user"], flags["groups"])
 
 
-def _policy(path: str, version: str) -> PolicyFile:
+def _policy(path: str, version: str | None) -> PolicyFile:
     """Reads a policy. Raises ConfigError for one with which no API server starts."""
+    found = _read(path, version)
+    if found.loaded.faults:
+        faults = [f"{found.locate(one.pointer)}: {one.message}" for one in found.loaded.faults]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ConfigError(f"{faults[0]}{more}; no API server of this version of Kubernetes starts with it")
+    return found
+
+
+def _read(path: str, version: str | None) -> PolicyFile:
+    """Reads the file of a policy. Raises ConfigError if it is too large, or no YAML."""
     from kgate.audit.policy.file import MAX_BYTES, read
     from kgate.kubernetes.pss import parse_version
 
-    minor = parse_version(version)
     with Path(path).open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB, so it is not read; split it")
-    found = read(path, data, minor)
-    if found.loaded.faults:
-        faults = [f"{found.locate(one.pointer)}: {one.message}" for one in found.loaded.faults]
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise ConfigError(f"{faults[0]}{more}; no API server of Kubernetes 1.{minor} starts with this policy")
-    return found
+    return read(path, data, parse_version(version or "latest"))
 
 
 def _dropped(found: PolicyFile) -> Iterator[str]:
@@ -130,7 +172,6 @@ def _dropped(found: PolicyFile) -> Iterator[str]:
 def _lines(request: ApiRequest, decision: AuditDecision, found: PolicyFile) -> Iterator[str]:
     stages = decision.stages(request)
     policy = found.loaded.policy
-    assert policy is not None
     yield f"request  {_described(request)}"
     if decision.rule is None:
         yield f"rule     none of {len(policy.rules)} matches, so nothing is recorded"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,11 @@ import click
 
 from kgate.commands import console
 from kgate.commands.groups import Group, OneOf
-from kgate.commands.scan import resolved, scan
-from kgate.commands.variables import variable_of
+from kgate.commands.scan import resolved, scan_options
 from kgate.model import Json, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from kgate.config.settings import Settings
     from kgate.model import Setting
@@ -23,17 +21,11 @@ if TYPE_CHECKING:
 _OF_FILES = ("config_path", "policy_from", "policy")
 
 
-def _scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a scan that set something, with the variables that they have there."""
+def _options_of_settings() -> frozenset[str]:
+    """Returns the names of the options of a scan that set something."""
     from kgate.config.settings import Options
 
-    names = {*(one.name for one in fields(Options)), *_OF_FILES} - {"files", "stdin_filename"}
-    for option in reversed(scan.params):
-        if isinstance(option, click.Option) and option.name in names:
-            shared = copy.copy(option)
-            shared.envvar = variable_of(("scan",), option)
-            command.__dict__.setdefault("__click_params__", []).append(shared)
-    return command
+    return frozenset({*(one.name for one in fields(Options)), *_OF_FILES} - {"files", "stdin_filename"})
 
 
 @click.group(cls=Group)
@@ -51,7 +43,7 @@ Examples:
 )
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
 @click.option("-f", "--format", "format_name", type=OneOf(["text", "json"]), default="text", show_default=True)
-@_scan_options
+@scan_options(_options_of_settings())
 def show(format_name: str, **flags: Any) -> None:
     """Show every setting that a scan of PATH (default: the current folder) has, and what sets it: a flag, a variable,
     the line of a file, the floor of a policy, or the default.

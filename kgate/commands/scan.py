@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy as copied
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from kgate.commands.network import (
     refuse_without,
 )
 from kgate.commands.today import today, today_option
+from kgate.commands.variables import variable_of
 from kgate.errors import ConfigError, OutputError
 from kgate.kubernetes.pss import LEVELS
 from kgate.limits import RENDER_MEMORY, RENDER_TIMEOUT, TIMEOUT, Limit
@@ -311,6 +313,21 @@ def scan(**flags: Any) -> int:
 
         return watch(flags, partial(scan_once, flags, untrusted))
     return scan_once(flags, untrusted)
+
+
+def scan_options(names: Collection[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns what adds options of a scan, by the names of their parameters, with the variables that they have
+    there."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(scan.params):
+            if isinstance(option, click.Option) and option.name in names:
+                shared = copied(option)
+                shared.envvar = variable_of(("scan",), option)
+                command.__dict__.setdefault("__click_params__", []).append(shared)
+        return command
+
+    return add
 
 
 def _refuse_contradictions(flags: Mapping[str, Any]) -> None:

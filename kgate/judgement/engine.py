@@ -14,7 +14,8 @@ from kgate.judgement.memo import Answer, Memo
 from kgate.judgement.offence import Offence, problem_at
 from kgate.judgement.target import Target
 from kgate.kubernetes import deployers, pss, templated
-from kgate.kubernetes.components.component import Component, Components
+from kgate.kubernetes.auditpolicy import is_policy
+from kgate.kubernetes.components.component import Component, Components, Hint
 from kgate.kubernetes.components.find import find_components
 from kgate.kubernetes.facts import BindingKey, Facts
 from kgate.kubernetes.pss import LEVELS
@@ -143,6 +144,7 @@ class Judge:
             name: _Panel("component", [(rule, what) for rule, what in about if name in rule.components])
             for name in components
         }
+        self._audit_panel = _Panel("audit", self._asked("audit"))
         self.kinds = frozenset(kind.partition(".")[0] for kind in named)
         chosen = [rule for rule in self.rules if selected is None or rule.id in selected]
         self._covered = frozenset(kind for rule in chosen for kind in rule.kinds)
@@ -151,7 +153,7 @@ class Judge:
     def programs(self) -> tuple[cel.Program, ...]:
         """The programs of all rules, by target and kind."""
         kinds = (*self._kind_panels.values(), *self._component_panels.values())
-        panels = (*self._panels.values(), self._late, *kinds)
+        panels = (*self._panels.values(), self._late, self._audit_panel, *kinds)
         return tuple(program for panel in panels for program in panel.programs)
 
     def _asked(self, target: str) -> list[tuple[Rule, Reads]]:
@@ -204,7 +206,7 @@ class Judge:
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
-            (*oddities.notes(resource, self._schema, messages), *oddities.hints(resource, found.hints)),
+            (*oddities.notes(resource, self._schema, messages), *oddities.hints(resource, _hints(resource, found))),
             tuple(unjudged),
             (*deployers.unfollowed(resource), *filled.unjudged),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
@@ -212,7 +214,8 @@ class Judge:
             is_covered=workload is not None
             or bool(found.components)
             or deployers.is_one(resource)
-            or self._is_asked_about(resource.id),
+            or self._is_asked_about(resource.id)
+            or self._is_policy(resource.id),
             used=_used(kept, facts),
         )
 
@@ -237,6 +240,10 @@ class Judge:
 
     def _is_asked_about(self, who: ResourceId) -> bool:
         return not self._covered.isdisjoint(who.kinds)
+
+    def _is_policy(self, who: ResourceId) -> bool:
+        """True for an audit policy, if any rule is about those."""
+        return bool(self._audit_panel.programs) and is_policy(who)
 
     def _sure_results(self, resource: Resource, workload: Workload | None, facts: Facts) -> Iterable[Result]:
         if not resource.has_doubts:
@@ -277,6 +284,20 @@ class Judge:
                 continue
             yield from self._pod_results(resource, pod, facts)
         yield from self._component_results(resource, workload)
+        if self._is_policy(resource.id) and resource.is_first:
+            yield from self._audit_results(resource)
+
+    def _audit_results(self, resource: Resource) -> Iterator[Offence | Gap]:
+        """Asks the rules about what an audit policy makes an API server do."""
+        from kgate.audit.policy.asker import TooManyRulesError  # few repositories hold one
+        from kgate.audit.policy.facts import facts
+
+        try:
+            known = facts(resource.body, self._minor)
+        except TooManyRulesError:
+            yield Gap("/rules", "the policy has too many rules for each to be compared with all the others; merge some")
+            return
+        yield from self._ask(self._audit_panel, Target("audit", resource, self._variables(resource) | {"audit": known}))
 
     def _pod_results(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Offence | Gap]:
         """Asks the rules about a pod and its containers, and then those that go by what the others have found."""
@@ -477,6 +498,13 @@ class _Panel:
         return tuple(sorted(found, key=lambda one: self._order[one.rule.id]))
 
 
+def _hints(resource: Resource, found: Components) -> Iterator[Hint]:
+    """Yields what has no effect in a resource."""
+    yield from found.hints
+    if not resource.is_first:
+        yield Hint("", "the API server reads only the first document of a policy file, so nothing of this one counts")
+
+
 def _one_for_each_field(gaps: Iterable[Gap]) -> dict[Pointer, str]:
     """Returns the first message about each field: a wrong type stops many rules."""
     messages: dict[Pointer, str] = {}
@@ -514,6 +542,10 @@ def _findings(
 
 
 def _evidence(offence: Offence, included: tuple[Rule, ...], facts: Facts) -> tuple[Related, ...]:
+    if offence.target.kind == "audit":
+        from kgate.judgement.evidence import notes
+
+        return tuple(notes(offence))
     if not any("facts.?" in rule.expression for rule in (offence.rule, *included)):
         return ()
     from kgate.judgement.evidence import evidence  # few manifests say anything of others

@@ -33,6 +33,12 @@ def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[
     return ()
 
 
+def notes(offence: Offence) -> Iterator[Related]:
+    """Yields the places that a fact of an audit policy names, such as the rules that take the requests of another."""
+    for note in offence.target.fact(offence.blame.tokens).get("notes", ()):
+        yield Related(offence.target.resource.locate(note["at"]), note["text"])
+
+
 def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:
     """Yields the bindings that offences of pods are about."""
     for offence in offences:

@@ -21,6 +21,7 @@ _COMMON: dict[str, set[tuple[str, ...]]] = {
     "container": {("container",)},
     "pod": {("facts", "network"), ("facts", "serviceAccount")},
     "component": set(),
+    "audit": set(),
     "resource": {("resource", "metadata", "namespace"), ("resource", "kind"), ("resource", "apiVersion")},
 }
 """What many targets of a kind have in common, beside most fields of a pod."""

@@ -12,8 +12,8 @@ from kgate.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that rules are asked about: a container, a pod, a component or a whole resource, and the variables of
-    its rules."""
+    """One thing that rules are asked about: a container, a pod, a component, what is known of an audit policy, or a
+    whole resource, and the variables of its rules."""
 
     kind: str
     resource: Resource
@@ -39,6 +39,8 @@ class Target:
         if self.component is not None:
             places = self.component.places
             return places.get(str(tokens[0]), self.component.pointer) if tokens else self.component.pointer
+        if self.kind == "audit":
+            return str(self.fact(tokens).get("at", ""))
         if self.container is not None:
             if self.pod is not None and tokens and tokens[0] == "pod":
                 return _pod_pointer(self.pod, tokens[1:])
@@ -46,6 +48,15 @@ class Target:
         if self.pod is not None:
             return _pod_pointer(self.pod, tokens)
         return child_pointer("", *tokens)
+
+    def fact(self, tokens: Sequence[str | int]) -> Mapping[str, Json]:
+        """The fact of an audit policy that a way leads to, or into; nothing if it leads to none."""
+        value: Json = self.body
+        for token in tokens:
+            value = value[token]
+            if isinstance(value, dict) and "at" in value:
+                return value
+        return {}
 
     def stable_name(self, tokens: Sequence[str | int]) -> str:
         """The way to a field from its container or pod, with list items by name or value instead of index.

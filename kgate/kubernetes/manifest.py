@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 
-from kgate.kubernetes import encryption
+from kgate.kubernetes import auditpolicy, encryption
 from kgate.kubernetes.nearest import nearest
 from kgate.kubernetes.neighbours import ENCRYPTION_KINDS, Neighbours
 from kgate.kubernetes.workload import POD_KINDS, would_run_pods
@@ -175,15 +175,17 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     Documents that cannot be read as an object and contain no word of Kubernetes are decided at the end: they count as
     other YAML and are ignored, unless the text also holds objects, since kubectl refuses such a file, too.
     """
-    objects = unreadable = 0
+    objects = unreadable = documents = 0
     doubts: list[Problem] = []
     templates = _Templates()
     has_encrypted = bool(encryption.tokens(source.text))
-    is_of_kubeadm = _KUBEADM in source.text
+    is_of_kubeadm, is_of_audit = _KUBEADM in source.text, auditpolicy.GROUP in source.text
     for part in _parts(source, _Kinds.of(asked_kinds)):
+        documents += isinstance(part, _Unreadable) or part.values > 0
         if isinstance(part, Batch):
             objects += len(part.resources) + part.skipped + len(part.problems)
             whole = _completed(part) if is_of_kubeadm else part
+            whole = _following(whole) if is_of_audit and documents > 1 else whole
             yield encryption.with_unknown(whole) if has_encrypted else whole
         elif part.is_template:
             templates.add(part)
@@ -197,6 +199,12 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
     else:
         unreadable += templates.count
     yield Batch(problems=tuple(doubts)) if objects else Batch(ignored=unreadable)
+
+
+def _following(batch: Batch) -> Batch:
+    """A part of a file behind its first document, where no API server looks for an audit policy."""
+    resources = (replace(one, is_first=not auditpolicy.is_policy(one.id)) for one in batch.resources)
+    return replace(batch, resources=tuple(resources))
 
 
 _KUBEADM = "kubeadm.k8s.io/"

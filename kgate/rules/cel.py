@@ -15,7 +15,7 @@ from kgate.model import Json
 from kgate.rules.packaged import SAMPLE, SAMPLE_ITEM, package
 from kgate.values import dataclass
 
-VARIABLES = ("container", "pod", "metadata", "resource", "component", "item", "minor", "facts")
+VARIABLES = ("container", "pod", "metadata", "resource", "component", "audit", "item", "minor", "facts")
 
 
 class CelError(Exception):

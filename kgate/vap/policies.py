@@ -113,7 +113,7 @@ def obstacle_of(rule: Rule, minor: int) -> str:
         return "it is about the gate, not about an object"
     if rule.components:
         return "it is about the settings of a program, and a policy cannot read a command line"
-    if rule.kinds and all(map(is_in_files, rule.kinds)):
+    if "audit" in rule.targets or (rule.kinds and all(map(is_in_files, rule.kinds))):
         return "it is about a file that a program reads, and no API server gets one"
     if minor not in rule.versions:
         return f"it is not about Kubernetes 1.{minor}"

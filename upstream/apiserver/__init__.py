@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,13 @@ class Server:
             raise ServerError(f"{method} {path}: {response.status} {data.decode(errors='replace')}")
         return json.loads(data) if data.startswith(b"{") else data.decode()
 
+    def send(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> int:
+        """Makes a request with these headers alone, and returns the status of the answer."""
+        self._connection.request(method, path, body, dict(headers))
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
+
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
@@ -103,26 +110,28 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(options: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server with nothing in it but what Kubernetes brings, and with further options, while the block runs. Raises
-    ServerError."""
+def running(options: Mapping[str, str] | None = None, users: Iterable[Sequence[str]] = ()) -> Iterator[Server]:
+    """A server with nothing in it but what Kubernetes brings, while the block runs; ``options`` are further flags of
+    its command line, without their dashes, and ``users`` have a token, a name, an id and groups, joined by commas.
+    Raises ServerError."""
     programs = folder()
     build(programs)
     with tempfile.TemporaryDirectory(prefix="apiserver") as name, contextlib.ExitStack() as processes:
         place = Path(name)
         etcd, peer, port = _free_ports(3)
-        _write_keys(place)
+        _write_keys(place, users)
         processes.enter_context(_process(_etcd(programs, etcd, peer), place, "etcd.log"))
-        processes.enter_context(_process(_apiserver(programs, etcd, port, options or {}), place, "apiserver.log"))
+        command = _apiserver(programs, etcd, port, options or {})
+        process = processes.enter_context(_process(command, place, "apiserver.log"))
         server = Server(port, place / "serving.crt")
         processes.callback(server.close)
         end = time.monotonic() + PATIENCE
         while not server.is_ready():
-            if time.monotonic() > end:
+            if time.monotonic() > end or process.poll() is not None:
                 raise ServerError((place / "apiserver.log").read_text(errors="replace")[-2000:])
             time.sleep(0.2)
-        command = (programs / "aggregation", f"https://127.0.0.1:{port}", TOKEN, place / "serving.crt")
-        processes.enter_context(_process([os.fspath(word) for word in command], place, "aggregation.log"))
+        words = (programs / "aggregation", f"https://127.0.0.1:{port}", TOKEN, place / "serving.crt")
+        processes.enter_context(_process([os.fspath(word) for word in words], place, "aggregation.log"))
         yield server
 
 
@@ -133,14 +142,15 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in found]
 
 
-def _write_keys(place: Path) -> None:
-    """Writes a certificate that is its own authority, a key for service accounts, and the administrator's token."""
+def _write_keys(place: Path, users: Iterable[Sequence[str]]) -> None:
+    """Writes a certificate that is its own authority, a key for service accounts, and the tokens of the administrator
+    and of others."""
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
     new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
     _run((*new, "-keyout", "serving.key", "-out", "serving.crt"), place)
     _run(("openssl", "genrsa", "-out", "sa.key", "2048"), place)
     with open(place / "tokens.csv", "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerow((TOKEN, "admin", "admin", "system:masters"))
+        csv.writer(file).writerows(((TOKEN, "admin", "admin", "system:masters"), *users))
 
 
 def _etcd(programs: Path, port: int, peer: int) -> list[str]:
@@ -178,11 +188,11 @@ def _apiserver(programs: Path, etcd: int, port: int, others: Mapping[str, str]) 
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], place: Path, log: str) -> Iterator[None]:
+def _process(command: Sequence[str], place: Path, log: str) -> Iterator[subprocess.Popen[bytes]]:
     """A program that runs while the block does."""
     with open(place / log, "wb") as output, subprocess.Popen(command, cwd=place, stdout=output, stderr=output) as one:
         try:
-            yield
+            yield one
         finally:
             one.terminate()
             try:

@@ -17,7 +17,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 """What it calls the verb of any other request."""
 
-_OTHER_VERBS = {
+OTHER_VERBS = {
     **dict.fromkeys(("exec", "attach", "port-forward", "portforward"), "get or create"),
     **dict.fromkeys(("logs", "describe"), "get"),
     **dict.fromkeys(("apply", "label", "annotate", "scale"), "patch"),
@@ -63,7 +63,7 @@ def resource_request(words: RequestWords) -> ApiRequest:
 
 
 def _no_verb(verb: str) -> str:
-    other = _OTHER_VERBS.get(verb)
+    other = OTHER_VERBS.get(verb)
     near = nearest(verb, VERBS)
     hint = f"the API server calls it {other}" if other else f"did you mean '{near}'?" if near else ""
     return f"'{verb}' is not a verb of a resource; {hint or 'verbs are ' + ', '.join(VERBS)}"

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from kgate.audit.policy.policy import LEVELS, STAGES, AuditPolicy, GroupResources, PolicyRule
+from kgate.kubernetes.auditpolicy import GROUP, KIND
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Json, Pointer, child_pointer, field_path
 from kgate.values import dataclass
 from kgate.yamltree.fields import Fields
 
-GROUP = "audit.k8s.io"
-KIND = "Policy"
 KEYS = {
     "policy": ("apiVersion", "kind", "metadata", "omitStages", "omitManagedFields", "rules"),
     "rule": (
@@ -56,9 +55,9 @@ class DroppedKey:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A policy, which is None if there are faults, and the keys that count for nothing."""
+    """A policy, with which an API server starts unless there are faults, and the keys that count for nothing."""
 
-    policy: AuditPolicy | None
+    policy: AuditPolicy
     faults: tuple[PolicyFault, ...] = ()
     dropped: tuple[DroppedKey, ...] = ()
 
@@ -67,7 +66,7 @@ def load(body: Mapping[str, Json], minor: int = NEWEST_MINOR) -> Loaded:
     """Returns what an API server of a Kubernetes 1.x version makes of the first document of its policy file."""
     loader = _Loader(minor)
     policy = loader.policy(Fields(body, "", loader))
-    return Loaded(None if loader.faults else policy, tuple(loader.faults), tuple(loader.dropped))
+    return Loaded(policy, tuple(loader.faults), tuple(loader.dropped))
 
 
 _Item = TypeVar("_Item")
