@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kgate.audit.policy.generate import PROFILES
 from kgate.commands import console
-from kgate.commands.groups import Group, format_option
+from kgate.commands.groups import Group, OneOf, format_option
 from kgate.commands.scan import scan, scan_options
 from kgate.errors import ConfigError
 
@@ -115,6 +116,25 @@ def explain(**flags: Any) -> None:
     else:
         lines = (*_lines(request, decision, found), *(f"! {text}" for text in _dropped(found)))
         console.print_text("\n".join(map(console.inert, lines)))
+
+
+@audit.command(
+    epilog="""\b
+Examples:
+  kgate audit generate > policy.yaml
+  kgate audit generate --profile falco
+"""
+)
+@click.option("--profile", type=OneOf(PROFILES), default="cis", show_default=True, help="What the policy is for.")
+def generate(profile: str) -> None:
+    """Print an audit policy with comments, in which kgate audit lint finds nothing.
+
+    cis records who does what, and the bodies of what is written but for Secrets, ConfigMaps and tokens. falco records
+    all that the rules of Falco's plugin k8saudit look at: what is written into ConfigMaps, too.
+    """
+    from kgate.audit.policy.generate import policy
+
+    console.print_pieces((policy(profile),))
 
 
 def _request(flags: dict[str, Any]) -> ApiRequest:
