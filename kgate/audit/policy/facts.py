@@ -102,7 +102,7 @@ def _of_policy(policy: AuditPolicy, minor: int) -> dict[str, Json]:
         "disclosures": [*_disclosures(asker)],
         "strangers": [*_strangers(asker)],
         "noise": [*_noise(asker)],
-        "recorded": [*_recorded(policy, effects)],
+        "recorded": [*_recorded(asker, effects)],
         "stages": [*_stages(asker, effects)],
         "bodies": [*_bodies(policy, effects)],
     }
@@ -243,12 +243,13 @@ def _noise(asker: PolicyAsker) -> Iterator[Fact]:
         yield _fact(described(asker.policy.rules[rule]), _of_rule(rule), [(_of_rule(rule), f"records {text}")])
 
 
-def _recorded(policy: AuditPolicy, effects: Iterable[Effect]) -> Iterator[Fact]:
-    """Yields the fact whether anything is recorded at all."""
-    levels = {
-        one.rule.level for one in effects if one.is_reached and set(STAGES[:3]) - {*policy.omitted, *one.rule.omitted}
-    }
-    yield _fact("policy", "/rules", level=max(levels, key=LEVELS.index, default=LEVELS[0]))
+def _recorded(asker: PolicyAsker, effects: Iterable[Effect]) -> Iterator[Fact]:
+    """Yields how much is recorded at most, at the rule that decides about what no other one names."""
+    omitted = asker.policy.omitted
+    levels = {one.rule.level for one in effects if one.is_reached and set(STAGES[:3]) - {*omitted, *one.rule.omitted}}
+    anything = next(areas.requests(asker.policy, "custom-resources"))
+    at = _of_rule(asker.decide(anything).rule)
+    yield _fact("policy", at, level=max(levels, key=LEVELS.index, default=LEVELS[0]))
 
 
 def _stages(asker: PolicyAsker, effects: Iterable[Effect]) -> Iterator[Fact]:

@@ -247,7 +247,7 @@ def test_what_is_left_to_find_in_a_production_policy() -> None:
             {"audit-policy-unknown-key": ["rules[0].groups"], "audit-secrets-in-log": ["rules[0]"]},
             id="groups for userGroups",
         ),
-        pytest.param("- level: None", {"audit-policy-unrecorded": ["rules"]}, id="the default of RKE2 in CIS mode"),
+        pytest.param("- level: None", {"audit-policy-unrecorded": ["rules[0]"]}, id="the default of RKE2 in CIS mode"),
     ],
 )
 def test_mistakes_of_public_policies(rules: str, expected: dict[str, list[str]]) -> None:
@@ -347,3 +347,7 @@ def test_a_policy_of_too_many_rules_is_a_problem(monkeypatch: pytest.MonkeyPatch
 def test_every_rule_has_a_name_of_its_own() -> None:
     assert len(IDS) == len(RULES) > 25
     assert all(rule.startswith("audit-") for rule in IDS)
+
+
+def test_nothing_else_is_found_where_nothing_is_recorded() -> None:
+    assert found(f"{HEAD}rules: [{{level: None}}]") == {"audit-policy-unrecorded": ["rules[0]"]}
