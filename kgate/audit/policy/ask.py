@@ -14,6 +14,9 @@ from kgate.values import dataclass
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 """What the API server calls what is done to a resource (apiserver, pkg/endpoints/request/requestinfo.go)."""
 
+RESOURCE_VERBS = (*VERBS, "proxy")
+"""The same with the verb of a path that no API server answers any more."""
+
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 """What it calls the verb of any other request."""
 

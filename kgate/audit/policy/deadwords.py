@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kgate.audit.policy.ask import METHODS, OTHER_VERBS, VERBS, is_of_resource
+from kgate.audit.policy.ask import METHODS, OTHER_VERBS, RESOURCE_VERBS, is_of_resource
 from kgate.audit.policy.policy import GroupResources, PolicyRule
 from kgate.audit.policy.witnesses import NAMELESS
 from kgate.model import Pointer, child_pointer
 from kgate.values import dataclass
 
-_RESOURCE_VERBS = (*VERBS, "proxy")
 _FIELDS = {"users": "users", "groups": "userGroups", "namespaces": "namespaces"}
 """Lists that are compared as they are written, by the name of the attribute."""
 
@@ -76,7 +75,7 @@ def _living_entry(entry: GroupResources, number: int, dead: set[Pointer]) -> Gro
 
 
 def _dead_verb(rule: PolicyRule, verb: str) -> str | None:
-    known = _RESOURCE_VERBS if rule.is_about_resources else METHODS if rule.urls else (*_RESOURCE_VERBS, *METHODS)
+    known = RESOURCE_VERBS if rule.is_about_resources else METHODS if rule.urls else (*RESOURCE_VERBS, *METHODS)
     if verb in known:
         return None
     if verb == "*":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from kgate.audit.policy.ask import METHODS, VERBS, is_of_resource, own_groups
+from kgate.audit.policy.ask import METHODS, RESOURCE_VERBS, VERBS, is_of_resource, own_groups
 from kgate.audit.policy.evaluate import matches
 from kgate.audit.policy.policy import OTHER_NAME, ApiRequest, GroupResources, PolicyRule
 from kgate.values import dataclass
@@ -103,9 +103,10 @@ def _requests(rules: Sequence[PolicyRule]) -> Iterator[ApiRequest]:
     verbs, spaces = _common(rule.verbs for rule in rules), _common(rule.namespaces for rule in rules)
     for what in dict.fromkeys(_whats(rules)):
         if what.path:
-            yield from (ApiRequest(verb, path=what.path) for verb in verbs or METHODS)
+            yield from (ApiRequest(verb, path=what.path) for verb in verbs or METHODS if verb in METHODS)
             continue
-        for verb, namespace in itertools.product(verbs or VERBS, spaces or (OTHER, "")):
+        possible = [verb for verb in verbs or VERBS if verb in RESOURCE_VERBS]
+        for verb, namespace in itertools.product(possible, spaces or (OTHER, "")):
             nameless = verb in NAMELESS and not what.subresource
             name = "" if nameless else what.name
             yield ApiRequest(
