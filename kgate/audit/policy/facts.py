@@ -37,11 +37,12 @@ Fact = dict[str, Json]
 def facts(body: Mapping[str, Json], minor: int) -> dict[str, Json]:
     """Returns the facts of a policy for a Kubernetes 1.x version. Raises TooManyRulesError."""
     loaded = load(body, minor)
+    is_clear = all(one.id in _HARMLESS for one in loaded.faults)
     found: dict[str, Json] = {
         "faults": [_fault(one) for one in loaded.faults],
-        "unknownKeys": [_key(one, loaded.policy) for one in loaded.dropped],
+        "unknownKeys": [_key(one, loaded.policy if is_clear else None) for one in loaded.dropped],
     }
-    if all(one.id in _HARMLESS for one in loaded.faults):
+    if is_clear:
         found |= _of_policy(loaded.policy, minor)
     return {**{name: [] for name in NAMES}, **found}
 
@@ -60,20 +61,20 @@ def _stable(pointer: Pointer) -> str:
     return ".".join(token for token in pointer_tokens(pointer) if not token.isdigit())
 
 
-def _key(key: DroppedKey, policy: AuditPolicy) -> Fact:
-    """A key that is dropped, and what is left without it."""
+def _key(key: DroppedKey, policy: AuditPolicy | None) -> Fact:
+    """A key that is dropped, and what is left without it if that is known."""
     known = KEYS[key.part]
     elsewhere = next((part for part, names in KEYS.items() if key.name in names), "")
     place = {"policy": "the policy", "rule": "the rule", "resources": "an item of `resources`"}.get(elsewhere)
     hint = f"it belongs in {place}" if place else suggestion(key.name, known).removeprefix("; ")
     notes = [(key.pointer, f"`{key.name}`: {hint}")] if hint else []
     tokens = pointer_tokens(key.pointer)
-    if key.part != "policy" and int(tokens[1]) < len(policy.rules):
+    if key.part != "policy" and policy is not None:
         index = int(tokens[1])
         rule = policy.rules[index]
         if key.part == "rule":
             notes.append((_of_rule(index), f"without it the rule is: {described(rule)}"))
-        elif int(tokens[3]) < len(rule.resources):
+        else:
             entry = entry_in_words(rule.resources[int(tokens[3])])
             notes.append((_of_rule(index), f"without it the item stands for {entry}"))
     return _fact(_stable(key.pointer), key.pointer, notes)
