@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kgate.kubernetes.components.component import Component
-from kgate.model import Container, Json, Pod, Pointer, Resource, child_pointer
+from kgate.model import Container, Json, Pod, Pointer, Resource, child_pointer, value_at
 from kgate.rules import fieldpath
 from kgate.values import dataclass
 
@@ -51,9 +51,8 @@ class Target:
 
     def fact(self, tokens: Sequence[str | int]) -> Mapping[str, Json]:
         """The fact of an audit policy that a way leads to, or into; nothing if it leads to none."""
-        value: Json = self.body
-        for token in tokens:
-            value = value[token]
+        for length in range(1, len(tokens) + 1):
+            value = value_at(self.body, child_pointer("", *tokens[:length]))
             if isinstance(value, dict) and "at" in value:
                 return value
         return {}

@@ -1,4 +1,4 @@
-"""Recognises audit policies, which the API server reads from a file."""
+"""Recognises audit policies, which the API server reads from a file, and names what rules ask about them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from kgate.model import ResourceId
 
 GROUP = "audit.k8s.io"
 KIND = "Policy"
+
+FACTS = (
+    *("faults", "unknownKeys", "effects", "unmatched", "unknownResources", "unknownIdentities", "outcomes"),
+    *("disclosures", "strangers", "noise", "recorded", "stages", "bodies"),
+)
+"""What rules ask about a policy (kgate/audit/policy/facts.py)."""
 
 
 def is_policy(who: ResourceId) -> bool:

@@ -6,8 +6,8 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from kgate.audit.policy import facts
 from kgate.errors import RuleError
+from kgate.kubernetes import auditpolicy
 from kgate.kubernetes.components.flags import NAMES, flags
 from kgate.model import (
     Condition,
@@ -398,7 +398,7 @@ def _check_paths(fields: FileFields, rule: Rule) -> None:
     known = {"pod", "metadata", *re.findall(r"\w+", variables.bound(rule))}
     known.update(token for tokens, _ in examples.walk() for token in tokens[-1:])
     known.update(flag for component in rule.components for flag in flags(component))
-    known.update(facts.NAMES if "audit" in rule.targets else ())
+    known.update(auditpolicy.FACTS if "audit" in rule.targets else ())
     for key, paths in (("each", rule.each), ("fields", rule.fields)):
         for index, path in enumerate(paths):
             strange = next((name for name in _NAMES.findall(path) if name not in known), None)

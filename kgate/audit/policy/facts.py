@@ -18,14 +18,9 @@ from kgate.audit.policy.load import KEYS, DroppedKey, PolicyFault, load
 from kgate.audit.policy.policy import LEVELS, STAGES, ApiRequest, AuditDecision, AuditPolicy
 from kgate.audit.policy.witnesses import OTHER
 from kgate.audit.policy.words import described, entry_in_words, listed
+from kgate.kubernetes.auditpolicy import FACTS
 from kgate.model import Json, Pointer, child_pointer, pointer_tokens
 from kgate.yamltree.fields import suggestion
-
-NAMES = (
-    *("faults", "unknownKeys", "effects", "unmatched", "unknownResources", "unknownIdentities", "outcomes"),
-    *("disclosures", "strangers", "noise", "recorded", "stages", "bodies"),
-)
-"""The facts of a policy."""
 
 _HARMLESS = ("removed", "any-group")
 """Faults with which it is still clear what a policy means."""
@@ -44,7 +39,7 @@ def facts(body: Mapping[str, Json], minor: int) -> dict[str, Json]:
     }
     if is_clear:
         found |= _of_policy(loaded.policy, minor)
-    return {**{name: [] for name in NAMES}, **found}
+    return {**{name: [] for name in FACTS}, **found}
 
 
 def _fact(name: str, at: Pointer, notes: Iterable[tuple[Pointer, str]] = (), **more: Json) -> Fact:

@@ -12,7 +12,7 @@ from kgate.judgement.engine import Judge, Judgement
 from kgate.kubernetes import manifest
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Severity, field_path
-from kgate.rules import load
+from kgate.rules import load, rulefile
 
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
 RULES = [rule for rule in load.load() if "audit" in rule.targets]
@@ -351,3 +351,33 @@ def test_every_rule_has_a_name_of_its_own() -> None:
 
 def test_nothing_else_is_found_where_nothing_is_recorded() -> None:
     assert found(f"{HEAD}rules: [{{level: None}}]") == {"audit-policy-unrecorded": ["rules[0]"]}
+
+
+@pytest.mark.parametrize(
+    ("each", "expression", "fields", "pointer"),
+    [
+        ("each: outcomes[*]", "item.area != 'secrets' || item.level != 'None'", "", "rules[0]"),
+        ("", "audit.outcomes.all(one, one.area != 'secrets' || one.level != 'None')", "", ""),
+        ("", "audit.outcomes.all(one, one.area != 'secrets' || one.level != 'None')", "fields: [rules]", ""),
+    ],
+    ids=["of each", "of all", "of all, at a field"],
+)
+def test_rules_of_users(each: str, expression: str, fields: str, pointer: str) -> None:
+    text = f"""\
+id: own
+title: Own
+severity: high
+points: 1
+target: audit
+{each}
+{fields}
+expression: "{expression}"
+message: Own.
+rationale: why
+remediation: what
+examples: {{good: [{{rules: []}}], bad: [{{rules: []}}]}}
+"""
+    rule = rulefile.read(text.encode(), "own", "own.yaml")
+    (resource,) = manifest.read("policy.yaml", f"{HEAD}rules: [{{level: None}}]".encode()).resources
+    judgement = Judge([rule], NEWEST_MINOR).judge(resource)
+    assert [field_path(finding.location.pointer) for finding in judgement.findings] == [pointer]
