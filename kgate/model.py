@@ -216,17 +216,30 @@ class ResourceId:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Destination:
+    """A cluster that a GitOps object deploys to, by its name or URL. ``is_own`` says that it is the one in which the
+    object itself is, which is then called after where that lies; ``is_assumed`` that nothing but that folder says that
+    others go there, too."""
+
+    name: str
+    is_own: bool = False
+    is_assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Rendering:
     """What a resource was rendered by: ``tool`` is helm or kustomize, ``path`` the chart or the folder of the
     kustomization, ``variant`` tells several renderings of it apart (a release and its values), and
     ``requested_by`` names the GitOps object that asks for it, with its place. ``given`` says under which other
-    circumstances a release was rendered: in another cluster (upgraded, on an old Kubernetes), with other values."""
+    circumstances a release was rendered: in another cluster (upgraded, on an old Kubernetes), with other values.
+    ``destinations`` are the clusters that it is surely deployed to."""
 
     tool: str
     path: str
     variant: str = ""
     requested_by: str = ""
     given: str = ""
+    destinations: tuple[Destination, ...] = field(default=(), compare=False)
 
     @property
     def title(self) -> str:

@@ -211,7 +211,7 @@ def assess(
 
     It needs no source: whoever has resources in hand, as an admission webhook has, calls it.
     """
-    remarks, fates = [*notes], list[FileFate]()
+    remarks, fates, waiting = [*notes], list[FileFate](), list[Batch]()
     counts = Counts()
     try:
         for part in parts:
@@ -226,17 +226,28 @@ def assess(
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
             ledger.add_skipped(part.skipped)
-            for resources in ledger.by_cluster(part.resources):
-                facts = ledger.joined(Facts.of(resources), resources)
-                for resource in resources:
-                    lifetime.check()
-                    if part.counts_in is None or part.counts_in(resource):
-                        ledger.judge(resource, part.path, facts)
+            if ledger.waits_for_others(part):
+                waiting.append(part)
+            else:
+                _judge(part, ledger, lifetime)
+        ledger.share(waiting)
+        for part in waiting:
+            _judge(part, ledger, lifetime)
     except DeadlineError:
         ledger.add_own_problems([_overdue(lifetime)])
     found = ledger.close()
     report = report_of(replace(found, findings=(*gate_findings, *found.findings)), gate, counts, remarks)
     return replace(report, files=tuple(fates))
+
+
+def _judge(part: Batch, ledger: Ledger, lifetime: Lifetime) -> None:
+    """Judges what a part holds, each release by itself."""
+    for resources in ledger.by_release(part.resources):
+        facts = ledger.joined(Facts.of(resources), resources)
+        for resource in resources:
+            lifetime.check()
+            if part.counts_in is None or part.counts_in(resource):
+                ledger.judge(resource, part.path, facts)
 
 
 def _is_whole(settings: Settings) -> bool:

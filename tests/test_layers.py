@@ -71,7 +71,7 @@ FLOW = (
         "policy.floor",
     ),
     ("kubernetes.workload",),
-    ("kubernetes.exposure", "kubernetes.isolation", "kubernetes.storage"),
+    ("kubernetes.clusters", "kubernetes.exposure", "kubernetes.isolation", "kubernetes.storage"),
     ("kubernetes.facts",),
     (
         *("kubernetes.components", "kubernetes.encryption", "kubernetes.encryptionkeys", "kubernetes.nested"),
@@ -109,6 +109,7 @@ FLOW = (
         "gitops.additions",
         "gitops.catalogue",
         "gitops.deployed",
+        "gitops.destinations",
     ),
     ("elsewhere",),
     ("gitops.fields",),

@@ -38,14 +38,19 @@ def reach(**flags: Any) -> int:
 
     Follows the workload to its service account, its bindings, their roles and the rules of these, each with its line,
     in the manifests at or below PATH (default: the current folder) and in what charts and kustomizations render to.
+    Where several clusters are known, nothing of another one counts, and that of the workload is named.
     """
+    from dataclasses import replace
+
     from kgate.rbac.reach import reaches
 
     found = access.read(flags)
     chosen = _chosen(flags["workload"], found.workloads)
-    results = [one for who in chosen for one in reaches(who, found.workloads, found.objects, found.clusters)]
+    results = [one for who in chosen for one in reaches(who, found.workloads, found.objects, found.places)]
     if not flags["with_built_in"]:
         results = [_without_built_in(one) for one in results]
+    if len(found.places.known) < 2:
+        results = [replace(one, clusters=()) for one in results]
     if flags["format_name"] == "text":
         blocks = dict.fromkeys("\n".join(map(console.inert, _lines(one))) for one in results)
         lines = map(console.inert, access.missing(found, is_verbose=flags["verbose"]))
@@ -107,6 +112,7 @@ def _lines(one: AccountReach) -> Iterator[str]:
 
     rendering = f"  ({one.resource.rendering})" if one.resource.rendering is not None else ""
     yield f"{one.resource.id}  {access.place(one.resource.locate(''))}{rendering}"
+    yield from (f"  deployed to {name}" for name in one.clusters)
     defined = one.accounts[0].resource if one.accounts else None
     where = access.place(defined.locate("")) if defined is not None else "nowhere defined"
     yield f"  runs as {_account(one)}  {where}"
@@ -148,6 +154,7 @@ def _as_json(one: AccountReach) -> dict[str, Json]:
         "path": where.path,
         "line": where.start.line,
         "rendering": str(one.resource.rendering) if one.resource.rendering is not None else "",
+        "clusters": list(one.clusters),
         "service_account": {
             "namespace": one.namespace,
             "name": one.account_name,

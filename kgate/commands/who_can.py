@@ -11,8 +11,8 @@ from kgate.commands import access, console
 from kgate.commands.groups import format_option
 
 if TYPE_CHECKING:
+    from kgate.access import Holding
     from kgate.model import Json
-    from kgate.rbac.authorizer import Grant
     from kgate.rbac.permissions import Action
 
 
@@ -40,12 +40,12 @@ def who_can(**flags: Any) -> int:
     deployments.apps), or on a path (/metrics).
 
     Reads the roles and bindings at or below PATH (default: the current folder), renders charts and kustomizations, and
-    decides as the API server does; the roles that every cluster has count, too. Objects that name no namespace count
+    decides as the API server does; the roles that every cluster has count, too. Where several clusters are known, each
+    is decided about by itself, and named. Objects that name no namespace count
     to the one that is asked about.
     """
     from kgate.kubernetes.pss import NEWEST_MINOR
-    from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer
-    from kgate.rbac.ways import unique
+    from kgate.rbac.authorizer import DEFAULT_NAMESPACE
     from kgate.rbac.words import UnknownActionError, action
 
     try:
@@ -53,32 +53,33 @@ def who_can(**flags: Any) -> int:
     except UnknownActionError as error:
         raise click.UsageError(str(error)) from None
     found = access.read(flags)
-    holders = Authorizer(found.objects, flags["namespace"] or DEFAULT_NAMESPACE).holders(asked)
-    grants = unique(one for one in holders if flags["with_built_in"] or one.binding.resource is not None)
+    holders = found.holders(asked, flags["namespace"] or DEFAULT_NAMESPACE)
+    holders = [one for one in holders if flags["with_built_in"] or one.grant.binding.resource is not None]
     if flags["format_name"] == "json":
         from kgate.reports.jsontext import json_pieces
 
-        console.print_pieces((*json_pieces(_as_json(asked, grants) | access.missing_json(found), 2), "\n"))
+        console.print_pieces((*json_pieces(_as_json(asked, holders) | access.missing_json(found), 2), "\n"))
     else:
-        lines = (*_lines(asked, grants), *access.missing(found, is_verbose=flags["verbose"]))
+        lines = (*_lines(asked, holders), *access.missing(found, is_verbose=flags["verbose"]))
         console.print_text("\n".join(map(console.inert, lines)))
     return access.exit_code(found)
 
 
-def _lines(asked: Action, grants: Sequence[Grant]) -> Iterator[str]:
-    """Yields each subject, with the way by which it may do what is asked."""
+def _lines(asked: Action, holders: Sequence[Holding]) -> Iterator[str]:
+    """Yields each subject, with the clusters if there are several, and the way by which it may do what is asked."""
     from kgate.rbac.ways import permitted, steps, who
 
-    for grant in grants:
-        subject = who(grant)
+    for one in holders:
+        subject = who(one.grant)
         yield f"{subject}  {access.place(subject.location)}"
-        yield from access.way(steps(grant), "    ")
-        yield f"      {permitted(grant)}"
-    people = len({str(who(grant)) for grant in grants})
+        yield from (f"    in {name}" for name in one.clusters)
+        yield from access.way(steps(one.grant), "    ")
+        yield f"      {permitted(one.grant)}"
+    people = len({str(who(one.grant)) for one in holders})
     yield f"{people or 'nobody'} may {asked}" if people != 1 else f"1 may {asked}"
 
 
-def _as_json(asked: Action, grants: Sequence[Grant]) -> dict[str, Json]:
+def _as_json(asked: Action, holders: Sequence[Holding]) -> dict[str, Json]:
     from kgate.rbac.ways import permitted, steps, who
 
     return {
@@ -86,11 +87,12 @@ def _as_json(asked: Action, grants: Sequence[Grant]) -> dict[str, Json]:
         "namespace": asked.namespace,
         "grants": [
             {
-                "subject": access.step_json(who(grant)),
-                "namespace": grant.namespace,
-                "permission": permitted(grant),
-                "way": [access.step_json(step) for step in steps(grant)],
+                "subject": access.step_json(who(one.grant)),
+                "clusters": list(one.clusters),
+                "namespace": one.grant.namespace,
+                "permission": permitted(one.grant),
+                "way": [access.step_json(step) for step in steps(one.grant)],
             }
-            for grant in grants
+            for one in holders
         ],
     }

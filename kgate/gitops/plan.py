@@ -14,8 +14,10 @@ from kgate.gitops import k3s, unfollowed
 from kgate.gitops.argocd import application, applicationset
 from kgate.gitops.catalogue import Catalogue, group
 from kgate.gitops.deployed import Deployed, Possible, SoughtPlaces
+from kgate.gitops.destinations import Deliveries, Delivery
 from kgate.gitops.fields import Log, ObjectFields
 from kgate.gitops.flux import helmrelease, kustomization
+from kgate.gitops.flux.kubeconfig import delivery
 from kgate.gitops.flux.secrets import EXTERNAL, SEALED
 from kgate.gitops.flux.sources import GENERATOR as FLUX_GENERATOR
 from kgate.gitops.flux.sources import GROUP as FLUX_SOURCES
@@ -60,7 +62,8 @@ class Planned:
     applied as they are written, whatever else uses or ignores them (real paths), ``left_out`` those
     in such folders that no deployer sees, with what leaves them out, ``folders`` where objects look for manifests,
     ``by_plugins`` those that plugins make manifests of. ``asked`` is what they deploy from elsewhere, and
-    ``possible`` holds the folders that those may deploy whose paths are not clear.
+    ``possible`` holds the folders that those may deploy whose paths are not clear. ``deliveries`` know to which
+    clusters all of this goes.
     """
 
     requests: tuple[Request, ...] = ()
@@ -75,6 +78,7 @@ class Planned:
     by_plugins: frozenset[Path] = frozenset()
     asked: frozenset[Asked] = frozenset()
     possible: Mapping[Path, Possible] = field(default_factory=dict)
+    deliveries: Deliveries | None = None
 
     def possible_user(self, place: Path) -> Possible | None:
         """What may deploy a file or folder, where it is not clear whether it does."""
@@ -108,12 +112,18 @@ def plan(
     log = Log()
     surroundings = Surroundings(repository, Catalogue((*resources, *referred)), environment, fetched or Fetched())
     ordered = sorted(filter(deploys, resources), key=lambda r: (r.locate(""), r.id, str(r.rendering or "")))
-    requests = [request for resource in ordered for request in _plan(resource, surroundings, log)]
+    deliveries = Deliveries(repository)
+    requests = [
+        request
+        for resource in ordered
+        for delivery, found in _plan(resource, surroundings, log)
+        for request in _delivered(delivery, found, log, deliveries)
+    ]
     surroundings.report_other_data()
     others = (one for one in resources if not deploys(one) and unfollowed.is_one(one))
     log.possible.extend(found for one in others for found in unfollowed.places(one, repository))
     log.folders.extend(Deployed.of(request, repository) for request in requests)
-    requests = list(_without_plain(requests, repository, log))
+    requests = list(_without_plain(requests, repository, log, deliveries))
     plain = {request.place for request in requests if request.is_plain(repository)}
     return Planned(
         requests=tuple(requests),
@@ -130,10 +140,21 @@ def plan(
         by_plugins=frozenset(log.by_plugins),
         asked=frozenset(log.asked),
         possible={one.folder: one for one in sorted(set(log.possible), reverse=True)},
+        deliveries=deliveries,
     )
 
 
-def _without_plain(requests: Sequence[Request], repository: Repository, log: Log) -> Iterator[Request]:
+def _delivered(delivery: Delivery, found: Iterable[Request], log: Log, deliveries: Deliveries) -> Sequence[Request]:
+    """The requests of an object, once it is known what it deploys."""
+    start = len(log.raw)
+    requests = list(found)
+    deliveries.add(delivery, requests, log.raw[start:])
+    return requests
+
+
+def _without_plain(
+    requests: Sequence[Request], repository: Repository, log: Log, deliveries: Deliveries
+) -> Iterator[Request]:
     """The requests but for those of plain manifests that nothing changes, which are judged as they are written, and
     instead of each the kustomizations below it; unless another request changes some of them, so that they are not."""
     changed: set[Path] = set()
@@ -147,15 +168,19 @@ def _without_plain(requests: Sequence[Request], repository: Repository, log: Log
         if not (request.place.path in raw and request.is_plain(repository)):
             yield request
     for folder in sorted(raw):
-        unseen = _unseen(request for request in requests if request.place.path == folder)
-        for member in overlay.autodetect(folder):
-            if folder / member in unseen:
-                continue
-            real = Path(os.path.realpath(folder / member))
-            if repository.holds(real) and real.is_dir():
-                yield KustomizationRequest(real)
-            elif repository.holds(real) and real.is_file():
-                log.raw.append(real)
+        here = [request for request in requests if request.place.path == folder]
+        unseen = _unseen(here)
+        listed = (
+            Path(os.path.realpath(folder / name)) for name in overlay.autodetect(folder) if folder / name not in unseen
+        )
+        members = [real for real in listed if repository.holds(real)]
+        parts, written = (
+            [KustomizationRequest(one) for one in members if one.is_dir()],
+            [*filter(Path.is_file, members)],
+        )
+        deliveries.take_apart(here, parts, written)
+        log.raw.extend(written)
+        yield from parts
 
 
 def _left_out(log: Log, requests: Iterable[Request], repository: Repository) -> dict[Path, str]:
@@ -180,18 +205,23 @@ def _unseen(requests: Iterable[Request]) -> frozenset[Path]:
     return frozenset.intersection(*found) if found else frozenset()
 
 
-def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[Request]:
+def _plan(resource: Resource, surroundings: Surroundings, log: Log) -> Iterator[tuple[Delivery, Iterator[Request]]]:
+    """Yields what an object deploys, with where it goes."""
     fields, requested_by = ObjectFields.of(resource, log), resource.title
     scope = application.ApplicationScope(surroundings.repository, surroundings.environment, surroundings.fetched)
     match resource.id.kind:
         case "Application":
-            yield from application.plan_application(fields, scope, requested_by)
+            yield application.delivery(fields, scope), application.plan_application(fields, scope, requested_by)
         case "ApplicationSet":
             for generated in applicationset.generate(fields, scope.repository, scope.environment):
-                yield from application.plan_application(generated, scope, requested_by)
+                planned = application.plan_application(generated, scope, requested_by)
+                yield application.delivery(generated, scope), planned
         case "Kustomization":
-            yield from kustomization.plan_kustomization(fields, surroundings, requested_by)
+            yield delivery(fields), kustomization.plan_kustomization(fields, surroundings, requested_by)
         case "HelmRelease":
-            yield from helmrelease.plan_release(fields, surroundings, requested_by)
+            yield delivery(fields), helmrelease.plan_release(fields, surroundings, requested_by)
         case "HelmChart":
-            yield from k3s.plan_chart(fields, surroundings.repository, surroundings.fetched, requested_by)
+            yield (
+                Delivery(resource),
+                k3s.plan_chart(fields, surroundings.repository, surroundings.fetched, requested_by),
+            )

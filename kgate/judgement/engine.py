@@ -372,7 +372,7 @@ class Judge:
 
     def _about_namespace(self, resource: Resource, pod: Pod, facts: Facts) -> dict[str, Json]:
         """Returns what the namespace of a pod enforces, as CEL sees it, and the checks by which it refuses the pod."""
-        enforced = facts.enforced_on(resource) if facts.namespaces and pod.is_whole else None
+        enforced = facts.enforced_on(resource) if facts.has_namespaces and pod.is_whole else None
         if enforced is None or enforced.level == LEVELS[0]:
             return {}
         if enforced.minor not in self._standards:

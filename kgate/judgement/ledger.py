@@ -46,6 +46,7 @@ from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.judgement.reach import Powers
+    from kgate.judgement.sharing import SharedClusters
     from kgate.kubernetes.podsecurity import EnforcedLevel
     from kgate.kubernetes.scopes import ClusterScope
 
@@ -231,6 +232,7 @@ class Ledger:
         self._joins = Joins()
         self._bound = BoundAccounts()
         self._plain: Facts | None = None
+        self._shared: SharedClusters | None = None
         self._defined: set[tuple[str, str, str]] = set()
         self._undefined: dict[UndefinedRole, None] = {}
         self._enforced: dict[EnforcedLevel, None] = {}
@@ -281,21 +283,42 @@ class Ledger:
         if plain is not None:
             facts = facts.beside(plain.policies) if plain.policies is not None else facts
             facts = replace(facts, elsewhere=facts.elsewhere or plain, cluster=plain.cluster)
+        if self._shared is not None:
+            facts = self._shared.added_to(facts, rendered)
         self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
         facts = self._with_powers(facts)
         self._add_undefined_of(facts)
         self._bound.add(facts, is_rendering=any(one.rendering is not None for one in rendered))
         return facts
 
-    def by_cluster(self, resources: Sequence[Resource]) -> Iterable[Sequence[Resource]]:
-        """Returns resources that were read together, grouped by the cluster that they are deployed to: a chart may have
-        releases in several."""
-        if self._plain is None or not self._plain.clusters:
-            return (resources,)
-        groups: dict[ClusterScope | None, list[Resource]] = {}
-        for resource in resources:
-            groups.setdefault(self._plain.at(resource).cluster, []).append(resource)
+    def by_release(self, resources: Sequence[Resource]) -> Iterable[Sequence[Resource]]:
+        """Returns resources that were read together, grouped by what is deployed together: a chart may have several
+        releases, some of which are alternatives and others in other clusters."""
+        groups: dict[tuple[str, str], list[Resource]] = {}
+        for one in resources:
+            release = (one.rendering.variant, one.rendering.requested_by) if one.rendering is not None else ("", "")
+            groups.setdefault(release, []).append(one)
         return groups.values()
+
+    def waits_for_others(self, batch: Batch) -> bool:
+        """True if what else is deployed to the same cluster must be known before something rendered is judged."""
+        if all(one.rendering is None for one in batch.resources):
+            return False
+        from kgate.judgement.sharing import may_be_shared  # no scan of a manifest needs it
+
+        return may_be_shared(batch, self._clusters)
+
+    def share(self, batches: Sequence[Batch]) -> None:
+        """Finds out what renderings that waited put on the clusters that they share."""
+        if batches:
+            from kgate.judgement.sharing import SharedClusters
+
+            self._shared = SharedClusters(batches, self._clusters, self._with_powers)
+
+    @property
+    def _clusters(self) -> Sequence[ClusterScope]:
+        plain = self._plain.clusters if self._plain is not None else ()
+        return [one.cluster for one in plain if one.cluster is not None]
 
     def _plain_beside(self, rendered: Iterable[Resource]) -> Facts | None:
         """What is known of plain manifests of the cluster that something rendered is deployed to."""
@@ -546,7 +569,7 @@ class Ledger:
         self._add_partial()
         self._add_undefined()
         if not self._sees_files_only:
-            self._add_notes(self._bound.notes(self._joins))
+            self._add_notes(self._unjoined())
         own = map(self._unless_used, (*self._findings, *self._rendered.findings(self._quota)))
         findings = [*self._waiving.fits.weakenings, *own]
         with_findings = {(finding.source, who) for finding in findings for who in finding.resources}
@@ -575,6 +598,14 @@ class Ledger:
             tuple(self._accepted),
             self._waiving.expired(),
         )
+
+    def _unjoined(self) -> Iterator[Note]:
+        """Yields notes about bindings that no workload was judged with."""
+        if self._bound.has_any:
+            from kgate.kubernetes.clusters import DeployedTo  # few scans of a manifest need it
+
+            places = self._shared.places if self._shared is not None else DeployedTo(self._clusters)
+            yield from self._bound.notes(self._joins, places)
 
     def _add_undefined(self) -> None:
         """Adds what nobody knows of bindings whose role is not among what is deployed together with them."""

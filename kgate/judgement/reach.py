@@ -98,7 +98,9 @@ class Powers:
         if not facts.roles:
             return facts
         own = _objects(facts.roles)
-        others = _objects(facts.elsewhere.defined) if facts.elsewhere is not None and _undefined(own) else []
+        around = (*((facts.elsewhere,) if facts.elsewhere is not None else ()), *facts.shared)
+        known = [resource for one in around for resource in one.defined] if around and _undefined(own) else []
+        others = _objects(known)
         names = {(one.kind, one.namespace, one.name) for one in own if isinstance(one, Role)}
         others = [one for one in others if isinstance(one, Role) and (one.kind, one.namespace, one.name) not in names]
         join = _Join(self, Authorizer((*own, *others, *builtin())))

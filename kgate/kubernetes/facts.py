@@ -92,6 +92,10 @@ class ReachedPower:
         """The binding (scopes.Placed)."""
         return self.binding
 
+    def is_surely_in(self, namespace: str) -> bool:
+        """True if it is given to accounts of a namespace, or to all of the cluster."""
+        return self.namespace == namespace or not (self.namespace or self.account)
+
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
@@ -150,6 +154,10 @@ class Facts:
     ``cluster`` is the one that they are about, if somebody says which files are deployed to it: then nothing of another
     one is among them, and what is known of it from ``elsewhere`` counts wherever it lies. ``clusters`` has the facts of
     each such cluster for those of all.
+
+    ``shared`` has the facts of the clusters to which this is deployed for sure, of what is in namespaces that are known
+    and that others apply there, and ``deployed_to`` the names of these clusters. What adds privilege counts if it is so
+    in one of them, what takes it away if it is so in all.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
@@ -169,6 +177,8 @@ class Facts:
     around: Mapping[Pointer, PodFacts] = field(default_factory=dict)
     cluster: ClusterScope | None = None
     clusters: tuple[Facts, ...] = ()
+    shared: tuple[Facts, ...] = ()
+    deployed_to: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, resources: Collection[Resource], *, is_all: bool = True) -> Facts:
@@ -219,11 +229,18 @@ class Facts:
             return replace(self, policies=self.policies.beside(others))
         return replace(self, policies=others.alone(is_all=self.is_all))
 
+    def sharing(self, shared: tuple[Facts, ...]) -> Facts:
+        """Returns these facts with those of the clusters to which all this is deployed."""
+        found = replace(self, shared=shared)
+        for one in shared:
+            found = found.beside(one.policies) if one.policies is not None else found
+        return found
+
     def of_workload(self, workload: Workload | None) -> Facts:
         """Returns these facts for the time in which a workload is judged."""
         if workload is None:
             return self
-        names = {pod.pointer: account_of(pod) for pod in workload.pods} if self.reach or self.elsewhere else {}
+        names = {pod.pointer: account_of(pod) for pod in workload.pods} if self._may_reach else {}
         around = {pod.pointer: self._of_pod(workload.resource, pod) for pod in workload.pods}
         return replace(self, names=names, around=around)
 
@@ -233,7 +250,16 @@ class Facts:
             network = self.policies.about_pod(resource, pod)
         ways = self.exposure.ways(resource, pod) if self.exposure is not None else ()
         on_node = self.volumes.on_node(resource, pod) if self.volumes is not None else ()
+        for shared in self.shared if resource.id.namespace else ():
+            if not ways and shared.exposure is not None:
+                ways = shared.exposure.ways(resource, pod)
+            if not on_node and shared.volumes is not None:
+                on_node = shared.volumes.on_node(resource, pod)
         return PodFacts(network, ways, on_node) if network or ways or on_node else _NOTHING_AROUND
+
+    @property
+    def _may_reach(self) -> bool:
+        return bool(self.reach or self.elsewhere or self.shared)
 
     def about(self, resource: Resource, pod: Pod) -> dict[str, Json]:
         """Returns what is known about a pod of a resource, as CEL sees it: ``serviceAccount``, the account that the
@@ -241,8 +267,8 @@ class Facts:
         is bound to it, each with ``account``, ``severity`` and ``rule``; ``network``, whether there are NetworkPolicies
         and select it; ``exposure``, what leads to it from outside of the cluster, each with ``kind`` and ``name``;
         and ``onNode``, the volumes that a claim gives it on the node, each with ``volume`` and ``type``."""
-        known = self._mounting(resource, pod) if self.accounts else {}
-        if (self.reach or self.elsewhere) and (reach := self.reached_by(resource, pod)):
+        known = self._mounting(resource, pod)
+        if self._may_reach and (reach := self.reached_by(resource, pod)):
             name = account_of(pod)
             first = {(one.account and name, one.severity): one.rule for one in reversed(reach)}
             known["reach"] = [
@@ -288,11 +314,19 @@ class Facts:
         if self.elsewhere is not None and namespace:
             others = (one for name in names for one in self.elsewhere.reach.get(name, ()))
             found += [one for one in others if one.namespace == namespace and self._is_beside(one.path, resource)]
+        if self.shared and namespace:
+            shared = (one for facts in self.shared for name in names for one in facts.reach.get(name, ()))
+            found = list(dict.fromkeys((*found, *(one for one in shared if one.is_surely_in(namespace)))))
         if len({one.path for one in found}) < 2:
             return tuple(found)
         from kgate.kubernetes.scopes import nearest  # few scans of a manifest need it
 
         return tuple(nearest(found, resource))
+
+    @property
+    def has_namespaces(self) -> bool:
+        """True if it is known of any namespace what it enforces."""
+        return bool(self.namespaces) or any(one.namespaces for one in self.shared)
 
     def enforced_on(self, resource: Resource) -> EnforcedLevel | None:
         """Returns what the namespace of a resource enforces: that of the nearest file, as each cluster may have one of
@@ -301,15 +335,26 @@ class Facts:
         if not found and self.elsewhere is not None:
             others = self.elsewhere.namespaces.get(resource.id.namespace, ())
             found = tuple(one for one in others if self._is_beside(one.path, resource))
+        if not found:
+            return self._enforced_by_all(resource)
         if len(found) > 1:
             from kgate.kubernetes.scopes import closest
 
             found = tuple(closest(found, lambda one: one.path, resource.locate("").path))
         return found[0] if len({(one.level, one.minor) for one in found}) == 1 else None
 
+    def _enforced_by_all(self, resource: Resource) -> EnforcedLevel | None:
+        """What the namespace of a resource enforces in each of the clusters to which it is deployed."""
+        levels = [one.enforced_on(resource) for one in self.shared]
+        found = {(one.level, one.minor) for one in levels if one is not None}
+        return levels[0] if None not in levels and len(found) == 1 else None
+
     def accounts_of(self, resource: Resource, pod: Pod) -> tuple[Resource, ...]:
         """Returns the service accounts that a pod may run as: those of its namespace in the nearest files."""
-        found = self.runners.get(self.names.get(pod.pointer) or account_of(pod), ())
+        name = self.names.get(pod.pointer) or account_of(pod)
+        found = self.runners.get(name, ())
+        if not found and resource.id.namespace:
+            found = tuple(one for facts in self.shared for one in facts.runners.get(name, ()))
         namespaces = {resource.id.namespace, ""} if resource.id.namespace else {one.id.namespace for one in found}
         found = tuple(one for one in found if one.id.namespace in namespaces)
         if len(found) > 1:
@@ -319,12 +364,19 @@ class Facts:
         return found
 
     def _mounting(self, resource: Resource, pod: Pod) -> dict[str, Json]:
-        namespace = resource.id.namespace or ""
-        found = self.accounts.get(account_of(pod), ())
-        said = [value for where, value in found if not (where and namespace and where != namespace)]
+        said = self._said_of_token(resource, pod)
+        if not said and self.shared and resource.id.namespace:
+            each = [one._said_of_token(resource, pod) for one in self.shared]
+            said = [value for values in each for value in values] if all(each) else []
         if not said or any(value is not said[0] for value in said) or said[0] is None:
             return {}
         return {"serviceAccount": {_AUTOMOUNT: said[0]}}
+
+    def _said_of_token(self, resource: Resource, pod: Pod) -> list[Json]:
+        """What the accounts that a pod may run as say of mounting their token, each (None if it does not)."""
+        namespace = resource.id.namespace or ""
+        found = self.accounts.get(account_of(pod), ())
+        return [value for where, value in found if not (where and namespace and where != namespace)]
 
 
 def _enforced_level(resource: Resource) -> EnforcedLevel | None:

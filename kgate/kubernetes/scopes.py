@@ -80,7 +80,7 @@ def is_near(path: str, resource: Resource) -> bool:
     rendered by, or of the object that asks for it to be rendered: those of two clusters are beside each other."""
     here, rendering = [resource.locate("").path], resource.rendering
     if rendering is not None:
-        asking = _asking(rendering)
+        asking = asking_file(rendering)
         here = [*here, f"{rendering.path}/", *([asking] if asking else [])]
     folders = path.count("/")
     return any(folders_in_common(path, one) == min(folders, one.count("/")) for one in here)
@@ -90,7 +90,7 @@ def cluster_of(resource: Resource, clusters: Iterable[ClusterScope]) -> ClusterS
     """Returns the first of these clusters that the file of a resource belongs to; for what is rendered the chart or
     kustomization, else the object that asks for it to be rendered. None if it is in none of them."""
     rendering, known = resource.rendering, list(clusters)
-    places = (path_of(resource),) if rendering is None else (own_file(rendering), _asking(rendering))
+    places = (path_of(resource),) if rendering is None else (own_file(rendering), asking_file(rendering))
     return next((one for place in places if place for one in known if one.holds(place)), None)
 
 
@@ -100,8 +100,8 @@ def own_file(rendering: Rendering) -> str:
     return posixpath.join(rendering.path, name).removeprefix("./")
 
 
-def _asking(rendering: Rendering) -> str:
-    """The file of the object that asks for a rendering; empty if none does."""
+def asking_file(rendering: Rendering) -> str:
+    """Returns the file of the object that asks for a rendering; empty if none does."""
     return rendering.requested_by.rpartition(" ")[2].rpartition(":")[0]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from kgate.kubernetes.clusters import DeployedTo
 from kgate.kubernetes.facts import account_of
 from kgate.kubernetes.podspec import list_of, mapping
-from kgate.kubernetes.scopes import ClusterScope, cluster_of, is_near
+from kgate.kubernetes.scopes import is_near
 from kgate.model import Pod, Rendering, Resource, Workload
 from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer, Grant, Identity
 from kgate.rbac.objects import Account, Binding, Object
@@ -18,7 +20,8 @@ _AUTOMOUNT = "automountServiceAccountToken"
 @dataclass(frozen=True, slots=True)
 class AccountReach:
     """The account that pods of a workload run as, and what that may do. ``namespace`` is the workload's, or the one
-    that is assumed as it names none. ``token`` says whether they have the account's token, and why."""
+    that is assumed as it names none. ``token`` says whether they have the account's token, and why. ``clusters`` are
+    those to which the workload is surely deployed."""
 
     resource: Resource
     namespace: str
@@ -28,39 +31,37 @@ class AccountReach:
     has_token: bool
     token: str
     grants: tuple[Grant, ...]
+    clusters: tuple[str, ...] = ()
 
 
 def reaches(
-    workload: Workload, others: Iterable[Workload], objects: Iterable[Object], clusters: Sequence[ClusterScope] = ()
+    workload: Workload,
+    others: Iterable[Workload],
+    objects: Iterable[Object],
+    places: DeployedTo = DeployedTo(),  # noqa: B008 - frozen
 ) -> Iterator[AccountReach]:
     """Yields the reach of each account that a workload runs pods as.
 
     Of several renderings with the same workload, such as overlays for several clusters, each counts for its own; for a
-    plain workload also what is in files beside it. Nothing of another one of the ``clusters`` counts.
+    plain workload also what is in files beside it. Nothing counts that is surely in another cluster.
     """
     own = workload.resource
     same = [other.resource for other in others if other.resource.id == own.id]
     elsewhere = {one.rendering for one in same if one.rendering is not None and one.rendering != own.rendering}
-    cluster = cluster_of(own, clusters)
     near = (one for one in objects if one.resource is None or _counts(one.resource, own, elsewhere))
-    here = [one for one in near if one.resource is None or not _is_apart(one.resource, cluster, clusters)]
+    here = [one for one in near if one.resource is None or not places.are_apart(one.resource, own)]
     pods: dict[str, Pod] = {}
     for pod in workload.pods:
         name = account_of(pod)
         if name not in pods or not _mounts(pods[name], ())[0]:
             pods[name] = pod
     for name, pod in sorted(pods.items()):
-        yield _reach(own, pod, name, here)
+        yield replace(_reach(own, pod, name, here), clusters=places.names(own))
 
 
 def _counts(one: Resource, own: Resource, elsewhere: Container[Rendering]) -> bool:
     """True if an object may be in the cluster of a workload, which other renderings hold, too."""
     return one.rendering not in elsewhere or (own.rendering is None and is_near(one.locate("").path, own))
-
-
-def _is_apart(one: Resource, cluster: ClusterScope | None, clusters: Sequence[ClusterScope]) -> bool:
-    """True if an object belongs to another cluster."""
-    return cluster is not None and cluster_of(one, clusters) not in (cluster, None)
 
 
 def _reach(resource: Resource, pod: Pod, name: str, objects: list[Object]) -> AccountReach:

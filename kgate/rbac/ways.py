@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable
 
 from kgate.model import Location
 from kgate.rbac.authorizer import Grant
@@ -47,9 +47,9 @@ def permitted(grant: Grant) -> str:
     return f"{described(grant.permission)} {where}{assumed}"
 
 
-def unique(grants: Iterable[Grant]) -> list[Grant]:
-    """Returns grants, of those that look the same the first: several renderings may bring the same objects."""
-    return list({(who(one), steps(one), permitted(one)): one for one in reversed(list(grants))}.values())[::-1]
+def key(grant: Grant) -> Hashable:
+    """Returns what a grant looks like: several renderings may bring the same objects."""
+    return who(grant), steps(grant), permitted(grant)
 
 
 def _step(one: Binding | Role, pointer: str) -> Waypoint:

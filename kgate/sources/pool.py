@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 from kgate.gitops.plan import is_relevant
 from kgate.kubernetes import manifest
-from kgate.model import Batch, Note
+from kgate.model import Batch, Destination, Note
 from kgate.processes import processors
 from kgate.rendering.requests import RenderContext, RenderSettings, Request
 from kgate.rendering.tools import REFUSAL, Toolbox
@@ -133,7 +134,9 @@ class _Renderings:
         yield from self._queue.settled_files()
 
     def _scoped(self, request: Request, batch: Batch) -> Batch:
-        """What a request has rendered to; if the user names single files, with what of it counts."""
+        """What a request has rendered to, with where it is deployed to; if the user names single files, with what of it
+        counts."""
+        batch = _destined(batch, self._queue.destinations(request))
         return batch if self._named is None else self._named.scoped(request, batch)
 
     def _follow(self, pool: _Pool, count: Count) -> None:
@@ -203,6 +206,24 @@ def _located(batch: Batch) -> Batch:
     for resource in filter(is_relevant, batch.resources):
         resource.locate("")
     return batch
+
+
+def _destined(batch: Batch, destinations: tuple[Destination, ...]) -> Batch:
+    """A batch whose resources say to which clusters they are deployed."""
+    if not destinations:
+        return batch
+    renderings = {
+        one.rendering: replace(one.rendering, destinations=destinations)
+        for one in batch.resources
+        if one.rendering is not None
+    }
+    return replace(
+        batch,
+        resources=tuple(
+            replace(one, rendering=renderings[one.rendering]) if one.rendering is not None else one
+            for one in batch.resources
+        ),
+    )
 
 
 def _refused(tools: Toolbox, repository: Repository) -> Iterator[Note]:

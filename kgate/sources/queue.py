@@ -9,7 +9,7 @@ from pathlib import Path
 from kgate.elsewhere.wanted import Asked
 from kgate.gitops import plan as gitops
 from kgate.gitops.deployed import Deployed, Possible, SoughtPlaces
-from kgate.model import Batch, Note, Problem, Resource, Unjudged
+from kgate.model import Batch, Destination, Note, Problem, Resource, Unjudged
 from kgate.rendering.helm import releases
 from kgate.rendering.helm.requests import ChartRequest
 from kgate.rendering.kustomize import overlay
@@ -106,6 +106,11 @@ class RenderQueue:
     def notes(self) -> tuple[Note, ...]:
         """What is taken for granted of GitOps objects, and what none of them deploys."""
         return (*self._plan.notes, *self._undeployed(), *self._left_out(), *self._possibly_deployed())
+
+    def destinations(self, request: Request) -> tuple[Destination, ...]:
+        """The clusters to which what a request renders is surely deployed."""
+        deliveries = self._plan.deliveries
+        return deliveries.of_request(request.key) if deliveries is not None else ()
 
     @property
     def unjudged(self) -> tuple[Unjudged, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kgate.kubernetes import manifest
+from kgate.kubernetes.clusters import DeployedTo
 from kgate.kubernetes.workload import find_workload
 from kgate.rbac.objects import FaultLog, Object, read
 from kgate.rbac.reach import AccountReach, reaches
@@ -105,7 +106,7 @@ def test_what_belongs_to_another_cluster_does_not_count() -> None:
     clusters = [ClusterFolders.of(name, (f"{name}/",)) for name in ("prod", "staging")]
     grants = [
         [one.binding.name for one in reach.grants]
-        for known in ([], clusters)
+        for known in (DeployedTo(), DeployedTo(clusters))
         for reach in reaches(workload, [workload], objects, known)
     ]
     assert grants == [["b", "c"], ["b"]]

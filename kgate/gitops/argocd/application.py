@@ -11,10 +11,12 @@ from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.wanted import RANGE, Wanted
 from kgate.environment import Environment
 from kgate.gitops.argocd.build_environment import Deployment
+from kgate.gitops.argocd.clusters import cluster_of
 from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
 from kgate.gitops.argocd.kustomize import kustomization
 from kgate.gitops.assumptions import note_repository, note_revision
+from kgate.gitops.destinations import Delivery
 from kgate.gitops.elsewhere import find
 from kgate.gitops.fields import ObjectFields
 from kgate.gitops.pulledtree import PulledTreeRequest
@@ -69,6 +71,12 @@ def plan_application(application: ObjectFields, scope: ApplicationScope, request
         operation.unjudged(message, "manifests", part="when it is created", command="")
     for source in (*sources, *sources_of(operation)):
         yield from _plan_source(source, deployment)
+
+
+def delivery(application: ObjectFields, scope: ApplicationScope) -> Delivery:
+    """Where what an Application deploys goes."""
+    destination = application.section("spec").section("destination")
+    return Delivery(application.resource, cluster_of(destination, scope.environment.clusters or ()))
 
 
 def sources_of(spec: ObjectFields) -> list[ObjectFields]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from kgate.environment import Environment
 from kgate.gitops.argocd.application import sources_of
+from kgate.gitops.argocd.clusters import CLUSTER_FIELDS
 from kgate.gitops.argocd.generators import NAMES, Generators, TooManyError
 from kgate.gitops.argocd.templating import Filler, FillError, Parameters
 from kgate.gitops.fields import Log, ObjectFields
@@ -77,10 +78,21 @@ def _application(
     except FillError as error:
         _report(spec, str(error), repository, parameters.unknown)
         return None
-    filled["destination"] = {"namespace": filler.name(destination.text("namespace"), parameters)}
+    filled["destination"] = {
+        "namespace": filler.name(destination.text("namespace"), parameters),
+        **{name: _filled_if_known(destination.text(name), filler, parameters) for name in CLUSTER_FIELDS},
+    }
     filled["project"] = filler.name(spec.text("project"), parameters)
     name = filler.name(metadata.text("name"), parameters)
     return replace(template, body={"metadata": {"name": name}, "spec": filled})
+
+
+def _filled_if_known(text: str, filler: Filler, parameters: Parameters) -> str:
+    """A text filled in; as it is if that cannot be."""
+    try:
+        return filler.fill_text(text, parameters)
+    except FillError:
+        return text
 
 
 def _judged(name: str, value: Json) -> Json:
