@@ -13,7 +13,7 @@ from kgate.kubernetes.clusters import DeployedTo
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.kubernetes.workload import find_workload
 from kgate.lifetime import Lifetime
-from kgate.model import Problem, Resource, Unjudged, Workload, problems_of, unjudged_of
+from kgate.model import Destination, Problem, Resource, Unjudged, Workload, problems_of, unjudged_of
 from kgate.rbac import ways
 from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer, Grant
 from kgate.rbac.builtin import builtin
@@ -101,7 +101,13 @@ def read_access(settings: Settings, progress: Progress) -> Access:
     """Reads and renders what the settings name, as a scan does. Raises KgateError and DeadlineError."""
     lifetime = Lifetime(settings.timeout)
     rendering = replace(settings.rendering, options=replace(settings.rendering.options, lifetime=lifetime))
-    intake = replace(batches_of(KINDS), progress=progress)
+    destinations: dict[str, tuple[Destination, ...]] = {}
+    intake = replace(
+        batches_of(KINDS),
+        progress=progress,
+        clusters=settings.clusters,
+        share=lambda placed: destinations.update(placed.destinations),
+    )
     log = FaultLog()
     objects: list[Object] = []
     workloads: list[Workload] = []
@@ -123,7 +129,7 @@ def read_access(settings: Settings, progress: Progress) -> Access:
         tuple(workloads),
         problems_of((*problems, *log.problems)),
         unjudged_of(unjudged),
-        DeployedTo.of(_resources(objects, workloads), settings.clusters),
+        DeployedTo.of(_resources(objects, workloads), settings.clusters, destinations),
     )
 
 

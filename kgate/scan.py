@@ -8,6 +8,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -211,7 +212,7 @@ def assess(
 
     It needs no source: whoever has resources in hand, as an admission webhook has, calls it.
     """
-    remarks, fates, waiting = [*notes], list[FileFate](), list[Batch]()
+    remarks, fates = [*notes], list[FileFate]()
     counts = Counts()
     try:
         for part in parts:
@@ -226,13 +227,11 @@ def assess(
             ledger.add_problems(part.problems)
             ledger.add_unjudged(part.unjudged)
             ledger.add_skipped(part.skipped)
-            if ledger.waits_for_others(part):
-                waiting.append(part)
-            else:
-                _judge(part, ledger, lifetime)
-        ledger.share(waiting)
-        for part in waiting:
-            _judge(part, ledger, lifetime)
+            ready = () if ledger.holds_back(part) else (part,)
+            for one in chain(ready, ledger.released()):
+                _judge(one, ledger, lifetime)
+        for one in ledger.rest():
+            _judge(one, ledger, lifetime)
     except DeadlineError:
         ledger.add_own_problems([_overdue(lifetime)])
     found = ledger.close()
@@ -382,6 +381,8 @@ def _read(
             progress,
             settings.lists_files,
             settings.clusters,
+            ledger.known,
+            ledger.share,
         )
         yield from collect(paths, settings.repository.reopened(), rendering, intake)
 

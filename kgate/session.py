@@ -53,26 +53,23 @@ class Session:
     def read(self, plain: PlainFiles, listed: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
         """Yields the results of files, of which only those are read and judged whose content or facts have changed."""
         digests = {file.shown: _digest(file.path) for file in listed}
-        known = {name: one for name, one in self._pages.items() if name in digests}
-        changed = [file for file in listed if not _holds(known.get(file.shown), digests[file.shown], facts)]
+        known = {name: one for name, one in self._pages.items() if _holds(one, digests.get(name), facts)}
+        changed = [file for file in listed if file.shown not in known]
         new = plain.pages(changed, facts)
-        self._pages = known
-        waiting = {file.shown for file in changed}
         for file in listed:
             name, digest = file.shown, digests[file.shown]
-            if name not in waiting:
+            if name in known:
                 yield known[name].page
                 continue
             page = next(new)
+            self._pages.pop(name, None)
             if digest is not None and digest == _digest(file.path):
-                known[name] = _Known(digest, facts, page)
-            else:
-                known.pop(name, None)
+                self._pages[name] = _Known(digest, facts, page)
             yield page
 
 
-def _holds(known: _Known | None, digest: bytes | None, facts: Facts) -> bool:
-    return known is not None and known.digest == digest and known.facts == facts
+def _holds(known: _Known, digest: bytes | None, facts: Facts) -> bool:
+    return digest is not None and known.digest == digest and known.facts == facts
 
 
 def _digest(path: Path) -> bytes | None:

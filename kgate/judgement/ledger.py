@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
@@ -47,6 +47,7 @@ from kgate.values import dataclass
 if TYPE_CHECKING:
     from kgate.judgement.reach import Powers
     from kgate.judgement.sharing import SharedClusters
+    from kgate.kubernetes.clusters import PlacedFiles
     from kgate.kubernetes.podsecurity import EnforcedLevel
     from kgate.kubernetes.scopes import ClusterScope
 
@@ -233,6 +234,7 @@ class Ledger:
         self._bound = BoundAccounts()
         self._plain: Facts | None = None
         self._shared: SharedClusters | None = None
+        self._held: deque[Batch] = deque()
         self._defined: set[tuple[str, str, str]] = set()
         self._undefined: dict[UndefinedRole, None] = {}
         self._enforced: dict[EnforcedLevel, None] = {}
@@ -270,10 +272,15 @@ class Ledger:
         by the same policies."""
         self._plain = None
         found = self.joined(facts)
-        found = replace(found, clusters=tuple(map(self.joined, facts.clusters)))
-        clusters = tuple(replace(one, elsewhere=None) for one in found.clusters)
+        found = replace(found, clusters=tuple(map(self._joined_in_cluster, facts.clusters)))
+        clusters = tuple(replace(one, elsewhere=None, shared=()) for one in found.clusters)
         self._plain = replace(found, elsewhere=None, clusters=clusters)
-        return found
+        return found if self._shared is None else replace(found, placed=self._shared.of_files(found))
+
+    def _joined_in_cluster(self, facts: Facts) -> Facts:
+        if self._shared is not None and facts.cluster is not None:
+            facts = self._shared.added_at(facts, (facts.cluster.name,))
+        return self.joined(facts)
 
     def joined(self, facts: Facts, rendered: Iterable[Resource] = ()) -> Facts:
         """Returns facts that say what roles and bindings give to whom, and what is deployed elsewhere: in one
@@ -283,7 +290,7 @@ class Ledger:
         if plain is not None:
             facts = facts.beside(plain.policies) if plain.policies is not None else facts
             facts = replace(facts, elsewhere=facts.elsewhere or plain, cluster=plain.cluster)
-        if self._shared is not None:
+        if self._shared is not None and rendered:
             facts = self._shared.added_to(facts, rendered)
         self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
         facts = self._with_powers(facts)
@@ -300,20 +307,37 @@ class Ledger:
             groups.setdefault(release, []).append(one)
         return groups.values()
 
-    def waits_for_others(self, batch: Batch) -> bool:
-        """True if what else is deployed to the same cluster must be known before something rendered is judged."""
-        if all(one.rendering is None for one in batch.resources):
+    def holds_back(self, batch: Batch) -> bool:
+        """True if what else is deployed to the same cluster must be known before something rendered is judged: then it
+        is kept for ``released``."""
+        if self._shared is not None or all(one.rendering is None for one in batch.resources):
             return False
         from kgate.judgement.sharing import may_be_shared  # no scan of a manifest needs it
 
-        return may_be_shared(batch, self._clusters)
+        if not may_be_shared(batch, self._clusters):
+            return False
+        self._held.append(batch)
+        return True
 
-    def share(self, batches: Sequence[Batch]) -> None:
-        """Finds out what renderings that waited put on the clusters that they share."""
-        if batches:
+    def released(self) -> Iterator[Batch]:
+        """Yields what was held back, once it is known what shares its clusters; each batch once."""
+        while self._held and self._shared is not None:
+            yield self._held.popleft()
+
+    def rest(self) -> Iterator[Batch]:
+        """Yields what is still held back, if nobody said that everything is rendered."""
+        if self._held:
+            from kgate.kubernetes.clusters import PlacedFiles
+
+            self.share(PlacedFiles())
+        yield from self.released()
+
+    def share(self, placed: PlacedFiles) -> None:
+        """Finds out what is put on clusters by all that is rendered, and by plain manifests that are judged next."""
+        if self._held or placed.resources:
             from kgate.judgement.sharing import SharedClusters
 
-            self._shared = SharedClusters(batches, self._clusters, self._with_powers)
+            self._shared = SharedClusters([*self._held], placed, self._clusters, self._with_powers)
 
     @property
     def _clusters(self) -> Sequence[ClusterScope]:

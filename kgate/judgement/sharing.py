@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from kgate.kubernetes.clusters import DeployedTo
-from kgate.kubernetes.facts import Facts, is_wanted
+from kgate.kubernetes.clusters import DeployedTo, PlacedFiles
+from kgate.kubernetes.facts import POLICY, Facts, is_wanted
 from kgate.kubernetes.scopes import ClusterScope
 from kgate.model import Batch, Resource
 
+_OF_CLUSTER = frozenset({"ClusterRole", "ClusterRoleBinding", "Namespace", "PersistentVolume"})
+"""The kinds with a meaning for others that are in no namespace; as for policies, any may be about all."""
+
 
 class SharedClusters:
-    """What renderings put on the clusters that they share."""
+    """What renderings, and plain manifests of which it is known, put on the clusters that they share."""
 
     def __init__(
-        self, batches: Sequence[Batch], clusters: Sequence[ClusterScope], join: Callable[[Facts], Facts]
+        self,
+        batches: Sequence[Batch],
+        placed: PlacedFiles,
+        clusters: Sequence[ClusterScope],
+        join: Callable[[Facts], Facts],
     ) -> None:
         """``clusters`` are those of the configuration, ``join`` finds out what roles and bindings give to whom."""
-        resources = [one for batch in batches for one in batch.resources]
-        self.places = DeployedTo.of(resources, clusters)
+        resources = [*placed.resources, *(one for batch in batches for one in batch.resources)]
+        self.places = DeployedTo.of(resources, clusters, placed.destinations)
         found = defaultdict[str, list[Resource]](list)
-        for one in filter(is_wanted, resources):
-            for name in self.places.names(one):
-                if self.places.counts_for_others(one, name):
+        for one in resources:
+            for name in self.places.names(one) if is_wanted(one) and _is_placed(one) else ():
+                if self.places.is_sure(one, name):
                     found[name].append(one)
         self._facts = {name: join(Facts.of(members, is_all=False)) for name, members in found.items()}
 
     def added_to(self, facts: Facts, resources: Iterable[Resource]) -> Facts:
         """Returns the facts of resources that are deployed together, with what is on their clusters besides."""
-        names = next(map(self.places.names, resources), ())
+        return self.added_at(facts, next(map(self.places.names, resources), ()))
+
+    def added_at(self, facts: Facts, names: tuple[str, ...]) -> Facts:
+        """Returns facts with what is on these clusters besides."""
         shared = tuple(self._facts.get(name, Facts()) for name in names)
         return replace(facts.sharing(shared), deployed_to=names)
+
+    def of_files(self, facts: Facts) -> Mapping[str, Facts]:
+        """Returns the facts of plain manifests that GitOps objects deploy, by their paths, from those of all."""
+        places = {path: names for path in self.places.files if (names := self.places.names_of_file(path))}
+        found = {names: self._of_placed(facts, names, places) for names in dict.fromkeys(places.values())}
+        return {path: found[names] for path, names in places.items()}
+
+    def _of_placed(self, facts: Facts, names: tuple[str, ...], places: Mapping[str, tuple[str, ...]]) -> Facts:
+        apart = frozenset(path for path, others in places.items() if self.places.differ(names, others))
+        return replace(self.added_at(facts, names), apart=apart)
+
+
+def _is_placed(resource: Resource) -> bool:
+    """True if it is known where an object is in its cluster."""
+    kind = resource.id.kind
+    return bool(resource.id.namespace) or kind in _OF_CLUSTER or kind.endswith(POLICY)
 
 
 def may_be_shared(batch: Batch, clusters: Sequence[ClusterScope]) -> bool:
     """True if a part of what was rendered surely goes to a cluster with others."""
-    renderings = {one.rendering: one for one in batch.resources if one.rendering is not None}
+    renderings = {one.rendering: one.rendering for one in batch.resources if one.rendering is not None}
     places = DeployedTo(clusters)
-    return any(map(places.names, renderings.values()))
+    return any(map(places.names_of, renderings.values()))

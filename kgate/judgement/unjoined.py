@@ -97,7 +97,8 @@ class BoundAccounts:
         """Yields a note for each account that is nowhere defined and that nothing runs as, and for each binding of one
         that only workloads run as that were not judged with it."""
         missing: set[Runner] = set()
-        for (binding, account), (clusters, place) in self._bound.items():
+        for (binding, account), (found, place) in self._bound.items():
+            clusters = found or (places.names_of_file(binding[1]) if binding[1] in places.files else ())
             namespace, name = account
             who = f"ServiceAccount/{namespace}/{name}"
             if binding in joins.bindings:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import field, replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 from kgate.kubernetes.scopes import ClusterScope, asking_file, own_file, path_of
 from kgate.kubernetes.workload import find_workload
-from kgate.model import Rendering, Resource
+from kgate.model import Destination, Rendering, Resource
 from kgate.values import dataclass
-
-_OF_CLUSTER = frozenset({"ClusterRole", "ClusterRoleBinding", "Namespace", "PersistentVolume"})
-"""The kinds with a meaning for others that are in no namespace."""
 
 _TELLING = frozenset({"Role", "RoleBinding", "ServiceAccount"})
 """The kinds, beside those that run pods, of which no cluster gets the same object twice."""
 
 ReleaseKey: TypeAlias = tuple[str, str]
 """A chart or kustomization and the object that asks for it: of its variants only one may be deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFiles:
+    """Plain manifests that surely go to a cluster: the objects in them that others may rely on, and the destinations of
+    those that a GitOps object deploys, by their paths."""
+
+    resources: tuple[Resource, ...] = ()
+    destinations: Mapping[str, tuple[Destination, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +49,49 @@ class DeployedTo:
     known: tuple[str, ...] = ()
     own: frozenset[str] = frozenset()
     variants: Mapping[tuple[str, ReleaseKey], frozenset[str]] = field(default_factory=dict, compare=False)
+    files: Mapping[str, tuple[Destination, ...]] = field(default_factory=dict, compare=False)
     _found: dict[Hashable, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, resources: Iterable[Resource], clusters: Sequence[ClusterScope] = ()) -> DeployedTo:
-        """Looks through everything that is rendered."""
-        rendered = [one for one in resources if one.rendering is not None]
-        renderings = dict.fromkeys((one.rendering, one.rendering.destinations) for one in rendered if one.rendering)
+    def of(
+        cls,
+        resources: Iterable[Resource],
+        clusters: Sequence[ClusterScope] = (),
+        files: Mapping[str, tuple[Destination, ...]] = MappingProxyType({}),
+    ) -> DeployedTo:
+        """Looks through everything that is rendered; ``files`` are plain manifests with their destinations."""
+        rendered = [(one, one.rendering) for one in resources if one.rendering is not None]
+        renderings = dict.fromkeys((rendering, rendering.destinations) for _, rendering in rendered)
         named = defaultdict[str, set[str]](set)
         for rendering, destinations in renderings:
             if (folder := _holding(asking_file(rendering), clusters)) is not None:
                 named[folder].update(one.name for one in destinations if not one.is_own)
         mixed = frozenset(name for name, found in named.items() if len(found) > 1)
-        places = cls(clusters, mixed, _doubtful(rendered))
+        places = cls(clusters, mixed, _doubtful(rendered), files=files)
         variants = defaultdict[tuple[str, ReleaseKey], set[str]](set)
-        for one in rendered:
-            assert one.rendering is not None
-            for name in places.names(one):
-                variants[name, release_of(one.rendering)].add(one.rendering.variant)
-        known = dict.fromkeys((*(one.name for one in clusters), *sorted({name for name, _ in variants})))
-        own = frozenset(one.name for _, destinations in renderings for one in destinations if one.is_own)
+        for rendering, destinations in renderings:
+            for name in places.names_of(replace(rendering, destinations=destinations)):
+                variants[name, release_of(rendering)].add(rendering.variant)
+        plain = {name for path in files for name in places.names_of_file(path)}
+        known = dict.fromkeys((*(one.name for one in clusters), *sorted(plain | {name for name, _ in variants})))
+        all_destinations = (*(found for _, found in renderings), *files.values())
+        own = frozenset(one.name for destinations in all_destinations for one in destinations if one.is_own)
         found = {key: frozenset(names) for key, names in variants.items()}
-        return cls(clusters, mixed, places.doubtful, tuple(known), own, found)
+        return cls(clusters, mixed, places.doubtful, tuple(known), own, found, files)
 
     def names(self, resource: Resource) -> tuple[str, ...]:
         """Returns the clusters to which an object is surely deployed; nothing if that is not known."""
-        rendering = resource.rendering
-        if rendering is None:
-            found = _holding(path_of(resource), self.clusters)
-            return (found,) if found is not None else ()
-        return self.names_of(rendering)
+        if resource.rendering is not None:
+            return self.names_of(resource.rendering)
+        return self.names_of_file(path_of(resource))
+
+    def names_of_file(self, path: str) -> tuple[str, ...]:
+        """Returns the same of a plain manifest: the cluster in whose folders it is, else its destinations."""
+        found = _holding(path, self.clusters)
+        return (found,) if found is not None else self._sure(self.files.get(path, ()))
+
+    def _sure(self, destinations: Iterable[Destination]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.name for one in destinations if one.name not in self.doubtful))
 
     def names_of(self, rendering: Rendering) -> tuple[str, ...]:
         """Returns the same for everything that is rendered together."""
@@ -83,18 +103,16 @@ class DeployedTo:
     def _names_of(self, rendering: Rendering) -> tuple[str, ...]:
         own, asking = (_holding(path, self.clusters) for path in (own_file(rendering), asking_file(rendering)))
         entries = {one.name for one in self.clusters}
-        given = tuple(dict.fromkeys(one.name for one in rendering.destinations if one.name not in self.doubtful))
+        given = self._sure(rendering.destinations)
         stated = tuple(name for name in given if name in entries)
         if own is not None:
             return () if stated and own not in stated else (own,)
         is_mixed = asking in self.mixed and any(not one.is_own for one in rendering.destinations)
         return stated or ((asking,) if asking is not None and not is_mixed else given)
 
-    def counts_for_others(self, resource: Resource, cluster: str) -> bool:
-        """True if what others of a cluster may rely on an object, since it is surely there: it is of no release with
-        several variants, and in a namespace that is known."""
-        if not (resource.id.namespace or resource.id.kind in _OF_CLUSTER):
-            return False
+    def is_sure(self, resource: Resource, cluster: str) -> bool:
+        """True if an object is surely in a cluster to which it is deployed: no other variant of its release may take
+        its place."""
         rendering = resource.rendering
         return rendering is None or len(self.variants.get((cluster, release_of(rendering)), ())) == 1
 
@@ -134,19 +152,14 @@ def _holding(path: str, clusters: Sequence[ClusterScope]) -> str | None:
     return next((one.name for one in clusters if one.holds(path)), None) if path else None
 
 
-def _doubtful(resources: Iterable[Resource]) -> frozenset[str]:
+def _doubtful(rendered: Iterable[tuple[Resource, Rendering]]) -> frozenset[str]:
+    """The destinations that are only assumed and get the same object twice."""
     found: dict[Hashable, ReleaseKey] = {}
     doubtful: set[str] = set()
-    for resource in resources:
-        assert resource.rendering is not None
-        release = release_of(resource.rendering)
-        for name, key in _assumed(resource, resource.rendering):
-            if found.setdefault((name, key), release) != release:
-                doubtful.add(name)
+    for resource, rendering in rendered:
+        names = [one.name for one in rendering.destinations if one.is_assumed]
+        if names and (resource.id.kind in _TELLING or find_workload(resource) is not None):
+            who, release = resource.id, release_of(rendering)
+            keys = ((name, (who.kind, who.namespace, who.name)) for name in names)
+            doubtful.update(key[0] for key in keys if found.setdefault(key, release) != release)
     return frozenset(doubtful)
-
-
-def _assumed(resource: Resource, rendering: Rendering) -> Iterator[tuple[str, Hashable]]:
-    names = [one.name for one in rendering.destinations if one.is_assumed]
-    if names and (resource.id.kind in _TELLING or find_workload(resource) is not None):
-        yield from ((name, (resource.id.kind, resource.id.namespace, resource.id.name)) for name in names)

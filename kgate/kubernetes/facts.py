@@ -157,7 +157,8 @@ class Facts:
 
     ``shared`` has the facts of the clusters to which this is deployed for sure, of what is in namespaces that are known
     and that others apply there, and ``deployed_to`` the names of these clusters. What adds privilege counts if it is so
-    in one of them, what takes it away if it is so in all.
+    in one of them, what takes it away if it is so in all. ``placed`` has the facts of plain manifests that GitOps
+    objects deploy to such clusters, by their paths; ``apart`` are files that surely go to other ones.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
@@ -179,6 +180,8 @@ class Facts:
     clusters: tuple[Facts, ...] = ()
     shared: tuple[Facts, ...] = ()
     deployed_to: tuple[str, ...] = ()
+    placed: Mapping[str, Facts] = field(default_factory=dict)
+    apart: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, resources: Collection[Resource], *, is_all: bool = True) -> Facts:
@@ -210,12 +213,14 @@ class Facts:
 
     def at(self, resource: Resource) -> Facts:
         """Returns the facts of the cluster that a resource is deployed to; these if nobody says which one that is."""
-        if not self.clusters:
+        if not self.clusters and not self.placed:
             return self
-        from kgate.kubernetes.scopes import cluster_of
+        from kgate.kubernetes.scopes import cluster_of, path_of
 
         found = cluster_of(resource, (one.cluster for one in self.clusters if one.cluster is not None))
-        return next((one for one in self.clusters if found is not None and one.cluster == found), self)
+        if found is None:
+            return self.placed.get(path_of(resource), self)
+        return next((one for one in self.clusters if one.cluster == found), self)
 
     def _is_beside(self, path: str, resource: Resource) -> bool:
         """True for a file that is applied by other means than a resource, and surely to the same cluster."""
@@ -317,6 +322,8 @@ class Facts:
         if self.shared and namespace:
             shared = (one for facts in self.shared for name in names for one in facts.reach.get(name, ()))
             found = list(dict.fromkeys((*found, *(one for one in shared if one.is_surely_in(namespace)))))
+        if self.apart:
+            found = [one for one in found if one.path not in self.apart]
         if len({one.path for one in found}) < 2:
             return tuple(found)
         from kgate.kubernetes.scopes import nearest  # few scans of a manifest need it

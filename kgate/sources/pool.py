@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +14,8 @@ from types import TracebackType
 
 from kgate.gitops.plan import is_relevant
 from kgate.kubernetes import manifest
+from kgate.kubernetes.clusters import PlacedFiles
+from kgate.lifetime import Lifetime
 from kgate.model import Batch, Destination, Note
 from kgate.processes import processors
 from kgate.rendering.requests import RenderContext, RenderSettings, Request
@@ -22,13 +24,14 @@ from kgate.rendering.workspace import Workspace
 from kgate.repository import Repository
 from kgate.sources import files, lfs
 from kgate.sources.checkout import Encodings, submodules
+from kgate.sources.clusters import ClusterFolders
 from kgate.sources.expectations import Expectations
 from kgate.sources.fates import Fates, ScannedFiles
-from kgate.sources.files import Intake, Listing, Read
+from kgate.sources.files import Intake, Listing, Read, SourceFile
 from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
 from kgate.sources.scope import NamedFiles
-from kgate.sources.survey import Survey, expected_objects
+from kgate.sources.survey import Survey, expected_objects, joined_objects
 from kgate.sources.unrendered import Outputs, Unrendered
 from kgate.values import dataclass
 
@@ -50,17 +53,24 @@ def collect_rendered(
     expected = Expectations(expected_objects(listing, repository, settings.options.lifetime), known.objects, repository)
     queue = RenderQueue(listing, repository, settings, known.objects, expected)
     encodings = Encodings(repository)
-    plain = files.in_order(queue.take_plain_files())
-    count = Count(intake.progress, len(plain) + len(queue.pending()))
+    plain, placed = _parted(files.in_order(queue.take_plain_files()), queue, intake.clusters)
+    count = Count(intake.progress, len(plain) + len(placed) + len(queue.pending()))
+    intake.prepare(known.facts)
     yield from intake.read_counted(plain, known.facts, count)
     outputs = Outputs(listing.claims, repository, settings.options.lifetime)
     named = NamedFiles.of(listing.starts, repository)
     renderings = _Renderings(queue, outputs, encodings, repository, settings, named)
-    with closing(renderings.render_all(listing, count)) as rendered:  # also if showing the progress fails
+    lifetime = settings.options.lifetime
+
+    def finish() -> Iterator[Batch | Read]:
+        intake.share(_placed(placed, queue, lifetime))
+        yield Batch()  # what was held back is judged now
+        yield from intake.read_counted(placed, known.facts, count) if placed else ()
+
+    with closing(renderings.render_all(listing, count, finish)) as rendered:  # also if showing the progress fails
         yield from rendered
     if late := files.in_order(queue.take_late_files()):
         yield from intake.read_counted(late, known.facts, count)
-    lifetime = settings.options.lifetime
     absent: dict[Path, str] = {}
     for file, batch in Unrendered(queue.unread(listing.claims), outputs, repository, lifetime).find():
         queue.add_read(file)
@@ -72,6 +82,23 @@ def collect_rendered(
     if intake.lists_files:
         scanned = ScannedFiles(queue.read, outputs, listing.claims, absent, queue.left_out)
         yield from Fates(listing.starts, scanned, repository, lifetime).list()
+
+
+def _parted(
+    found: Sequence[SourceFile], queue: RenderQueue, clusters: Sequence[ClusterFolders]
+) -> tuple[list[SourceFile], list[SourceFile]]:
+    """The plain manifests of which nobody says to which cluster they go, and the others."""
+    placed = [
+        one for one in found if any(each.holds(one.shown) for each in clusters) or queue.destinations_of_file(one)
+    ]
+    paths = {one.path for one in placed}
+    return [one for one in found if one.path not in paths], placed
+
+
+def _placed(found: Sequence[SourceFile], queue: RenderQueue, lifetime: Lifetime) -> PlacedFiles:
+    """What is in plain manifests of which it is known to which cluster they go."""
+    destinations = {one.shown: where for one in found if (where := queue.destinations_of_file(one))}
+    return PlacedFiles(tuple(joined_objects(found, lifetime)), destinations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +121,15 @@ class _Renderings:
                 encoded = Batch(problems=self._encodings.problems([file.path]))
                 self._queue.hold_named(file, manifest.gathered([encoded, *parts]))
 
-    def render_all(self, listing: Listing, count: Count) -> Generator[Batch]:
-        """Everything in the queue, which grows with what is rendered. Close it, so that no program outlives it."""
+    def render_all(
+        self, listing: Listing, count: Count, finish: Callable[[], Iterator[Batch | Read]]
+    ) -> Generator[Batch | Read]:
+        """Everything in the queue, which grows with what is rendered, and what is read while places in it can still be
+        found. Close it, so that no program outlives it."""
         self._read_named()
         if not self._queue.pending():
             yield from self._settled()
+            yield from finish()
             return
         tools = Toolbox(self._repository.root, self._settings.programs, listing.starts)
         workspace = Workspace(self._repository)
@@ -123,6 +154,7 @@ class _Renderings:
                     self._queue.add(request.key, batch.resources)
                     self._outputs.add(request, batch)
                     yield self._scoped(request, batch)
+            yield from finish()
         notes = (*_refused(tools, self._repository), *context.late_notes)
         yield Batch(problems=tuple(self._queue.too_deep()), notes=notes)
 

@@ -112,6 +112,11 @@ class RenderQueue:
         deliveries = self._plan.deliveries
         return deliveries.of_request(request.key) if deliveries is not None else ()
 
+    def destinations_of_file(self, file: SourceFile) -> tuple[Destination, ...]:
+        """The clusters to which a plain manifest is surely deployed by GitOps objects."""
+        deliveries = self._plan.deliveries
+        return deliveries.of_file(file.shown) if deliveries is not None else ()
+
     @property
     def unjudged(self) -> tuple[Unjudged, ...]:
         """What GitOps objects deploy from elsewhere."""

@@ -98,6 +98,12 @@ class _Gathered:
             yield replace(_Gathered(plain, isolating, used, self.is_all).facts(), cluster=cluster)
 
 
+def joined_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> Iterator[Resource]:
+    """Yields the objects in files that others may rely on. Raises DeadlineError."""
+    found = (file for file in files if spelling.may_hold(peek(file.path), facts.MENTIONED))
+    return (one for file in found for one in _objects(file, lifetime) if facts.is_wanted(one))
+
+
 def _used_elsewhere(listing: Listing, lifetime: Lifetime) -> list[Resource]:
     """Returns the objects, in files that kustomizations use, that plain manifests beside them may rely on."""
     claims = [claim for claim in listing.claims.values() if claim.reader is None] if listing.files else []

@@ -184,6 +184,53 @@ def test_a_plain_workload_has_what_a_kustomization_beside_it_binds(tmp_path: Pat
     assert grants == {"app/other.yaml": 1, "app/web.yaml": 1, "elsewhere/web.yaml": 0}
 
 
+def test_several_clusters_are_named(tmp_path: Path) -> None:
+    """Each has the same binding, and another role of that name; a third one is bound to nobody knows where."""
+    bound = binding("b", "ClusterRole/r", "kind: ServiceAccount, name: web, namespace: apps")
+    secrets = PODS.replace("pods", "secrets")
+    files = {
+        ".git/config": "",
+        "kgate.yaml": "clusters: [{name: prod, paths: [prod/]}, {name: staging, paths: [staging/]}]\n",
+        "prod/a.yaml": deployment().replace("name: web}", "name: web, namespace: apps}") + bound,
+        "prod/r.yaml": role("r", secrets),
+        "staging/a.yaml": bound,
+        "staging/r.yaml": role("r", PODS),
+        "other/a.yaml": role("s", secrets) + binding("c", "ClusterRole/s", "kind: User, name: ann"),
+    }
+    write(tmp_path, files)
+    result = kgate("who-can", "get", "secrets", cwd=tmp_path)
+    assert result.out == (
+        "User/ann  other/a.yaml:13\n"
+        "    ClusterRoleBinding/c  other/a.yaml:11\n"
+        "    ClusterRole/s  other/a.yaml:6\n"
+        "      get secrets everywhere\n"
+        "ServiceAccount/apps/web  prod/a.yaml:12\n"
+        "    in prod\n"
+        "    ClusterRoleBinding/b  prod/a.yaml:10\n"
+        "    ClusterRole/r  prod/r.yaml:6\n"
+        "      get secrets everywhere\n"
+        "2 may get secrets\n"
+    )
+    found = json.loads(kgate("who-can", "get", "pods", "-f", "json", cwd=tmp_path).out)["grants"]
+    assert [(one["clusters"], one["subject"]["path"]) for one in found] == [(["staging"], "staging/a.yaml")]
+    assert kgate("reach", "web", cwd=tmp_path).out.splitlines()[1] == "  deployed to prod"
+    assert json.loads(kgate("reach", "web", "-f", "json", cwd=tmp_path).out)["reach"][0]["clusters"] == ["prod"]
+
+
+def test_a_role_that_only_another_cluster_has_is_missing(tmp_path: Path) -> None:
+    bound = binding("b", "ClusterRole/r", "kind: User, name: ann")
+    files = {
+        ".git/config": "",
+        "kgate.yaml": "clusters: [{name: prod, paths: [prod/]}, {name: staging, paths: [staging/]}]\n",
+        "prod/a.yaml": bound,
+        "staging/r.yaml": role("r", PODS),
+    }
+    write(tmp_path, files)
+    result = kgate("who-can", "get", "pods", cwd=tmp_path)
+    assert (result.code, result.out.splitlines()[0]) == (3, "nobody may get pods")
+    assert "ClusterRole r is nowhere defined" in result.out
+
+
 def test_text_of_manifests_is_inert(tmp_path: Path) -> None:
     hostile = 'x]"-->y##[error]::error::z'
     text = deployment(f"'{hostile}'") + binding(

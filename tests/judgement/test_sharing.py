@@ -214,6 +214,37 @@ def test_renderings_with_destinations(tmp_path: Path, files: dict[str, str], wan
     assert followed(tmp_path) == (set() if wanted is False else set(JOINED))
 
 
+PLAIN_APPS, PLAIN_RBAC = {"apps/all.yaml": deployment()}, {"rbac/all.yaml": ADMIN}
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        pytest.param({**PLAIN_APPS, **RBAC}, JOINED, id="a plain workload"),
+        pytest.param({**APPS, **PLAIN_RBAC}, JOINED, id="a plain binding"),
+        pytest.param({**PLAIN_APPS, **PLAIN_RBAC}, JOINED, id="both"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("apps", "rbac", "are_together"),
+    [
+        pytest.param(application("a", "apps", REMOTE), application("b", "rbac", REMOTE), True, id="one server"),
+        pytest.param(
+            application("a", "apps", REMOTE), application("b", "rbac", "server: https://x"), False, id="two servers"
+        ),
+        pytest.param(flux("a", "./apps"), flux("b", "./rbac"), True, id="Flux"),
+    ],
+)
+def test_plain_folders(
+    tmp_path: Path, files: dict[str, str], wanted: list[str], apps: str, rbac: str, are_together: bool
+) -> None:
+    """The same where GitOps objects apply folders as they are written."""
+    report = scanned(tmp_path, {**files, "c/a.yaml": apps, "c/b.yaml": rbac})
+    assert ways(report) == (wanted if are_together else [])
+    assert not any(NOTED in note.message for note in report.notes)
+    assert followed(tmp_path) == (set(wanted) if are_together else set())
+
+
 STAGES = {
     **folder("clusters/staging/apps", deployment()),
     **folder("clusters/prod/apps", deployment()),
@@ -280,6 +311,16 @@ def chart(path: str) -> dict[str, str]:
             {**STAGES, "a.yaml": application("a", "clusters/prod/apps", "name: staging")},
             [],
             id="a destination and a folder that contradict each other",
+        ),
+        pytest.param(
+            {"clusters/prod/a.yaml": deployment(), **folder("clusters/prod/rbac", ADMIN)},
+            ["clusters/prod/a.yaml:2 < clusters/prod/rbac/all.yaml:5"],
+            id="a plain workload and an overlay",
+        ),
+        pytest.param(
+            {"clusters/staging/a.yaml": deployment(), **folder("clusters/prod/rbac", ADMIN)},
+            [],
+            id="a plain workload and an overlay of another cluster",
         ),
         pytest.param(chart("clusters/prod/web"), [], id="two variants of a chart"),
         pytest.param(
@@ -432,3 +473,18 @@ def test_the_sources_of_one_application(tmp_path: Path) -> None:
     sources = ", ".join(f"{{repoURL: https://example.org/shop, path: {path}}}" for path in ("apps", "rbac"))
     asking = application("a", "apps", LOCAL).replace("  source: {repoURL: https://example.org/shop, path: apps}", "")
     assert ways(scanned(tmp_path, {**APPS, **RBAC, "a.yaml": f"{asking}  sources: [{sources}]\n"})) == JOINED
+
+
+def test_what_waits_for_others_is_still_found_at_its_line(tmp_path: Path) -> None:
+    """The name is made by a build, so its place is found by building once more, while the private copy is there."""
+    files = {
+        "apps/kustomization.yaml": "namespace: apps\nresources: [all.yaml]\ncomponents: [../part]\n",
+        "apps/all.yaml": "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: _\n  labels: {a: b}\n",
+        "part/kustomization.yaml": (
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [all.yaml]\n"
+        ),
+        "part/all.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "a.yaml": application("a", "apps", REMOTE),
+    }
+    (finding,) = scanned(tmp_path, files, persona=Persona.PEDANTIC).findings
+    assert str(finding.location) == "apps/all.yaml:5:3"
