@@ -77,7 +77,7 @@ FLOW = (
         *("kubernetes.components", "kubernetes.encryption", "kubernetes.encryptionkeys", "kubernetes.nested"),
         *("kubernetes.templated", "rbac"),
     ),
-    ("audit.policy", "kubernetes.manifest"),
+    ("audit.events", "audit.policy", "kubernetes.manifest"),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),
         *(
@@ -133,6 +133,7 @@ FLOW = (
 """Low to high. A room imports from rows below its own, and within itself without circles."""
 
 ONLY = {
+    "audit.events": ("values", "errors", "audit.events"),
     "audit.policy": ("values", "model", "errors", "yamltree", "kubernetes", "rbac", "audit.policy"),
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
     "admission": ("values", "model", "kubernetes", "judgement", "reports", "admission"),

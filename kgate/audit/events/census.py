@@ -1,0 +1,58 @@
+"""Counts what was read of logs, and what of it could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import field
+
+from kgate.values import dataclass
+
+_MOST_KINDS = 1_000
+"""Kinds of fault of all files together that are counted apart from each other."""
+
+NOT_JSON = "is not JSON; a half line is what a rotation or a crash leaves"
+
+
+@dataclass(slots=True)
+class LineFault:
+    """How many lines of a file have a fault, and the first of them; line 0 means the whole file."""
+
+    count: int
+    line: int
+
+
+@dataclass(slots=True)
+class Census:
+    """How many events were read, from when to when, and what was not read, by file and fault.
+
+    ``unanswered`` counts events of the stage RequestReceived, which say nothing of an outcome; ``repeated`` further
+    stages of requests that were counted already; ``duplicates`` events that stand in several files.
+    """
+
+    events: int = 0
+    requests: int = 0
+    unanswered: int = 0
+    repeated: int = 0
+    duplicates: int = 0
+    first: str = ""
+    last: str = ""
+    reads: int = 0
+    files: int = 0
+    faults: dict[tuple[str, str], LineFault] = field(default_factory=dict)
+
+    def add_fault(self, path: str, fault: str, line: int) -> None:
+        """Counts a line, or with line 0 a file, that could not be read."""
+        key = (path, fault)
+        found = self.faults.get(key)
+        if found is not None:
+            found.count += 1
+        elif len(self.faults) < _MOST_KINDS:
+            self.faults[key] = LineFault(1, line)
+        else:
+            self.faults.setdefault(("further files", "have faults that are not listed"), LineFault(0, 0)).count += 1
+
+    def remarks(self) -> Iterator[str]:
+        """Yields a sentence for each kind of fault: ``a.log:7: is not JSON (the first of 3 lines or events)``."""
+        for (path, fault), found in self.faults.items():
+            place = f"{path}:{found.line}" if found.line else path
+            yield f"{place}: {fault}{f' (the first of {found.count} lines or events)' if found.count > 1 else ''}"
