@@ -38,6 +38,7 @@ NAVIGATION = {
         "policies",
         "control-plane",
         "audit",
+        "audit-queries",
         "neighbours",
         "gate",
         "pre-commit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from kgate.kubernetes.clusters import DeployedTo
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.kubernetes.workload import find_workload
 from kgate.lifetime import Lifetime
-from kgate.model import Destination, Problem, Resource, Unjudged, Workload, problems_of, unjudged_of
+from kgate.model import Batch, Destination, Problem, Resource, Unjudged, Workload, problems_of, unjudged_of
 from kgate.rbac import ways
 from kgate.rbac.authorizer import DEFAULT_NAMESPACE, Authorizer, Grant
 from kgate.rbac.builtin import builtin
@@ -21,7 +21,7 @@ from kgate.rbac.objects import KINDS, Binding, FaultLog, Object, read
 from kgate.rbac.permissions import Action
 from kgate.rules import load
 from kgate.sources.collection import collect
-from kgate.sources.files import batches_of
+from kgate.sources.files import Intake, batches_of
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -97,10 +97,19 @@ def powers(grants: Sequence[Grant]) -> tuple[Power, ...]:
     return Powers(load.load(), NEWEST_MINOR).of(grants)
 
 
-def read_access(settings: Settings, progress: Progress) -> Access:
-    """Reads and renders what the settings name, as a scan does. Raises KgateError and DeadlineError."""
+def repository_parts(settings: Settings, intake: Intake[Batch]) -> Generator[Batch]:
+    """Yields what the settings name, read and rendered as a scan does. Raises KgateError and DeadlineError."""
     lifetime = Lifetime(settings.timeout)
     rendering = replace(settings.rendering, options=replace(settings.rendering.options, lifetime=lifetime))
+    paths = [Path(path) for path in settings.paths]
+    with closing(collect(paths, settings.repository.reopened(), rendering, intake)) as parts:
+        for part in parts:
+            lifetime.check()
+            yield part
+
+
+def read_access(settings: Settings, progress: Progress) -> Access:
+    """Reads and renders what the settings name, as a scan does. Raises KgateError and DeadlineError."""
     destinations: dict[str, tuple[Destination, ...]] = {}
     intake = replace(
         batches_of(KINDS),
@@ -113,10 +122,8 @@ def read_access(settings: Settings, progress: Progress) -> Access:
     workloads: list[Workload] = []
     problems: list[Problem] = []
     unjudged: list[Unjudged] = []
-    paths = [Path(path) for path in settings.paths]
-    with closing(collect(paths, settings.repository.reopened(), rendering, intake)) as parts:
+    with closing(repository_parts(settings, intake)) as parts:
         for part in parts:
-            lifetime.check()
             problems += part.problems
             unjudged += part.unjudged
             for resource in part.resources:

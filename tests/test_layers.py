@@ -78,6 +78,7 @@ FLOW = (
         *("kubernetes.templated", "rbac"),
     ),
     ("audit.events", "audit.policy", "kubernetes.manifest"),
+    ("audit.queries",),
     (
         *("rules.packaged", "rules.fieldpath", "rules.placements", "rules.variables"),
         *(
@@ -121,9 +122,10 @@ FLOW = (
     ("gates",),
     ("config", "doctor", "exports", "plainfiles", "reports"),
     ("admission", "policy"),
+    ("audit.answers", "policy"),
     ("session",),
     ("fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest", "waive", "waiverlist"),
-    ("reportfile", "trial"),
+    ("auditquery", "reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
     ("server",),
@@ -133,8 +135,10 @@ FLOW = (
 """Low to high. A room imports from rows below its own, and within itself without circles."""
 
 ONLY = {
+    "audit.answers": ("values", "model", "reports", "audit.events.census", "audit.queries", "audit.answers"),
     "audit.events": ("values", "errors", "audit.events"),
     "audit.policy": ("values", "model", "errors", "yamltree", "kubernetes", "rbac", "audit.policy"),
+    "audit.queries": ("values", "kubernetes.podspec", "rbac", "audit.events", "audit.queries"),
     "fix": ("values", "model", "yamltree", "kubernetes", "judgement", "fix"),
     "admission": ("values", "model", "kubernetes", "judgement", "reports", "admission"),
     "judgement": ("values", "model", "wildcards", "kubernetes", "rbac", "rules", "judgement"),
@@ -148,7 +152,10 @@ ONLY = {
 }
 """All that these rooms may import of kgate."""
 
-PURE = ("values", "model", "yamltree", "kubernetes", "rbac", "audit.policy", "judgement", "exports", "fix", "vap")
+PURE = (
+    *("values", "model", "yamltree", "kubernetes", "rbac", "audit.answers", "audit.policy", "audit.queries"),
+    *("judgement", "exports", "fix", "vap"),
+)
 """Rooms that touch nothing outside of the process."""
 
 WORLD = ("os", "pathlib", "shutil", "socket", "subprocess", "sys", "tempfile", "time", "urllib.request")

@@ -1,4 +1,4 @@
-"""``kgate audit``: what an API server records, by its audit policy."""
+"""``kgate audit``: what an API server records, by its audit policy, and what its logs say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from kgate.audit.policy.generate import PROFILES
 from kgate.commands import console
+from kgate.commands.audit_query import query
 from kgate.commands.groups import Group, OneOf, format_option
 from kgate.commands.scan import scan, scan_options
 from kgate.errors import ConfigError
@@ -28,7 +29,10 @@ version_option = click.option(
 
 @click.group(cls=Group)
 def audit() -> None:
-    """Judge audit policies, and say what they record."""
+    """Judge audit policies, say what they record, and ask logs what happened."""
+
+
+audit.add_command(query)
 
 
 @audit.command(

@@ -4,7 +4,7 @@ setting that somebody made, for a spreadsheet."""
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kgate.model import Accepted, Assessment, Finding, Location, Remark, Report, ResourceId, Score, field_path
@@ -38,10 +38,15 @@ Row = dict[str, object]
 
 def render(report: Report, _presentation: Presentation) -> Iterator[str]:
     """Yields a table with a header (RFC 4180, but with LF), every cell inert in a spreadsheet."""
-    table: Any = csv.DictWriter(_Passthrough(), COLUMNS, restval="", lineterminator="\n")
+    table = writer(COLUMNS)
     yield table.writeheader()
     for row in _rows(report):
         yield table.writerow({name: cell(value) for name, value in row.items()})
+
+
+def writer(columns: Sequence[str]) -> Any:
+    """Returns a writer of rows by their columns, whose methods return the text instead of writing it."""
+    return csv.DictWriter(_Passthrough(), columns, restval="", lineterminator="\n")
 
 
 class _Passthrough:

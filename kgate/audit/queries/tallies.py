@@ -1,0 +1,169 @@
+"""Collects answers in bounded memory: lists of events, bursts of them, and counts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from kgate.audit.events.event import Event, seconds
+from kgate.audit.queries.question import EVENT_COLUMNS, Cell, Judge, Row, RowLimits, Undecided
+
+_MOST_KEYS = 100_000
+"""Users, groups of events or windows that are counted apart; further ones count as one, or the oldest are dropped."""
+
+_REST = "(others)"
+
+
+class KeyCounts:
+    """Counts by key, of which there may be no more than some."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def add(self, key: tuple[str, ...]) -> None:
+        """Counts a key; one too many counts with the rest."""
+        try:
+            self._counts[key] += 1
+        except KeyError:
+            if len(self._counts) >= _MOST_KEYS:
+                key = (_REST, *("" for _ in key[1:]))
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def ranked(self) -> list[tuple[tuple[str, ...], int]]:
+        """Returns the keys and their counts, the most first."""
+        return sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+class EventListing:
+    """The events that a judge names, one a row."""
+
+    columns: tuple[str, ...] = EVENT_COLUMNS
+
+    def __init__(self, judge: Judge, limits: RowLimits) -> None:
+        self.in_scope = 0
+        self.undecided = 0
+        self.count = 0
+        self._judge = judge
+        self._limits = limits
+        self._rows: list[Row] = []
+        self._users = KeyCounts()
+
+    def see(self, event: Event) -> None:
+        """Asks the judge about an event."""
+        self.in_scope += 1
+        said = self._judge(event)
+        if said is None:
+            return
+        if isinstance(said, Undecided):
+            self.undecided += 1
+            return
+        self._take(event, said)
+
+    def _take(self, event: Event, detail: str) -> None:
+        self.count += 1
+        self._users.add((event.user,))
+        if self._limits.emit is not None:
+            self._limits.emit(row(event, detail))
+        elif len(self._rows) < self._limits.rows:
+            self._rows.append(row(event, detail))
+
+    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
+        """Returns the rows in the order of the log."""
+        return self._rows, self.count, [(key[0], number) for key, number in self._users.ranked()]
+
+
+class Bursts(EventListing):
+    """Events of one user that are many in a short time.
+
+    The judge names what an event is about. A row stands for ``least`` events about ``distinct`` different things in
+    ``within`` seconds, and is the last event of them; the next one needs as many again. What ``alone`` says of an event
+    makes it a row by itself.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        limits: RowLimits,
+        *,
+        least: int,
+        distinct: int,
+        within: float,
+        alone: Callable[[Event], str | None] = lambda _event: None,
+    ) -> None:
+        super().__init__(judge, limits)
+        self._least = least
+        self._distinct = distinct
+        self._within = within
+        self._alone = alone
+        self._windows: dict[str, deque[tuple[float, str]]] = {}
+
+    def _take(self, event: Event, detail: str) -> None:
+        by_itself = self._alone(event)
+        if by_itself is not None:
+            super()._take(event, by_itself)
+            return
+        now = seconds(event.time)
+        window = self._windows.pop(event.user, None) or deque(maxlen=1_000)
+        self._windows[event.user] = window
+        if len(self._windows) > _MOST_KEYS:
+            del self._windows[next(iter(self._windows))]
+        window.append((now, detail))
+        while window[0][0] < now - self._within:
+            window.popleft()
+        things = {thing for _, thing in window}
+        if len(window) >= self._least and len(things) >= self._distinct:
+            super()._take(event, f"{len(window)} in {now - window[0][0]:.0f} s: {_some(sorted(things))}")
+            window.clear()
+
+
+class Groups:
+    """How many events there are of each kind; ``finish`` makes a row of a kind, its count and the total."""
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        group: Callable[[Event], tuple[str, ...] | None],
+        limits: RowLimits,
+        finish: Callable[[tuple[str, ...], int, int], tuple[Cell, ...]],
+    ) -> None:
+        self.columns = columns
+        self.in_scope = 0
+        self.undecided = 0
+        self._group = group
+        self._limits = limits
+        self._finish = finish
+        self._counts = KeyCounts()
+
+    def see(self, event: Event) -> None:
+        """Counts an event with its kind."""
+        self.in_scope += 1
+        key = self._group(event)
+        if key is not None:
+            self._counts.add(key)
+
+    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
+        """Returns a row for each kind, the most frequent first."""
+        ranked = self._counts.ranked()
+        rows = [self._finish(key, number, self.in_scope) for key, number in ranked[: self._limits.rows]]
+        return rows, len(ranked), ()
+
+
+def row(event: Event, detail: str) -> Row:
+    """Returns the row of an event, with EVENT_COLUMNS."""
+    user = f"{event.user} as {event.acting_as}" if event.acting_as else event.user
+    return (
+        event.time,
+        user,
+        event.verb,
+        event.target,
+        event.namespace,
+        event.name,
+        event.code,
+        detail,
+        event.address,
+        event.audit_id,
+    )
+
+
+def _some(things: Sequence[str]) -> str:
+    return ", ".join(things[:5]) + (f" and {len(things) - 5} more" if len(things) > 5 else "")
