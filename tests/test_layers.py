@@ -135,7 +135,7 @@ FLOW = (
 """Low to high. A room imports from rows below its own, and within itself without circles."""
 
 ONLY = {
-    "audit.answers": ("values", "model", "reports", "audit.events.census", "audit.queries", "audit.answers"),
+    "audit.answers": ("values", "model", "reports", "audit.events", "audit.queries", "audit.answers"),
     "audit.events": ("values", "errors", "audit.events"),
     "audit.policy": ("values", "model", "errors", "yamltree", "kubernetes", "rbac", "audit.policy"),
     "audit.queries": ("values", "kubernetes.podspec", "rbac", "audit.events", "audit.queries"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kgate.auditquery import Inquiry, RepositoryView
 
 EXIT_INCOMPLETE = 3
-_FORMATS = ("text", "json", "csv", "markdown")
+_FORMATS = ("text", "json", "csv", "markdown", "html")
 _AGO = re.compile("([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

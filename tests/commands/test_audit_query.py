@@ -17,6 +17,7 @@ from kgate.audit.queries.catalogue import QUESTIONS
 from kgate.commands import audit_query
 from kgate.commands.main import exit_code
 from tests.audit.events_made import body, written
+from tests.browser import launched
 from tests.command import kgate
 from tests.hostile import write
 from tests.waiting import HANG
@@ -97,6 +98,38 @@ def test_markdown(run: Run) -> None:
     assert "| time | user | verb |" in out
     assert "<b>" not in out
     assert "\x1b" not in out
+
+
+def test_html(run: Run) -> None:
+    code, out, _ = run("all", "audit.log", "-f", "html")
+    assert code == 0
+    assert "style-src &#39;sha256-" in out
+    assert "default-src &#39;none&#39;" in out
+    assert "<script" not in out
+    assert "<b>|" not in out
+    assert 'aria-label="Who ran commands in pods, or attached to them?, by time"' in out
+    assert "<title>2026-03-01 12:00:00: 1</title>" in out
+
+
+@pytest.mark.needs_browser
+def test_the_page_in_a_browser(run: Run, tmp_path: Path) -> None:
+    """A bar leads the eye, a link to its table, and nothing is wider than a small screen."""
+    page = tmp_path / "page.html"
+    page.write_text(run("commands-in-pods,masters", "audit.log", "-f", "html")[1], encoding="utf-8")
+    with launched() as browser:
+        window = browser.new_page(viewport={"width": 390, "height": 800})
+        faults: list[str] = []
+        window.on("console", lambda message: faults.append(message.text))
+        window.goto(page.as_uri())
+        bar = window.locator("#times rect").first.bounding_box()
+        assert bar is not None
+        assert bar["height"] > 10
+        window.click("#times a")
+        assert window.url.endswith("#commands-in-pods")
+        assert window.locator("#commands-in-pods tbody tr").count() == 2
+        assert window.locator("#commands-in-pods td").first.is_visible()
+        assert window.evaluate("document.documentElement.scrollWidth") <= 390
+        assert faults == []
 
 
 def test_times_and_filters(run: Run) -> None:

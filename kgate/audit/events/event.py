@@ -59,7 +59,7 @@ class Event:
         time = body.get("stageTimestamp") or body.get("timestamp") or body.get("requestReceivedTimestamp")
         if type(time) is not str:
             raise MalformedEventError("has no time")
-        self.time = time if len(time) == _MICROSECONDS and time[-1] == "Z" and time[19] == "." else utc(time)
+        self.time = time if _is_usual(time) else utc(time)
 
     @property
     def namespace(self) -> str:
@@ -167,8 +167,19 @@ def utc(text: str) -> str:
     return f"{found.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
+def _is_usual(time: str) -> bool:
+    """True for a time that exists, written as the API server writes it and as ``utc`` does."""
+    if not (len(time) == _MICROSECONDS and time[-1] == "Z" and time[19] == "." and time[10] == "T"):
+        return False
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return True
+
+
 def seconds(time: str) -> float:
-    """Returns the seconds since 1970 of a time that ``utc`` gives. Raises ValueError for a time that does not exist."""
+    """Returns the seconds since 1970 of a time that ``utc`` gives."""
     return datetime.fromisoformat(time).timestamp()
 
 

@@ -94,7 +94,7 @@ class AuditAnswer:
 
     ``count`` is how many rows there are, of which ``rows`` holds the first ones, ``in_scope`` how many requests the
     question is about, and ``undecided`` how many of them do not hold enough. ``users`` counts rows by user, the most
-    first. ``reason`` says why the log cannot answer, or what the reader should know.
+    first, and ``moments`` by time. ``reason`` says why the log cannot answer, or what the reader should know.
     """
 
     question: AuditQuestion
@@ -106,6 +106,18 @@ class AuditAnswer:
     in_scope: int
     undecided: int
     users: Sequence[tuple[str, int]] = ()
+    moments: Sequence[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was collected: rows, how many there would be without a limit, and for lists of events how many each user
+    has, the most first, and how many there are in each second, minute, hour or day (``2026-03-01T12:00``)."""
+
+    rows: Sequence[Row]
+    count: int
+    users: Sequence[tuple[str, int]] = ()
+    moments: Sequence[tuple[str, int]] = ()
 
 
 class Tally(Protocol):
@@ -118,8 +130,8 @@ class Tally(Protocol):
     def see(self, event: Event) -> None:
         """Takes a request that is in the scope of the question."""
 
-    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
-        """Returns the rows, how many there would be without a limit, and how many each user has."""
+    def results(self) -> Collected:
+        """Returns what was collected."""
 
 
 @dataclass(frozen=True, slots=True)

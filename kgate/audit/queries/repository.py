@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from kgate.audit.events.event import Event
 from kgate.audit.queries.forms import about
-from kgate.audit.queries.question import METADATA, AuditQuestion, Background, Granted, RequestScope, Row, RowLimits
+from kgate.audit.queries.question import (
+    METADATA,
+    AuditQuestion,
+    Background,
+    Collected,
+    Granted,
+    RequestScope,
+    Row,
+    RowLimits,
+)
 from kgate.audit.queries.tallies import EventListing
 from kgate.audit.queries.who import by_hand
 from kgate.rbac.permissions import Action
@@ -56,10 +65,10 @@ class Unused:
             done[action] = None
             self._left -= 1
 
-    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
+    def results(self) -> Collected:
         """Returns a row for each permission that was not used, or not all of it."""
         rows = [row for one in self._granted if (row := self._row(one)) is not None]
-        return rows[: self._limits.rows], len(rows), ()
+        return Collected(rows[: self._limits.rows], len(rows))
 
     def _row(self, granted: Granted) -> Row | None:
         permission = granted.permission

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from kgate.audit.events.census import Census
 from kgate.audit.events.event import READS, Event
-from kgate.audit.queries.question import AuditAnswer, AuditQuestion, Background, RowLimits, State, Tally, signature
+from kgate.audit.queries.question import (
+    AuditAnswer,
+    AuditQuestion,
+    Background,
+    Collected,
+    RowLimits,
+    State,
+    Tally,
+    signature,
+)
 from kgate.values import dataclass
 
 _MOST_SIGNATURES = 50_000
@@ -74,8 +83,11 @@ def answer(asked: AskedQuestion, census: Census) -> AuditAnswer:
     """Returns what a log says to a question, or why it cannot."""
     question, tally = asked.question, asked.tally
     state, reason = _standing(question, tally, census)
-    rows, count, users = tally.results() if state is not State.REFUSED else ((), 0, ())
-    return AuditAnswer(question, state, reason, tally.columns, rows, count, tally.in_scope, tally.undecided, users)
+    found = tally.results() if state is not State.REFUSED else Collected((), 0)
+    return AuditAnswer(
+        *(question, state, reason, tally.columns, found.rows, found.count),
+        *(tally.in_scope, tally.undecided, found.users, found.moments),
+    )
 
 
 def _standing(question: AuditQuestion, tally: Tally, census: Census) -> tuple[State, str]:

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from kgate.audit.events.event import Event, seconds
-from kgate.audit.queries.question import EVENT_COLUMNS, Cell, Judge, Row, RowLimits, Undecided
+from kgate.audit.queries.question import EVENT_COLUMNS, Cell, Collected, Judge, Row, RowLimits, Undecided
 
 _MOST_KEYS = 100_000
 """Users, groups of events or windows that are counted apart; further ones count as one, or the oldest are dropped."""
 
+_MOST_MOMENTS = 10_000
 _REST = "(others)"
 
 
@@ -34,6 +35,32 @@ class KeyCounts:
         return sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
+class Moments:
+    """Counts by time: by second, and once these are too many by minute, by hour, by day."""
+
+    def __init__(self) -> None:
+        self._lengths = [len("2026-01-02T15:04"), len("2026-01-02T15"), len("2026-01-02")]
+        self._length = len("2026-01-02T15:04:05")
+        self._counts: dict[str, int] = {}
+
+    def add(self, time: str) -> None:
+        """Counts a time of an event."""
+        self._add(time, 1)
+        while len(self._counts) > _MOST_MOMENTS and self._lengths:
+            self._length = self._lengths.pop(0)
+            finer, self._counts = self._counts, {}
+            for moment, number in finer.items():
+                self._add(moment, number)
+
+    def _add(self, time: str, number: int) -> None:
+        moment = time[: self._length]
+        self._counts[moment] = self._counts.get(moment, 0) + number
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Returns the beginnings of times and their counts, in their order."""
+        return sorted(self._counts.items())
+
+
 class EventListing:
     """The events that a judge names, one a row."""
 
@@ -47,6 +74,7 @@ class EventListing:
         self._limits = limits
         self._rows: list[Row] = []
         self._users = KeyCounts()
+        self._moments = Moments()
 
     def see(self, event: Event) -> None:
         """Asks the judge about an event."""
@@ -62,14 +90,16 @@ class EventListing:
     def _take(self, event: Event, detail: str) -> None:
         self.count += 1
         self._users.add((event.user,))
+        self._moments.add(event.time)
         if self._limits.emit is not None:
             self._limits.emit(row(event, detail))
         elif len(self._rows) < self._limits.rows:
             self._rows.append(row(event, detail))
 
-    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
+    def results(self) -> Collected:
         """Returns the rows in the order of the log."""
-        return self._rows, self.count, [(key[0], number) for key, number in self._users.ranked()]
+        users = [(key[0], number) for key, number in self._users.ranked()]
+        return Collected(self._rows, self.count, users, self._moments.counts())
 
 
 class Bursts(EventListing):
@@ -141,11 +171,11 @@ class Groups:
         if key is not None:
             self._counts.add(key)
 
-    def results(self) -> tuple[Sequence[Row], int, Sequence[tuple[str, int]]]:
+    def results(self) -> Collected:
         """Returns a row for each kind, the most frequent first."""
         ranked = self._counts.ranked()
         rows = [self._finish(key, number, self.in_scope) for key, number in ranked[: self._limits.rows]]
-        return rows, len(ranked), ()
+        return Collected(rows, len(ranked))
 
 
 def row(event: Event, detail: str) -> Row:

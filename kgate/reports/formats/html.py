@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from kgate.model import Assessment, Finding, Location, Report, Rule, Score, field_path
@@ -14,6 +11,7 @@ from kgate.reports.blocks import decisive
 from kgate.reports.causes import causes
 from kgate.reports.jsontext import json_pieces
 from kgate.reports.links import HOME, line_page, rule_page
+from kgate.reports.pages import LIMIT, digest, environment, markup, part
 from kgate.reports.presentation import Presentation
 from kgate.reports.surroundings import LinesAround
 from kgate.reports.waived import waived_groups
@@ -36,7 +34,6 @@ from kgate.reports.wording import (
 )
 from kgate.values import dataclass
 
-_LIMIT = 500
 _LONG_LIMIT = 4_000
 _UNCUT_LENGTH = 100
 _FEW = 8
@@ -47,8 +44,8 @@ _BIN = 10
 
 def render(report: Report, presentation: Presentation) -> Iterator[str]:
     """Yields a page whose policy lets nothing run or load but its own style and script."""
-    style, script = _part("html.css"), _part("html.js")
-    template = _environment().get_template("html.html.j2")
+    style, script = part("html.css"), part("html.js")
+    template = environment().get_template("html.html.j2")
     yield from template.generate(
         report=report,
         answer=answer(report.verdict),
@@ -63,45 +60,10 @@ def render(report: Report, presentation: Presentation) -> Iterator[str]:
         causes=causes,
         bars=_bars(report),
         home=HOME,
-        style=_markup(style),
-        script=_markup(script),
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'",
-        data=map(_markup, _data(report, presentation)),
-    )
-
-
-def _part(name: str) -> str:
-    """Returns the text of the page's style or script."""
-    return f"\n{(Path(__file__).parent.parent / 'templates' / name).read_text(encoding='utf-8')}"
-
-
-def _hash(text: str) -> str:
-    """Returns what a Content Security Policy names an inline style or script by."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
-
-
-def _markup(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704  our own files, and JSON without < and &
-
-
-def _environment() -> Any:
-    """Returns the environment of a template in which every value is one inert line, escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: object) -> object:
-        return value if isinstance(value, Markup) else shown(str(value), _LIMIT)
-
-    return Environment(
-        loader=PackageLoader("kgate.reports", "templates"),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        style=markup(style),
+        script=markup(script),
+        policy=f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; base-uri 'none'",
+        data=map(markup, _data(report, presentation)),
     )
 
 
@@ -166,14 +128,14 @@ def _data(report: Report, presentation: Presentation) -> Iterator[str]:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     return {
-        "title": shown(rule.title, _LIMIT),
+        "title": shown(rule.title, LIMIT),
         "severity": rule.severity.label,
         "why": shown(" ".join(rule.rationale.split()), _LONG_LIMIT),
-        "instead": shown(rule.instead, _LIMIT),
+        "instead": shown(rule.instead, LIMIT),
         "fix": shown(" ".join(rule.remediation.split()), _LONG_LIMIT),
         "page": rule_page(rule),
         "references": [
-            [shown(reference.title, _LIMIT), reference.url]
+            [shown(reference.title, LIMIT), reference.url]
             for reference in rule.references
             if reference.url.startswith(("https://", "http://"))
         ],
@@ -183,29 +145,29 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def _workload(assessment: Assessment, link_base: str) -> dict[str, Any]:
     score, location = assessment.score, assessment.location
     return {
-        "object": shown(str(assessment.workload), _LIMIT),
-        "kind": shown(assessment.workload.kind, _LIMIT),
-        "namespace": shown(assessment.workload.namespace, _LIMIT),
-        "name": shown(assessment.workload.name, _LIMIT),
+        "object": shown(str(assessment.workload), LIMIT),
+        "kind": shown(assessment.workload.kind, LIMIT),
+        "namespace": shown(assessment.workload.namespace, LIMIT),
+        "name": shown(assessment.workload.name, LIMIT),
         "score": score.known,
         "filled": 100 * filled_cells(score) // BAR_CELLS,
         **({"atMost": at_most(score)} if score.is_bound else {}),
-        **({"without": shown(other, _LIMIT)} if (other := without(score)) else {}),
+        **({"without": shown(other, LIMIT)} if (other := without(score)) else {}),
         "grade": score.grade,
         "threshold": score.threshold,
-        "needs": shown(needs(score), _LIMIT),
+        "needs": shown(needs(score), LIMIT),
         **({"was": was(assessment)} if was(assessment) else {}),
         "passed": assessment.passed,
         "pss": assessment.pss_level,
-        "source": shown(location.path, _LIMIT),
-        "renderedBy": shown(origin(assessment.renderings), _LIMIT),
+        "source": shown(location.path, LIMIT),
+        "renderedBy": shown(origin(assessment.renderings), LIMIT),
         **_place(location, link_base),
     }
 
 
 def _place(location: Location, link_base: str) -> dict[str, Any]:
     return {
-        "path": shown(location.path, _LIMIT),
+        "path": shown(location.path, LIMIT),
         "line": location.start.line,
         "link": line_page(link_base, location),
     }
@@ -214,15 +176,15 @@ def _place(location: Location, link_base: str) -> dict[str, Any]:
 def _source(location: Location, link_base: str) -> dict[str, Any]:
     """Returns a place with its line, and the columns of the field if the line is shown whole."""
     text, start, end = location.snippet, location.start, location.end
-    is_whole = len(text) < _UNCUT_LENGTH and shown(text, _LIMIT) == text and start.line == end.line
+    is_whole = len(text) < _UNCUT_LENGTH and shown(text, LIMIT) == text and start.line == end.line
     exact = is_whole and text[start.column - 1 : end.column - 1]
     marked = [start.column - 1, end.column - 1] if exact else None
-    return {**_place(location, link_base), "text": shown(text, _LIMIT), "marked": marked}
+    return {**_place(location, link_base), "text": shown(text, LIMIT), "marked": marked}
 
 
 def _around(finding: Finding, surroundings: LinesAround) -> dict[str, list[str]]:
     before, after = surroundings.around(finding, _LINES_AROUND)
-    return {name: [shown(line, _LIMIT) for line in lines] for name, lines in (("before", before), ("after", after))}
+    return {name: [shown(line, LIMIT) for line in lines] for name, lines in (("before", before), ("after", after))}
 
 
 def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, Any]:
@@ -230,24 +192,24 @@ def _finding(finding: Finding, fingerprint: str, link_base: str) -> dict[str, An
     return {
         "rule": finding.rule.id,
         "includes": [rule.id for rule in finding.includes],
-        "object": shown(str(finding.resource), _LIMIT),
-        "source": shown(finding.source or location.path, _LIMIT),
-        "also": [shown(str(resource), _LIMIT) for resource in finding.also[:_FEW]],
-        "container": shown(finding.container or "", _LIMIT),
-        "field": shown(field_path(location.pointer), _LIMIT),
-        "message": shown(finding.message, _LIMIT),
+        "object": shown(str(finding.resource), LIMIT),
+        "source": shown(finding.source or location.path, LIMIT),
+        "also": [shown(str(resource), LIMIT) for resource in finding.also[:_FEW]],
+        "container": shown(finding.container or "", LIMIT),
+        "field": shown(field_path(location.pointer), LIMIT),
+        "message": shown(finding.message, LIMIT),
         "at": _source(location, link_base),
         "approximate": location.is_approximate,
         "related": [
             {
                 **_source(related.location, link_base),
-                "what": shown(related.message, _LIMIT),
+                "what": shown(related.message, LIMIT),
                 **({"step": related.step} if related.step else {}),
             }
             for related in location.related[:_FEW]
         ],
-        "renderedBy": shown(origin(finding.renderings), _LIMIT),
-        "waived": shown(acceptance(finding.waiver), _LIMIT) if finding.waiver else "",
+        "renderedBy": shown(origin(finding.renderings), LIMIT),
+        "waived": shown(acceptance(finding.waiver), LIMIT) if finding.waiver else "",
         **({"isKnown": True} if finding.is_new is False else {}),
         "fingerprint": fingerprint,
     }

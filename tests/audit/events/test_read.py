@@ -48,6 +48,11 @@ def read_file(data: bytes) -> tuple[int, list[str]]:
         pytest.param(written({**body(), "responseStatus": {"code": "x"}}), "a code, stage", id="a code that is a text"),
         pytest.param(written({**body(), "stageTimestamp": "today"}), "not one of RFC 3339", id="no time"),
         pytest.param(
+            written({**body(), "stageTimestamp": "2026-13-41T25:61:00.000000Z"}),
+            "not one of RFC 3339",
+            id="no day",
+        ),
+        pytest.param(
             written({k: v for k, v in body().items() if "Timestamp" not in k}), "has no time", id="without a time"
         ),
     ],

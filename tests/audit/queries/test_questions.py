@@ -10,6 +10,7 @@ import pytest
 from kgate.audit.events.census import Census
 from kgate.audit.events.event import Event
 from kgate.audit.events.requests import requests
+from kgate.audit.queries import tallies
 from kgate.audit.queries.catalogue import QUESTIONS, find
 from kgate.audit.queries.pods import is_sensitive
 from kgate.audit.queries.question import AuditAnswer, Background, Granted, RowLimits, State
@@ -424,6 +425,15 @@ def test_selections(selection: EventSelection, names: list[str]) -> None:
 def test_all_rows_are_counted_and_some_are_listed() -> None:
     found = asked("secret-reads", [made("get", "secrets", name=f"{at}", at=at) for at in range(5)], rows=2)
     assert (len(found.rows), found.count, found.users) == (2, 5, [("alice", 5)])
+
+
+def test_times_are_counted_more_coarsely_once_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "_MOST_MOMENTS", 3)
+    events = [made("get", "secrets", at=at) for at in (0, 0, 1, 2)]
+    later = [made("get", "secrets", at=at) for at in (61, 62)]
+    seconds = [("2026-03-01T12:00:00", 2), ("2026-03-01T12:00:01", 1), ("2026-03-01T12:00:02", 1)]
+    assert asked("secret-reads", events).moments == seconds
+    assert asked("secret-reads", events + later).moments == [("2026-03-01T12:00", 4), ("2026-03-01T12:01", 2)]
 
 
 @pytest.mark.parametrize(
