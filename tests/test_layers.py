@@ -125,7 +125,7 @@ FLOW = (
     ("audit.answers", "policy"),
     ("session",),
     ("fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest", "waive", "waiverlist"),
-    ("auditquery", "reportfile", "trial"),
+    ("auditquery", "auditsql", "reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
     ("server",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console
-from kgate.commands.groups import format_option, not_one_of
+from kgate.commands.groups import OneOf, format_option, not_one_of
 from kgate.commands.network import cache_dir_option, config_option
+from kgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from kgate.audit.answers.result import AuditResult
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_INCOMPLETE = 3
 _FORMATS = ("text", "json", "csv", "markdown", "html")
+ENGINES = ("athena", "trino", "clickhouse", "bigquery")
+_OF_QUESTIONS = ("since", "until", "user", "namespace", "follows", "repository", "deployers")
 _AGO = re.compile("([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -56,6 +60,7 @@ Examples:
   kgate audit query all audit.log.gz -f json
   kgate audit query commands-in-pods /var/log/kubernetes/audit.log --follow
   kgate audit query repository-drift audit.log --repository .
+  kgate audit query audit.log --sql 'select username, count(*) from events group by 1'
 
 \b
 Exit codes:
@@ -82,6 +87,9 @@ Exit codes:
     help="Rows of an answer that are listed; all are counted.",
 )
 @click.option("--follow", "follows", is_flag=True, help="Print rows as the log grows, until Ctrl-C.")
+@click.option("--sql", metavar="STATEMENT", help="Ask with SQL instead of a question, in the table events.")
+@click.option("--parquet", metavar="FOLDER", help="Write all events as Parquet, by day and hour, instead of answering.")
+@click.option("--ddl", type=OneOf(ENGINES), help="Print the statements that make a table of such files.")
 @click.option("--repository", metavar="FOLDER", help="The repository, for the questions that need one.")
 @click.option("--deployer", "deployers", multiple=True, metavar="USER", help="Who deploys it, beside Argo CD and Flux.")
 @cache_dir_option
@@ -95,6 +103,13 @@ def query(**flags: Any) -> int:
     if flags["lists"]:
         console.print_pieces(_listed())
         return 0
+    if flags["ddl"]:
+        from kgate.audit.events.ddl import ddl
+
+        console.print_text(ddl(flags["ddl"]))
+        return 0
+    if flags["sql"] is not None or flags["parquet"] is not None:
+        return _in_database(flags)
     inquiry = _inquiry(flags)
     console.install_signal_handlers()
     surroundings = _surroundings(flags, inquiry)
@@ -107,6 +122,40 @@ def query(**flags: Any) -> int:
     found, census = answers(inquiry, surroundings.background)
     problems = (*surroundings.problems, *surroundings.unjudged)
     result = AuditResult(found, census, [*census.remarks(), *map(str, problems)])
+    _print(result, flags["format_name"])
+    return 0 if result.is_complete else EXIT_INCOMPLETE
+
+
+def _in_database(flags: Mapping[str, Any]) -> int:
+    """Answers with DuckDB: SQL, or Parquet files. Raises UsageError and ConfigError."""
+    paths = tuple(path for path in (flags["question"], *flags["paths"]) if path is not None)
+    given = [name for name in _OF_QUESTIONS if flags[name]]
+    if flags["sql"] is not None and flags["parquet"] is not None:
+        raise click.UsageError("--sql and --parquet exclude each other; leave one of them out")
+    if given:
+        raise click.UsageError(f"--{given[0].removesuffix('s')} is about questions; write it in SQL")
+    if not paths or "" in paths:
+        raise click.UsageError(
+            "name a log; for example: kgate audit query --sql 'select count(*) from events' audit.log"
+        )
+    if importlib.util.find_spec("duckdb") is None:
+        raise ConfigError("--sql and --parquet need DuckDB; run: pip install 'kgate[query]'")
+    from kgate import auditsql
+
+    console.install_signal_handlers()
+    if flags["parquet"] is not None:
+        census = auditsql.write_parquet(paths, Path(flags["parquet"]))
+        console.print_text(f"wrote {census.events} events of {census.files} files to {flags['parquet']}")
+        for remark in census.remarks():
+            console.print_error(remark)
+        return EXIT_INCOMPLETE if census.faults else 0
+    from kgate.audit.answers.result import AuditResult
+    from kgate.audit.queries.sql import sql_answer
+
+    found, census = auditsql.query(paths, flags["sql"], flags["limit"])
+    result = AuditResult(
+        [sql_answer(flags["sql"], found.columns, found.rows, found.count)], census, [*census.remarks()]
+    )
     _print(result, flags["format_name"])
     return 0 if result.is_complete else EXIT_INCOMPLETE
 

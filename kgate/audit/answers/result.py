@@ -40,4 +40,5 @@ def read_in_words(census: Census) -> str:
     span = f", from {census.first} to {census.last}" if census.first else ""
     files = f"{census.files} file{'' if census.files == 1 else 's'}"
     repeated = f", {census.duplicates} of them twice" if census.duplicates else ""
-    return f"{census.requests} requests in {census.events} events of {files}{repeated}{span}"
+    requests = f"{census.requests} requests in " if census.requests else ""
+    return f"{requests}{census.events} events of {files}{repeated}{span}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import field
 
+from kgate.audit.events.event import Event
 from kgate.values import dataclass
 
 _MOST_KINDS = 1_000
@@ -39,6 +40,14 @@ class Census:
     reads: int = 0
     files: int = 0
     faults: dict[tuple[str, str], LineFault] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        """Counts an event."""
+        self.events += 1
+        time = event.time
+        if not self.first or time < self.first:
+            self.first = time
+        self.last = max(self.last, time)
 
     def add_fault(self, path: str, fault: str, line: int) -> None:
         """Counts a line, or with line 0 a file, that could not be read."""

@@ -19,11 +19,7 @@ def requests(events: Iterable[Event], census: Census) -> Iterator[Event]:
     """
     started: dict[tuple[str, str, str], None] = {}
     for event in events:
-        census.events += 1
-        time = event.time
-        if not census.first or time < census.first:
-            census.first = time
-        census.last = max(census.last, time)
+        census.add(event)
         if event.stage == "RequestReceived":
             census.unanswered += 1
             continue
