@@ -89,12 +89,14 @@ class Server:
             raise ServerError(f"{method} {path}: {response.status} {data.decode(errors='replace')}")
         return json.loads(data) if data.startswith(b"{") else data.decode()
 
-    def send(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> int:
-        """Makes a request with these headers alone, and returns the status of the answer."""
-        self._connection.request(method, path, body, dict(headers))
+    def send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
+        """Makes a request with headers of its own, and returns the status and the answer, whatever they are."""
+        self._connection.request(method, path, json.dumps(body) if body is not None else None, dict(headers))
         response = self._connection.getresponse()
-        response.read()
-        return response.status
+        data = response.read()
+        if response.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.close()
+        return response.status, json.loads(data) if data.startswith(b"{") else data.decode(errors="replace")
 
     def close(self) -> None:
         """Ends the connection."""
@@ -119,7 +121,7 @@ def running(options: Mapping[str, str] | None = None, users: Iterable[Sequence[s
     with tempfile.TemporaryDirectory(prefix="apiserver") as name, contextlib.ExitStack() as processes:
         place = Path(name)
         etcd, peer, port = _free_ports(3)
-        _write_keys(place, users)
+        write_keys(place, users)
         processes.enter_context(_process(_etcd(programs, etcd, peer), place, "etcd.log"))
         command = _apiserver(programs, etcd, port, options or {})
         process = processes.enter_context(_process(command, place, "apiserver.log"))
@@ -142,7 +144,7 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in found]
 
 
-def _write_keys(place: Path, users: Iterable[Sequence[str]]) -> None:
+def write_keys(place: Path, users: Iterable[Sequence[str]] = ()) -> None:
     """Writes a certificate that is its own authority, a key for service accounts, and the tokens of the administrator
     and of others."""
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")

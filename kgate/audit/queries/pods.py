@@ -89,9 +89,10 @@ def _spec(event: Event) -> Mapping[str, Any] | None:
 
 
 def _without_body(event: Event) -> Undecided | None:
-    """What an event without a body says: a namespace that enforces a level admits no such pod."""
-    enforced = _text(event, _ENFORCED)
-    return None if enforced.startswith(("baseline:", "restricted:")) else UNDECIDED
+    """What an event without a body says: violations are listed in full, and a namespace that enforces a level admits no
+    such pod."""
+    is_allowed = _text(event, _ENFORCED).startswith(("baseline:", "restricted:"))
+    return None if is_allowed or _text(event, _VIOLATIONS) else UNDECIDED
 
 
 def _text(event: Event, name: str) -> str:

@@ -205,6 +205,11 @@ LEFT_OUT = (
     ("privileged-pods", pod({"containers": [{"securityContext": {"privileged": False}}]}), "not privileged"),
     ("privileged-pods", pod(privileged(), code=403), "refused"),
     ("privileged-pods", made("create", "pods", annotations={ENFORCED: "baseline:latest"}), "baseline is enforced"),
+    (
+        "privileged-pods",
+        made("create", "pods", annotations={VIOLATIONS: 'hostPath volumes (volume "v")'}),
+        "another violation",
+    ),
     ("privileged-pods", pod({"hostPID": "true", "containers": "none"}), "values of a wrong type"),
     ("host-path-pods", pod(host_path("/opt/data")), "a harmless folder"),
     ("host-path-pods", pod({"volumes": [{"emptyDir": {}}, 7]}), "other volumes"),
