@@ -87,7 +87,11 @@ def _database(paths: Sequence[str]) -> Iterator[tuple[DuckDBPyConnection, Census
         }
         connection = duckdb.connect(os.path.join(name, "events.duckdb"), config=config)
         try:
-            _load(connection, _counted(merged(files_of(paths, census), census), census), Path(name))
+            try:
+                _load(connection, _counted(merged(files_of(paths, census), census), census), Path(name))
+            except duckdb.Error as error:
+                message = f"{name}: the temporary database cannot be written: {error}"
+                raise OutputError(f"{message}; name a folder with more room in TMPDIR") from None
             yield connection, census
         finally:
             connection.close()

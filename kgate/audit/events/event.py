@@ -15,6 +15,7 @@ ACCOUNT = "system:serviceaccount:"
 
 _NOTHING: dict[str, Any] = {}
 """What is read of a field that is absent. JSON makes nothing but ``dict``, which is quicker to tell than a Mapping."""
+_MOST_CODES = 1_000
 _MICROSECONDS = len("2026-01-02T15:04:05.000000Z")
 
 
@@ -53,8 +54,10 @@ class Event:
             raise MalformedEventError("has a verb, user or resource that is not a text")
         if not (type(self.stage) is type(level) is str):
             raise MalformedEventError("has a stage or level that is not a text")
-        if type(self.code) is not int or self.stage not in STAGES or level not in LEVELS:
-            raise MalformedEventError("has a code, stage or level that does not exist")
+        if type(self.code) is not int or not 0 <= self.code < _MOST_CODES:
+            raise MalformedEventError("has a code that does not exist")
+        if self.stage not in STAGES or level not in LEVELS:
+            raise MalformedEventError("has a stage or level that does not exist")
         self.level = LEVELS[level]
         time = body.get("stageTimestamp") or body.get("timestamp") or body.get("requestReceivedTimestamp")
         if type(time) is not str:
@@ -74,7 +77,8 @@ class Event:
     @property
     def group(self) -> str:
         """The API group of the object; empty for the core group."""
-        return _text(self.reference, "apiGroup")
+        value = self.reference.get("apiGroup")  # asked of every event
+        return value if type(value) is str else ""
 
     @property
     def uri(self) -> str:
@@ -115,7 +119,8 @@ class Event:
     @property
     def annotations(self) -> Mapping[str, Any]:
         """What authorizers and admission say about the request."""
-        return _mapping(self.body, "annotations")
+        value = self.body.get("annotations")  # asked of every event
+        return value if type(value) is dict else _NOTHING
 
     @property
     def audit_id(self) -> str:

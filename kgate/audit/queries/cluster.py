@@ -54,7 +54,7 @@ def _deletions(limits: RowLimits, _background: Background) -> Bursts:
 
 def _deprecated(event: Event) -> tuple[str, ...] | None:
     annotations = event.annotations
-    if annotations.get("k8s.io/deprecated") != "true":
+    if "k8s.io/deprecated" not in annotations:
         return None
     version = str(event.reference.get("apiVersion", ""))
     removed = str(annotations.get("k8s.io/removed-release", ""))

@@ -23,12 +23,16 @@ def _anonymous(event: Event) -> str | None:
     return None if not event.resource and event.target.startswith(_OPEN_PATHS) else ""
 
 
-def _unauthenticated(event: Event) -> str | None:
-    return None if event.user and event.code != 401 else event.message
+def _is_unauthenticated(user: str, code: int) -> bool:
+    return not user or code == 401
+
+
+def _unauthenticated(event: Event) -> str:
+    return event.message
 
 
 def _impersonating(event: Event) -> str | None:
-    return event.acting_as or None
+    return event.acting_as if "impersonatedUser" in event.body else None
 
 
 def _master(event: Event) -> str | None:
@@ -85,7 +89,7 @@ QUESTIONS = (
         "failed-authentication",
         "Who could not prove who they are?",
         METADATA,
-        RequestScope(outcome=whatever),
+        RequestScope(outcome=whatever, both=_is_unauthenticated),
         "answers 401, and requests without a user",
         "answers 403: somebody whom the API server knows",
         listing(_unauthenticated),

@@ -35,7 +35,7 @@ def _any(_event: Event) -> str:
 def _binding(event: Event) -> str | Undecided | None:
     """Judges the binding as it was stored, else as it was sent; a patch holds only what it changes."""
     whole = next((body for body in (event.response, event.request) if mapping(body).get("roleRef")), None)
-    role = mapping(mapping(whole).get("roleRef")).get("name")
+    role = str(mapping(mapping(whole).get("roleRef")).get("name"))
     subjects = _changed(event.request, "subjects") if whole is None else list_of(mapping(whole).get("subjects"))
     everybody = sorted({str(mapping(one).get("name")) for one in subjects} & _EVERYBODY)
     found = [f"gives {role}"] if role in _POWERFUL else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from kgate.audit.events.event import Event
 from kgate.audit.queries.forms import about, listing
@@ -27,7 +27,7 @@ _EXACT = frozenset({"/", "/var", "/var/lib", "/home", "/usr"})
 
 
 def _command(event: Event) -> str | None:
-    query = parse_qs(urlsplit(event.uri).query)
+    query = parse_qs(event.uri.partition("?")[2])
     return " ".join(query.get("command", ()))
 
 

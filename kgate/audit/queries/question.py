@@ -46,6 +46,11 @@ def succeeded(code: int) -> bool:
     return code < 400
 
 
+def however(_user: str, _code: int) -> bool:
+    """True: it does not matter what came of whose request."""
+    return True
+
+
 def whatever(_code: int) -> bool:
     """True: it does not matter what came of a request."""
     return True
@@ -53,7 +58,8 @@ def whatever(_code: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RequestScope:
-    """Which requests a question is about; None means any. A subresource of ``""`` is the object itself.
+    """Which requests a question is about; None means any. A subresource of ``""`` is the object itself, ``both`` is
+    asked about user and code together.
 
     It asks for nothing but what ``signature`` holds, so that it is asked once for many requests.
     """
@@ -63,6 +69,7 @@ class RequestScope:
     subresources: frozenset[str] | None = None
     is_about: Callable[[str], bool] = anybody
     outcome: Callable[[int], bool] = succeeded
+    both: Callable[[str, int], bool] = however
 
     def holds(self, event: Event) -> bool:
         """True if the question is about a request."""
@@ -72,6 +79,7 @@ class RequestScope:
             and (self.subresources is None or event.subresource in self.subresources)
             and self.is_about(event.user)
             and self.outcome(event.code)
+            and self.both(event.user, event.code)
         )
 
 

@@ -45,7 +45,9 @@ def read_file(data: bytes) -> tuple[int, list[str]]:
         pytest.param(written({**body(), "verb": None}), "that is not a text", id="a verb that is null"),
         pytest.param(written({**body(), "stage": "Later"}), "stage or level that does not exist", id="a new stage"),
         pytest.param(written({**body(), "level": []}), "stage or level that is not a text", id="a list as level"),
-        pytest.param(written({**body(), "responseStatus": {"code": "x"}}), "a code, stage", id="a code that is a text"),
+        pytest.param(
+            written({**body(), "responseStatus": {"code": "x"}}), "a code that does not", id="a code that is a text"
+        ),
         pytest.param(written({**body(), "stageTimestamp": "today"}), "not one of RFC 3339", id="no time"),
         pytest.param(
             written({**body(), "stageTimestamp": "2026-13-41T25:61:00.000000Z"}),
