@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,16 +29,19 @@ _CODES = {
 }
 """HTTP status of each code of gRPC (googleapis, google/rpc/code.proto)."""
 
+_VERSION = re.compile("v[0-9][0-9a-z]*")
+
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """The parts of a ``resourceName``: ``apps/v1/namespaces/shop/deployments/web/scale``."""
+    """The parts of a ``resourceName``: ``apps/v1/namespaces/shop/deployments/web/scale``; all empty for ``readyz``."""
 
-    version: str
-    namespace: str
-    resource: str
-    name: str
-    subresource: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    name: str = ""
+    subresource: str = ""
 
 
 def of_entry(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,7 +49,6 @@ def of_entry(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     payload = entry["protoPayload"]
     if not isinstance(payload, Mapping) or not isinstance(payload.get("methodName"), str):
         raise MalformedEventError("has a protoPayload without methodName")
-    group, verb = _method(payload["methodName"])
     path = _path(str(payload.get("resourceName", "")))
     origin = _mapping(payload, "requestMetadata")
     time = entry.get("timestamp") or entry.get("receiveTimestamp")
@@ -53,13 +56,13 @@ def of_entry(entry: Mapping[str, Any]) -> Mapping[str, Any]:
         "auditID": entry.get("insertId", ""),
         "stage": "ResponseComplete",
         "level": _level(payload),
-        "verb": verb,
+        "verb": payload["methodName"].rpartition(".")[2],
         "requestURI": f"/{payload.get('resourceName', '')}",
         "user": {"username": str(_mapping(payload, "authenticationInfo").get("principalEmail") or "")},
         "sourceIPs": [origin["callerIp"]] if "callerIp" in origin else [],
         "userAgent": origin.get("callerSuppliedUserAgent", ""),
         "objectRef": {
-            "apiGroup": group,
+            "apiGroup": path.group,
             "apiVersion": path.version,
             "resource": path.resource,
             "namespace": path.namespace,
@@ -75,27 +78,16 @@ def of_entry(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _method(name: str) -> tuple[str, str]:
-    """The API group and verb of ``io.k8s.authorization.rbac.v1.roles.create``. Google leaves out the group's ending."""
-    parts = name.split(".")
-    version = next((at for at, part in enumerate(parts) if part[:1] == "v" and part[1:2].isdigit()), len(parts))
-    group = ".".join(reversed(parts[2:version])) if name.startswith("io.k8s.") else ".".join(reversed(parts[:version]))
-    if group in ("core", ""):
-        return "", parts[-1]
-    known = group in ("apps", "batch", "autoscaling", "policy", "extensions")
-    return group if known or not name.startswith("io.k8s.") else f"{group}.k8s.io", parts[-1]
-
-
 def _path(name: str) -> _Path:
-    parts = name.strip("/").split("/")
-    version, rest = (parts[1], parts[2:]) if len(parts) > 1 else ("", parts)
-    namespace = ""
-    if rest[:1] == ["namespaces"] and len(rest) > 2 and not _is_of_namespace(rest):
-        namespace, rest = rest[1], rest[2:]
-    elif rest[:1] == ["namespaces"] and len(rest) > 1:
-        namespace = rest[1]
+    group, *rest = name.strip("/").split("/")
+    if len(rest) < 2 or not _VERSION.fullmatch(rest[0]):
+        return _Path()
+    version, *rest = rest
+    namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 1 else ""
+    if namespace and len(rest) > 2 and not _is_of_namespace(rest):
+        rest = rest[2:]
     resource, name, subresource = (*rest, "", "", "")[:3]
-    return _Path(version, namespace, resource, name, subresource)
+    return _Path("" if group == "core" else group, version, namespace, resource, name, subresource)
 
 
 def _is_of_namespace(rest: list[str]) -> bool:

@@ -7,6 +7,7 @@ from kgate.audit.events.event import ACCOUNT
 ANONYMOUS = "system:anonymous"
 _PROGRAMS = frozenset(
     {
+        "aksService",
         "system:apiserver",
         "system:cloud-controller-manager",
         "system:kube-controller-manager",
@@ -14,7 +15,8 @@ _PROGRAMS = frozenset(
         "system:kube-scheduler",
     }
 )
-_SYSTEM = (f"{ACCOUNT}kube-system:", "system:node:", "system:kube-")
+_SYSTEM = (f"{ACCOUNT}kube-system:", "system:node:", "system:kube-", "eks:", "system:gcp-", "system:gke-")
+"""How the names of kubelets, of accounts of kube-system and of what EKS and GKE run themselves begin."""
 
 
 def is_system(user: str) -> bool:

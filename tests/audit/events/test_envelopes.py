@@ -90,6 +90,7 @@ def test_envelopes(value: object, count: int) -> None:
             *("list", "secrets", "", "", 401),
             id="a list of all namespaces",
         ),
+        pytest.param(gke("io.k8s.get", "readyz", status={"code": 0}), *("get", "/readyz", "", "", 200), id="a path"),
         pytest.param(
             gke("com.example.v1.things.update", "example.com/v1/namespaces/shop/things/a"),
             *("update", "things.example.com", "shop", "a", 200),

@@ -249,6 +249,7 @@ LEFT_OUT = (
     ("accounts-elsewhere", made(user=ACCOUNT), "a program from a private address"),
     ("accounts-elsewhere", made(user="alice", userAgent="kubectl/v1"), "a person with kubectl"),
     ("masters", made(user="system:apiserver", groups=["system:masters"]), "the API server"),
+    ("masters", made(user="aksService", groups=["system:masters"]), "the control plane of AKS"),
     ("masters", made(user="alice", groups=["system:basic"]), "another group"),
     ("cluster-configuration-writes", made("update", "configmaps", name="coredns"), "the name in another namespace"),
     ("repository-drift", made("patch", "apps/deployments", ARGOCD, name="web"), "Argo CD"),
