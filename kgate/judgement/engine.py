@@ -328,7 +328,11 @@ class Judge:
         yield from found.gaps
         for one in found.components:
             if one.name in self._component_panels:
-                variables = self._variables(resource) | {"component": one.settings, "minor": one.minor}
+                variables = self._variables(resource) | {
+                    "component": one.settings,
+                    "minor": one.minor,
+                    "facts": dict(one.facts),
+                }
                 target = Target("component", resource, variables, one.pod, one.container, one)
                 answers = self._ask(self._component_panels[one.name], target)
                 yield from (answer for answer in answers if not _is_about_unknown(answer, one))

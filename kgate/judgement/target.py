@@ -37,8 +37,10 @@ class Target:
     def pointer(self, tokens: Sequence[str | int]) -> Pointer:
         """The place of a field in the resource; ``tokens`` begin at the target."""
         if self.component is not None:
-            places = self.component.places
-            return places.get(str(tokens[0]), self.component.pointer) if tokens else self.component.pointer
+            places, name = self.component.places, ".".join(map(str, tokens))
+            return places.get(
+                name, places.get(str(tokens[0]), self.component.pointer) if tokens else self.component.pointer
+            )
         if self.kind == "audit":
             return str(self.fact(tokens).get("at", ""))
         if self.container is not None:
@@ -63,7 +65,7 @@ class Target:
         It stays the same when other containers or items come and go.
         """
         if self.component is not None:
-            return "/".join((self.component.name, *map(str, tokens[:1])))
+            return "/".join((self.component.name, *map(str, tokens)))
         in_pod = self.container is not None and bool(tokens) and tokens[0] == "pod"
         body, way = (self.variables["pod"], tokens[1:]) if in_pod else (self.body, tokens)
         list_name = f"{self.container.list}/" if self.container is not None and not in_pod else ""

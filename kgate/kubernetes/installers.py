@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from kgate.kubernetes.podspec import mapping
@@ -20,9 +21,13 @@ _K3S_KEYS = frozenset(
     (
         *("kube-apiserver-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "kubelet-arg", "kube-proxy-arg"),
         *("etcd-arg", "kube-cloud-controller-manager-arg", "protect-kernel-defaults", "secrets-encryption"),
+        "audit-policy-file",
     )
 )
 """Keys of config.yaml that nothing else has."""
+
+_RKE2_PROFILE = re.compile(r"cis(?:-1\.\d{1,2})?")
+"""What ``profile`` may be in config.yaml of RKE2 (docs.rke2.io, "CIS Hardening Guide")."""
 
 _RKE_SERVICES = frozenset(("kube-api", "kube-controller", "kubeproxy"))
 
@@ -31,7 +36,7 @@ def recognised(body: Mapping[str, Json]) -> tuple[str, str] | None:
     """Returns what a file without apiVersion and kind counts as, by its keys; None if it is of no tool."""
     if body.keys() <= _TALOS_KEYS and _is_of_talos(body):
         return TALOS
-    if not _K3S_KEYS.isdisjoint(body):
+    if not _K3S_KEYS.isdisjoint(body) or _RKE2_PROFILE.fullmatch(str(body.get("profile"))):
         return K3S
     if not _RKE_SERVICES.isdisjoint(mapping(body.get("services"))):
         return RKE

@@ -110,7 +110,8 @@ def _failure(rule: Rule, example: Example, judgements: Sequence[Judgement], *, i
         return f"expected no finding of {rule.id}, found {fields[0]}" if fields else ""
     if not findings:
         return f"expected a finding of {rule.id}, found none"
-    elsewhere = {finding.container for finding in findings} - {None, "example", *_names(example.body)}
+    own = {None, "example", *rule.components, *_names(example.body)}
+    elsewhere = {finding.container for finding in findings} - own
     return f"expected a finding in the example, found one in container {min(map(str, elsewhere))}" if elsewhere else ""
 
 

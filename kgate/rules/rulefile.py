@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from kgate.errors import RuleError
 from kgate.kubernetes import auditpolicy
+from kgate.kubernetes.components import mounts
 from kgate.kubernetes.components.flags import NAMES, flags
 from kgate.model import (
     Condition,
@@ -399,6 +400,7 @@ def _check_paths(fields: FileFields, rule: Rule) -> None:
     known.update(token for tokens, _ in examples.walk() for token in tokens[-1:])
     known.update(flag for component in rule.components for flag in flags(component))
     known.update(auditpolicy.FACTS if "audit" in rule.targets else ())
+    known.update(mounts.PLACES if rule.components else ())
     for key, paths in (("each", rule.each), ("fields", rule.fields)):
         for index, path in enumerate(paths):
             strange = next((name for name in _NAMES.findall(path) if name not in known), None)

@@ -180,7 +180,7 @@ def test_a_kubelet_without_kubeadm_rotates_nothing_by_itself() -> None:
 _OF_THE_SERVER = [
     *("api-server-admits-external-ips", "api-server-without-event-limit", "api-server-without-image-pulls"),
     *("api-server-anonymous-auth", "api-server-extends-tokens", "api-server-trusts-any-kubelet"),
-    *("api-server-without-encryption", "control-plane-profiling"),
+    *("api-server-without-audit", "api-server-without-encryption", "control-plane-profiling"),
 ]
 _PROFILING = ["control-plane-profiling"]
 _OF_A_KUBELET = ["kubelet-changes-kernel", "kubelet-unlimited-pids", "kubelet-without-certificate"]

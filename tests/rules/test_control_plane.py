@@ -129,7 +129,8 @@ def test_a_refused_value_and_an_unknown_flag(tmp_path: Path) -> None:
 
 OF_ANY_API_SERVER = {
     *("api-server-admits-external-ips", "api-server-extends-tokens", "api-server-trusts-any-kubelet"),
-    *("api-server-without-encryption", "api-server-without-event-limit", "api-server-without-image-pulls"),
+    *("api-server-without-audit", "api-server-without-encryption", "api-server-without-event-limit"),
+    "api-server-without-image-pulls",
     "control-plane-profiling",
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import field
 
-from kgate.kubernetes.components import flags
+from kgate.kubernetes.components import flags, mounts
 from kgate.kubernetes.components.component import Component, Components, Hint, WrittenSetting, shortened
 from kgate.kubernetes.components.flags import Flag
+from kgate.kubernetes.components.mounts import FileMount
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Container, Gap, Json, Pod, Pointer, json_text
 from kgate.values import dataclass
@@ -22,13 +24,16 @@ MAX_HINTS = 20
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Where the settings of a component stand: ``pointer`` is where a missing one would be added. ``tool`` is what
-    installs the program, with defaults of its own (defaults.json)."""
+    installs the program, with defaults of its own (defaults.json). ``mounts`` are what its container sees of the node;
+    None if it runs without one, or if nobody knows. ``facts`` is known besides (Component)."""
 
     pointer: Pointer
     tool: str = ""
     is_whole: bool = True
     pod: Pod | None = None
     container: Container | None = None
+    mounts: Sequence[FileMount] | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 def assemble(name: str, minor: int, written: Iterable[WrittenSetting], owner: Owner) -> Components:
@@ -42,16 +47,21 @@ def assemble(name: str, minor: int, written: Iterable[WrittenSetting], owner: Ow
     settings = {**flags.defaults(name, minor, owner.tool), **reading.settings} if is_whole else reading.settings
     for setting in reading.unknown:
         settings.pop(setting, None)
+    facts, places = dict(owner.facts), reading.places
+    if owner.mounts is not None and not settings.keys().isdisjoint(mounts.FLAGS):
+        facts["mounts"] = mounts.facts(settings, owner.mounts)
+        places = {**places, **mounts.places(settings, owner.mounts)}
     component = Component(
         name,
         minor,
         settings,
-        reading.places,
+        places,
         owner.pointer,
         frozenset(reading.unknown),
         is_whole,
         owner.pod,
         owner.container,
+        facts,
     )
     return Components((component,), tuple(reading.gaps), hints=tuple(reading.hints))
 

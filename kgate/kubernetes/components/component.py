@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 
 from kgate.model import Container, Gap, Json, Pod, Pointer
 from kgate.values import dataclass
@@ -15,7 +16,9 @@ class Component:
     ``minor`` is its version: 1.x of Kubernetes, 3.x of etcd. ``settings`` holds what its flags hold, or what stands for
     them in a configuration, and the defaults of that version; ``places`` the pointers of those that are written.
     ``pointer`` is where a missing one would be added. ``unknown`` names settings whose value is not known. Without
-    ``is_whole``, what is not written comes from elsewhere, and is not the resource's fault.
+    ``is_whole``, what is not written comes from elsewhere, and is not the resource's fault. ``facts`` is what else is
+    known, as rules see it: ``mounts``, by flag what the file that it names stands for (mounts.facts), and
+    ``defaultPolicy``, the level of the audit policy that a tool writes.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Component:
     is_whole: bool = True
     pod: Pod | None = None
     container: Container | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from kgate.kubernetes.components import extraargs, flags
+from kgate.kubernetes.components import extraargs, flags, mounts
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Component, Components, Hint, WrittenSetting
 from kgate.kubernetes.components.extraargs import Setting
+from kgate.kubernetes.components.mounts import FileMount
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Container, Json, Pointer, Resource, child_pointer, field_path
@@ -93,10 +94,22 @@ def _assembled(
 ) -> Components:
     found = _settings(resource, name, minor, arguments, pointer)
     container = Container(name, "containers", {}, pointer) if name != "kubelet" else None
-    owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container)
+    seen = tuple(_mounts(resource.body)) if name == "kube-apiserver" else None
+    owner = Owner(pointer, TOOL, is_whole and resource.installer in ("", TOOL), container=container, mounts=seen)
     whole = extraargs.assembled(name, minor, found, owner, resource.unknown)
     whole = _with_external_etcd(whole, resource.body) if name == "kube-apiserver" else whole
     return replace(whole, hints=(*whole.hints, *_unquoted(arguments, pointer)))
+
+
+_SHARED = ("/etc/kubernetes/pki", "/etc/ssl/certs", "/etc/ca-certificates", "/usr/share/ca-certificates")
+"""Folders that kubeadm mounts into its API server (cmd/kubeadm/app/phases/controlplane/volumes.go)."""
+
+
+def _mounts(body: Mapping[str, Json]) -> Iterator[FileMount]:
+    """Yields what the API server of a configuration sees of its node."""
+    yield from mounts.of_node("/apiServer", *_SHARED)
+    extra = mapping(body.get("apiServer")).get("extraVolumes")
+    yield from mounts.of_extra_volumes(extra, "/apiServer/extraVolumes")
 
 
 _ETCD_FILES = {"etcd-cafile": "caFile", "etcd-certfile": "certFile", "etcd-keyfile": "keyFile"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from kgate.kubernetes.components import mounts
 from kgate.kubernetes.components.assemble import Owner, assemble
 from kgate.kubernetes.components.commandline import Argument, CommandLine, command_lines, written
 from kgate.kubernetes.components.component import Components, Hint, WrittenSetting
@@ -68,7 +69,8 @@ def _component(line: CommandLine, pod: Pod, container: Container, minor: int) ->
     unread = tuple(one for one in read if isinstance(one, Hint))
     is_whole = pod.is_whole and not unread
     field = "args" if list_of(body.get("args")) else "command"
-    owner = Owner(child_pointer(container.pointer, field), is_whole=is_whole, pod=pod, container=container)
+    place, seen = child_pointer(container.pointer, field), mounts.of_container(pod, container)
+    owner = Owner(place, is_whole=is_whole, pod=pod, container=container, mounts=seen)
     version, doubt = _version(line.program, body, minor)
     found = assemble(line.program, version, settings, owner)
     hints = (Hint(child_pointer(container.pointer, "image"), doubt),) if doubt else ()

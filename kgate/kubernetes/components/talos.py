@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from kgate.kubernetes.components import configfiles, flags
+from kgate.kubernetes.components import configfiles, flags, mounts
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
 from kgate.kubernetes.components.extraargs import Setting, assembled, of_mapping
+from kgate.kubernetes.components.mounts import FileMount
 from kgate.kubernetes.installers import TALOS
 from kgate.kubernetes.podspec import mapping
 from kgate.kubernetes.pss import NEWEST_MINOR
@@ -48,6 +49,10 @@ _FIXED = (
 )
 """Fields of a kubelet's configuration that Talos does not let anybody set."""
 
+_FOLDERS = ("config", "secrets")
+_LOGS = "/var/log/audit/kube"
+"""The API server's folders below /system of the node, and that of its audit log (pkg/machinery/constants)."""
+
 _IMAGE_VERSION = re.compile(r"[^@]*:v1\.(\d{1,3})\..*", re.DOTALL)
 
 
@@ -68,7 +73,8 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         arguments = child_pointer(section.pointer, "extraArgs")
         found = [*_fields(section), *_flags(section, version, arguments)]
         container = None if section.name == "kubelet" else Container(section.name, "containers", {}, section.pointer)
-        owner = Owner(arguments, TOOL, section.is_whole, container=container)
+        seen = tuple(_mounts(section)) if section.is_whole and section.name == "kube-apiserver" else None
+        owner = Owner(arguments, TOOL, section.is_whole, container=container, mounts=seen)
         yield assembled(section.name, version, found, owner, resource.unknown)
 
 
@@ -83,6 +89,14 @@ def _sections(resource: Resource) -> Iterator[_Section]:
             body = mapping(body).get(token)
         if isinstance(body, Mapping):
             yield _Section(name, body, pointer, "version" in resource.body)
+
+
+def _mounts(section: _Section) -> Iterator[FileMount]:
+    """Yields what the API server sees of its node: what Talos mounts itself, and more."""
+    yield from mounts.of_node(section.pointer, *(f"/system/{one}/kubernetes/kube-apiserver" for one in _FOLDERS))
+    yield from mounts.of_node(section.pointer, _LOGS, is_read_only=False)
+    place = child_pointer(section.pointer, "extraVolumes")
+    yield from mounts.of_extra_volumes(section.body.get("extraVolumes"), place, "readonly")
 
 
 def _version(body: Mapping[str, Json], minor: int) -> int:

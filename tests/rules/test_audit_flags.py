@@ -1,0 +1,162 @@
+"""Rules about the flags of the audit log: what each tool makes of them, in whatever file they are written."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from kgate.judgement.engine import Judge
+from kgate.kubernetes import manifest
+from kgate.rules.load import load
+
+RULES = tuple(rule for rule in load() if "audit" in rule.id and rule.components)
+JUDGES = {minor: Judge(RULES, minor) for minor in (35, 36, 37)}
+
+KIND = """\
+    # kind, site/content/docs/user/auditing.md
+    kind: Cluster
+    apiVersion: kind.x-k8s.io/v1alpha4
+    nodes:
+    - role: control-plane
+      kubeadmConfigPatches:
+      - |
+        kind: ClusterConfiguration
+        apiServer:
+          extraArgs:
+            audit-log-path: /var/log/kubernetes/kube-apiserver-audit.log
+            audit-policy-file: /etc/kubernetes/policies/audit-policy.yaml
+          extraVolumes:
+          - name: audit-policies
+            hostPath: /etc/kubernetes/policies
+            mountPath: /etc/kubernetes/policies
+            readOnly: true
+            pathType: "DirectoryOrCreate"
+          - name: "audit-logs"
+            hostPath: "/var/log/kubernetes"
+            mountPath: "/var/log/kubernetes"
+            readOnly: false
+            pathType: DirectoryOrCreate
+      extraMounts:
+      - hostPath: ./audit-policy.yaml
+        containerPath: /etc/kubernetes/policies/audit-policy.yaml
+        readOnly: true
+"""
+KIND_WITHOUT_VOLUMES = KIND[: KIND.index("          extraVolumes")] + KIND[KIND.index("      extraMounts") :]
+
+RKE2 = "profile: cis\nwrite-kubeconfig-mode: '0600'\n"
+RKE1 = "services:\n  kube-api:\n    audit_log:\n      enabled: true\n"
+RKE1_SETTINGS = (
+    f"{RKE1}      configuration: {{max_age: 6, max_backup: 6, max_size: 110, path: /var/log/a.log, format: json}}\n"
+)
+
+TALOS = """\
+    version: v1alpha1
+    machine: {type: controlplane}
+    cluster:
+      apiServer:
+        image: registry.k8s.io/kube-apiserver:v1.36.0
+        extraArgs: {audit-policy-file: /etc/audit/policy.yaml}
+"""
+TALOS_MOUNTED = f"{TALOS}        extraVolumes: [{{hostPath: /var/audit, mountPath: /etc/audit, readonly: true}}]\n"
+
+KOPS = """\
+    apiVersion: kops.k8s.io/v1alpha2
+    kind: Cluster
+    metadata: {name: a.example.org}
+    spec:
+      kubernetesVersion: 1.35.2
+      kubeAPIServer: {auditLogPath: /var/log/audit.log, auditLogMaxSize: 0}
+"""
+
+CLUSTER_API = """\
+    apiVersion: controlplane.cluster.x-k8s.io/v1beta1
+    kind: KubeadmControlPlane
+    metadata: {name: a}
+    spec:
+      version: v1.35.2
+      kubeadmConfigSpec:
+        clusterConfiguration:
+          apiServer:
+            extraArgs:
+              audit-policy-file: /etc/kubernetes/audit-policy.yaml
+              audit-log-path: /var/log/audit/audit.log
+              audit-log-maxage: "30"
+              audit-log-maxbackup: "90"
+            extraVolumes:
+            - {name: policy, hostPath: /etc/kubernetes/audit-policy.yaml, mountPath: /etc/kubernetes/audit-policy.yaml}
+            - {name: log, hostPath: /var/log/audit, mountPath: /var/log/audit, pathType: DirectoryOrCreate}
+"""
+
+
+def findings(text: str, minor: int = 37) -> list[str]:
+    """The rules that find something in a file, each with the line."""
+    batch = manifest.read("config.yaml", textwrap.dedent(text).encode())
+    assert batch.resources
+    judgements = [JUDGES[minor].judge(resource) for resource in batch.resources]
+    assert not [*batch.problems, *(problem for one in judgements for problem in one.problems)]
+    found = [finding for judgement in judgements for finding in judgement.findings]
+    return sorted(f"{finding.rule.id} {finding.location.start.line}" for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(KIND, [], id="kind, as it is documented"),
+        pytest.param(
+            KIND_WITHOUT_VOLUMES, ["audit-file-not-mounted 12", "audit-log-in-container 11"], id="kind, without volumes"
+        ),
+        pytest.param(RKE2, ["audit-policy-default-none 1"], id="RKE2 with a profile: its default policy"),
+        pytest.param(f"{RKE2}audit-policy-file: /etc/a.yaml\n", [], id="RKE2 with a profile and a policy"),
+        pytest.param("audit-policy-file: /etc/a.yaml\n", [], id="RKE2 with a policy"),
+        pytest.param(
+            f"{RKE2}kube-apiserver-arg: [audit-policy-file=/etc/a.yaml, audit-log-maxage=7]\n",
+            ["audit-log-short-retention 3"],
+            id="RKE2, overruled by arguments",
+        ),
+        pytest.param(
+            "kube-apiserver-arg:\n- audit-log-path=/var/log/a.log\n",
+            ["audit-log-without-policy 2"],
+            id="k3s, no policy",
+        ),
+        pytest.param(
+            "kube-apiserver-arg:\n- audit-log-path=/a.log\n- audit-policy-file=/a.yaml\n", [], id="k3s, in no container"
+        ),
+        pytest.param(RKE1, [], id="RKE, with its defaults"),
+        pytest.param(RKE1_SETTINGS, ["audit-log-short-retention 5"], id="RKE, with settings"),
+        pytest.param(RKE1.replace("true", "false"), ["api-server-without-audit 4"], id="RKE, switched off"),
+        pytest.param(TALOS, ["audit-file-not-mounted 6"], id="Talos, another policy than its own"),
+        pytest.param(TALOS.rpartition("        extra")[0], [], id="Talos, with its defaults"),
+        pytest.param(TALOS_MOUNTED, [], id="Talos, another policy that is mounted"),
+        pytest.param(KOPS, ["audit-log-unbounded 6", "audit-log-without-policy 6"], id="kOps"),
+        pytest.param(CLUSTER_API, ["audit-policy-writable 15"], id="Cluster API"),
+    ],
+)
+def test_a_file_of_each_tool(text: str, expected: list[str]) -> None:
+    assert findings(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "before", "since"),
+    [
+        pytest.param("--audit-log-maxbackup=10", [], [], id="files are limited"),
+        pytest.param("--v=2", ["audit-log-unbounded"], [], id="the defaults"),
+        pytest.param("--audit-log-maxsize=0, --audit-log-maxage=30", [], ["audit-log-unbounded"], id="a size of zero"),
+    ],
+)
+def test_what_changed_with_1_36(flags: str, before: list[str], since: list[str]) -> None:
+    text = f"""\
+        apiVersion: v1
+        kind: Pod
+        metadata: {{name: a, namespace: kube-system}}
+        spec:
+          containers:
+          - name: a
+            command: [kube-apiserver, --audit-policy-file=/a/a.yaml, --audit-log-path=/a/a.log, {flags}]
+            volumeMounts: [{{name: a, mountPath: /a}}]
+          volumes: [{{name: a, hostPath: {{path: /a}}}}]
+    """
+    expected = {35: before, 36: since, 37: since}
+    for minor, rules in expected.items():
+        found = {one.split()[0] for one in findings(text, minor)} - {"audit-policy-writable"}
+        assert found == set(rules), minor
