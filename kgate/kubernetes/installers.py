@@ -15,7 +15,7 @@ RKE = ("rke.cattle.io/v1", "RKEConfig")
 
 _TALOS_KEYS = frozenset(("cluster", "debug", "machine", "persist", "version"))
 _TALOS_SECTIONS = ("apiServer", "controllerManager", "etcd", "proxy", "scheduler")
-_TALOS_FIELDS = frozenset(("admissionControl", "extraArgs", "extraConfig"))
+_TALOS_FIELDS = frozenset(("admissionControl", "auditPolicy", "extraArgs", "extraConfig"))
 
 _K3S_KEYS = frozenset(
     (

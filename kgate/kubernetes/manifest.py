@@ -582,7 +582,8 @@ def _of_installer(body: dict[str, Json]) -> tuple[str, str] | None:
 _HOLDERS = (
     *("AdmissionConfiguration", "Cluster", "ConfigMap", "Secret"),
     *("KubeadmConfig", "KubeadmConfigTemplate", "KubeadmControlPlane", "KubeadmControlPlaneTemplate"),
-    *("KubeAdmissionControlConfig", "KubeAuthenticationConfig", "KubeEtcdEncryptionConfig", "MachineConfig"),
+    *("KubeAdmissionControlConfig", "KubeAuditPolicyConfig", "KubeAuthenticationConfig", "KubeEtcdEncryptionConfig"),
+    *("InstanceGroup", "MachineConfig", "RKEConfig"),
 )
 """The kinds of objects that may hold configuration objects (kgate.kubernetes.nested)."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kgate.kubernetes.embedded import documents
-from kgate.kubernetes.installers import TALOS
+from kgate.kubernetes.installers import RKE, TALOS
 from kgate.kubernetes.podspec import list_of, mapping
-from kgate.model import Batch, Json, Locator, Pointer, Resource, Unjudged, child_pointer, field_path
+from kgate.model import Batch, Json, Locator, Pointer, Resource, Unjudged, child_pointer, field_path, value_at
 from kgate.values import dataclass
 from kgate.yamltree.nodes import MAX_DEPTH, TOO_DEEP, ManifestError
 
-_GROUPS = ("config.k8s.io", "kubeadm.k8s.io", "eventratelimit.admission.k8s.io")
+_GROUPS = ("config.k8s.io", "kubeadm.k8s.io", "eventratelimit.admission.k8s.io", "audit.k8s.io")
 """How the API groups of such objects end; no API server serves them."""
 
 _FILES = {"ConfigMap": "data", "Secret": "stringData"}
@@ -53,6 +53,10 @@ def held_by(holder: Resource) -> Iterator[NestedObject | Batch]:
         yield from _of_kind(holder)
     elif holder.id.api_version.partition("/")[0].endswith(".cluster.x-k8s.io"):
         yield from _of_cluster_api(holder)
+    elif holder.id.api_version.partition("/")[0] == "kops.k8s.io":
+        yield from _of_files(holder, mapping(body.get("spec")).get("fileAssets"), "/spec/fileAssets")
+    elif (holder.id.api_version, kind) == RKE:
+        yield from _of_fields(holder, (_POLICY_OF_RKE,))
     elif (holder.id.api_version, kind) == TALOS or holder.id.api_version == "v1alpha1":
         yield from _of_talos(holder)
     elif kind == "AdmissionConfiguration":
@@ -99,14 +103,34 @@ def _of_cluster_api(holder: Resource) -> Iterator[NestedObject | Batch]:
             known = {"kubernetesVersion": version} if isinstance(version, str) and field == _KUBEADM_FIELDS[0] else {}
             place = child_pointer(holder.pointer + pointer, field)
             yield NestedObject({**known, **body, **own}, place, holder.locator, installer="kubeadm")
-    for index, file in enumerate(list_of(spec.get("files")) if pointer else []):
+    if pointer:
+        yield from _of_files(holder, spec.get("files"), child_pointer(pointer, "files"), "kubeadm")
+
+
+def _of_files(holder: Resource, files: Json, pointer: Pointer, installer: str = "") -> Iterator[NestedObject | Batch]:
+    """Yields the objects in files that a tool writes on its nodes."""
+    for index, file in enumerate(list_of(files)):
         text = mapping(file).get("content")
         if isinstance(text, str) and any(f"{group}/" in text for group in _GROUPS):
-            yield from _in_text(holder, text, child_pointer(pointer, "files", index, "content"), "kubeadm")
+            yield from _in_text(holder, text, child_pointer(pointer, index, "content"), installer)
+
+
+_POLICY_OF_RKE = "/services/kube-api/audit_log/configuration/policy"
+_POLICY_OF_TALOS = "/cluster/apiServer/auditPolicy"
+"""The fields that hold an audit policy."""
+
+
+def _of_fields(holder: Resource, pointers: Sequence[Pointer]) -> Iterator[NestedObject]:
+    """Yields the objects that fields hold as they are."""
+    for pointer in pointers:
+        held = value_at(holder.body, pointer)
+        if isinstance(held, dict) and _is_configuration(held):
+            yield NestedObject(held, holder.pointer + pointer, holder.locator)
 
 
 _TALOS_FIELDS = {
     "KubeAdmissionControlConfig": ("configuration", {}),
+    "KubeAuditPolicyConfig": ("configuration", {}),
     "KubeAuthenticationConfig": (
         "configuration",
         {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"},
@@ -121,6 +145,7 @@ _TALOS_FIELDS = {
 
 def _of_talos(holder: Resource) -> Iterator[NestedObject]:
     """Yields the configuration of the API server that Talos hands on."""
+    yield from _of_fields(holder, (_POLICY_OF_TALOS,))
     field, default = _TALOS_FIELDS.get(holder.id.kind, ("", {}))
     inner: list[tuple[Pointer, Json]] = []
     if isinstance(body := holder.body.get(field), dict):

@@ -160,3 +160,56 @@ def test_what_changed_with_1_36(flags: str, before: list[str], since: list[str])
     for minor, rules in expected.items():
         found = {one.split()[0] for one in findings(text, minor)} - {"audit-policy-writable"}
         assert found == set(rules), minor
+
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+
+
+def indented(text: str, width: int) -> str:
+    return textwrap.indent(text, " " * width)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            "apiVersion: controlplane.cluster.x-k8s.io/v1beta1\nkind: KubeadmControlPlane\nmetadata: {name: a}\nspec:\n"
+            "  kubeadmConfigSpec:\n    files:\n    - path: /etc/kubernetes/audit.yaml\n      content: |\n"
+            + indented(POLICY, 8),
+            9,
+            id="a file of Cluster API",
+        ),
+        pytest.param(
+            "apiVersion: kops.k8s.io/v1alpha2\nkind: Cluster\nmetadata: {name: a}\nspec:\n  fileAssets:\n"
+            "  - name: audit\n    path: /srv/kubernetes/audit.yaml\n    content: |\n" + indented(POLICY, 6),
+            9,
+            id="a file of kOps",
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: audit}\ndata:\n  policy: |\n" + indented(POLICY, 4),
+            6,
+            id="a ConfigMap, as Gardener names one",
+        ),
+        pytest.param(
+            "version: v1alpha1\nmachine: {type: controlplane}\ncluster:\n  apiServer:\n    auditPolicy:\n"
+            + indented(POLICY, 6),
+            6,
+            id="Talos",
+        ),
+        pytest.param("cluster:\n  apiServer:\n    auditPolicy:\n" + indented(POLICY, 6), 4, id="a patch of Talos"),
+        pytest.param(
+            "apiVersion: v1alpha1\nkind: KubeAuditPolicyConfig\nconfiguration:\n" + indented(POLICY, 2),
+            4,
+            id="a document of Talos",
+        ),
+        pytest.param(
+            "services:\n  kube-api:\n    audit_log:\n      configuration:\n        policy:\n" + indented(POLICY, 10),
+            6,
+            id="RKE",
+        ),
+    ],
+)
+def test_an_audit_policy_inside_of_another_file(text: str, line: int) -> None:
+    found = [one for one in manifest.read("config.yaml", text.encode()).resources if one.id.kind == "Policy"]
+    assert [one.locate("/apiVersion").start.line for one in found] == [line]
+    assert [one.body["rules"] for one in found] == [[{"level": "Metadata"}]]
