@@ -72,6 +72,7 @@ FLOW = (
     ),
     ("kubernetes.workload",),
     ("kubernetes.clusters", "kubernetes.exposure", "kubernetes.isolation", "kubernetes.storage"),
+    ("kubernetes.auditfiles", "kubernetes.exposure", "kubernetes.isolation", "kubernetes.storage"),
     ("kubernetes.facts",),
     (
         *("kubernetes.components", "kubernetes.encryption", "kubernetes.encryptionkeys", "kubernetes.nested"),

@@ -206,7 +206,10 @@ class Judge:
             frozenset(offence.rule.id for offence in offences),
             tuple(rule for offence, included in folded for rule in (offence.rule, *included)),
             tuple(offence.rule for offence, _ in folded if id(offence) not in taken),
-            (*oddities.notes(resource, self._schema, messages), *oddities.hints(resource, _hints(resource, found))),
+            (
+                *oddities.notes(resource, self._schema, messages),
+                *oddities.hints(resource, _hints(resource, found, facts)),
+            ),
             tuple(unjudged),
             (*deployers.unfollowed(resource), *filled.unjudged),
             frozenset(offence.rule.id for offence, _ in folded if offence.blame.is_explicit),
@@ -283,7 +286,7 @@ class Judge:
                 yield Gap(pod.pointer, f"the pod holds more than {MAX_POD_VALUES:,} values")
                 continue
             yield from self._pod_results(resource, pod, facts)
-        yield from self._component_results(resource, workload)
+        yield from self._component_results(resource, workload, facts)
         if self._is_policy(resource.id) and resource.is_first:
             yield from self._audit_results(resource)
 
@@ -322,7 +325,9 @@ class Judge:
             variables = self._pod_variables(resource, pod, facts.about(resource, pod) | {"found": what})
             yield from self._ask(self._late, Target("pod", resource, variables, pod))
 
-    def _component_results(self, resource: Resource, workload: Workload | None) -> Iterator[Offence | Gap]:
+    def _component_results(
+        self, resource: Resource, workload: Workload | None, facts: Facts
+    ) -> Iterator[Offence | Gap]:
         """Asks the rules about the components of a resource."""
         found = self._components_of(resource, workload)
         yield from found.gaps
@@ -331,7 +336,7 @@ class Judge:
                 variables = self._variables(resource) | {
                     "component": one.settings,
                     "minor": one.minor,
-                    "facts": dict(one.facts),
+                    "facts": {**one.facts, **_audit_facts(resource, one, facts)},
                 }
                 target = Target("component", resource, variables, one.pod, one.container, one)
                 answers = self._ask(self._component_panels[one.name], target)
@@ -422,6 +427,14 @@ def _is_about_unknown(answer: Offence | Gap, component: Component) -> bool:
     return isinstance(answer, Offence) and not component.unknown.isdisjoint(settings_read(answer.rule))
 
 
+def _audit_facts(resource: Resource, component: Component, facts: Facts) -> dict[str, Json]:
+    if facts.audit is None:
+        return {}
+    from kgate.kubernetes.components import auditing  # few repositories set up an audit log
+
+    return auditing.about(resource, component, facts.audit)
+
+
 def _is_late(rule: Rule) -> bool:
     """True if a rule goes by what others find in the same pod."""
     return "facts.?found" in bound(rule)
@@ -502,9 +515,14 @@ class _Panel:
         return tuple(sorted(found, key=lambda one: self._order[one.rule.id]))
 
 
-def _hints(resource: Resource, found: Components) -> Iterator[Hint]:
-    """Yields what has no effect in a resource."""
+def _hints(resource: Resource, found: Components, facts: Facts) -> Iterator[Hint]:
+    """Yields what has no effect in a resource, and what is not known of it."""
     yield from found.hints
+    if facts.audit is not None and found.components:
+        from kgate.kubernetes.components import auditing
+
+        for one in found.components:
+            yield from auditing.hints(resource, one, facts.audit)
     if not resource.is_first:
         yield Hint("", "the API server reads only the first document of a policy file, so nothing of this one counts")
 

@@ -17,6 +17,8 @@ _MOST_WAYS = 2
 def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[Related, ...]:
     """Returns the places of what an offence, or one that it includes, takes from facts."""
     rules = (offence.rule, *included)
+    if offence.target.component is not None:
+        return tuple(_of_component(offence, facts))
     if any(map(is_about_reach, rules)):
         severity = offence.rule.severity.label
         ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
@@ -37,6 +39,14 @@ def notes(offence: Offence) -> Iterator[Related]:
     """Yields the places that a fact of an audit policy names, such as the rules that take the requests of another."""
     for note in offence.target.fact(offence.blame.tokens).get("notes", ()):
         yield Related(offence.target.resource.locate(note["at"]), note["text"])
+
+
+def _of_component(offence: Offence, facts: Facts) -> Iterator[Related]:
+    component = offence.target.component
+    if facts.audit is not None and component is not None:
+        from kgate.kubernetes.components import auditing
+
+        yield from auditing.evidence(offence.target.resource, component, facts.audit, offence.rule.expression)
 
 
 def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:

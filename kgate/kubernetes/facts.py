@@ -13,6 +13,7 @@ from kgate.values import dataclass
 from kgate.yamltree import spelling
 
 if TYPE_CHECKING:
+    from kgate.kubernetes.auditfiles import AuditFiles
     from kgate.kubernetes.exposure import Exposure, Way
     from kgate.kubernetes.isolation import NetworkPolicies
     from kgate.kubernetes.podsecurity import EnforcedLevel
@@ -38,6 +39,12 @@ MENTIONED = re.compile(rf"\b(?:{'|'.join(sorted(KINDS))})\b|{POLICY}\b")
 
 ISOLATES = re.compile(rf"{POLICY}\b")
 """Every text that holds a policy matches: then it matters which pods there are."""
+
+AUDITED_SERVERS = re.compile(r"audit-(?:policy|webhook|log)|audit(?:Policy|Webhook|Log)|audit_log")
+"""Every text that sets up the audit log of an API server matches."""
+
+AUDIT_FILES = re.compile(r"\baudit\.k8s\.io\b|\bcurrent-context\b|\bcontexts\b")
+"""Every text matches that may hold what such an API server reads: an audit policy or the kubeconfig of a webhook."""
 
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
 _ROLE = re.compile(r"\b(?:Cluster)?Role(?:Binding)?\b")
@@ -159,6 +166,7 @@ class Facts:
     and that others apply there, and ``deployed_to`` the names of these clusters. What adds privilege counts if it is so
     in one of them, what takes it away if it is so in all. ``placed`` has the facts of plain manifests that GitOps
     objects deploy to such clusters, by their paths; ``apart`` are files that surely go to other ones.
+    ``audit`` is None where no API server writes an audit log.
     """
 
     accounts: Mapping[str, tuple[tuple[str, Json], ...]] = field(default_factory=dict)
@@ -182,6 +190,7 @@ class Facts:
     deployed_to: tuple[str, ...] = ()
     placed: Mapping[str, Facts] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+    audit: AuditFiles | None = None
 
     @classmethod
     def of(cls, resources: Collection[Resource], *, is_all: bool = True) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.embedded import documents
 from kgate.kubernetes.installers import RKE, TALOS
@@ -44,27 +44,38 @@ class NestedObject:
 
 def held_by(holder: Resource) -> Iterator[NestedObject | Batch]:
     """Yields the configuration objects in an object; what was read besides, and what cannot be read, as batches."""
-    kind, body = holder.id.kind, holder.body
-    if kind in _FILES and holder.id.api_version == "v1":
-        for key, text in mapping(body.get(_FILES[kind])).items():
-            if isinstance(text, str) and any(f"{group}/" in text for group in _GROUPS):
-                yield from _in_text(holder, text, child_pointer("", _FILES[kind], key))
+    kind, api_version = holder.id.kind, holder.id.api_version
+    group = api_version.partition("/")[0]
+    if kind in _FILES and api_version == "v1":
+        yield from _of_members(holder, _FILES[kind])
     elif "Cluster.kind.x-k8s.io" in holder.id.kinds:
         yield from _of_kind(holder)
-    elif holder.id.api_version.partition("/")[0].endswith(".cluster.x-k8s.io"):
+    elif group.endswith(".cluster.x-k8s.io"):
         yield from _of_cluster_api(holder)
-    elif holder.id.api_version.partition("/")[0] == "kops.k8s.io":
-        yield from _of_files(holder, mapping(body.get("spec")).get("fileAssets"), "/spec/fileAssets")
-    elif (holder.id.api_version, kind) == RKE:
-        yield from _of_fields(holder, (_POLICY_OF_RKE,))
-    elif (holder.id.api_version, kind) == TALOS or holder.id.api_version == "v1alpha1":
+    elif group == "kops.k8s.io":
+        yield from _of_files(holder, mapping(holder.body.get("spec")).get("fileAssets"), "/spec/fileAssets")
+    elif (api_version, kind) == RKE:
+        yield from _of_field(holder, "/services/kube-api/audit_log/configuration/policy")
+    elif (api_version, kind) == TALOS or api_version == "v1alpha1":
         yield from _of_talos(holder)
     elif kind == "AdmissionConfiguration":
-        for index, plugin in enumerate(list_of(body.get("plugins"))):
-            inner = mapping(plugin).get("configuration")
-            if isinstance(inner, dict) and _is_configuration(inner) and inner["kind"] != kind:
-                place = child_pointer(holder.pointer, "plugins", index, "configuration")
-                yield NestedObject(inner, place, holder.locator)
+        yield from _of_plugins(holder)
+
+
+def _of_members(holder: Resource, field: str) -> Iterator[NestedObject | Batch]:
+    """Yields the objects in the files that an object has as members of a field."""
+    for key, text in mapping(holder.body.get(field)).items():
+        if isinstance(text, str) and any(f"{group}/" in text for group in _GROUPS):
+            yield from _in_text(holder, text, child_pointer("", field, key))
+
+
+def _of_plugins(holder: Resource) -> Iterator[NestedObject]:
+    """Yields the configuration of plugins of the API server."""
+    for index, plugin in enumerate(list_of(holder.body.get("plugins"))):
+        inner = mapping(plugin).get("configuration")
+        if isinstance(inner, dict) and _is_configuration(inner) and inner["kind"] != holder.id.kind:
+            place = child_pointer(holder.pointer, "plugins", index, "configuration")
+            yield NestedObject(inner, place, holder.locator)
 
 
 def _of_kind(holder: Resource) -> Iterator[NestedObject | Batch]:
@@ -115,17 +126,11 @@ def _of_files(holder: Resource, files: Json, pointer: Pointer, installer: str = 
             yield from _in_text(holder, text, child_pointer(pointer, index, "content"), installer)
 
 
-_POLICY_OF_RKE = "/services/kube-api/audit_log/configuration/policy"
-_POLICY_OF_TALOS = "/cluster/apiServer/auditPolicy"
-"""The fields that hold an audit policy."""
-
-
-def _of_fields(holder: Resource, pointers: Sequence[Pointer]) -> Iterator[NestedObject]:
-    """Yields the objects that fields hold as they are."""
-    for pointer in pointers:
-        held = value_at(holder.body, pointer)
-        if isinstance(held, dict) and _is_configuration(held):
-            yield NestedObject(held, holder.pointer + pointer, holder.locator)
+def _of_field(holder: Resource, pointer: Pointer) -> Iterator[NestedObject]:
+    """Yields the object that a field holds as it is."""
+    held = value_at(holder.body, pointer)
+    if isinstance(held, dict) and _is_configuration(held):
+        yield NestedObject(held, holder.pointer + pointer, holder.locator)
 
 
 _TALOS_FIELDS = {
@@ -145,7 +150,7 @@ _TALOS_FIELDS = {
 
 def _of_talos(holder: Resource) -> Iterator[NestedObject]:
     """Yields the configuration of the API server that Talos hands on."""
-    yield from _of_fields(holder, (_POLICY_OF_TALOS,))
+    yield from _of_field(holder, "/cluster/apiServer/auditPolicy")
     field, default = _TALOS_FIELDS.get(holder.id.kind, ("", {}))
     inner: list[tuple[Pointer, Json]] = []
     if isinstance(body := holder.body.get(field), dict):

@@ -10,6 +10,7 @@ from kgate.fix.manifests import ManifestFixer
 from kgate.judgement.engine import Judge, Judgement
 from kgate.judgement.reach import Powers
 from kgate.kubernetes import manifest, pss
+from kgate.kubernetes.components import auditing
 from kgate.kubernetes.facts import Facts
 from kgate.model import Example, Json, Resource, Rule, field_path
 from kgate.rules.placements import Body, Placement, placements
@@ -59,7 +60,8 @@ class Examples:
 
     def facts_of(self, resources: Collection[Resource]) -> Facts:
         """Returns what is known of the objects of an example, as in a scan."""
-        return self._powers.join(Facts.of(resources))
+        found = self._powers.join(Facts.of(resources))
+        return replace(found, audit=auditing.gathered(resources)) if len(resources) > 1 else found
 
     def judge_for(self, rule: Rule, example: Example) -> Judge:
         """What judges an example: for its own Kubernetes version, or else for the newest that the rule holds for."""

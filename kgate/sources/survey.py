@@ -43,8 +43,9 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[Cl
     deploying: list[SourceFile] = []
     values: list[SourceFile] = []
     joined: list[SourceFile] = []
+    audited: list[SourceFile] = []
     has_flux, isolating = _of_claims(listing)
-    has_facts = has_policies = False
+    has_facts = has_policies = has_servers = False
     for file in listing.files.values():
         lifetime.check()
         text = peek(file.path)
@@ -57,11 +58,16 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[Cl
             joined.append(file)
             has_facts = has_facts or facts.may_matter(text)
             has_policies = has_policies or spelling.may_hold(text, facts.ISOLATES)
+        is_server = spelling.may_hold(text, facts.AUDITED_SERVERS)
+        has_servers = has_servers or is_server
+        if is_server or spelling.may_hold(text, facts.AUDIT_FILES):
+            audited.append(file)
     is_all = not listing.has_sources  # a chart may have pods that the policies select
     read = () if not has_facts else listing.files.values() if has_policies and is_all else joined
     known = [one for file in read for one in _objects(file, lifetime) if has_policies or facts.is_wanted(one)]
     isolated = [one for file in isolating for one in _objects(file, lifetime)]
-    gathered = _Gathered(known, isolated, _used_elsewhere(listing, lifetime), is_all)
+    auditing = [one for file in (audited if has_servers else ()) for one in _objects(file, lifetime)]
+    gathered = _Gathered(known, isolated, _used_elsewhere(listing, lifetime), auditing, is_all)
     found = replace(gathered.facts(), clusters=tuple(gathered.facts_of_each(clusters)))
     return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), found)
 
@@ -69,11 +75,12 @@ def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[Cl
 @dataclass(frozen=True, slots=True)
 class _Gathered:
     """The plain objects that facts are taken from, the policies and the ``used`` objects in files of kustomizations,
-    and whether nothing else is deployed with the first."""
+    those that may have to do with audit logs, and whether nothing else is deployed with the first."""
 
     plain: Sequence[Resource]
     isolating: Sequence[Resource]
     used: Sequence[Resource]
+    auditing: Sequence[Resource]
     is_all: bool
 
     def facts(self) -> Facts:
@@ -83,6 +90,10 @@ class _Gathered:
             from kgate.kubernetes.isolation import NetworkPolicies, is_whole
 
             found = found.beside(NetworkPolicies.of(list(filter(is_whole, self.isolating)), is_all=False))
+        if self.auditing:
+            from kgate.kubernetes.components import auditing
+
+            found = replace(found, audit=auditing.gathered(self.auditing))
         return replace(found, elsewhere=Facts.of(self.used, is_all=False)) if self.used else found
 
     def facts_of_each(self, clusters: Sequence[ClusterScope]) -> Iterator[Facts]:
@@ -91,11 +102,14 @@ class _Gathered:
             return
         from kgate.kubernetes.scopes import cluster_of  # few repositories name any
 
-        gathered = self.plain, self.isolating, self.used
+        gathered = self.plain, self.isolating, self.used, self.auditing
         placed = [[(cluster_of(one, clusters), one) for one in resources] for resources in gathered]
         for cluster in clusters:
-            plain, isolating, used = ([one for where, one in pairs if where in (cluster, None)] for pairs in placed)
-            yield replace(_Gathered(plain, isolating, used, self.is_all).facts(), cluster=cluster)
+            plain, isolating, used, auditing = (
+                [one for where, one in pairs if where in (cluster, None)] for pairs in placed
+            )
+            found = _Gathered(plain, isolating, used, auditing, self.is_all)
+            yield replace(found.facts(), cluster=cluster)
 
 
 def joined_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> Iterator[Resource]:

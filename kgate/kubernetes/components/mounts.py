@@ -22,13 +22,14 @@ _STREAM = "-"
 @dataclass(frozen=True, slots=True)
 class FileMount:
     """A mount of a container at ``path``. ``kind`` is that of the volume: ``hostPath``, ``emptyDir`` and so on, and
-    ``type`` that of a hostPath volume. ``is_shared`` says that other containers mount the volume, too. ``pointer`` is
-    where the mount stands, ``source`` where the type does, or its volume."""
+    ``host`` and ``type`` the path and the type of a hostPath volume. ``is_shared`` says that other containers mount the
+    volume, too. ``pointer`` is where the mount stands, ``source`` where the type does, or its volume."""
 
     path: str
     kind: str
     pointer: Pointer
     source: Pointer
+    host: str = ""
     type: str = ""
     is_read_only: bool = False
     is_shared: bool = False
@@ -36,8 +37,8 @@ class FileMount:
 
 def facts(settings: Mapping[str, Json], mounts: Sequence[FileMount]) -> dict[str, Json]:
     """Returns by flag how the file that it names is mounted, as rules see it: ``isMounted`` and, if it is, ``kind``,
-    ``type``, ``isReadOnly``, ``isShared`` and ``isFile``, which is true if the file itself is mounted, and no folder
-    around it."""
+    ``host``, its path on the node, ``type``, ``isReadOnly``, ``isShared`` and ``isFile``, which is true if the file
+    itself is mounted, and no folder around it."""
     found: dict[str, Json] = {}
     for flag, path in _files(settings):
         mount = _mount_of(path, mounts)
@@ -77,6 +78,9 @@ def _as_json(mount: FileMount, path: str) -> dict[str, Json]:
     return {
         "isMounted": True,
         "kind": mount.kind,
+        "host": posixpath.normpath(posixpath.join(mount.host, posixpath.relpath(path, mount.path)))
+        if mount.host
+        else "",
         "type": mount.type,
         "isReadOnly": mount.is_read_only,
         "isShared": mount.is_shared,
@@ -108,6 +112,7 @@ def of_container(pod: Pod, container: Container) -> tuple[FileMount, ...] | None
                     kind,
                     pointer,
                     child_pointer(place, "hostPath", "type") if has_type else place,
+                    _host(host.get("path"), mount.get("subPath")),
                     str(host["type"] or "") if has_type else "",
                     mount.get("readOnly") is True,
                     name in shared,
@@ -129,9 +134,17 @@ def of_extra_volumes(value: Json, pointer: Pointer, read_only: str = "readOnly")
         if isinstance(path := one.get("mountPath"), str):
             kind = one.get("pathType")
             source = child_pointer(place, "pathType") if kind else place
-            yield FileMount(_normal(path), "hostPath", place, source, str(kind or ""), one.get(read_only) is True)
+            host = _host(one.get("hostPath"))
+            yield FileMount(_normal(path), "hostPath", place, source, host, str(kind or ""), one.get(read_only) is True)
+
+
+def _host(path: Json, inner: Json = None) -> str:
+    """Returns a path on the node, or below it; empty if there is none."""
+    if not isinstance(path, str) or not path:
+        return ""
+    return posixpath.normpath(posixpath.join(path, inner.lstrip("/") if isinstance(inner, str) else ""))
 
 
 def of_node(pointer: Pointer, *paths: str, is_read_only: bool = True) -> Iterator[FileMount]:
     """Yields folders of the node that a tool always mounts where they are; ``pointer`` is what makes it do so."""
-    return (FileMount(path, "hostPath", pointer, pointer, "", is_read_only) for path in paths)
+    return (FileMount(path, "hostPath", pointer, pointer, path, "", is_read_only) for path in paths)

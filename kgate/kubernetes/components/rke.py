@@ -34,7 +34,8 @@ def components(resource: Resource, minor: int) -> Iterator[Components]:
         if arguments is not None or audit is not None:
             pointer = child_pointer(place, "extra_args")
             found = [*_audit(mapping(audit), child_pointer(place, "audit_log")), *of_mapping(arguments, pointer)]
-            yield assembled(name, minor, found, Owner(pointer, is_whole=False), resource.unknown)
+            known = {"defaultPolicy": "Metadata"} if _has_default_policy(mapping(audit)) else {}
+            yield assembled(name, minor, found, Owner(pointer, is_whole=False, facts=known), resource.unknown)
 
 
 _AUDIT = {
@@ -45,6 +46,11 @@ _AUDIT = {
     "format": "audit-log-format",
 }
 """The fields of ``audit_log.configuration``, by the flag of the same meaning."""
+
+
+def _has_default_policy(section: Mapping[str, Json]) -> bool:
+    """True if RKE writes its own audit policy."""
+    return "policy" not in mapping(section.get("configuration"))
 
 
 def _audit(section: Mapping[str, Json], pointer: Pointer) -> Iterator[WrittenSetting]:

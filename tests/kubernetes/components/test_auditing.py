@@ -1,0 +1,160 @@
+"""kubernetes/components/auditing: which files of a repository an API server reads, and what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kgate.judgement.engine import NO_FACTS, Judge
+from kgate.kubernetes import manifest
+from kgate.kubernetes.components import auditing
+from kgate.model import Finding
+from kgate.rules.load import load
+from tests.command import kgate
+from tests.hostile import write
+
+RULES = ("audit-events-oversized", "audit-flags-differ", "audit-webhook-unreachable", "audit-webhook-unverified")
+JUDGE = Judge([rule for rule in load() if rule.id in RULES], 37)
+
+BODIES = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n- level: Request\n"
+NO_BODIES = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
+
+
+def server(*flags: str, volumes: str = "") -> str:
+    words = "".join(f"    - {flag}\n" for flag in flags)
+    return (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: kube-system}\nspec:\n  hostNetwork: true\n"
+        f"  containers:\n  - name: a\n    command:\n    - kube-apiserver\n{words}{volumes}"
+    )
+
+
+AUDITED = server("--audit-policy-file=/etc/audit/policy.yaml", "--audit-webhook-config-file=/etc/audit/hook.yaml")
+RENAMED = server(
+    "--audit-policy-file=/etc/audit/policy.yaml",
+    "--audit-webhook-config-file=/etc/audit/hook.yaml",
+    volumes="    volumeMounts: [{name: a, mountPath: /etc/audit/policy.yaml}]\n"
+    "  volumes: [{name: a, hostPath: {path: /etc/kubernetes/bodies.yaml}}]\n",
+)
+
+
+def kubeconfig(server: str, context: str = "a") -> str:
+    return (
+        f"apiVersion: v1\nkind: Config\ncurrent-context: {context}\ncontexts:\n- {{name: a, context: {{cluster: a}}}}\n"
+        f"clusters:\n- name: a\n  cluster:\n    server: {server}\n"
+    )
+
+
+def judged(files: Mapping[str, str]) -> tuple[list[Finding], list[str]]:
+    """The findings and notes of a repository."""
+    resources = [one for path, text in files.items() for one in manifest.read(path, text.encode()).resources]
+    facts = replace(NO_FACTS, audit=auditing.gathered(resources))
+    judgements = [JUDGE.judge(one, facts) for one in resources]
+    notes = [note.message for one in judgements for note in one.notes if "audit policy" in note.message]
+    return [finding for one in judgements for finding in one.findings], notes
+
+
+def places(files: Mapping[str, str]) -> list[str]:
+    """The rules that find something, with the other places of the finding."""
+    return [
+        " ".join(
+            (one.rule.id, *(f"{other.location.path}:{other.location.start.line}" for other in one.location.related))
+        )
+        for one in judged(files)[0]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({"a.yaml": AUDITED, "policy.yaml": BODIES}, ["policy.yaml:5"], id="a policy with bodies"),
+        pytest.param({"a.yaml": AUDITED, "policy.yaml": NO_BODIES}, [], id="a policy without bodies"),
+        pytest.param({"a.yaml": AUDITED, "bodies.yaml": BODIES}, [], id="another name"),
+        pytest.param({"a.yaml": RENAMED, "bodies.yaml": BODIES}, ["bodies.yaml:5"], id="the name on the node"),
+        pytest.param(
+            {"a/pod.yaml": AUDITED, "a/policy.yaml": BODIES, "b/policy.yaml": NO_BODIES},
+            ["a/policy.yaml:5"],
+            id="the nearest one",
+        ),
+        pytest.param({"a.yaml": AUDITED, "b/policy.yaml": BODIES, "c/policy.yaml": BODIES}, [], id="two as near"),
+    ],
+)
+def test_which_policy_an_api_server_reads(files: dict[str, str], expected: list[str]) -> None:
+    assert places(files) == [f"audit-events-oversized {place}" for place in expected]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({"policy.yaml": NO_BODIES}, [], id="it is there"),
+        pytest.param(
+            {"other.yaml": NO_BODIES},
+            ["no file policy.yaml with an audit policy is scanned, so nobody knows what it records"],
+            id="it is not there",
+        ),
+    ],
+)
+def test_a_policy_that_is_not_in_the_repository_is_a_note(files: dict[str, str], expected: list[str]) -> None:
+    assert judged({"a.yaml": AUDITED, **files})[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(kubeconfig("https://a.example.org"), [], id="over TLS"),
+        pytest.param(kubeconfig("http://a.example.org"), ["unverified hook.yaml:9"], id="as plain text"),
+        pytest.param(
+            f"{kubeconfig('https://a.example.org')}    insecure-skip-tls-verify: true\n",
+            ["unverified hook.yaml:10"],
+            id="with any certificate",
+        ),
+        pytest.param(kubeconfig("https://a.b.svc:443/x"), ["unreachable hook.yaml:9"], id="a Service"),
+        pytest.param(kubeconfig("https://a.b.svc.cluster.local"), ["unreachable hook.yaml:9"], id="its whole name"),
+        pytest.param(kubeconfig("https://a.svc.example.org"), [], id="svc inside of a name"),
+        pytest.param(kubeconfig("https://asvc.example.org"), [], id="a name that only looks like it"),
+        pytest.param(kubeconfig("https://a", "b"), ["unreachable hook.yaml:3"], id="another context"),
+        pytest.param("apiVersion: v1\nkind: Config\n", ["unreachable hook.yaml:1"], id="nothing in it"),
+        pytest.param(
+            kubeconfig("https://a").replace("cluster: a}", "cluster: b}"),
+            ["unreachable hook.yaml:5"],
+            id="no such cluster",
+        ),
+        pytest.param(
+            "apiVersion: v1\nkind: Config\ncurrent-context: []\ncontexts: 3\n",
+            ["unreachable hook.yaml:3"],
+            id="wrong types",
+        ),
+    ],
+)
+def test_the_kubeconfig_of_a_webhook(text: str, expected: list[str]) -> None:
+    found = [one for one in places({"a.yaml": AUDITED, "hook.yaml": text}) if "webhook" in one]
+    assert found == [f"audit-webhook-{one}" for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "differ"),
+    [
+        pytest.param("https://10.0.0.1:2379", "https://10.0.0.1:2379", True, id="one etcd"),
+        pytest.param("https://10.0.0.1:2379", "https://10.0.0.2:2379", False, id="two"),
+        pytest.param("https://127.0.0.1:2379", "https://127.0.0.1:2379", False, id="each its own"),
+    ],
+)
+def test_flags_of_two_api_servers(first: str, second: str, differ: bool) -> None:
+    files = {
+        "a.yaml": server(f"--etcd-servers={first}", "--audit-log-path=/a.log"),
+        "b.yaml": server(f"--etcd-servers={second}", "--audit-log-path=/b.log"),
+    }
+    assert places(files) == (["audit-flags-differ b.yaml:11", "audit-flags-differ a.yaml:11"] if differ else [])
+
+
+def test_a_scan_joins_the_files(tmp_path: Path) -> None:
+    write(tmp_path, {"pods/a.yaml": AUDITED, "audit/policy.yaml": BODIES, "audit/hook.yaml": kubeconfig("http://a")})
+    found = json.loads(kgate("scan", ".", "-f", "json", "--select", ",".join(RULES), cwd=tmp_path).out)
+    related = {one["rule"]: [(place["path"], place["line"]) for place in one["related"]] for one in found["findings"]}
+    assert related == {
+        "audit-events-oversized": [("audit/policy.yaml", 5)],
+        "audit-webhook-unverified": [("audit/hook.yaml", 9)],
+    }
