@@ -368,6 +368,7 @@ class Judge:
             yield Gap(pod.pointer, "the pod spec must be a mapping")
             return
         known = facts.about(resource, pod) | self._about_namespace(resource, pod, facts)
+        known |= _collector_facts(resource, pod, facts)
         variables = self._pod_variables(resource, pod, known)
         yield Target("pod", resource, variables, pod)
         if not pod.containers and pod.is_whole:
@@ -433,6 +434,14 @@ def _audit_facts(resource: Resource, component: Component, facts: Facts) -> dict
     from kgate.kubernetes.components import auditing  # few repositories set up an audit log
 
     return auditing.about(resource, component, facts.audit)
+
+
+def _collector_facts(resource: Resource, pod: Pod, facts: Facts) -> dict[str, Json]:
+    if facts.audit is None:
+        return {}
+    from kgate.kubernetes.components import auditing
+
+    return auditing.about_pod(resource, pod, facts.audit)
 
 
 def _is_late(rule: Rule) -> bool:

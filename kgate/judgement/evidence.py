@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from kgate.judgement.offence import Offence, is_about_reach
+from kgate.kubernetes.auditfiles import AuditFiles
 from kgate.kubernetes.facts import BindingKey, Facts, ReachedPower
 from kgate.kubernetes.podspec import mapping
 from kgate.model import Related, Rule, child_pointer, value_at
@@ -17,8 +18,8 @@ _MOST_WAYS = 2
 def evidence(offence: Offence, included: Iterable[Rule], facts: Facts) -> tuple[Related, ...]:
     """Returns the places of what an offence, or one that it includes, takes from facts."""
     rules = (offence.rule, *included)
-    if offence.target.component is not None:
-        return tuple(_of_component(offence, facts))
+    if facts.audit is not None and (offence.target.component or "facts.?collector" in offence.rule.expression):
+        return tuple(_of_audit_log(offence, facts.audit))
     if any(map(is_about_reach, rules)):
         severity = offence.rule.severity.label
         ways = (one.places for one in _reached(offence, facts) if one.severity == severity)
@@ -41,12 +42,13 @@ def notes(offence: Offence) -> Iterator[Related]:
         yield Related(offence.target.resource.locate(note["at"]), note["text"])
 
 
-def _of_component(offence: Offence, facts: Facts) -> Iterator[Related]:
-    component = offence.target.component
-    if facts.audit is not None and component is not None:
-        from kgate.kubernetes.components import auditing
+def _of_audit_log(offence: Offence, files: AuditFiles) -> Iterator[Related]:
+    from kgate.kubernetes.components import auditing  # few repositories set up an audit log
 
-        yield from auditing.evidence(offence.target.resource, component, facts.audit, offence.rule.expression)
+    target = offence.target
+    if target.component is None:
+        return auditing.places_of_logs(files)
+    return auditing.evidence(target.resource, target.component, files, offence.rule.expression)
 
 
 def used_bindings(offences: Iterable[Offence], facts: Facts) -> Iterator[BindingKey]:

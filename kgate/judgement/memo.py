@@ -19,7 +19,7 @@ MAX_BLAMES = 10_000
 
 _COMMON: dict[str, set[tuple[str, ...]]] = {
     "container": {("container",)},
-    "pod": {("facts", "network"), ("facts", "serviceAccount")},
+    "pod": {("facts", "collector"), ("facts", "network"), ("facts", "serviceAccount")},
     "component": set(),
     "audit": set(),
     "resource": {("resource", "metadata", "namespace"), ("resource", "kind"), ("resource", "apiVersion")},

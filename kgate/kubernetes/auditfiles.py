@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from kgate.kubernetes.scopes import closest
-from kgate.model import Pointer, Related
+from kgate.model import Location, Pointer, Related
 from kgate.values import dataclass
 
 
@@ -17,13 +17,25 @@ class AuditedServer:
     ``settings`` are what its flags say of etcd and of the audit log."""
 
     path: str
-    place: Related
+    place: Location
     minor: int
     policy: str = ""
     webhook: str = ""
     folder: str = ""
     etcd: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCollector:
+    """A DaemonSet that sends logs elsewhere, and the folders of its nodes that it sees."""
+
+    path: str
+    folders: tuple[str, ...]
+
+    def sees(self, server: AuditedServer) -> bool:
+        """True if it sees the audit log of an API server on the same node."""
+        return any(f"{server.folder}/".startswith(f"{folder.rstrip('/')}/") for folder in self.folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class AuditFiles:
     servers: tuple[AuditedServer, ...] = ()
     policies: tuple[AuditPolicyFile, ...] = ()
     webhooks: tuple[AuditWebhook, ...] = ()
+    collectors: tuple[AuditCollector, ...] = ()
 
     def policy_of(self, path: str, name: str) -> AuditPolicyFile | None:
         """Returns the policy that an API server in a file reads from one with this name: that in its own file, or the

@@ -43,8 +43,11 @@ ISOLATES = re.compile(rf"{POLICY}\b")
 AUDITED_SERVERS = re.compile(r"audit-(?:policy|webhook|log)|audit(?:Policy|Webhook|Log)|audit_log")
 """Every text that sets up the audit log of an API server matches."""
 
-AUDIT_FILES = re.compile(r"\baudit\.k8s\.io\b|\bcurrent-context\b|\bcontexts\b")
-"""Every text matches that may hold what such an API server reads: an audit policy or the kubeconfig of a webhook."""
+AUDIT_FILES = re.compile(
+    r"\baudit\.k8s\.io\b|\bcurrent-context\b|\bcontexts\b|\b(?:fluentd|fluent-bit|filebeat|vector|promtail)\b"
+)
+"""Every text matches that may hold what belongs to such an API server: an audit policy, the kubeconfig of a webhook or
+a program that sends logs elsewhere."""
 
 _ACCOUNT = re.compile(r"\bServiceAccount\b")
 _ROLE = re.compile(r"\b(?:Cluster)?Role(?:Binding)?\b")

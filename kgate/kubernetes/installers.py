@@ -11,6 +11,7 @@ from kgate.model import Json
 TALOS = ("config.talos.dev/v1alpha1", "MachineConfig")
 K3S = ("k3s.io/v1", "Config")
 RKE = ("rke.cattle.io/v1", "RKEConfig")
+KUBESPRAY = ("kubespray.io/v1", "Variables")
 """What such a file counts as: API version and kind."""
 
 _TALOS_KEYS = frozenset(("cluster", "debug", "machine", "persist", "version"))
@@ -29,6 +30,7 @@ _K3S_KEYS = frozenset(
 _RKE2_PROFILE = re.compile(r"cis(?:-1\.\d{1,2})?")
 """What ``profile`` may be in config.yaml of RKE2 (docs.rke2.io, "CIS Hardening Guide")."""
 
+_KUBESPRAY_KEYS = frozenset(("kubernetes_audit", "kubernetes_audit_webhook"))
 _RKE_SERVICES = frozenset(("kube-api", "kube-controller", "kubeproxy"))
 
 
@@ -40,6 +42,8 @@ def recognised(body: Mapping[str, Json]) -> tuple[str, str] | None:
         return K3S
     if not _RKE_SERVICES.isdisjoint(mapping(body.get("services"))):
         return RKE
+    if not _KUBESPRAY_KEYS.isdisjoint(body):
+        return KUBESPRAY
     return None
 
 

@@ -128,12 +128,38 @@ def findings(text: str, minor: int = 37) -> list[str]:
         pytest.param(TALOS, ["audit-file-not-mounted 6"], id="Talos, another policy than its own"),
         pytest.param(TALOS.rpartition("        extra")[0], [], id="Talos, with its defaults"),
         pytest.param(TALOS_MOUNTED, [], id="Talos, another policy that is mounted"),
+        pytest.param("kubernetes_audit: false\n", ["api-server-without-audit 1"], id="Kubespray, as it is by default"),
+        pytest.param("kubernetes_audit: true\n", [], id="Kubespray, with its defaults"),
+        pytest.param(
+            "kubernetes_audit: true\naudit_log_maxbackups: 1\n",
+            ["audit-log-short-retention 2"],
+            id="Kubespray, one file",
+        ),
+        pytest.param(
+            "kubernetes_audit: false\nkubernetes_audit_webhook: true\naudit_webhook_batch_max_size: 1\n",
+            ["audit-events-throttled 3", "audit-webhook-alone 2"],
+            id="Kubespray, a webhook",
+        ),
         pytest.param(KOPS, ["audit-log-unbounded 6", "audit-log-without-policy 6"], id="kOps"),
         pytest.param(CLUSTER_API, ["audit-policy-writable 15"], id="Cluster API"),
     ],
 )
 def test_a_file_of_each_tool(text: str, expected: list[str]) -> None:
     assert findings(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("profile: cis\naudit-policy-file: [a]\n", 2, id="RKE2"),
+        pytest.param(f"{RKE1}      configuration:\n        max_age: {{a: b}}\n", 6, id="RKE"),
+        pytest.param("kubernetes_audit: true\naudit_log_maxage: [30]\n", 2, id="Kubespray"),
+        pytest.param("kubernetes_audit: true\naudit_log_maxage: thirty\n", 2, id="Kubespray, a text"),
+    ],
+)
+def test_a_value_of_another_type_is_a_problem(text: str, line: int) -> None:
+    (resource,) = manifest.read("config.yaml", text.encode()).resources
+    assert {problem.line for problem in JUDGES[37].judge(resource).problems} == {line}
 
 
 @pytest.mark.parametrize(

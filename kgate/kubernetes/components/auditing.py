@@ -6,12 +6,12 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from kgate.kubernetes.auditfiles import AuditedServer, AuditFiles, AuditPolicyFile, AuditWebhook
+from kgate.kubernetes.auditfiles import AuditCollector, AuditedServer, AuditFiles, AuditPolicyFile, AuditWebhook
 from kgate.kubernetes.components.component import Component, Hint
 from kgate.kubernetes.components.find import find_components
 from kgate.kubernetes.podspec import list_of, mapping
 from kgate.kubernetes.workload import find_workload
-from kgate.model import Json, Pointer, Related, Resource, child_pointer, json_text
+from kgate.model import Json, Pod, Pointer, Related, Resource, child_pointer, json_text
 
 SERVER = "kube-apiserver"
 _POLICY, _WEBHOOK, _LOG = "audit-policy-file", "audit-webhook-config-file", "audit-log-path"
@@ -24,6 +24,7 @@ def gathered(resources: Iterable[Resource]) -> AuditFiles:
     servers: list[AuditedServer] = []
     policies: list[AuditPolicyFile] = []
     webhooks: list[AuditWebhook] = []
+    collectors: list[AuditCollector] = []
     for resource in resources:
         if resource.id.kind == "Policy" and resource.id.api_version.partition("/")[0] == _GROUP:
             place = resource.locate("")
@@ -31,9 +32,11 @@ def gathered(resources: Iterable[Resource]) -> AuditFiles:
         elif resource.id.kind == "Config" and resource.id.api_version == "v1":
             webhooks.append(_webhook(resource))
         else:
-            found = find_components(resource, find_workload(resource), 0)
+            workload = find_workload(resource)
+            found = find_components(resource, workload, 0)
             servers += (_server(resource, one) for one in found.components if _writes_log(one))
-    return AuditFiles(tuple(servers), tuple(policies), tuple(webhooks))
+            collectors += filter(None, (_collector(resource, pod) for pod in (workload.pods if workload else ())))
+    return AuditFiles(tuple(servers), tuple(policies), tuple(webhooks), tuple(collectors))
 
 
 def _writes_log(component: Component) -> bool:
@@ -48,7 +51,7 @@ def _server(resource: Resource, component: Component) -> AuditedServer:
     audit = tuple(sorted((flag, json_text(value)) for flag, value in settings.items() if flag.startswith("audit-")))
     return AuditedServer(
         place.path,
-        Related(place, "another API server"),
+        place,
         component.minor,
         _name(component, _POLICY),
         _name(component, _WEBHOOK),
@@ -121,6 +124,38 @@ def _at(resource: Resource, pointer: Pointer, message: str) -> Related:
     return Related(resource.locate(pointer), message)
 
 
+# -------------------------------------------------------------------------------------- collectors
+
+_COLLECTOR = re.compile(r"(?:.*/)?(?:fluentd|fluent-bit|filebeat|vector|promtail)(?:[-_:@].*)?", re.DOTALL)
+"""The images of programs that send the logs of a node elsewhere."""
+
+
+def _collector(resource: Resource, pod: Pod) -> AuditCollector | None:
+    """Reads a DaemonSet that runs such a program; None for all else."""
+    images = [mapping(one.body).get("image") for one in pod.containers]
+    if resource.id.kind != "DaemonSet" or not any(isinstance(one, str) and _COLLECTOR.fullmatch(one) for one in images):
+        return None
+    volumes = [mapping(mapping(one).get("hostPath")).get("path") for one in list_of(mapping(pod.spec).get("volumes"))]
+    return AuditCollector(resource.locate("").path, tuple(path for path in volumes if isinstance(path, str)))
+
+
+def about_pod(resource: Resource, pod: Pod, files: AuditFiles) -> dict[str, Json]:
+    """Returns what rules may ask of a pod that sends logs elsewhere, where API servers write audit logs on their nodes:
+    ``collector`` with ``seesLog`` and ``isLogSeen``, which is true if any collector sees each log, or a webhook gets
+    the same events."""
+    collector = _collector(resource, pod)
+    logs = [one for one in files.servers if one.folder]
+    if collector is None or not logs:
+        return {}
+    unseen = [one for one in logs if not one.webhook and not any(other.sees(one) for other in files.collectors)]
+    return {"collector": {"seesLog": any(map(collector.sees, logs)), "isLogSeen": not unseen}}
+
+
+def places_of_logs(files: AuditFiles) -> Iterator[Related]:
+    """Yields where API servers say that they write their audit log."""
+    return (Related(one.place, "writes the audit log") for one in files.servers if one.folder)
+
+
 # ------------------------------------------------------------------------- what is known of one server
 
 
@@ -156,7 +191,7 @@ def evidence(resource: Resource, component: Component, files: AuditFiles, expres
     if "isUnreachable" in expression and webhook is not None:
         yield from webhook.unreachable or webhook.in_cluster
     if "differs" in expression:
-        yield from (one.place for one in _others(resource, component, files))
+        yield from (Related(one.place, "of another node") for one in _others(resource, component, files))
 
 
 def hints(resource: Resource, component: Component, files: AuditFiles) -> Iterator[Hint]:

@@ -57,9 +57,9 @@ def of_mapping(value: Json, pointer: Pointer) -> Iterator[Setting]:
     for name, member in value.items():
         place = child_pointer(pointer, name)
         if isinstance(member, list):
-            yield from (_setting(name, one, child_pointer(place, index)) for index, one in enumerate(member))
+            yield from (of_value(name, one, child_pointer(place, index)) for index, one in enumerate(member))
         else:
-            yield _setting(name, member, place)
+            yield of_value(name, member, place)
 
 
 def of_pairs(value: Json, pointer: Pointer) -> Iterator[Setting]:
@@ -73,7 +73,7 @@ def of_pairs(value: Json, pointer: Pointer) -> Iterator[Setting]:
         place = child_pointer(pointer, index)
         name = member.get("name") if isinstance(member, Mapping) else None
         if isinstance(member, Mapping) and isinstance(name, str):
-            yield _setting(name, member.get("value", ""), child_pointer(place, "value") if "value" in member else place)
+            yield of_value(name, member.get("value", ""), child_pointer(place, "value") if "value" in member else place)
         else:
             yield Gap(place, f"`{field_path(place)}` must be a mapping with a name and a value")
 
@@ -88,12 +88,13 @@ def of_words(value: Json, pointer: Pointer) -> Iterator[Setting]:
     for place, member in members:
         if isinstance(member, str):
             name, _, text = member.lstrip("-").partition("=")
-            yield _setting(name, text if "=" in member else "true", place)
+            yield of_value(name, text if "=" in member else "true", place)
         else:
             yield Gap(place, f"`{field_path(place)}` must be text such as profiling=false")
 
 
-def _setting(name: str, value: Json, pointer: Pointer) -> Setting:
+def of_value(name: str, value: Json, pointer: Pointer) -> Setting:
+    """Returns the flag that a single value sets. What is not one is a gap."""
     if isinstance(value, (Mapping, list)):
         return Gap(pointer, f"`{field_path(pointer)}` must be text: the value of a flag")
     return WrittenSetting(name.replace("_", "-"), json_text(value), pointer)

@@ -38,6 +38,8 @@ def _reader(who: ResourceId) -> Callable[[Resource, int], Iterable[Components]] 
         from kgate.kubernetes.components.k3s import KINDS, components
     elif group == "rke.cattle.io":
         from kgate.kubernetes.components.rke import KINDS, components
+    elif group == "kubespray.io":
+        from kgate.kubernetes.components.kubespray import KINDS, components
     elif group == "config.talos.dev" or who.api_version == "v1alpha1":
         from kgate.kubernetes.components.talos import KINDS, components
     elif group == "apiserver.config.k8s.io":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
-from kgate.kubernetes.components.extraargs import Setting, assembled, of_words
+from kgate.kubernetes.components.extraargs import Setting, assembled, of_value, of_words
 from kgate.kubernetes.installers import K3S
 from kgate.model import Gap, Json, Resource, child_pointer
 
@@ -73,12 +73,7 @@ def _audited(body: Mapping[str, Json]) -> Iterator[Setting]:
     if key == _POLICY or _is_hardened(body):
         pointer = child_pointer("", key)
         for name, value in _AUDIT.items():
-            own = body[_POLICY] if name == key else value
-            yield (
-                WrittenSetting(name, own, pointer)
-                if isinstance(own, (str, int))
-                else Gap(pointer, f"`{key}` must be text")
-            )
+            yield of_value(name, body[_POLICY] if name == key else value, pointer)
 
 
 def _switched(name: str, body: Mapping[str, Json]) -> Iterator[Setting]:

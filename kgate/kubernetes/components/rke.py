@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from kgate.kubernetes.components.assemble import Owner
 from kgate.kubernetes.components.component import Components, WrittenSetting
-from kgate.kubernetes.components.extraargs import assembled, of_mapping
+from kgate.kubernetes.components.extraargs import Setting, assembled, of_mapping, of_value
 from kgate.kubernetes.installers import RKE
 from kgate.kubernetes.podspec import mapping
 from kgate.model import Json, Pointer, Resource, child_pointer
@@ -53,7 +53,7 @@ def _has_default_policy(section: Mapping[str, Json]) -> bool:
     return "policy" not in mapping(section.get("configuration"))
 
 
-def _audit(section: Mapping[str, Json], pointer: Pointer) -> Iterator[WrittenSetting]:
+def _audit(section: Mapping[str, Json], pointer: Pointer) -> Iterator[Setting]:
     """Yields what a file sets of the audit log, which RKE writes with a policy of its own unless that is switched
     off (rke.docs.rancher.com, "Audit Log")."""
     if section.get("enabled") is False:
@@ -66,7 +66,7 @@ def _audit(section: Mapping[str, Json], pointer: Pointer) -> Iterator[WrittenSet
         yield WrittenSetting("audit-log-path", _LOG, place)
     for field, name in _AUDIT.items():
         if field in configuration:
-            yield WrittenSetting(name, configuration[field], child_pointer(place, field))
+            yield of_value(name, configuration[field], child_pointer(place, field))
 
 
 _POLICY = "/etc/kubernetes/audit-policy.yaml"

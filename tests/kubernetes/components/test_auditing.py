@@ -17,7 +17,15 @@ from kgate.rules.load import load
 from tests.command import kgate
 from tests.hostile import write
 
-RULES = ("audit-events-oversized", "audit-flags-differ", "audit-webhook-unreachable", "audit-webhook-unverified")
+RULES = (
+    *(
+        "audit-collector-not-on-control-plane",
+        "audit-events-oversized",
+        "audit-flags-differ",
+        "audit-log-not-collected",
+    ),
+    *("audit-webhook-unreachable", "audit-webhook-unverified"),
+)
 JUDGE = Judge([rule for rule in load() if rule.id in RULES], 37)
 
 BODIES = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n- level: Request\n"
@@ -148,6 +156,38 @@ def test_flags_of_two_api_servers(first: str, second: str, differ: bool) -> None
         "b.yaml": server(f"--etcd-servers={second}", "--audit-log-path=/b.log"),
     }
     assert places(files) == (["audit-flags-differ b.yaml:11", "audit-flags-differ a.yaml:11"] if differ else [])
+
+
+def collector(folder: str, image: str = "fluent/fluentd-kubernetes-daemonset:v1", kind: str = "DaemonSet") -> str:
+    return (
+        f"apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: logs}}\nspec:\n  selector: {{}}\n  template:\n"
+        f"    spec:\n      containers: [{{name: a, image: '{image}'}}]\n"
+        f"      volumes: [{{name: a, hostPath: {{path: {folder}}}}}]\n"
+    )
+
+
+MISSES_LOG = "audit-log-not-collected a.yaml:10"
+MISSES_NODE = "audit-collector-not-on-control-plane a.yaml:10"
+
+
+@pytest.mark.parametrize(
+    ("flags", "files", "expected"),
+    [
+        pytest.param((), [collector("/var/log/audit")], [MISSES_NODE], id="its folder"),
+        pytest.param((), [collector("/var/log/")], [MISSES_NODE], id="a folder around it"),
+        pytest.param((), [collector("/")], [MISSES_NODE], id="the whole node"),
+        pytest.param((), [collector("/var/log/audi")], [MISSES_LOG], id="a folder that begins alike"),
+        pytest.param((), [collector("/var/lib", "docker.io/timberio/vector:0.50.0-alpine")], [MISSES_LOG], id="vector"),
+        pytest.param((), [collector("/var/lib", "filebeat@sha256:0")], [MISSES_LOG], id="filebeat, by digest"),
+        pytest.param((), [collector("/var/lib", "example.org/vectors:1")], [], id="another program"),
+        pytest.param((), [collector("/var/lib", kind="Deployment")], [], id="on one node"),
+        pytest.param((), [collector("/var/lib"), collector("/var/log")], [MISSES_NODE], id="another one sees it"),
+        pytest.param(("--audit-webhook-config-file=/a",), [collector("/var/lib")], [], id="a webhook gets them"),
+    ],
+)
+def test_collectors(flags: tuple[str, ...], files: list[str], expected: list[str]) -> None:
+    others = {f"logs{index}.yaml": text for index, text in enumerate(files)}
+    assert places({"a.yaml": server("--audit-log-path=/var/log/audit/a.log", *flags), **others}) == expected
 
 
 def test_a_scan_joins_the_files(tmp_path: Path) -> None:
