@@ -39,6 +39,7 @@ NAVIGATION = {
         "control-plane",
         "audit",
         "audit-queries",
+        "falco",
         "neighbours",
         "gate",
         "pre-commit",

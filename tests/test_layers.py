@@ -42,7 +42,7 @@ FLOW = (
         "yamltree.streams",
     ),
     ("yamltree.nodes",),
-    ("yamltree.text", "yamltree.toml"),
+    ("yamltree.scalars", "yamltree.text", "yamltree.toml"),
     ("yamltree.fields",),
     ("elsewhere.wanted", "jsonfile", "kubernetes.pss"),
     ("elsewhere.lock", "kubernetes.podsecurity"),
@@ -128,7 +128,7 @@ FLOW = (
     ("auditquery", "auditsql", "reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
-    ("server",),
+    ("falco", "server"),
     ("commands",),
     ("__main__",),
 )

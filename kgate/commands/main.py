@@ -31,6 +31,7 @@ MODULES = {
     "doctor": "doctor",
     "explain": "rules",
     "export": "export",
+    "falco": "falco",
     "fix": "fix",
     "init": "init",
     "pull": "pull",

@@ -1,0 +1,1 @@
+"""Rule files of Falco: read and checked as Falco's engine loads them."""
