@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +22,12 @@ SESSIONS = re.findall(r"```console\n\$ kgate (.*?)\n(.*?)```", DOCUMENT, re.DOTA
 @pytest.mark.parametrize(("command", "shown"), SESSIONS, ids=[command for command, _ in SESSIONS])
 def test_the_document_shows_real_output(tmp_path: Path, command: str, shown: str) -> None:
     write(tmp_path, FILES)
-    result = kgate(*command.split(), cwd=tmp_path)
+    result = kgate(*shlex.split(command), cwd=tmp_path)
     assert (result.err, result.out) == ("", shown)
 
 
 def test_the_document_has_examples() -> None:
-    assert "falco lint rules.yaml" in [command for command, _ in SESSIONS]
+    assert [command.split()[1] for command, _ in SESSIONS] == ["lint", "test", "explain"]
 
 
 UNKNOWN_KEY = rule(more="tag: [a]")
@@ -86,3 +88,94 @@ def test_json(tmp_path: Path) -> None:
             }
         ],
     }
+
+
+EVENT = '{"auditID": "e1", "verb": "create", "stageTimestamp": "2026-01-02T03:04:05Z", "user": {"username": "ann"}}'
+READ = EVENT.replace("create", "get")
+TWO = rule("One", output="by %ka.user.name", more="tags: [t]") + rule("Two", "ka.user.name exists")
+
+
+@pytest.mark.parametrize(
+    ("rules", "events", "arguments", "code", "shown"),
+    [
+        pytest.param(TWO, EVENT, (), 0, "log:1: Informational: One: by ann\n1 event: 1 alert of 1 rule\n", id="first"),
+        pytest.param(TWO, EVENT, ("--rule-matching", "all"), 0, "1 event: 2 alerts of 2 rules\n", id="all"),
+        pytest.param(TWO, EVENT, ("--expect", "One"), 0, "1 alert", id="as expected"),
+        pytest.param(TWO, READ, ("--expect", "One"), 1, "! rule One did not fire\n", id="not as expected"),
+        pytest.param(rule(), READ, ("--expect-nothing",), 0, "1 event: 0 alerts of 0 rules\n", id="nothing"),
+        pytest.param(rule(), EVENT, ("--expect-nothing",), 1, "1 alert", id="something"),
+        pytest.param(rule(more="enabled: false"), EVENT, (), 0, "0 alerts", id="not enabled"),
+        pytest.param(rule(), f"{EVENT}\n\nx\n{EVENT}", (), 3, "! log:3: is not JSON", id="a broken line"),
+        pytest.param(rule(), f"[{EVENT}, {READ}]", (), 0, "2 events: 1 alert", id="a list"),
+        pytest.param(
+            rule(), '{"kind": "EventList", "items": [' + f"{EVENT}, {READ}]}}", (), 0, "2 events: 1", id="an EventList"
+        ),
+        pytest.param(rule(), '{"kind": "Pod"}', (), 3, "! log:1: is not an audit event", id="no event"),
+        pytest.param(rule(), "7", (), 3, "! log:1: is not an audit event", id="a number"),
+        pytest.param(rule(), '{"auditID": "1"}', (), 3, "! log:1: has no stageTimestamp", id="no time"),
+        pytest.param(rule(), EVENT[:-1] + ', "a": ' + "[" * 300 + "]" * 300 + "}", (), 3, "nested deeper", id="deep"),
+        pytest.param(rule(), EVENT[:-1] + ', "a": "' + "b" * 300_000 + '"}', (), 3, "Falco drops events", id="large"),
+        pytest.param(
+            rule(condition="len(ka.verb) = 1"),
+            EVENT,
+            (),
+            3,
+            "! rule Made is not evaluated: the function len()",
+            id="len",
+        ),
+    ],
+)
+def test_events_are_replayed(
+    tmp_path: Path, rules: str, events: str, arguments: tuple[str, ...], code: int, shown: str
+) -> None:
+    write(tmp_path, {"rules.yaml": rules, "log": events})
+    result = kgate("falco", "test", "-r", "rules.yaml", "log", *arguments, cwd=tmp_path)
+    assert result.code == code, result
+    assert shown in result.out
+    assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        pytest.param(("test", "-r", "bad.yaml", "log"), 2, "bad.yaml:3:23: error: rule Made: expected", id="refused"),
+        pytest.param(("test", "-r", "rules.yaml", "no"), 2, "no: cannot be read: No such file", id="no file"),
+        pytest.param(("test", "-r", "rules.yaml", "log", "--expect", "Mad"), 2, "did you mean 'Made'?", id="no rule"),
+        pytest.param(
+            ("test", "-r", "rules.yaml", "log", "--expect", "Made", "--expect-nothing"),
+            2,
+            "write one of them",
+            id="both",
+        ),
+        pytest.param(("test", "log"), 2, "Missing option", id="no rules"),
+        pytest.param(("explain", "Made", "-r", "rules.yaml", "no"), 2, "no: cannot be read", id="explain no file"),
+        pytest.param(("explain", "Made", "-r", "rules.yaml", "log", "--audit-id", "x"), 3, "no such event", id="no id"),
+        pytest.param(("explain", "Made", "-r", "len.yaml", "log"), 3, "the function len()", id="not modelled"),
+        pytest.param(
+            ("explain", "Made", "-r", "rules.yaml", "rules.yaml"), 3, "rules.yaml:1: is not JSON", id="no log"
+        ),
+    ],
+)
+def test_what_cannot_be_answered(tmp_path: Path, command: tuple[str, ...], code: int, message: str) -> None:
+    length = rule(condition="len(ka.verb) = 1")
+    write(tmp_path, {"rules.yaml": rule(), "bad.yaml": REFUSED, "len.yaml": length, "log": EVENT})
+    result = kgate("falco", *command, cwd=tmp_path)
+    assert (result.code, message in result.err) == (code, True), result
+
+
+def test_replay_as_json(tmp_path: Path) -> None:
+    write(tmp_path, {"rules.yaml": TWO, "log": f"{EVENT}\nx\n"})
+    answer = kgate("falco", "test", "-r", "rules.yaml", "log", "--expect", "Two", "-f", "json", cwd=tmp_path)
+    found: dict[str, Any] = json.loads(answer.out)
+    (alert,) = found["alerts"]
+    assert alert == {
+        "path": "log",
+        "line": 1,
+        "auditID": "e1",
+        "rule": "One",
+        "priority": "Informational",
+        "tags": ["t"],
+        "output": "by ann",
+    }
+    assert (found["events"], found["missing"], len(found["dropped"])) == (1, ["Two"], 1)
+    assert answer.code == 1
