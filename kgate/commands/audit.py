@@ -10,6 +10,7 @@ import click
 
 from kgate.audit.policy.generate import PROFILES
 from kgate.commands import console
+from kgate.commands.audit_cover import cover
 from kgate.commands.audit_query import query
 from kgate.commands.groups import Group, OneOf, format_option
 from kgate.commands.scan import scan, scan_options
@@ -33,6 +34,7 @@ def audit() -> None:
 
 
 audit.add_command(query)
+audit.add_command(cover)
 
 
 @audit.command(

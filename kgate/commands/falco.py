@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kgate.falco.evaluating import Explanation
     from kgate.falco.events import Recorded
     from kgate.falco.faults import LoadFault
-    from kgate.falco.loading import Loaded
+    from kgate.falco.loading import LoadedRules
     from kgate.falco.replay import Alert, Replay
     from kgate.model import Json
 
@@ -67,7 +67,7 @@ def lint(**flags: Any) -> int:
     return EXIT_FAILED if loaded.is_refused or (flags["strict"] and loaded.faults) else 0
 
 
-_rules_option = click.option(
+rules_option = click.option(
     "-r",
     "--rules",
     "rule_files",
@@ -95,7 +95,7 @@ Exit codes:
 """
 )
 @click.argument("events", metavar="EVENTS…", nargs=-1, required=True)
-@_rules_option
+@rules_option
 @click.option("--expect", "expected", metavar="RULE", multiple=True, help="A rule that must fire; may be repeated.")
 @click.option("--expect-nothing", is_flag=True, help="No rule may fire.")
 @click.option(
@@ -115,7 +115,7 @@ def test(**flags: Any) -> int:
     """
     from kgate.falco.replay import Replay
 
-    loaded = _sound(flags["rule_files"])
+    loaded = sound(flags["rule_files"])
     _check_names(flags["expected"], [rule.name for rule in loaded.ruleset.rules])
     if flags["expected"] and flags["expect_nothing"]:
         raise click.UsageError("--expect and --expect-nothing cannot both hold; write one of them")
@@ -149,7 +149,7 @@ Exit codes:
 )
 @click.argument("rule")
 @click.argument("events", metavar="EVENTS…", nargs=-1, required=True)
-@_rules_option
+@rules_option
 @click.option("--audit-id", metavar="ID", help="Explain only the events of one request.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the parts that decide nothing.")
 def explain(**flags: Any) -> int:
@@ -159,7 +159,7 @@ def explain(**flags: Any) -> int:
     """
     from kgate.falco.evaluating import Explainer, Happening, unmodelled
 
-    loaded = _sound(flags["rule_files"])
+    loaded = sound(flags["rule_files"])
     _check_names((flags["rule"],), [rule.name for rule in loaded.ruleset.rules])
     rule = next(one for one in loaded.ruleset.rules if one.name == flags["rule"])
     reason = unmodelled(rule)
@@ -180,7 +180,7 @@ def explain(**flags: Any) -> int:
     return 0 if found and is_whole else EXIT_INCOMPLETE
 
 
-def _sound(names: Sequence[str]) -> Loaded:
+def sound(names: Sequence[str]) -> LoadedRules:
     """Returns rules that Falco loads. Raises ConfigError."""
     from kgate.errors import ConfigError
 
@@ -275,14 +275,14 @@ def _steps(step: Explanation, indent: str) -> Iterator[str]:
         yield f"{indent}{sign} {text}: {shown(values, _LONGEST_TEXT)}  {place}"
 
 
-def _loaded(names: Sequence[str]) -> Loaded:
+def _loaded(names: Sequence[str]) -> LoadedRules:
     from kgate.falco.loading import load
     from kgate.falco.rulefiles import read
 
     return load(read(names))
 
 
-def _lines(loaded: Loaded) -> Iterator[str]:
+def _lines(loaded: LoadedRules) -> Iterator[str]:
     from kgate.reports.wording import counted
 
     yield from map(str, loaded.faults)
@@ -291,7 +291,7 @@ def _lines(loaded: Loaded) -> Iterator[str]:
     yield f"{counted(len(loaded.ruleset.rules), 'rule')}: {faults}"
 
 
-def _as_json(loaded: Loaded) -> dict[str, Json]:
+def _as_json(loaded: LoadedRules) -> dict[str, Json]:
     return {
         "schema": "kgate-falco-lint/1",
         "refused": loaded.is_refused,

@@ -14,7 +14,7 @@ from kgate.yamltree.text import source_text
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedRules:
     """The rules of some files and what Falco says of them; errors come first."""
 
     ruleset: Ruleset
@@ -26,7 +26,7 @@ class Loaded:
         return any(fault.code.is_error for fault in self.faults)
 
 
-def load(files: Iterable[tuple[str, bytes | str]]) -> Loaded:
+def load(files: Iterable[tuple[str, bytes | str]]) -> LoadedRules:
     """Loads files, each with its path and its bytes, or with why it cannot be read, in the order in which Falco gets
     them."""
     faults: dict[LoadFault, None] = {}
@@ -50,4 +50,4 @@ def load(files: Iterable[tuple[str, bytes | str]]) -> Loaded:
         compiler = Compiler(items, report)
         ruleset = compiler.compile()
     compiler.report_unused()
-    return Loaded(ruleset, tuple(sorted(faults, key=lambda one: (one.place.path, one.place.start, one.code))))
+    return LoadedRules(ruleset, tuple(sorted(faults, key=lambda one: (one.place.path, one.place.start, one.code))))

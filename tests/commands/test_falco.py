@@ -27,7 +27,7 @@ def test_the_document_shows_real_output(tmp_path: Path, command: str, shown: str
 
 
 def test_the_document_has_examples() -> None:
-    assert [command.split()[1] for command, _ in SESSIONS] == ["lint", "test", "explain"]
+    assert [command.split()[1] for command, _ in SESSIONS] == ["lint", "test", "explain", "cover"]
 
 
 UNKNOWN_KEY = rule(more="tag: [a]")
@@ -179,3 +179,54 @@ def test_replay_as_json(tmp_path: Path) -> None:
     }
     assert (found["events"], found["missing"], len(found["dropped"])) == (1, ["Two"], 1)
     assert answer.code == 1
+
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- {level: %s, verbs: [create]}\n"
+COVERED = rule("Made", "ka.verb = create and ka.target.resource = pods")
+
+
+@pytest.mark.parametrize(
+    ("level", "rules", "code", "shown"),
+    [
+        pytest.param("Metadata", COVERED, 0, "OK  Made\n1 rule: 1 OK\n", id="covered"),
+        pytest.param("None", COVERED, 1, "BLIND  Made\n  create pods is not recorded: policy.yaml:4\n", id="blind"),
+        pytest.param(
+            "None", rule(condition="ka.verb = get"), 1, "get pods is not recorded: no rule matches", id="none"
+        ),
+        pytest.param("Metadata", rule(condition="len(ka.verb) = 1"), 3, "UNKNOWN  Made: it has the function", id="len"),
+        pytest.param("Metadata", rule(more="enabled: false"), 0, "OFF  Made: it is not enabled\n", id="off"),
+        pytest.param("Nothing", COVERED, 2, "policy.yaml:4:4: `Nothing` is not a level", id="no policy"),
+        pytest.param("Metadata", REFUSED, 2, "rules.yaml:3:23: error: rule Made: expected a value", id="no rules"),
+        pytest.param(
+            "Metadata", COVERED.replace("k8s_audit", "okta"), 2, "have no rule of source k8s_audit", id="another source"
+        ),
+    ],
+)
+def test_rules_under_a_policy(tmp_path: Path, level: str, rules: str, code: int, shown: str) -> None:
+    write(tmp_path, {"policy.yaml": POLICY % level, "rules.yaml": rules})
+    result = kgate("audit", "cover", "policy.yaml", "-r", "rules.yaml", "-v", cwd=tmp_path)
+    assert (result.code, shown in (result.err if code == 2 else result.out)) == (code, True), result
+
+
+def test_coverage_as_json(tmp_path: Path) -> None:
+    write(tmp_path, {"policy.yaml": POLICY % "None", "rules.yaml": COVERED})
+    result = kgate("audit", "cover", "policy.yaml", "-r", "rules.yaml", "-f", "json", cwd=tmp_path)
+    assert json.loads(result.out) == {
+        "schema": "kgate-audit-cover/1",
+        "rules": [
+            {
+                "rule": "Made",
+                "path": "rules.yaml",
+                "line": 1,
+                "coverage": "BLIND",
+                "reason": "",
+                "gaps": [
+                    {
+                        "request": "create pods",
+                        "reason": "is not recorded",
+                        "decided_by": {"path": "policy.yaml", "line": 4},
+                    }
+                ],
+            }
+        ],
+    }

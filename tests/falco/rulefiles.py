@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kgate.falco.faults import LoadFault
-from kgate.falco.loading import Loaded, load
+from kgate.falco.loading import LoadedRules, load
 
 
 def rule(name: str = "Made", condition: str = "ka.verb = create", more: str = "", output: str = "o") -> str:
@@ -15,7 +15,7 @@ def rule(name: str = "Made", condition: str = "ka.verb = create", more: str = ""
     )
 
 
-def loaded(*texts: str) -> Loaded:
+def loaded(*texts: str) -> LoadedRules:
     """Loads texts as files a.yaml, b.yaml, …"""
     return load((f"{chr(ord('a') + index)}.yaml", text.encode()) for index, text in enumerate(texts))
 
