@@ -1,4 +1,4 @@
-"""``kgate audit cover``: which rules of Falco can fire under an audit policy."""
+"""``kgate audit cover``: which rules of Falco and Sigma can fire under an audit policy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kgate.commands import console
-from kgate.commands.falco import rules_option, sound
+from kgate.commands.falco import sound
 from kgate.commands.groups import format_option
 from kgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from kgate.audit.policy.file import PolicyFile
+    from kgate.falco.compiling import FalcoRule
     from kgate.falco.coverage import CoverageGap, RuleCoverage
+    from kgate.falco.sigma import SigmaRule
     from kgate.model import Json
 
 EXIT_FAILED = 1
@@ -26,19 +28,29 @@ EXIT_INCOMPLETE = 3
     epilog="""\b
 Examples:
   kgate audit cover policy.yaml --rules k8s_audit_rules.yaml
-  kgate audit cover policy.yaml -r rules.d/ -f json
+  kgate audit cover policy.yaml -r rules.d/ --sigma sigma/kubernetes/audit/ -f json
 
 \b
 Exit codes:
   0  every rule that is enabled can fire, and none fires by mistake
   1  one cannot, or does
-  2  usage is wrong, no API server starts with the policy, or Falco refuses the rules
+  2  usage is wrong, no API server starts with the policy, or a rule file cannot be read
   3  of one it is not known
   4  a bug in kgate
 """
 )
 @click.argument("policy", type=click.Path(exists=True, dir_okay=False))
-@rules_option
+@click.option(
+    "-r",
+    "--rules",
+    "rule_files",
+    metavar="FILE",
+    multiple=True,
+    help="A rule file of Falco, or a folder of them; may be repeated, in the order in which Falco gets them.",
+)
+@click.option(
+    "--sigma", "sigma_files", metavar="FILE", multiple=True, help="A Sigma rule, or a folder of them; may be repeated."
+)
 @click.option(
     "--kubernetes-version",
     metavar="VERSION",
@@ -47,7 +59,7 @@ Exit codes:
 @click.option("-v", "--verbose", is_flag=True, help="Also list the rules that are covered.")
 @format_option(("text", "json"), "Format of the answer.")
 def cover(**flags: Any) -> int:
-    """Say which rules of Falco can fire under the audit policy in POLICY, and which must fire by mistake.
+    """Say which rules of Falco and Sigma can fire under the audit policy in POLICY, and which must fire by mistake.
 
     A rule sees only what the policy records. BLIND: nothing that the rule is about is recorded, or not at the stage or
     with the body that it asks for. PARTIAL: some of it. FALSE-POSITIVE: the rule says that a body lacks something, and
@@ -55,12 +67,11 @@ def cover(**flags: Any) -> int:
     """
     from kgate.falco.coverage import Coverage
     from kgate.falco.coverage import cover as cover_rule
-    from kgate.falco.fields import AUDIT_SOURCE
 
+    if not (flags["rule_files"] or flags["sigma_files"]):
+        raise click.UsageError("name rules: --rules for those of Falco, --sigma for those of Sigma")
     found = _policy(flags["policy"], flags["kubernetes_version"])
-    rules = [rule for rule in sound(flags["rule_files"]).ruleset.rules if rule.source == AUDIT_SOURCE]
-    if not rules:
-        raise ConfigError(f"the files have no rule of source {AUDIT_SOURCE}; name one that has some")
+    rules: list[FalcoRule | SigmaRule] = [*_falco_rules(flags["rule_files"]), *_sigma_rules(flags["sigma_files"])]
     covered = [cover_rule(found.loaded.policy, rule) for rule in rules]
     if flags["format_name"] == "json":
         from kgate.reports.jsontext import json_pieces
@@ -73,6 +84,32 @@ def cover(**flags: Any) -> int:
     if kinds & {Coverage.BLIND, Coverage.PARTIAL, Coverage.FALSE_POSITIVE}:
         return EXIT_FAILED
     return EXIT_INCOMPLETE if Coverage.UNKNOWN in kinds else 0
+
+
+def _falco_rules(names: Sequence[str]) -> Sequence[FalcoRule]:
+    """Reads the rules about audit events. Raises ConfigError."""
+    from kgate.falco.fields import AUDIT_SOURCE
+
+    rules = [rule for rule in sound(names).ruleset.rules if rule.source == AUDIT_SOURCE]
+    if names and not rules:
+        raise ConfigError(f"the files of --rules have no rule of source {AUDIT_SOURCE}; name one that has some")
+    return rules
+
+
+def _sigma_rules(names: Sequence[str]) -> Sequence[SigmaRule]:
+    """Reads the rules about audit events. Raises ConfigError."""
+    from kgate.falco.rulefiles import read
+    from kgate.falco.sigma import SigmaError, rules_of
+
+    try:
+        rules = list(rules_of(read(names)))
+    except SigmaError as error:
+        raise ConfigError(str(error)) from None
+    if names and not rules:
+        raise ConfigError(
+            "the files of --sigma have no rule for product kubernetes, service audit; name one that has some"
+        )
+    return rules
 
 
 def _policy(path: str, version: str | None) -> PolicyFile:

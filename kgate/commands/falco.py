@@ -67,7 +67,7 @@ def lint(**flags: Any) -> int:
     return EXIT_FAILED if loaded.is_refused or (flags["strict"] and loaded.faults) else 0
 
 
-rules_option = click.option(
+_rules_option = click.option(
     "-r",
     "--rules",
     "rule_files",
@@ -95,7 +95,7 @@ Exit codes:
 """
 )
 @click.argument("events", metavar="EVENTS…", nargs=-1, required=True)
-@rules_option
+@_rules_option
 @click.option("--expect", "expected", metavar="RULE", multiple=True, help="A rule that must fire; may be repeated.")
 @click.option("--expect-nothing", is_flag=True, help="No rule may fire.")
 @click.option(
@@ -149,7 +149,7 @@ Exit codes:
 )
 @click.argument("rule")
 @click.argument("events", metavar="EVENTS…", nargs=-1, required=True)
-@rules_option
+@_rules_option
 @click.option("--audit-id", metavar="ID", help="Explain only the events of one request.")
 @click.option("-v", "--verbose", is_flag=True, help="Also show the parts that decide nothing.")
 def explain(**flags: Any) -> int:
@@ -181,7 +181,7 @@ def explain(**flags: Any) -> int:
 
 
 def sound(names: Sequence[str]) -> LoadedRules:
-    """Returns rules that Falco loads. Raises ConfigError."""
+    """Returns the rules of files that Falco loads. Raises ConfigError."""
     from kgate.errors import ConfigError
 
     loaded = _loaded(names)

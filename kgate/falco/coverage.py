@@ -1,4 +1,4 @@
-"""Joins rules of source k8s_audit with an audit policy: which of them can fire under it, and which must not.
+"""Joins rules about audit events with an audit policy: which of them can fire under it, and which must not.
 
 Of each alternative of a condition the requests are made that it is about, with words that no rule lists wherever it
 does not care. The policy says what is recorded of each.
@@ -19,6 +19,7 @@ from kgate.falco.clauses import Clause, Clauses, Literal, TooManyClausesError
 from kgate.falco.compiling import FalcoRule
 from kgate.falco.conditions import Check, EventField
 from kgate.falco.evaluating import Happening, compare, unmodelled
+from kgate.falco.sigma import SigmaRule
 from kgate.kubernetes.resources import catalogue
 from kgate.model import Json
 from kgate.values import dataclass
@@ -63,7 +64,7 @@ class CoverageGap:
 class RuleCoverage:
     """What becomes of a rule, with the requests that are the reason, and a reason that is about the rule itself."""
 
-    rule: FalcoRule
+    rule: FalcoRule | SigmaRule
     coverage: Coverage
     gaps: tuple[CoverageGap, ...] = ()
     reason: str = ""
@@ -87,13 +88,14 @@ class _Seen:
     mistaken: CoverageGap | None
 
 
-def cover(policy: AuditPolicy, rule: FalcoRule) -> RuleCoverage:
+def cover(policy: AuditPolicy, rule: FalcoRule | SigmaRule) -> RuleCoverage:
     """Returns what becomes of a rule under a policy."""
     if not rule.is_enabled:
         return RuleCoverage(rule, Coverage.OFF, reason="it is not enabled")
-    reason = unmodelled(rule)
-    if reason is not None:
+    if isinstance(rule, FalcoRule) and (reason := unmodelled(rule)) is not None:
         return RuleCoverage(rule, Coverage.UNKNOWN, reason=f"it has {reason}")
+    if rule.condition is None:
+        return RuleCoverage(rule, Coverage.UNKNOWN, reason=rule.fault)
     seen: dict[tuple[str, ...], list[_Seen]] = {}
     try:
         for clause in Clauses().of(rule.condition):
@@ -106,7 +108,7 @@ def cover(policy: AuditPolicy, rule: FalcoRule) -> RuleCoverage:
     return _judged(rule, seen)
 
 
-def _judged(rule: FalcoRule, seen: Mapping[tuple[str, ...], list[_Seen]]) -> RuleCoverage:
+def _judged(rule: FalcoRule | SigmaRule, seen: Mapping[tuple[str, ...], list[_Seen]]) -> RuleCoverage:
     blind = [found[0].missed for found in seen.values() if all(one.missed is not None for one in found)]
     gaps = tuple(gap for gap in blind if gap is not None)
     if gaps:

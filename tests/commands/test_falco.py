@@ -27,7 +27,7 @@ def test_the_document_shows_real_output(tmp_path: Path, command: str, shown: str
 
 
 def test_the_document_has_examples() -> None:
-    assert [command.split()[1] for command, _ in SESSIONS] == ["lint", "test", "explain", "cover"]
+    assert [command.split()[1] for command, _ in SESSIONS] == ["lint", "test", "explain", "cover", "cover"]
 
 
 UNKNOWN_KEY = rule(more="tag: [a]")
@@ -230,3 +230,27 @@ def test_coverage_as_json(tmp_path: Path) -> None:
             }
         ],
     }
+
+
+SIGMA = "title: T\nlogsource: {product: kubernetes, service: audit}\ndetection:\n  s: {verb: get}\n  condition: s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code", "shown"),
+    [
+        pytest.param(SIGMA, ("--sigma", "s.yml"), 1, "BLIND  T\n  get pods is not recorded: no rule", id="blind"),
+        pytest.param(SIGMA.replace("get", "create"), ("--sigma", "s.yml"), 0, "1 rule: 1 OK\n", id="covered"),
+        pytest.param(SIGMA.replace("verb", "verbs"), ("--sigma", "s.yml"), 3, "did you mean 'verb'?", id="no field"),
+        pytest.param(SIGMA.replace("audit", "app"), ("--sigma", "s.yml"), 2, "have no rule for product", id="others"),
+        pytest.param("a: [", ("--sigma", "s.yml"), 2, "s.yml:2: not valid YAML", id="no YAML"),
+        pytest.param("a: b", ("--sigma", "s.yml"), 2, "s.yml:1: is not a Sigma rule", id="no rule"),
+        pytest.param(SIGMA, ("--sigma", "no.yml"), 2, "no.yml: cannot be read", id="no file"),
+        pytest.param(SIGMA, (), 2, "name rules: --rules for those of Falco", id="nothing"),
+    ],
+)
+def test_sigma_rules_under_a_policy(
+    tmp_path: Path, text: str, arguments: tuple[str, ...], code: int, shown: str
+) -> None:
+    write(tmp_path, {"policy.yaml": POLICY % "Metadata", "s.yml": text})
+    result = kgate("audit", "cover", "policy.yaml", *arguments, cwd=tmp_path)
+    assert (result.code, shown in (result.err if code == 2 else result.out)) == (code, True), result
