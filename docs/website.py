@@ -36,6 +36,7 @@ NAVIGATION = {
         "fix",
         "access",
         "policies",
+        "webhook",
         "control-plane",
         "audit",
         "audit-queries",

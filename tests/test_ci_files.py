@@ -560,7 +560,7 @@ def test_the_image_fetches_nothing_without_a_checksum() -> None:
     assert len(added) == 2, "helm for two platforms"
     assert all(re.fullmatch(r"--checksum=sha256:[0-9a-f]{64}", options) for options in added)
     installed = re.findall(r"pip install (.*)", dockerfile)
-    assert sum("--require-hashes" in options for options in installed) == 2
+    assert sum("--require-hashes" in options for options in installed) == 3
     assert all(
         "--require-hashes" in options or "--no-deps --no-build-isolation /source" in options for options in installed
     )
@@ -573,12 +573,14 @@ def test_the_image_fetches_nothing_without_a_checksum() -> None:
 
 def test_the_lock_holds_what_the_project_needs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lock = (ROOT / "action/requirements.txt").read_text(encoding="utf-8")
+    lock = "".join((ROOT / f"action/{name}.txt").read_text(encoding="utf-8") for name in ("requirements", "serve"))
     locked = {
         name.replace("-", "."): version for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.MULTILINE)
     }
-    needed = [Requirement(text) for text in (*project["project"]["dependencies"], *project["build-system"]["requires"])]
-    assert len(needed) > 8
+    of_image = project["project"]["optional-dependencies"]["serve"]
+    stated = (*project["project"]["dependencies"], *project["build-system"]["requires"], *of_image)
+    needed = [Requirement(text) for text in stated]
+    assert len(needed) > 11
     for requirement in needed:
         assert requirement.specifier.contains(locked[requirement.name.lower().replace("-", ".")]), requirement
 

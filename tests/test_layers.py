@@ -126,6 +126,11 @@ FLOW = (
     ("session",),
     ("fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest", "waive", "waiverlist"),
     ("auditquery", "auditsql", "reportfile", "trial"),
+    (
+        *("admissionexport", "fileschemas", "inputs", "pull", "access", "scan", "starter", "vapexport", "vaptest"),
+        *("waive", "waiverlist"),
+    ),
+    ("reportfile", "trial"),
     ("diffing", "fixing"),
     ("changescan",),
     ("falco", "server"),

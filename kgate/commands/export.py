@@ -10,6 +10,7 @@ import click
 
 from kgate import __version__
 from kgate.commands import console
+from kgate.commands.export_admission import SYSTEM, admission
 from kgate.commands.groups import Group, OneOf
 from kgate.commands.network import config_option, policy_from_option, policy_option
 from kgate.commands.scan import RULE_IDS
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 _SEVERITIES = [severity.label for severity in reversed(Severity)]
 _BARS = (*_SEVERITIES, "baseline", "restricted", "none")
-_SYSTEM = ("kube-node-lease", "kube-public", "kube-system")
 
 
 @click.group(cls=Group)
 def export() -> None:
-    """Export the rules for other programs."""
+    """Export the rules for other programs, and the gate into a cluster."""
+
+
+export.add_command(admission)
 
 
 @export.command(
@@ -59,7 +62,7 @@ Exit codes:
     "namespaces",
     multiple=True,
     metavar="NAME",
-    help=f"Judge nothing in this namespace; may be repeated.  [default: {', '.join(_SYSTEM)}]",
+    help=f"Judge nothing in this namespace; may be repeated.  [default: {', '.join(SYSTEM)}]",
 )
 @click.option("--list", "lists", is_flag=True, help="List which rules are exported, and why others are not.")
 @click.option(

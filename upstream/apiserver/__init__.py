@@ -68,17 +68,22 @@ def _run(command: Sequence[str], place: Path) -> None:
 
 
 class Server:
-    """A connection to a running API server, as its administrator; ``warnings`` are those of the last answer."""
+    """A connection to a running API server, as its administrator; its certificate is its own authority, and
+    ``warnings`` are those of the last answer."""
 
     def __init__(self, port: int, certificate: Path) -> None:
+        self.url = f"https://127.0.0.1:{port}"
+        self.certificate = certificate
         self.warnings: tuple[str, ...] = ()
         context = ssl.create_default_context(cafile=os.fspath(certificate))
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, user: str = "") -> Any:
-        """Returns the answer to a request, which another administrator makes if one is named. Raises ServerError for
-        anything but success."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, user: str = "", token: str = TOKEN
+    ) -> Any:
+        """Returns the answer to a request, which another administrator makes if one is named, or whoever has another
+        token. Raises ServerError for anything but success."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         if user:
             headers |= {"Impersonate-User": user, "Impersonate-Group": "system:masters"}
         self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
