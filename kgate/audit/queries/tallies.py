@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import field
 
 from kgate.audit.events.event import Event, seconds
 from kgate.audit.queries.question import EVENT_COLUMNS, Cell, Collected, Judge, Row, RowLimits, Undecided
+from kgate.values import dataclass
 
-_MOST_KEYS = 100_000
-"""Users, groups of events or windows that are counted apart; further ones count as one, or the oldest are dropped."""
+_MOST_KEYS = 50_000
+"""Users or groups of events that are counted apart; further ones count as one."""
 
 _MOST_MOMENTS = 10_000
+_MOST_WINDOWS = 10_000
+"""Users of whom it is remembered what they did lately; the one who has been still for the longest time is forgotten."""
+
+_MOST_THINGS = 100
 _REST = "(others)"
 
 
@@ -102,6 +108,22 @@ class EventListing:
         return Collected(self._rows, self.count, users, self._moments.counts())
 
 
+@dataclass(slots=True)
+class Window:
+    """What a user did lately: when the last few events were, and when each thing was last among them."""
+
+    times: deque[float]
+    things: dict[str, float] = field(default_factory=dict)
+
+    def add(self, now: float, thing: str, within: float) -> None:
+        """Remembers an event, and forgets what is too long ago."""
+        self.times.append(now)
+        self.things.pop(thing, None)
+        self.things[thing] = now
+        while self.things[oldest := next(iter(self.things))] < now - within or len(self.things) > _MOST_THINGS:
+            del self.things[oldest]
+
+
 class Bursts(EventListing):
     """Events of one user that are many in a short time.
 
@@ -125,7 +147,7 @@ class Bursts(EventListing):
         self._distinct = distinct
         self._within = within
         self._alone = alone
-        self._windows: dict[str, deque[tuple[float, str]]] = {}
+        self._windows: dict[str, Window] = {}
 
     def _take(self, event: Event, detail: str) -> None:
         by_itself = self._alone(event)
@@ -133,17 +155,17 @@ class Bursts(EventListing):
             super()._take(event, by_itself)
             return
         now = seconds(event.time)
-        window = self._windows.pop(event.user, None) or deque(maxlen=1_000)
+        window = self._windows.pop(event.user, None) or Window(deque(maxlen=self._least))
+        window.add(now, detail, self._within)
+        times, things = window.times, window.things
+        is_burst = len(times) == self._least and now - times[0] <= self._within and len(things) >= self._distinct
+        if is_burst:
+            start = min(times[0], next(iter(things.values())))
+            super()._take(event, f"{self._least} in {now - start:.0f} s: {_some(sorted(things))}")
+            return
         self._windows[event.user] = window
-        if len(self._windows) > _MOST_KEYS:
+        if len(self._windows) > _MOST_WINDOWS:
             del self._windows[next(iter(self._windows))]
-        window.append((now, detail))
-        while window[0][0] < now - self._within:
-            window.popleft()
-        things = {thing for _, thing in window}
-        if len(window) >= self._least and len(things) >= self._distinct:
-            super()._take(event, f"{len(window)} in {now - window[0][0]:.0f} s: {_some(sorted(things))}")
-            window.clear()
 
 
 class Groups:

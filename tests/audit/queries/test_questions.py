@@ -287,6 +287,12 @@ DELETED = [made("delete", "pods", name=f"p{number}", at=number) for number in ra
         pytest.param("secret-read-bursts", SECRETS[:4] * 3, [], id="four secrets, often"),
         pytest.param(
             "secret-read-bursts",
+            [SECRETS[0], *(made("get", "secrets", name="s9", at=1 + n % 2) for n in range(2_000)), *SECRETS[1:4]],
+            ["5 in 30 s: shop/s0, shop/s1, shop/s2, shop/s3, shop/s9"],
+            id="five secrets, one of them between all others",
+        ),
+        pytest.param(
+            "secret-read-bursts",
             [made("get", "secrets", name=f"s{number}", at=number * 16) for number in range(5)],
             [],
             id="five secrets in more than a minute",
