@@ -18,7 +18,7 @@ from kgate.kubernetes.auditpolicy import is_policy
 from kgate.kubernetes.components.component import Component, Components, Hint
 from kgate.kubernetes.components.find import find_components
 from kgate.kubernetes.facts import BindingKey, Facts
-from kgate.kubernetes.pss import LEVELS
+from kgate.kubernetes.pss import LEVELS, NEWEST_MINOR
 from kgate.kubernetes.schema import Schema
 from kgate.kubernetes.workload import find_workload
 from kgate.model import (
@@ -288,19 +288,22 @@ class Judge:
             yield from self._pod_results(resource, pod, facts)
         yield from self._component_results(resource, workload, facts)
         if self._is_policy(resource.id) and resource.is_first:
-            yield from self._audit_results(resource)
+            yield from self._audit_results(resource, facts)
 
-    def _audit_results(self, resource: Resource) -> Iterator[Offence | Gap]:
-        """Asks the rules about what an audit policy makes an API server do."""
+    def _audit_results(self, resource: Resource, facts: Facts) -> Iterator[Offence | Gap]:
+        """Asks the rules about what an audit policy makes an API server do, of the version of the one that reads it."""
         from kgate.audit.policy.asker import TooManyRulesError  # few repositories hold one
-        from kgate.audit.policy.facts import facts
+        from kgate.audit.policy.facts import facts as policy_facts
 
+        readers = facts.audit.minor_of(resource.locate("").path, resource.pointer) if facts.audit is not None else None
+        minor = self._minor if readers is None else min(readers, NEWEST_MINOR)
         try:
-            known = facts(resource.body, self._minor)
+            known = policy_facts(resource.body, minor)
         except TooManyRulesError:
             yield Gap("/rules", "the policy has too many rules for each to be compared with all the others; merge some")
             return
-        yield from self._ask(self._audit_panel, Target("audit", resource, self._variables(resource) | {"audit": known}))
+        variables = self._variables(resource) | {"audit": known, "minor": minor}
+        yield from self._ask(self._audit_panel, Target("audit", resource, variables))
 
     def _pod_results(self, resource: Resource, pod: Pod, facts: Facts) -> Iterator[Offence | Gap]:
         """Asks the rules about a pod and its containers, and then those that go by what the others have found."""

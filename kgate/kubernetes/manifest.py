@@ -203,7 +203,9 @@ def stream_text(source: SourceText, asked_kinds: Collection[str] = ()) -> Iterat
 
 def _following(batch: Batch) -> Batch:
     """A part of a file behind its first document, where no API server looks for an audit policy."""
-    resources = (replace(one, is_first=not auditpolicy.is_policy(one.id)) for one in batch.resources)
+    resources = (
+        replace(one, is_first=bool(one.pointer) or not auditpolicy.is_policy(one.id)) for one in batch.resources
+    )
     return replace(batch, resources=tuple(resources))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ RULES = (
         "audit-flags-differ",
         "audit-log-not-collected",
     ),
-    *("audit-webhook-unreachable", "audit-webhook-unverified"),
+    *("audit-policy-any-group", "audit-webhook-unreachable", "audit-webhook-unverified"),
 )
 JUDGE = Judge([rule for rule in load() if rule.id in RULES], 37)
 
@@ -156,6 +157,43 @@ def test_flags_of_two_api_servers(first: str, second: str, differ: bool) -> None
         "b.yaml": server(f"--etcd-servers={second}", "--audit-log-path=/b.log"),
     }
     assert places(files) == (["audit-flags-differ b.yaml:11", "audit-flags-differ a.yaml:11"] if differ else [])
+
+
+ANY_GROUP = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n  resources: [{group: '*'}]\n"
+
+
+def of_version(minor: int) -> str:
+    """An API server that says its version, and which names a policy."""
+    image = f"    image: registry.k8s.io/kube-apiserver:v1.{minor}.0\n    command"
+    return server("--audit-policy-file=/a/policy.yaml").replace("    command", image)
+
+
+def of_kops(minor: int) -> str:
+    """A cluster of kOps with the policy inside."""
+    return (
+        f"apiVersion: kops.k8s.io/v1alpha2\nkind: Cluster\nmetadata: {{name: a}}\nspec:\n"
+        f"  kubernetesVersion: 1.{minor}.0\n  kubeAPIServer: {{auditPolicyFile: /a.yaml}}\n"
+        f"  fileAssets:\n  - name: a\n    content: |\n{textwrap.indent(ANY_GROUP, ' ' * 6)}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "is_found"),
+    [
+        pytest.param({"a.yaml": of_version(36), "policy.yaml": ANY_GROUP}, False, id="since 1.36"),
+        pytest.param({"a.yaml": of_version(35), "policy.yaml": ANY_GROUP}, True, id="up to 1.35"),
+        pytest.param(
+            {"a.yaml": of_version(36), "b.yaml": of_version(35), "policy.yaml": ANY_GROUP}, True, id="one is older"
+        ),
+        pytest.param({"a.yaml": of_version(35), "other.yaml": ANY_GROUP}, False, id="another file"),
+        pytest.param({"a.yaml": of_kops(36)}, False, id="kOps since 1.36"),
+        pytest.param({"a.yaml": of_kops(35)}, True, id="kOps up to 1.35"),
+        pytest.param({"a.yaml": f"{AUDITED}---\n{of_kops(35)}"}, True, id="in a later document of a file"),
+    ],
+)
+def test_a_policy_is_judged_for_the_version_that_reads_it(files: dict[str, str], is_found: bool) -> None:
+    found = [one.rule.id for one in judged(files)[0] if one.rule.id == "audit-policy-any-group"]
+    assert found == ["audit-policy-any-group"] * is_found
 
 
 def collector(folder: str, image: str = "fluent/fluentd-kubernetes-daemonset:v1", kind: str = "DaemonSet") -> str:
