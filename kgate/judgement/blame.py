@@ -91,8 +91,8 @@ def _is_pod_field(field: str, target: Target) -> bool:
 def _holder(field: str, target: Target, item: fieldpath.Item) -> tuple[Json, tuple[str, ...], bool]:
     """The value that a field path starts from, the path's tokens, and whether the field is present."""
     tokens = fieldpath.tokens(field)
-    if target.component is not None:  # a default stands in no file
-        return item.value, tokens, field in target.component.places
+    if target.component is not None:  # a default stands in no file, and a mount not among the settings
+        return item.value, tokens[:1], field in target.component.places
     if _is_pod_field(field, target):
         value, tokens = target.variables["pod"], tokens[1:]
     else:

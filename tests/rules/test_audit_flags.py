@@ -149,6 +149,32 @@ def test_a_file_of_each_tool(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("policy", "log", "line"),
+    [
+        pytest.param("File", "", 11, id="that of the policy"),
+        pytest.param("", "File", 12, id="that of the log"),
+        pytest.param("File", "File", 11, id="both"),
+    ],
+)
+def test_a_finding_about_a_volume_points_at_the_one_that_is_wrong(policy: str, log: str, line: int) -> None:
+    text = f"""\
+        apiVersion: v1
+        kind: Pod
+        metadata: {{name: a, namespace: kube-system}}
+        spec:
+          containers:
+          - name: a
+            image: registry.k8s.io/kube-apiserver:v1.36.0
+            command: [kube-apiserver, --audit-policy-file=/a/a.yaml, --audit-log-path=/b/b.log]
+            volumeMounts: [{{name: a, mountPath: /a, readOnly: true}}, {{name: b, mountPath: /b}}]
+          volumes:
+          - {{name: a, hostPath: {{path: /a, type: "{policy}"}}}}
+          - {{name: b, hostPath: {{path: /b, type: "{log}"}}}}
+    """
+    assert findings(text) == [f"audit-mount-type {line}"]
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         pytest.param("profile: cis\naudit-policy-file: [a]\n", 2, id="RKE2"),
