@@ -381,7 +381,6 @@ def _read(
             progress,
             settings.lists_files,
             settings.clusters,
-            ledger.known,
             ledger.share,
         )
         yield from collect(paths, settings.repository.reopened(), rendering, intake)

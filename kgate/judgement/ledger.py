@@ -637,10 +637,12 @@ class Ledger:
             return
         from kgate.judgement.unseen import unjudged_role, unseen_role
 
+        shared = self._shared
+        found = [one for one in self._undefined if shared is None or not shared.defines(one)]
         if self._sees_files_only:
-            self._add_notes(map(unseen_role, self._undefined))
+            self._add_notes(map(unseen_role, found))
         else:
-            self.add_unjudged(unjudged_role(one, self._defined) for one in self._undefined)
+            self.add_unjudged(unjudged_role(one, self._defined) for one in found)
 
     def _add_level(self, resource: Resource, outcome: _Outcome | None) -> None:
         """Adds what a Namespace enforces, or what a workload in one reaches."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from kgate.kubernetes.clusters import DeployedTo, PlacedFiles
-from kgate.kubernetes.facts import POLICY, Facts, is_wanted
+from kgate.kubernetes.facts import POLICY, Facts, UndefinedRole, is_wanted
 from kgate.kubernetes.scopes import ClusterScope
 from kgate.model import Batch, Resource
 
@@ -43,6 +43,12 @@ class SharedClusters:
         """Returns facts with what is on these clusters besides."""
         shared = tuple(self._facts.get(name, Facts()) for name in names)
         return replace(facts.sharing(shared), deployed_to=names)
+
+    def defines(self, role: UndefinedRole) -> bool:
+        """True if a role that a plain manifest names is known in its cluster, though not from plain manifests."""
+        names = self.places.names_of_file(role.path)
+        known = (one.id for name in names if name in self._facts for one in self._facts[name].defined)
+        return any((one.kind, one.namespace or "", one.name) == (role.kind, role.namespace, role.name) for one in known)
 
     def of_files(self, facts: Facts) -> Mapping[str, Facts]:
         """Returns the facts of plain manifests that GitOps objects deploy, by their paths, from those of all."""

@@ -420,15 +420,14 @@ class Intake(Generic[Read]):
     of all of them, and gives what it made of them, part by part;
     ``kinds`` are those that rules ask about (manifest.stream); ``progress`` learns how much is done; ``lists_files``
     asks what became of every file, ``clusters`` are those of which somebody says what is deployed to them. Plain
-    manifests of which it is known to which cluster they go are read once everything is rendered: ``prepare`` learns the
-    facts before, and ``share`` what there is in them."""
+    manifests of which it is known to which cluster they go are read once everything is rendered, and ``share`` learns
+    before what there is in them."""
 
     read: Callable[[Sequence[SourceFile], Facts], Iterator[Read]]
     kinds: frozenset[str] = frozenset()
     progress: Progress = lambda _done, _total: None
     lists_files: bool = False
     clusters: Sequence[ClusterFolders] = ()
-    prepare: Callable[[Facts], object] = lambda _facts: None
     share: Callable[[PlacedFiles], None] = lambda _placed: None
 
     def read_counted(self, files: Sequence[SourceFile], facts: Facts, count: Count) -> Iterator[Read]:

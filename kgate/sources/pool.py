@@ -55,7 +55,6 @@ def collect_rendered(
     encodings = Encodings(repository)
     plain, placed = _parted(files.in_order(queue.take_plain_files()), queue, intake.clusters)
     count = Count(intake.progress, len(plain) + len(placed) + len(queue.pending()))
-    intake.prepare(known.facts)
     yield from intake.read_counted(plain, known.facts, count)
     outputs = Outputs(listing.claims, repository, settings.options.lifetime)
     named = NamedFiles.of(listing.starts, repository)

@@ -367,6 +367,11 @@ POLICY = (
     f"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n{NAMED}\n"
     "spec: {podSelector: {}, policyTypes: [Ingress, Egress]}\n"
 )
+CILIUM = (
+    "---\napiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\nmetadata: {name: all}\n"
+    "spec: {endpointSelector: {}, ingress: [{}]}\n"
+)
+CALICO = f"---\napiVersion: projectcalico.org/v3\nkind: NetworkPolicy\n{NAMED}\nspec: {{selector: all()}}\n"
 NAMESPACE = (
     "---\napiVersion: v1\nkind: Namespace\n"
     "metadata: {name: apps, labels: {pod-security.kubernetes.io/enforce: restricted}}\n"
@@ -381,6 +386,8 @@ REFUSES = f"---\napiVersion: v1\nkind: ServiceAccount\n{NAMED}\nautomountService
         pytest.param(SERVICE.replace("namespace: apps", "namespace: other"), set(), set(), id="of another namespace"),
         pytest.param(CLAIM, {"host-path-claim"}, set(), id="a claim and its volume"),
         pytest.param(POLICY, set(), {"no-network-policy"}, id="a policy in the network"),
+        pytest.param(CILIUM, set(), {"no-network-policy"}, id="a policy of Cilium for the whole cluster"),
+        pytest.param(CALICO, set(), {"no-network-policy"}, id="a policy of Calico in the namespace"),
         pytest.param(NAMESPACE, {"refused-by-pod-security"}, set(), id="what the namespace enforces"),
         pytest.param(REFUSES, set(), {"service-account-token-mounted"}, id="an account that mounts no token"),
     ],
@@ -467,6 +474,22 @@ def test_a_base_of_two_clusters(tmp_path: Path) -> None:
     assert ways(scanned(tmp_path / "together", files)) == [
         "web-chart/templates/all.yaml:2 < rbac-chart/templates/all.yaml:5"
     ]
+
+
+@pytest.mark.parametrize("has_clusters", [True, False], ids=["folders of a cluster", "a destination"])
+def test_a_role_that_is_rendered_for_a_plain_binding(tmp_path: Path, has_clusters: bool) -> None:
+    place = "clusters/prod/" if has_clusters else ""
+    files = {
+        f"{place}apps/all.yaml": deployment() + binding("b", "ClusterRole/r", ACCOUNT),
+        **folder(f"{place}roles", role("r", SECRETS)),
+    }
+    asking = {"a.yaml": application("a", "apps", REMOTE) + application("b", "roles", REMOTE)}
+    report = scanned(
+        tmp_path, {**files, **({} if has_clusters else asking)}, clusters=(PROD, STAGING) if has_clusters else ()
+    )
+    (finding,) = reached(report)
+    assert finding.location.related[-1].location.path == f"{place}roles/all.yaml"
+    assert not report.unjudged
 
 
 def test_the_sources_of_one_application(tmp_path: Path) -> None:
