@@ -32,6 +32,8 @@ Body = dict[str, Any]
 Answer = list[Any]
 """The level and the stages of the events of a request, ``["None", []]`` if there are none."""
 
+Event = Mapping[str, Any]
+
 TENANTS = 20
 NAMESPACES = ("shop", "default", "")
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -208,8 +210,8 @@ def _body(request: ApiRequest) -> str | None:
     return json.dumps({"apiVersion": "v1", "kind": kind, "metadata": metadata})
 
 
-def truth(file: Body, requests: Sequence[ApiRequest]) -> list[Answer]:
-    """What the log of a server with a policy file has of each request."""
+def logged(file: Body, requests: Sequence[ApiRequest]) -> list[list[Event]]:
+    """The events that a server with a policy file writes of each request."""
     with tempfile.TemporaryDirectory(prefix="audit") as name:
         policy, log = Path(name) / "policy.yaml", Path(name) / "audit.log"
         policy.write_text(json.dumps(file), encoding="utf-8")
@@ -218,10 +220,44 @@ def truth(file: Body, requests: Sequence[ApiRequest]) -> list[Answer]:
                 _ask(server, number, request)
             time.sleep(1.5)  # a watch lasts a second
         events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Event]] = {}
     for event in events:
         found.setdefault(event["auditID"], []).append(event)
-    return [_answer(found.get(f"request-{number}", [])) for number in range(len(requests))]
+    return [found.get(f"request-{number}", []) for number in range(len(requests))]
+
+
+def truth(events: Sequence[Sequence[Event]]) -> list[Answer]:
+    """What a log has of each request, by its events."""
+    return [_answer(one) for one in events]
+
+
+def misplaced(file: Body, requests: Sequence[ApiRequest], events: Sequence[Sequence[Event]]) -> list[str]:
+    """The bodies, and the managed fields in them, that are in events where kgate says that there are none."""
+    policy = load(file).policy
+    found = []
+    for request, own in zip(requests, events, strict=True):
+        decision = decide(policy, request)
+        for event in own:
+            bodies = {name for name in ("requestObject", "responseObject") if name in event}
+            wrong = bodies - _BODIES[decision.level]
+            if decision.omits_managed_fields and any(has_managed_fields(event[name]) for name in bodies):
+                wrong = wrong | {"managedFields"}
+            found += [f"{request}: {decision.level} with {name}" for name in sorted(wrong)]
+    return found
+
+
+_BODIES: dict[str, set[str]] = {
+    "None": set(),
+    "Metadata": set(),
+    "Request": {"requestObject"},
+    "RequestResponse": {"requestObject", "responseObject"},
+}
+
+
+def has_managed_fields(body: Any) -> bool:
+    """True if an object, or one in a list, has managed fields."""
+    own = [body, *body.get("items", ())] if isinstance(body, dict) else []
+    return any("managedFields" in one.get("metadata", {}) for one in own)
 
 
 def _ask(server: Server, number: int, request: ApiRequest) -> None:
@@ -234,7 +270,7 @@ def _ask(server: Server, number: int, request: ApiRequest) -> None:
     server.send(method, path, body, headers)
 
 
-def _answer(events: Sequence[Mapping[str, Any]]) -> Answer:
+def _answer(events: Sequence[Event]) -> Answer:
     levels = {event["level"] for event in events} or {LEVELS[0]}
     assert len(levels) == 1, events
     return [levels.pop(), sorted((event["stage"] for event in events), key=STAGES.index)]
@@ -344,8 +380,9 @@ def main() -> int:
     for number in range(options.servers):
         file, requests = generator.file(), list(generator.requests(options.requests))
         start = time.monotonic()
-        theirs = truth(file, requests)
-        found = differences(requests, answers(file, requests), theirs)
+        events = logged(file, requests)
+        theirs = truth(events)
+        found = differences(requests, answers(file, requests), theirs) + misplaced(file, requests, events)
         wrong, asked = wrong + len(found), asked + len(requests)
         print(*found[:20], sep="\n")
         recorded = sum(bool(stages) for _, stages in theirs)

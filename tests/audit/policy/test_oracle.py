@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,9 +55,31 @@ def test_the_recording_can_be_made_again() -> None:
 def test_live_answers() -> None:
     generator = audit_oracle.Generator(2)
     file, asked = generator.file(), list(generator.requests(200))
-    theirs = audit_oracle.truth(file, asked)
+    events = audit_oracle.logged(file, asked)
+    theirs = audit_oracle.truth(events)
     assert len({level for level, _ in theirs}) > 2
     assert audit_oracle.differences(asked, audit_oracle.answers(file, asked), theirs) == []
+    assert audit_oracle.misplaced(file, asked, events) == []
+
+
+@pytest.mark.needs_apiserver
+def test_managed_fields() -> None:
+    file = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitManagedFields": True,
+        "rules": [
+            {"level": "RequestResponse", "users": ["t0-admin"], "omitManagedFields": False},
+            {"level": "RequestResponse", "users": ["t1-admin"]},
+        ],
+    }
+    create = ApiRequest("create", resource="configmaps", namespace="default")
+    asked = [replace(create, user=f"t{number}-admin", groups=("system:masters",)) for number in (0, 1)]
+    events = audit_oracle.logged(file, asked)
+    objects = [event["responseObject"] for own in events for event in own if "responseObject" in event]
+    assert [audit_oracle.has_managed_fields(one) for one in objects] == [True, False]
+    assert audit_oracle.misplaced(file, asked, events) == []
+    assert len(audit_oracle.misplaced(file | {"rules": [{"level": "Request"}]}, asked, events)) == 2 + 1
 
 
 @pytest.mark.needs_apiserver
