@@ -173,6 +173,27 @@ def running(options: Mapping[str, str] | None = None, users: Iterable[Sequence[s
         yield server
 
 
+def log_of_start(options: Mapping[str, str], until: str) -> str:
+    """Returns the log of a server that finds no etcd, once a text is in it or the server has ended. Raises
+    ServerError if neither happens."""
+    programs = folder()
+    build(programs)
+    with tempfile.TemporaryDirectory(prefix="apiserver") as name:
+        place = Path(name)
+        etcd, port = _free_ports(2)
+        write_keys(place, ())
+        with _process(_apiserver(programs, etcd, port, {"v": "4", **options}), place, "apiserver.log") as process:
+            end = time.monotonic() + PATIENCE
+            while time.monotonic() < end:
+                has_ended = process.poll() is not None
+                log = (place / "apiserver.log").read_text(errors="replace")
+                if until in log or has_ended:
+                    process.kill()
+                    return log
+                time.sleep(0.05)
+    raise ServerError(f"the server neither ended nor wrote '{until}'")
+
+
 def _free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now."""
     with contextlib.ExitStack() as sockets:
