@@ -203,7 +203,7 @@ def _lines(request: ApiRequest, decision: AuditDecision, found: PolicyFile) -> I
         yield f"rule     none of {len(policy.rules)} matches, so nothing is recorded"
     else:
         place = found.locate(f"/rules/{decision.rule}")
-        yield f"rule     {place.path}:{place.start.line}, the rule {decision.rule + 1} of {len(policy.rules)}"
+        yield f"rule     {place.path}:{place.start.line}, rule {decision.rule + 1} of {len(policy.rules)}"
     yield f"level    {decision.level}"
     yield f"stages   {', '.join(stages) or 'none'}"
     if decision.omits_managed_fields and decision.level.startswith("Request"):
