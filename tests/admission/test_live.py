@@ -1,8 +1,7 @@
-"""The webhook in a real API server: what it refuses there, what it lets pass, and what the audit log says of it."""
+"""The exported webhook in a real API server: what it refuses there, what it lets pass, and what the audit log says."""
 
 from __future__ import annotations
 
-import base64
 import json
 import socket
 import time
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.admission.reviews import container, pod_spec, privileged, workload
+from tests.command import kgate
 from tests.manifests import Body
 from tests.server.test_tls import certificate
 from tests.serving import serving
@@ -24,28 +25,24 @@ pytestmark = pytest.mark.needs_apiserver
 
 WAIVERS = "accept: [{rule: privileged-container, resource: Deployment/shop/driver, reason: It loads a module.}]\n"
 POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
-MODES = {"shop": "deny", "warned": "warn/level-restricted", "watched": "audit"}
+MODES = {"shop": ("deny",), "warned": ("warn", "--level", "restricted"), "watched": ("audit",), "down": ("deny",)}
+"""The namespaces that are asked about, and how; nobody answers for the last one."""
+
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 CONTROLLER = "system:serviceaccount:kube-system:replicaset-controller"
-RULES = [
-    {"apiGroups": [""], "resources": ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"]},
-    {"apiGroups": ["apps"], "resources": ["daemonsets", "deployments", "replicasets", "statefulsets"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"]},
-]
 PATHS = {"Pod": "/api/v1", "Deployment": "/apis/apps/v1", "CronJob": "/apis/batch/v1", "ReplicaSet": "/apis/apps/v1"}
 REFUSED = "container app, spec.template.spec.containers[0].securityContext.privileged: "
 
 
-def webhook(name: str, namespace: str, url: str, authority: Path) -> Body:
-    selected = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    bundle = base64.b64encode(authority.read_bytes()).decode()
-    return {
-        "name": f"{name}.kgate.example.org",
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "clientConfig": {"url": url, "caBundle": bundle},
-        "namespaceSelector": selected,
-        "rules": [{"operations": ["CREATE", "UPDATE"], "apiVersions": ["v1"], **rule} for rule in RULES],
-    }
+def webhook(namespace: str, port: int, authority: Path) -> Body:
+    """The webhook for a namespace, as it is exported for a server at this port, but for its name."""
+    others = (word for one in (*MODES, "kube-system") if one != namespace for word in ("--exempt-namespace", one))
+    asked = ("--url", f"https://127.0.0.1:{port}", "--ca-bundle", str(authority), "--mode", *MODES[namespace], *others)
+    done = kgate("export", "admission", *asked)
+    assert done.code == 0, done.err
+    body: Body = yaml.safe_load(done.out)
+    body["metadata"]["name"] = f"kgate-{namespace}"
+    return body
 
 
 @pytest.fixture(scope="module")
@@ -63,22 +60,15 @@ def server(log: Path) -> Iterator[Server]:
     (folder / "audit.yaml").write_text(json.dumps(POLICY))
     options = ("--config", str(folder / "kgate.yaml"), "--tls-cert", str(authority), "--tls-key", str(key))
     audit = {"audit-policy-file": str(folder / "audit.yaml"), "audit-log-path": str(log)}
-    with apiserver.running(audit) as running, serving("--workers", "1", *options) as kgate:
-        base = f"https://127.0.0.1:{kgate.port}/admit"
-        hooks = [webhook(f"in-{name}", name, f"{base}/{path}", authority) for name, path in MODES.items()]
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            nobody = f"https://127.0.0.1:{closed.getsockname()[1]}/admit"
-        for name in (*MODES, "down"):
+    with apiserver.running(audit) as running, serving("--workers", "1", *options) as server:
+        for name in MODES:
             running.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         for name in ("old", "mended", "gone"):
             create(running, workload("Deployment", pod_spec(privileged()), name, finalizers=["example.org/a"]))
-        configuration = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": "kgate"},
-            "webhooks": [*hooks, webhook("in-down", "down", nobody, authority)],
-        }
-        running.ask("POST", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", configuration)
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            nobody = closed.getsockname()[1]
+        for name in MODES:
+            running.ask("POST", WEBHOOKS, webhook(name, nobody if name == "down" else server.port, authority))
         bad = workload("Deployment", pod_spec(privileged()), "first")
         wait_for(lambda: all((refusal(running, bad), refusal(running, {**bad, "metadata": {"name": "first"}}, "down"))))
         yield running
@@ -148,7 +138,7 @@ def test_a_restricted_workload_is_let_in(server: Server) -> None:
 )
 def test_refused(server: Server, body: Body, text: str) -> None:
     told = refusal(server, body)
-    assert 'admission webhook \\"in-shop.kgate.example.org\\" denied the request: ' in told
+    assert 'admission webhook \\"admission.kgate.dev\\" denied the request: ' in told
     assert text in told
     assert "Fix: privileged: false." in told
     assert '"code":403' in told
@@ -224,10 +214,16 @@ def test_the_audit_log_says_what_would_be_refused(server: Server, log: Path) -> 
         return {}
 
     found = wait_for(annotations)
-    own = {key.rpartition("/")[2]: value for key, value in found.items() if key.startswith("in-watched.kgate.")}
+    own = {key.rpartition("/")[2]: value for key, value in found.items() if key.startswith("admission.kgate.dev/")}
     assert (own["verdict"], own["score"], own["level"]) == ("failed", "8", "privileged")
     assert "privileged-container" in own["rules"]
     assert own["reason"].startswith("Deployment/watched/recorded scores 8 and needs 60; container app, ")
+
+
+def test_where_nothing_is_judged(server: Server) -> None:
+    body = workload("Deployment", pod_spec(privileged()))
+    assert refusal(server, body, "kube-system") == ""
+    assert refusal(server, body, "default")
 
 
 def test_nothing_gets_in_while_nobody_answers(server: Server) -> None:
