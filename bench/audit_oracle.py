@@ -184,10 +184,10 @@ def token(user: str) -> str:
     return f"token-of-{user.replace(':', '-')}"
 
 
-def http(request: ApiRequest) -> tuple[str, str, str | None]:
+def http(request: ApiRequest) -> tuple[str, str, Body | None]:
     """The method, the path and the body by which the API server is asked."""
     if request.path:
-        return METHODS[request.verb], request.path, "{}" if request.verb in ("post", "put", "patch") else None
+        return METHODS[request.verb], request.path, {} if request.verb in ("post", "put", "patch") else None
     base = f"/apis/{request.group}/v1" if request.group else "/api/v1"
     inside = request.namespace and request.resource != "namespaces"
     path = base + (f"/namespaces/{request.namespace}" if inside else "") + f"/{request.resource}"
@@ -202,12 +202,12 @@ def http(request: ApiRequest) -> tuple[str, str, str | None]:
     return method, path + (f"?{urlencode(query)}" if query else ""), _body(request)
 
 
-def _body(request: ApiRequest) -> str | None:
+def _body(request: ApiRequest) -> Body | None:
     if request.verb not in ("create", "update", "patch"):
         return None
     kind = {"configmaps": "ConfigMap", "secrets": "Secret", "namespaces": "Namespace"}.get(request.resource, "Thing")
     metadata = {"name": request.name} if request.name else {"generateName": "made-"}
-    return json.dumps({"apiVersion": "v1", "kind": kind, "metadata": metadata})
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
 
 
 def logged(file: Body, requests: Sequence[ApiRequest]) -> list[list[Event]]:

@@ -126,13 +126,17 @@ class Server:
         return json.loads(data) if data.startswith(b"{") else data.decode()
 
     def send(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> tuple[int, Any]:
-        """Makes a request with headers of its own, and returns the status and the answer, whatever they are."""
+        """Makes a request with headers of its own, and returns the status and the answer, whatever they are: an object,
+        or a text such as the events of a watch."""
         self._connection.request(method, path, json.dumps(body) if body is not None else None, dict(headers))
         response = self._connection.getresponse()
         data = response.read()
         if response.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
             self.close()
-        return response.status, json.loads(data) if data.startswith(b"{") else data.decode(errors="replace")
+        try:
+            return response.status, json.loads(data)
+        except ValueError:
+            return response.status, data.decode(errors="replace")
 
     def close(self) -> None:
         """Ends the connection."""
