@@ -19,6 +19,7 @@ from kgate.rendering import scratch
 from kgate.scan import ledger_of, scan
 from kgate.sources.files import list_files
 from kgate.sources.survey import survey
+from kgate.sources.texts import Texts
 from kgate.trial import TooLargeError, Trial, Tried, copy
 from kgate.values import dataclass
 from kgate.yamltree.text import decode, encoded_like
@@ -175,5 +176,6 @@ def _by_path(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
 
 def _facts(settings: Settings, lifetime: Lifetime) -> Facts:
     """Returns the facts that the scan had for plain manifests."""
-    listing = list_files([Path(path) for path in settings.paths], settings.repository.reopened(), lifetime)
-    return survey(listing, lifetime, settings.clusters).facts
+    repository = settings.repository.reopened()
+    listing = list_files([Path(path) for path in settings.paths], repository, lifetime)
+    return survey(listing, Texts.of(repository), lifetime, settings.clusters).facts

@@ -383,7 +383,8 @@ def _read(
             settings.clusters,
             ledger.share,
         )
-        yield from collect(paths, settings.repository.reopened(), rendering, intake)
+        repository = settings.repository.reopened() if session is None else session.opened(settings.repository)
+        yield from collect(paths, repository, rendering, intake)
 
 
 def object_batch(name: str, body: Json) -> Batch:

@@ -13,11 +13,13 @@ from kgate.lifetime import Lifetime
 from kgate.model import Rule
 from kgate.plainfiles import PlainFiles
 from kgate.sources.files import SourceFile
+from kgate.sources.texts import Texts
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
     from kgate.config.settings import Settings
     from kgate.rendering.requests import Remembered
+    from kgate.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class Session:
         self._key: tuple[str, tuple[Rule, ...]] | None = None
         self._ledger: Ledger | None = None
         self._pages: dict[str, _Known] = {}
+        self._texts = Texts()
+
+    def opened(self, repository: Repository) -> Repository:
+        """Returns a repository for a new scan, in which it is known what the texts of the last one say."""
+        self._texts = Texts(self._texts)
+        found = repository.reopened()
+        found.shared(Texts, lambda: self._texts)
+        return found
 
     def ledger(
         self, settings: Settings, rules: tuple[Rule, ...], make: Callable[[Settings, tuple[Rule, ...]], Ledger]

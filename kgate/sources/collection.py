@@ -17,6 +17,7 @@ from kgate.sources.hidden import HiddenFiles
 from kgate.sources.progress import Count
 from kgate.sources.survey import survey
 from kgate.sources.takers import takers
+from kgate.sources.texts import Texts
 
 
 def collect(
@@ -43,7 +44,7 @@ def collect(
         from kgate.sources.clusters import unused  # few repositories name any
 
         yield Batch(notes=tuple(unused(intake.clusters, [*map(repository.shown, listing.named)])))
-    known = survey(listing, lifetime, intake.clusters)
+    known = survey(listing, Texts.of(repository), lifetime, intake.clusters)
     if known.objects or settings.charts or listing.has_sources:
         from kgate.sources.pool import collect_rendered  # takes as long to import as all the rest
 

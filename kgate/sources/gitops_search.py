@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from kgate.kubernetes import manifest
 from kgate.model import Resource, Unjudged
 from kgate.sources.files import HELMFILES, SourceFile
-from kgate.textfile import read_bytes
+from kgate.sources.texts import peek
 from kgate.yamltree import spelling
-from kgate.yamltree.text import decode
 
 _ARGO_CD, FLUX = re.compile(r"argoproj\.io"), re.compile(r"fluxcd\.io")
 _K3S = re.compile(r"helm\.cattle\.io")
@@ -74,11 +71,3 @@ def holds_deployment(text: str) -> bool:
     if spelling.may_hold_any(text, (FLUX, _K3S, *_OTHERS)):
         return True
     return spelling.may_hold(text, _ARGO_CD) and spelling.may_hold(text, _APPLICATION)
-
-
-def peek(path: Path) -> str:
-    """The text of a file; empty if it is not a regular file, cannot be read, or is too large."""
-    try:
-        return decode(read_bytes(path, manifest.MAX_FILE_BYTES))
-    except (OSError, UnicodeDecodeError):
-        return ""

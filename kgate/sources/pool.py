@@ -32,6 +32,7 @@ from kgate.sources.progress import Count
 from kgate.sources.queue import RenderQueue
 from kgate.sources.scope import NamedFiles
 from kgate.sources.survey import Survey, expected_objects, joined_objects
+from kgate.sources.texts import Texts
 from kgate.sources.unrendered import Outputs, Unrendered
 from kgate.values import dataclass
 
@@ -62,7 +63,7 @@ def collect_rendered(
     lifetime = settings.options.lifetime
 
     def finish() -> Iterator[Batch | Read]:
-        intake.share(_placed(placed, queue, lifetime))
+        intake.share(_placed(placed, queue, Texts.of(repository), lifetime))
         yield Batch()  # what was held back is judged now
         yield from intake.read_counted(placed, known.facts, count) if placed else ()
 
@@ -94,10 +95,10 @@ def _parted(
     return [one for one in found if one.path not in paths], placed
 
 
-def _placed(found: Sequence[SourceFile], queue: RenderQueue, lifetime: Lifetime) -> PlacedFiles:
+def _placed(found: Sequence[SourceFile], queue: RenderQueue, texts: Texts, lifetime: Lifetime) -> PlacedFiles:
     """What is in plain manifests of which it is known to which cluster they go."""
     destinations = {one.shown: where for one in found if (where := queue.destinations_of_file(one))}
-    return PlacedFiles(tuple(joined_objects(found, lifetime)), destinations)
+    return PlacedFiles(tuple(joined_objects(found, texts, lifetime)), destinations)
 
 
 @dataclass(frozen=True, slots=True)

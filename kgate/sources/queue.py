@@ -20,8 +20,9 @@ from kgate.repository import Repository
 from kgate.sources import files
 from kgate.sources.expectations import Expectations
 from kgate.sources.files import ClaimedFile, Listing, SourceFile
-from kgate.sources.gitops_search import holds_deployment, peek
+from kgate.sources.gitops_search import holds_deployment
 from kgate.sources.survey import FileObjects
+from kgate.sources.texts import Texts
 from kgate.sources.unrendered import Manifests
 from kgate.values import dataclass
 
@@ -272,8 +273,8 @@ class RenderQueue:
 
     def _may_print_gitops(self, request: Request) -> bool:
         if request.key not in self._is_talkative:
-            found = request.templates(self._repository)
-            self._is_talkative[request.key] = any(holds_deployment(peek(path)) for path in found)
+            found, texts = request.templates(self._repository), Texts.of(self._repository)
+            self._is_talkative[request.key] = any(texts.ask(path, holds_deployment) for path in found)
         return self._is_talkative[request.key]
 
     def hold(self, request: Request, batch: Batch) -> None:

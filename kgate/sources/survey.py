@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,8 +14,9 @@ from kgate.kubernetes.facts import Facts
 from kgate.lifetime import FOREVER, Lifetime
 from kgate.model import Resource
 from kgate.repository import Repository
-from kgate.sources.files import EXTENSIONS, Listing, SourceFile
-from kgate.sources.gitops_search import FLUX, holds_deployment, peek
+from kgate.sources.files import EXTENSIONS, ClaimedFile, Listing, SourceFile
+from kgate.sources.gitops_search import FLUX, holds_deployment
+from kgate.sources.texts import Texts, peek
 from kgate.values import dataclass
 from kgate.yamltree import spelling
 
@@ -36,40 +38,95 @@ class Survey:
     facts: Facts = field(default_factory=Facts)
 
 
-def survey(listing: Listing, lifetime: Lifetime = FOREVER, clusters: Sequence[ClusterScope] = ()) -> Survey:
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What a text may hold: objects of Flux, what says what is deployed, else what Flux may take values from; what
+    facts are taken from, which decide something, policies among them; servers that write audit logs, and what has to do
+    with these."""
+
+    flux: bool
+    deployment: bool
+    values: bool
+    joined: bool
+    facts: bool
+    policies: bool
+    server: bool
+    audited: bool
+
+
+def _signs(text: str) -> _Signs:
+    deploys, is_joined = holds_deployment(text), spelling.may_hold(text, facts.MENTIONED)
+    is_server = spelling.may_hold(text, facts.AUDITED_SERVERS)
+    return _Signs(
+        flux=spelling.may_hold(text, FLUX),
+        deployment=deploys,
+        values=not deploys and spelling.may_hold(text, _VALUES),
+        joined=is_joined,
+        facts=is_joined and facts.may_matter(text),
+        policies=is_joined and spelling.may_hold(text, facts.ISOLATES),
+        server=is_server,
+        audited=is_server or spelling.may_hold(text, facts.AUDIT_FILES),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _UsedSigns:
+    """What the text of a file that kustomizations use may hold: objects of Flux, policies, and what facts about plain
+    manifests beside it are taken from."""
+
+    flux: bool
+    policies: bool
+    elsewhere: bool
+
+
+def _used_signs(text: str) -> _UsedSigns:
+    return _UsedSigns(
+        flux=spelling.may_hold(text, FLUX),
+        policies=spelling.may_hold(text, facts.ISOLATES),
+        elsewhere=facts.may_matter_elsewhere(text),
+    )
+
+
+def survey(
+    listing: Listing, texts: Texts, lifetime: Lifetime = FOREVER, clusters: Sequence[ClusterScope] = ()
+) -> Survey:
     """Looks through plain manifests; only those that hold something of this kind are parsed. What kustomizations use
     may be objects of Flux, which refer to plain ones, and policies, which select them. ``clusters`` have facts of their
     own. Raises DeadlineError."""
-    deploying: list[SourceFile] = []
-    values: list[SourceFile] = []
-    joined: list[SourceFile] = []
-    audited: list[SourceFile] = []
-    has_flux, isolating = _of_claims(listing)
-    has_facts = has_policies = has_servers = False
+    signs: dict[SourceFile, _Signs] = {}
     for file in listing.files.values():
         lifetime.check()
-        text = peek(file.path)
-        has_flux = has_flux or spelling.may_hold(text, FLUX)
-        if holds_deployment(text):
-            deploying.append(file)
-        elif spelling.may_hold(text, _VALUES):
-            values.append(file)
-        if spelling.may_hold(text, facts.MENTIONED):
-            joined.append(file)
-            has_facts = has_facts or facts.may_matter(text)
-            has_policies = has_policies or spelling.may_hold(text, facts.ISOLATES)
-        is_server = spelling.may_hold(text, facts.AUDITED_SERVERS)
-        has_servers = has_servers or is_server
-        if is_server or spelling.may_hold(text, facts.AUDIT_FILES):
-            audited.append(file)
-    is_all = not listing.has_sources  # a chart may have pods that the policies select
-    read = () if not has_facts else listing.files.values() if has_policies and is_all else joined
-    known = [one for file in read for one in _objects(file, lifetime) if has_policies or facts.is_wanted(one)]
-    isolated = [one for file in isolating for one in _objects(file, lifetime)]
-    auditing = [one for file in (audited if has_servers else ()) for one in _objects(file, lifetime)]
-    gathered = _Gathered(known, isolated, _used_elsewhere(listing, lifetime), auditing, is_all)
+        signs[file] = texts.ask(file.path, _signs)
+    claims = [(claim, texts.ask(claim.file.path, _used_signs)) for claim in listing.claims.values()]
+    gathered = _gathered(listing, signs, claims, partial(_objects, texts, lifetime))
     found = replace(gathered.facts(), clusters=tuple(gathered.facts_of_each(clusters)))
-    return Survey(_relevant_objects([*deploying, *(values if has_flux else ())], lifetime), found)
+    has_flux = any(one.flux for one in signs.values()) or any(used.flux for _, used in claims)
+    telling = [file for file, one in signs.items() if one.deployment]
+    telling += [file for file, one in signs.items() if one.values] if has_flux else []
+    return Survey(_relevant_objects(telling, texts, lifetime), found)
+
+
+def _gathered(
+    listing: Listing,
+    signs: Mapping[SourceFile, _Signs],
+    claims: Sequence[tuple[ClaimedFile, _UsedSigns]],
+    objects: Callable[[SourceFile, bool], Iterable[Resource]],
+) -> _Gathered:
+    """Returns what facts are taken from; ``objects`` has those of a file, all of them or only what is wanted."""
+    has_facts = any(one.facts for one in signs.values())
+    has_policies = any(one.policies for one in signs.values())
+    is_all = not listing.has_sources  # a chart may have pods that the policies select
+    joined = [file for file, one in signs.items() if one.joined]
+    read = () if not has_facts else signs if has_policies and is_all else joined
+    own = [(claim.file, one) for claim, one in claims if claim.reader is None]
+    audited = [file for file, one in signs.items() if one.audited] if any(one.server for one in signs.values()) else ()
+    return _Gathered(
+        [one for file in read for one in objects(file, has_policies)],
+        [one for file, used in own if used.policies for one in objects(file, True)],
+        [one for file, used in own if used.elsewhere and listing.files for one in objects(file, False)],
+        [one for file in audited for one in objects(file, True)],
+        is_all,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,52 +169,47 @@ class _Gathered:
             yield replace(found.facts(), cluster=cluster)
 
 
-def joined_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> Iterator[Resource]:
+def joined_objects(files: Iterable[SourceFile], texts: Texts, lifetime: Lifetime) -> Iterator[Resource]:
     """Yields the objects in files that others may rely on. Raises DeadlineError."""
-    found = (file for file in files if spelling.may_hold(peek(file.path), facts.MENTIONED))
-    return (one for file in found for one in _objects(file, lifetime) if facts.is_wanted(one))
-
-
-def _used_elsewhere(listing: Listing, lifetime: Lifetime) -> list[Resource]:
-    """Returns the objects, in files that kustomizations use, that plain manifests beside them may rely on."""
-    claims = [claim for claim in listing.claims.values() if claim.reader is None] if listing.files else []
-    files = [claim.file for claim in claims if facts.may_matter_elsewhere(peek(claim.file.path))]
-    return [one for file in files for one in _objects(file, lifetime) if facts.is_wanted(one)]
-
-
-def _of_claims(listing: Listing) -> tuple[bool, list[SourceFile]]:
-    """Returns whether files that kustomizations use may hold objects of Flux, and those that may hold policies."""
-    has_flux = False
-    isolating = []
-    for claim in listing.claims.values():
-        text = peek(claim.file.path)
-        has_flux = has_flux or spelling.may_hold(text, FLUX)
-        if claim.reader is None and spelling.may_hold(text, facts.ISOLATES):
-            isolating.append(claim.file)
-    return has_flux, isolating
+    found = (file for file in files if texts.ask(file.path, _signs).joined)
+    return (one for file in found for one in _objects(texts, lifetime, file, is_all=False))
 
 
 def expected_objects(listing: Listing, repository: Repository, lifetime: Lifetime = FOREVER) -> FileObjects:
     """The objects in files of kustomizations that may say what is deployed, before these are built. Raises
     DeadlineError."""
+    texts = Texts.of(repository)
     used = {path for found in listing.kustomizations.values() for path in found.files} - listing.files.keys()
     named = sorted(path for path in used if path.name.endswith(EXTENSIONS))
-    found = (SourceFile(path, repository.shown(path)) for path in named if holds_deployment(peek(path)))
-    return _relevant_objects(found, lifetime)
+    found = (SourceFile(path, repository.shown(path)) for path in named if texts.ask(path, holds_deployment))
+    return _relevant_objects(found, texts, lifetime)
 
 
-def _relevant_objects(files: Iterable[SourceFile], lifetime: Lifetime) -> FileObjects:
+def _relevant_objects(files: Iterable[SourceFile], texts: Texts, lifetime: Lifetime) -> FileObjects:
     found: FileObjects = {}
     for file in files:
-        from kgate.gitops.plan import is_relevant
-
-        relevant = tuple(filter(is_relevant, _objects(file, lifetime)))
-        if relevant:
+        lifetime.check()
+        if relevant := texts.ask(file.path, _relevant, file.shown):
             found[file.path] = relevant
     return found
 
 
-def _objects(file: SourceFile, lifetime: Lifetime) -> Iterable[Resource]:
+def _relevant(text: str, path: str) -> tuple[Resource, ...]:
+    from kgate.gitops.plan import is_relevant
+
+    return tuple(filter(is_relevant, _parsed(text, path)))
+
+
+def _objects(texts: Texts, lifetime: Lifetime, file: SourceFile, is_all: bool) -> Iterable[Resource]:
+    """Returns the objects of a file, all of them or only those that facts are taken from."""
     lifetime.check()
-    for part in manifest.stream(file.shown, peek(file.path).encode(), facts.KINDS):
+    return _parsed(peek(file.path), file.shown) if is_all else texts.ask(file.path, _wanted, file.shown)
+
+
+def _wanted(text: str, path: str) -> tuple[Resource, ...]:
+    return tuple(filter(facts.is_wanted, _parsed(text, path)))
+
+
+def _parsed(text: str, path: str) -> Iterator[Resource]:
+    for part in manifest.stream(path, text.encode(), facts.KINDS):
         yield from part.resources

@@ -11,7 +11,8 @@ from kgate.lifetime import Lifetime
 from kgate.model import Json, Note, Resource, value_at
 from kgate.repository import CONFIG_NAMES, Repository
 from kgate.sources.files import Listing, SourceFile, list_files
-from kgate.sources.gitops_search import FLUX, peek
+from kgate.sources.gitops_search import FLUX
+from kgate.sources.texts import peek
 from kgate.values import dataclass
 from kgate.yamltree import spelling
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgate.kubernetes import manifest
 from kgate.kubernetes.podspec import CONTAINER_LISTS, mapping
 from kgate.kubernetes.workload import find_workload
 from kgate.lifetime import Lifetime
@@ -21,8 +22,8 @@ from kgate.rendering.kustomize.kustomization import KustomizationError
 from kgate.rendering.kustomize.requests import KustomizationRequest
 from kgate.rendering.requests import Request
 from kgate.repository import Repository, SearchError
-from kgate.sources.files import ClaimedFile, SourceFile, read_file
-from kgate.sources.gitops_search import peek
+from kgate.sources.files import ClaimedFile, SourceFile
+from kgate.sources.texts import Texts, peek
 from kgate.values import dataclass
 from kgate.yamltree import spelling
 
@@ -58,22 +59,28 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """A workload as a manifest writes it: the file, where the object begins, and where the next one does."""
+class _Outline:
+    """Which workload a manifest writes: the file, where the object begins, and where the next one does. ``is_complete``
+    is True for what the API server would take as it is."""
 
-    workload: Workload
+    kind: str
+    name: str
     path: str
     start: Position
     end: Position
-
-    @property
-    def kind(self) -> str:
-        """The kind of the object."""
-        return self.workload.resource.id.kind
+    is_complete: bool
 
     def holds(self, place: Location) -> bool:
         """True if a place is in the object."""
         return place.path == self.path and self.start <= place.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A workload as a manifest writes it."""
+
+    workload: Workload
+    outline: _Outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +121,25 @@ class Outputs:
         for patch in patches:
             self._lifetime.check()
             if any(_gives(patch, workload) for workload in workloads):
-                insort(self._places.setdefault((patch.path, patch.kind), []), patch.start)
+                here = patch.outline
+                insort(self._places.setdefault((here.path, here.kind), []), here.start)
 
     @cached_property
     def _patch_files(self) -> Sequence[_PatchFile]:
         """Those with any such document."""
         claims = (claim for claim in self._claims.values() if find_link(claim, PATCHES) is not None)
-        files = (claim.file for claim in claims if spelling.may_hold(peek(claim.file.path), _IMAGE))
-        found = (
-            _PatchFile(file.path, tuple(one for one in _written(file) if _is_complete(one.workload))) for file in files
-        )
-        return [file for file in found if file.workloads]
+        texts = Texts.of(self._repository)
+        files = (claim.file for claim in claims if texts.ask(claim.file.path, _may_hold_image))
+        files = (file for file in files if any(one.is_complete for one in _outlines(file, texts)))
+        return [
+            _PatchFile(file.path, tuple(one for one in _written(file) if one.outline.is_complete)) for file in files
+        ]
 
-    def hold(self, written: _Written) -> bool:
+    def hold(self, outline: _Outline) -> bool:
         """True if a workload of a manifest is in what was rendered."""
-        found = self._places.get((written.path, written.kind), ())
-        nearest = bisect_left(found, written.start)
-        return nearest < len(found) and found[nearest] < written.end
+        found = self._places.get((outline.path, outline.kind), ())
+        nearest = bisect_left(found, outline.start)
+        return nearest < len(found) and found[nearest] < outline.end
 
     @cached_property
     def by_file(self) -> Mapping[Path, Sequence[Output]]:
@@ -158,16 +167,43 @@ class Outputs:
 
 def _written(file: SourceFile) -> Iterator[_Written]:
     """The workloads of a file."""
+    return _written_in(peek(file.path), file.shown)
+
+
+def _outlines(file: SourceFile, texts: Texts) -> tuple[_Outline, ...]:
+    """Which workloads a file holds."""
+    return texts.ask(file.path, _outlines_in, file.shown) if texts.ask(file.path, _may_hold_object) else ()
+
+
+def _may_hold_object(text: str) -> bool:
+    return spelling.may_hold(text, _API_VERSION)
+
+
+def _may_hold_image(text: str) -> bool:
+    return spelling.may_hold(text, _IMAGE)
+
+
+def _outlines_in(text: str, path: str) -> tuple[_Outline, ...]:
+    return tuple(one.outline for one in _written_in(text, path))
+
+
+def _written_in(text: str, path: str) -> Iterator[_Written]:
+    """The workloads of a manifest."""
     last: tuple[Workload | None, Position] = None, _START
-    for resource in (resource for batch in read_file(file) for resource in batch.resources):
+    for resource in (resource for batch in manifest.stream(path, text.encode()) for resource in batch.resources):
         start = resource.locate("").start
         workload, begin = last
         if workload is not None:
-            yield _Written(workload, file.shown, begin, start)
+            yield _Written(workload, _outline(workload, path, begin, start))
         last = find_workload(resource), start
     workload, begin = last
     if workload is not None:
-        yield _Written(workload, file.shown, begin, _END)
+        yield _Written(workload, _outline(workload, path, begin, _END))
+
+
+def _outline(workload: Workload, path: str, start: Position, end: Position) -> _Outline:
+    who = workload.resource.id
+    return _Outline(who.kind, who.name, path, start, end, _is_complete(workload))
 
 
 def _places(workload: Workload) -> Iterator[Location]:
@@ -188,12 +224,12 @@ def _gives(patch: _Written, workload: Workload) -> bool:
 
     An image says so only of a patch that has nothing else.
     """
-    if patch.kind != workload.resource.id.kind:
+    if patch.outline.kind != workload.resource.id.kind:
         return False
     fields = [*_patched_fields(patch.workload, workload)]
     telling = [pointer for pointer in fields if not pointer.endswith(_IMAGE_FIELD)] or fields
     places = map(workload.resource.locate, telling)
-    return any(patch.holds(place) and not place.is_approximate for place in places)
+    return any(patch.outline.holds(place) and not place.is_approximate for place in places)
 
 
 def _patched_fields(patch: Workload, workload: Workload) -> Iterator[Pointer]:
@@ -259,19 +295,13 @@ class Unrendered:
         Raises DeadlineError."""
         found = {path: claim.file for path, claim in self._manifests.claims.items()}
         found |= {file.path: file for file in self._manifests.covered}
+        texts = Texts.of(self._repository)
         for file in sorted(found.values(), key=lambda file: file.shown):
             self._lifetime.check()
-            if spelling.may_hold(peek(file.path), _API_VERSION):
-                yield from self._of(file)
-
-    def _of(self, file: SourceFile) -> Iterator[tuple[SourceFile, Batch]]:
-        left: list[Workload] = []
-        for one in _written(file):
-            self._lifetime.check()
-            if not self._outputs.hold(one) and self._is_left(file, one.workload):
-                left.append(one.workload)
-        if left and not self._is_in_doubt(file.path):
-            yield file, self._batch(file, left)
+            outlines = _outlines(file, texts)
+            left = [one for one in outlines if not self._outputs.hold(one) and self._is_left(file, one)]
+            if left and not self._is_in_doubt(file.path):
+                yield file, self._batch(file, [one.workload for one in _written(file) if one.outline in left])
 
     def _is_in_doubt(self, path: Path) -> bool:
         """True if something that uses a file was not rendered whole, which is a Problem already."""
@@ -283,15 +313,14 @@ class Unrendered:
     def _pending(self) -> frozenset[Path]:
         return frozenset(path for request in self._manifests.pending for path in files_of(request, self._repository))
 
-    def _is_left(self, file: SourceFile, workload: Workload) -> bool:
+    def _is_left(self, file: SourceFile, outline: _Outline) -> bool:
         """True unless a workload that is in no output means nothing by itself, as most patches do, or is the text of
         what its chart renders."""
         claim = self._manifests.claims.get(file.path)
         if claim is None or find_link(claim, RESOURCES) is not None:
             return True
-        who = workload.resource.id
         charts = self._outputs.of_chart(claim.reader) if claim.reader is not None else ()
-        return _is_complete(workload) and not any((who.kind, who.name) in one.workloads for one in charts)
+        return outline.is_complete and not any((outline.kind, outline.name) in one.workloads for one in charts)
 
     def _batch(self, file: SourceFile, workloads: Sequence[Workload]) -> Batch:
         resources = tuple(workload.resource for workload in workloads)

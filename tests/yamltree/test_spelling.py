@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kgate.sources.files import Listing, SourceFile
 from kgate.sources.survey import survey
+from kgate.sources.texts import Texts
 from kgate.yamltree.nodes import compose
 from kgate.yamltree.spelling import may_hold
 
@@ -49,7 +50,7 @@ def test_an_application_is_found_however_it_is_spelled(spelling: str, encoding: 
     path = tmp_path / "app.yaml"
     text = f"apiVersion: {spelling}\nkind: Application\nmetadata: {{name: web}}\n"
     path.write_bytes(text.encode(encoding))
-    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")}), Texts()).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -65,7 +66,7 @@ def test_an_application_is_found_however_it_is_spelled(spelling: str, encoding: 
 def test_an_application_is_found_however_its_kind_is_spelled(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "app.yaml"
     path.write_text(f"apiVersion: argoproj.io/v1alpha1\n{kind}\nmetadata: {{name: web}}\n", encoding="utf-8")
-    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")}), Texts()).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -74,7 +75,7 @@ def test_a_named_tag_is_seen(line_break: str, tmp_path: Path) -> None:
     path = tmp_path / "app.yaml"
     text = f"# c\n%TAG !b! tag:yaml.org,2002:bin\n---\napiVersion: !b!ary {BASE64}\nkind: Application\n"
     path.write_bytes(text.replace("\n", line_break).encode())
-    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")})).objects.values()
+    ((found,),) = survey(Listing(files={path: SourceFile(path, "app.yaml")}), Texts()).objects.values()
     assert found.id.kind == "Application"
 
 
@@ -83,7 +84,8 @@ def test_values_of_flux_are_found_however_a_config_map_is_spelled(tmp_path: Path
     release.write_text("apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n")
     values.write_text("apiVersion: v1\nkind: !!binary Q29uZmlnTWFw\nmetadata: {name: b}\n")
     found = survey(
-        Listing(files={release: SourceFile(release, "release.yaml"), values: SourceFile(values, "values.yaml")})
+        Listing(files={release: SourceFile(release, "release.yaml"), values: SourceFile(values, "values.yaml")}),
+        Texts(),
     ).objects
     assert [[one.id.kind for one in members] for members in found.values()] == [["HelmRelease"], ["ConfigMap"]]
 
