@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import re
+import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -132,8 +134,25 @@ class Repository:
         None if it does not lie there, or is not a path."""
         if not _can_be_a_path(os.fspath(path), _PATH_MAX):
             return None
-        real = Path(os.path.realpath(path))
+        real = path if self._is_real(os.fspath(path)) else Path(os.path.realpath(path))
         return real if real.is_relative_to(self.root) and not _is_of_git(real.relative_to(self.root)) else None
+
+    def _is_real(self, path: str) -> bool:
+        """True if a path is written from the root on, which is real, and leads through no link: then ``realpath`` would
+        look at each folder above the root as well, and return the path."""
+        root = os.path.join(self.root, "")
+        parts = path[len(root) :].split("/")
+        if sys.platform == "win32" or not path.startswith(root) or not {"", os.curdir, os.pardir}.isdisjoint(parts):
+            return False
+        here = root[:-1]
+        for part in parts:
+            here = f"{here}/{part}"
+            try:
+                if stat.S_ISLNK(os.lstat(here).st_mode):
+                    return False
+            except OSError:  # nothing is there, and so nothing below
+                break
+        return True
 
     def holds(self, path: Path) -> bool:
         """True if a path really lies in the repository."""

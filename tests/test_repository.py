@@ -127,6 +127,31 @@ def test_what_lies_in_it(tmp_path: Path, path: str, wanted: str | None) -> None:
     assert repository.holds(root / path) is (wanted is not None)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("a/file.yaml", id="a file"),
+        pytest.param("a/none/b", id="what does not exist"),
+        pytest.param("a/none/../../link/x", id="back out of what does not exist, and through a link"),
+        pytest.param("a/../b", id="back"),
+        pytest.param("link/file.yaml", id="through a link"),
+        pytest.param("out", id="a link that leads out"),
+        pytest.param("a/file.yaml/x", id="below a file"),
+        pytest.param("circle/x", id="a link in a circle"),
+        pytest.param(".", id="the root"),
+    ],
+)
+def test_a_path_is_resolved_as_the_system_does(tmp_path: Path, path: str) -> None:
+    root = tmp_path.resolve() / "repo"
+    (root / "a").mkdir(parents=True)
+    (root / "a/file.yaml").touch()
+    (root / "link").symlink_to("a")
+    (root / "out").symlink_to(tmp_path)
+    (root / "circle").symlink_to("circle")
+    real = Path(os.path.realpath(root / path))
+    assert Repository(root).resolve(root / path) == (real if real.is_relative_to(root) else None)
+
+
 def test_the_folders_above(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repo")
     assert repository.above(tmp_path / "repo/a/b") == [tmp_path / "repo", tmp_path / "repo/a"]
