@@ -58,6 +58,8 @@ class Session:
         key = repr(settings), rules
         if self._ledger is None or key != self._key:
             self._key, self._ledger, self._pages = key, make(settings, rules), {}
+            if self.remembered is not None:
+                self._ledger.keep_renderings()
         return self._ledger.emptied()
 
     def read(self, plain: PlainFiles, listed: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:

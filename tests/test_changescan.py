@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
-from kgate import gitindex
+from kgate import diffing, gitindex
+from kgate.commands.main import main
+from kgate.config.settings import Settings
 from kgate.gitindex import parse
-from kgate.model import Batch
+from kgate.judgement.ledger import Ledger, Page
+from kgate.kubernetes.facts import Facts
+from kgate.model import Batch, Rule
+from kgate.plainfiles import PlainFiles
 from kgate.policy.gittree import open_tree
 from kgate.rendering.helm import requests as helm
 from kgate.rendering.kustomize import requests as kustomize
 from kgate.rendering.requests import RenderContext
 from kgate.rendering.shared import Difference, Regions, difference_between
 from kgate.repository import Repository
+from kgate.session import Session
+from kgate.sources.files import SourceFile
 from tests.command import ROOT, Result, kgate
 from tests.commands.test_baseline import OLD, deployment
 from tests.hostile import write
@@ -139,10 +148,6 @@ def test_every_report_for_people_shows_it(clone: Clone) -> None:
 
 
 def test_what_is_rendered_alike_is_rendered_once(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    from click.testing import CliRunner
-
-    from kgate.commands.main import main
-
     rendered: list[str] = []
     for kind in (helm.ChartRequest, kustomize.KustomizationRequest):
         real = kind.render
@@ -162,6 +167,140 @@ def test_what_is_rendered_alike_is_rendered_once(clone: Clone, monkeypatch: pyte
     clone.changed({"base/db.yaml": deployment("db")})
     CliRunner().invoke(main, ["scan", ".", "--diff-base", "main"], standalone_mode=False)
     assert sorted(rendered) == ["dev", "dev", "prod", "prod", "web"]
+
+
+class Forgetful(Session):
+    """A session in which nothing of one scan is known in the next one."""
+
+    def ledger(self, settings: Settings, rules: tuple[Rule, ...], make: Any) -> Ledger:
+        return make(settings, rules)  # type: ignore[no-any-return]
+
+    def opened(self, repository: Repository) -> Repository:
+        return repository.reopened()
+
+    def read(self, plain: PlainFiles, listed: Sequence[SourceFile], facts: Facts) -> Iterator[Page]:
+        return plain.read(listed, facts)
+
+
+ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: db, namespace: prod}\n"
+BINDING = """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: db, namespace: prod}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ROLE, name: NAME}
+subjects: [{kind: ServiceAccount, name: db, namespace: prod}]
+"""
+ROLE = """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: db, namespace: prod}
+rules: [{apiGroups: [""], resources: [RESOURCE], verbs: [get, list]}]
+"""
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: prod}
+spec: {podSelector: {matchLabels: {app: a}}}
+"""
+APPLICATION = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: web, namespace: argocd}
+spec:
+  source:
+    repoURL: https://example.org/shop
+    path: charts/web
+    helm: {parameters: [{name: privileged, value: "false"}]}
+  destination: {namespace: web}
+"""
+RULE = """\
+id: too-short
+title: Too short
+severity: high
+points: 5
+target: container
+expression: size(container.name) > LEAST
+fields: [name]
+message: The name of the container is too short.
+rationale: It cannot be told from others.
+instead: a longer name
+remediation: Write a longer one.
+references: [{title: Names, url: "https://example.org"}]
+examples: {good: [{name: longer}], bad: [{name: x}]}
+"""
+JOINED = {
+    "account.yaml": ACCOUNT,
+    "binding.yaml": BINDING.replace("ROLE", "Role").replace("NAME", "db"),
+    "role.yaml": ROLE.replace("RESOURCE", "pods"),
+    "base/db.yaml": deployment("db", privileged=False).replace(
+        "    spec:\n      c", "    spec:\n      serviceAccountName: db\n      c"
+    ),
+    "base/binding.yaml": BINDING.replace("ROLE", "Role").replace("NAME", "other"),
+    "base/kustomization.yaml": "resources: [db.yaml, binding.yaml]\n",
+    "other.yaml": ROLE.replace("name: db", "name: other").replace("RESOURCE", "pods"),
+    "charts/web/files/pid.txt": "false\n",
+    "charts/web/templates/web.yaml": FILES["charts/web/templates/web.yaml"].replace(
+        "containers", 'hostPID: {{ .Files.Get "files/pid.txt" | trim }}\n      containers'
+    ),
+    "kgate.yaml": "rules: [rules]\n",
+    "rules/too-short.yaml": RULE.replace("LEAST", "2"),
+}
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone.of(tmp_path_factory.mktemp("clones") / "shop", {**FILES, **JOINED})
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"charts/web/values.yaml": "privileged: false\n"}, True, id="a value of a chart"),
+        pytest.param({"charts/web/files/pid.txt": "true\n"}, True, id="a file that a chart includes"),
+        pytest.param({"base/db.yaml": deployment("db")}, True, id="the base of overlays"),
+        pytest.param({"kgate.yaml": "min-score: 90\n"}, False, id="the configuration"),
+        pytest.param({"rules/too-short.yaml": RULE.replace("LEAST", "4")}, False, id="a rule"),
+        pytest.param({"k8s/plain.yaml": None}, True, id="a deleted file"),
+        pytest.param({"role.yaml": None, "moved.yaml": JOINED["role.yaml"]}, False, id="the same text in another file"),
+        pytest.param(
+            {"other.yaml": JOINED["other.yaml"].replace("pods", "secrets")},
+            True,
+            id="a role that only what is rendered binds",
+        ),
+        pytest.param({"role.yaml": ROLE.replace("RESOURCE", "secrets")}, True, id="what a rendered pod may do"),
+        pytest.param(
+            {"binding.yaml": BINDING.replace("ROLE", "ClusterRole").replace("NAME", "cluster-admin")},
+            True,
+            id="what is bound to the account of a rendered pod",
+        ),
+        pytest.param({"role.yaml": "# longer\n" + JOINED["role.yaml"]}, False, id="the line of a role"),
+        pytest.param({"account.yaml": "# longer\n" + ACCOUNT}, False, id="the line of an account"),
+        pytest.param({"policy.yaml": POLICY}, False, id="a policy that selects rendered pods"),
+        pytest.param({"k8s/application.yaml": APPLICATION}, True, id="how a chart is deployed"),
+        pytest.param({"overlays/dev/.gitattributes": "*.yaml working-tree-encoding=UTF-16\n"}, False, id="an encoding"),
+    ],
+)
+def test_what_two_scans_share_changes_no_result(
+    joined: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str | None], differs: bool
+) -> None:
+    clone = joined.copy(tmp_path / "shop").changed(change)
+    for name, value in tools_env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(clone.folder)
+    shared = in_process()
+    monkeypatch.setattr(diffing, "Session", Forgetful)
+    monkeypatch.setattr(diffing, "_shared", lambda *_: None)
+    assert in_process() == shared
+    assert bool(changed(shared["compared"])) == differs
+
+
+def in_process() -> Any:
+    """The report of a change in JSON."""
+    arguments = ["scan", ".", "--persona", "audit", "--diff-base", "main", "-f", "json"]
+    result = CliRunner().invoke(main, arguments, standalone_mode=False)
+    assert result.return_value in (0, 1, 3), result.exception
+    return json.loads(result.stdout)
 
 
 def test_the_same_settings_judge_both_sides(clone: Clone) -> None:

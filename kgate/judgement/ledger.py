@@ -45,6 +45,7 @@ from kgate.model import (
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
+    from kgate.judgement.kept import Kept
     from kgate.judgement.reach import Powers
     from kgate.judgement.sharing import SharedClusters
     from kgate.kubernetes.clusters import PlacedFiles
@@ -229,6 +230,7 @@ class Ledger:
         self._gates = gates or NoGates()
         self._judges = judges or {}
         self._powers = _SharedPowers(judge)
+        self._kept: Kept | None = None
         self._used: set[BindingKey] = set()
         self._joins = Joins()
         self._bound = BoundAccounts()
@@ -264,7 +266,7 @@ class Ledger:
             waivers = replace(waivers, inline=replace(waivers.inline, comments=comments), is_whole=False)
         own = Ledger(self._judge, self._bar, self._gates, self._judges, waivers, sees_files_only=self._sees_files_only)
         own.list_up_to(self._most)
-        own._powers = self._powers
+        own._powers, own._kept = self._powers, self._kept
         return own
 
     def known(self, facts: Facts) -> Facts:
@@ -293,7 +295,10 @@ class Ledger:
         if self._shared is not None and rendered:
             facts = self._shared.added_to(facts, rendered)
         self._defined.update((one.id.kind, one.id.namespace, one.id.name) for one in facts.roles)
-        facts = self._with_powers(facts)
+        if self._kept is not None and rendered and self._shared is None:
+            facts = self._kept.joined(rendered, plain, partial(self._with_powers, facts))
+        else:
+            facts = self._with_powers(facts)
         self._add_undefined_of(facts)
         self._bound.add(facts, is_rendering=any(one.rendering is not None for one in rendered))
         return facts
@@ -371,6 +376,13 @@ class Ledger:
     def kinds(self) -> frozenset[str]:
         """The kinds that these rules are about."""
         return self._judge.kinds.union(*(judge.kinds for judge in self._judges.values()))
+
+    def keep_renderings(self) -> None:
+        """Keeps what is found out about renderings for the ledgers that are emptied from this one: a later scan may get
+        the same ones back."""
+        from kgate.judgement.kept import Kept  # few scans have a second one
+
+        self._kept = Kept()
 
     def list_up_to(self, most: int) -> None:
         """Lists up to so many of a kind for each file, of what is judged from now on."""
@@ -491,7 +503,10 @@ class Ledger:
         bar, matched = self._gates.bar(resource, self._bar)
         self._matched.update(matched)
         judge = self._judge if bar.minor is None else self._judges[bar.minor]
-        judgement = judge.judge(resource, facts, lists)
+        if self._kept is not None and resource.rendering is not None:  # of which all findings are listed at first
+            judgement = self._kept.judged(judge, resource, facts)
+        else:
+            judgement = judge.judge(resource, facts, lists)
         fail_on = partial(fail_on_of, bar, resource.id.kind, has_score=judgement.workload is not None)
         decided = [(finding, fail_on(finding.rule)) for finding in judgement.findings]
         if any(reason is not None for _, reason in decided):

@@ -29,6 +29,7 @@ class Texts:
         """Knows what the Texts of a scan ``before`` this one were asked, and forgets what is not asked again."""
         self._answers: dict[Hashable, object] = {}
         self._before = before._answers if before is not None else {}
+        self._digests: dict[Path, bytes] = {}
 
     @classmethod
     def of(cls, repository: Repository) -> Texts:
@@ -37,14 +38,16 @@ class Texts:
 
     def ask(self, path: Path, question: Callable[..., T], *given: Hashable) -> T:
         """Returns what a question says of the text of a file; an empty text stands for what ``peek`` cannot read."""
+        if (digest := self._digests.get(path)) is not None:  # a file is one and the same for a scan
+            answer = self._answers.get((question, digest, given), _UNKNOWN)
+            if answer is not _UNKNOWN:
+                return cast("T", answer)
         data = _bytes(path)
-        key = question, hashlib.blake2b(data, digest_size=32).digest(), given
-        answer = self._answers.get(key, _UNKNOWN)
-        if answer is _UNKNOWN:
-            answer = self._before.get(key, _UNKNOWN)
-            answer = question(_decoded(data), *given) if answer is _UNKNOWN else answer
-            self._answers[key] = answer
-        return cast("T", answer)
+        digest = self._digests[path] = hashlib.blake2b(data, digest_size=32).digest()
+        key = question, digest, given
+        answer = self._before.get(key, self._answers.get(key, _UNKNOWN))
+        self._answers[key] = question(_decoded(data), *given) if answer is _UNKNOWN else answer
+        return cast("T", self._answers[key])
 
 
 def peek(path: Path) -> str:
