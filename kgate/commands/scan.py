@@ -458,9 +458,9 @@ def resolved(flags: Mapping[str, Any], untrusted: UntrustedFolders) -> tuple[Opt
         refuse_link_out(path)
     repository = Repository.at(find_root([Path(path) for path in paths if path != "-"]))
     if flags.get("policy_from"):
-        from kgate.policy.gittree import open_tree
+        from kgate.policy.gittree import open_trusted
 
-        repository = replace(repository, trusted=open_tree(repository, flags["policy_from"]))
+        repository = replace(repository, trusted=open_trusted(repository, flags["policy_from"]))
     return _resolved_for(flags, repository, untrusted)
 
 

@@ -338,8 +338,14 @@ def open_tree(repository: Repository, revision: str, flag: str = "--policy-from"
         raise ConfigError(f"{asked}: git cannot list its files: {outcome.error_text}")
     entries = dict(_listed(outcome.stdout))
     parents = {"/".join(parts[:end]) for path in entries for parts in [path.split("/")] for end in range(len(parts))}
-    tree = GitTree(repository.root, revision, commit, git, entries, frozenset(parents))
-    tree.paths((*CONFIG_NAMES, PYPROJECT, *STEERING))  # one process reads what is asked for anyway
+    return GitTree(repository.root, revision, commit, git, entries, frozenset(parents))
+
+
+def open_trusted(repository: Repository, revision: str) -> GitTree:
+    """The same for the revision that decides about the gate: the files that steer it are read at once, by one process.
+    Raises ConfigError."""
+    tree = open_tree(repository, revision)
+    tree.paths((*CONFIG_NAMES, PYPROJECT, *STEERING))
     return tree
 
 
