@@ -154,53 +154,72 @@ def _moved(value: object, root: str) -> Hashable:
 def _regions(request: Request, repository: Repository) -> Regions:
     """What a rendering can read: all that lies below charts, folders without a kustomization and what links in charts
     lead to, and the files that kustomizations and releases name."""
-    found = _Regions(repository)
-    found.pending += [place.path for place in request.parts(repository)]
+    ways, entered = _Ways.of(repository), dict[Path, _Way]()
+    pending = [place.path for place in request.parts(repository)]
     if not isinstance(request, PulledChartRequest):
-        found.pending.append(request.place.path)
-    for path in request.files(repository):
-        found.places |= {path, Path(os.path.realpath(path))}
-    while found.pending:
-        found.enter(found.pending.pop())
-    return Regions(found.inner(found.trees), found.inner(found.places))
+        pending.append(request.place.path)
+    while pending:
+        if (path := pending.pop()) not in entered:
+            entered[path] = ways.at(path)
+            pending += entered[path].onward
+    named = {place for path in request.files(repository) for place in (path, Path(os.path.realpath(path)))}
+    trees = (way.tree for way in entered.values() if way.tree is not None)
+    return Regions(
+        _inner(trees, repository), _inner(named.union(*(way.places for way in entered.values())), repository)
+    )
 
 
-class _Regions:
-    """The paths that a rendering can read, as they are found."""
+def _inner(paths: Iterable[Path], repository: Repository) -> frozenset[str]:
+    """The paths in the repository, from its root."""
+    inside = (path.relative_to(repository.root).as_posix() for path in paths if path.is_relative_to(repository.root))
+    return frozenset("" if path == "." else path for path in inside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a rendering of a chart or a kustomization can read: all of ``tree``, and ``places``. ``onward`` are the
+    folders that it may render with it."""
+
+    tree: Path | None
+    places: frozenset[Path]
+    onward: tuple[Path, ...]
+
+
+class _Ways:
+    """The ways from the charts and kustomizations of a repository, each looked up once for the scan; threads may share
+    it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._kustomizations = Kustomizations.of(repository)
-        self._entered: set[Path] = set()
-        self.pending: list[Path] = []
-        self.trees: set[Path] = set()
-        self.places: set[Path] = set()
+        self._known: dict[Path, _Way] = {}
 
-    def enter(self, path: Path) -> None:
-        """Adds what a rendering of a chart or a kustomization can read, and folders that are to be entered next."""
-        if path in self._entered:
-            return
-        self._entered.add(path)
-        folder = Path(os.path.realpath(path))
-        self.places.add(path)
-        self.pending += _local_dependencies(folder)
+    @classmethod
+    def of(cls, repository: Repository) -> _Ways:
+        """Those that all readers of this repository share."""
+        return repository.shared(cls, lambda: cls(repository))
+
+    def at(self, path: Path) -> _Way:
+        """The way from a chart, a kustomization or a folder."""
+        if path not in self._known:
+            self._known[path] = self._found(path)
+        return self._known[path]
+
+    def _found(self, path: Path) -> _Way:
+        folder, places = Path(os.path.realpath(path)), {path}
+        onward = [*_local_dependencies(folder)]
         kustomization = None
         with contextlib.suppress(KustomizationError):
             kustomization = self._kustomizations.read(folder)
-        if kustomization is None or (folder / "Chart.yaml").is_file():
-            self.trees.add(folder)
-            self.pending += _links_below(folder, self._repository)
+        is_tree = kustomization is None or (folder / "Chart.yaml").is_file()
+        if is_tree:
+            onward += _links_below(folder, self._repository)
         if kustomization is not None:
-            self.places.update(folder / name for name in KUSTOMIZATION_NAMES)
-            self.places.update(place for link in kustomization.links for place in (link.lexical, link.real))
-            self.pending += [link.real for link in kustomization.links if link.is_folder]
-            self.pending += [chart.place for chart in kustomization.charts]
-
-    def inner(self, paths: Iterable[Path]) -> frozenset[str]:
-        """Those in the repository, from its root."""
-        root = self._repository.root
-        inside = (path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root))
-        return frozenset("" if path == "." else path for path in inside)
+            places.update(folder / name for name in KUSTOMIZATION_NAMES)
+            places.update(place for link in kustomization.links for place in (link.lexical, link.real))
+            onward += [link.real for link in kustomization.links if link.is_folder]
+            onward += [chart.place for chart in kustomization.charts]
+        return _Way(folder if is_tree else None, frozenset(places), tuple(onward))
 
 
 def _folder_of(path: Path) -> Path:
