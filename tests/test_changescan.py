@@ -20,7 +20,9 @@ from kgate.judgement.ledger import Ledger, Page
 from kgate.kubernetes.facts import Facts
 from kgate.model import Batch, Rule
 from kgate.plainfiles import PlainFiles
+from kgate.policy.basetree import exported
 from kgate.policy.gittree import open_tree
+from kgate.rendering import scratch
 from kgate.rendering.helm import requests as helm
 from kgate.rendering.kustomize import requests as kustomize
 from kgate.rendering.requests import RenderContext
@@ -467,6 +469,27 @@ def test_files_of_the_checkout_are_copied_where_they_are_equal(clone: Clone, tmp
     assert same == tracked - {"k8s/plain.yaml", "base/db.yaml", "base/kustomization.yaml"}
     assert (target / "k8s/plain.yaml").read_text(encoding="utf-8") == deployment("plain")
     assert {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()} == tracked
+
+
+@pytest.mark.parametrize(
+    ("most", "in_memory"),
+    [
+        pytest.param(scratch.MOST_IN_MEMORY, True, id="a small revision"),
+        pytest.param(5000, False, id="a large file that is gone"),
+        pytest.param(100, False, id="large files that both have"),
+    ],
+)
+def test_where_a_revision_is_written(clone: Clone, monkeypatch: pytest.MonkeyPatch, most: int, in_memory: bool) -> None:
+    clone.changed({"large.yaml": "x: 1\n" * 2000}).merged()
+    clone.changed({"large.yaml": None})
+    monkeypatch.setattr(scratch, "MOST_IN_MEMORY", most)
+    repository = Repository.at(clone.folder)
+    tree = open_tree(repository, "main", "--diff-base")
+    with exported(tree, repository) as base:
+        top, tracked = base.repository.root.parents[1], {path.decode() for path in tree.files}
+        assert {path for path in tracked if (base.repository.root / path).is_file()} == tracked
+    assert (os.fspath(top) == "/dev/shm") == (in_memory and scratch.has_memory())
+    assert not base.repository.root.parent.exists()
 
 
 def test_a_file_that_steers_much_is_far_reaching() -> None:

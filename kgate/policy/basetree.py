@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kgate import gitindex
 from kgate.elsewhere import lock
-from kgate.policy.gittree import GitTree
+from kgate.policy.gittree import GitTree, TooLargeError
 from kgate.rendering import scratch
 from kgate.rendering.shared import Difference
 from kgate.repository import OutsideError, Repository
@@ -87,15 +87,32 @@ class ExportedTree:
 def exported(tree: GitTree, scanned: Repository) -> Iterator[ExportedTree]:
     """The files of a revision in a private folder of the same name as the checkout, as long as the block lasts. Raises
     ConfigError, OSError and SearchError."""
-    with scratch.private_folder() as folder:
-        root = folder / (scanned.root.name or "root")
-        root.mkdir()
-        start = len(os.path.join(scanned.root, ""))
-        beside = frozenset(os.fspath(path)[start:] for path in scanned.files_below(scanned.root))
-        same = tree.export(root, beside)
+    start = len(os.path.join(scanned.root, ""))
+    beside = frozenset(os.fspath(path)[start:] for path in scanned.files_below(scanned.root))
+    with ExitStack() as stack:
+        root, same = _written(tree, scanned.root.name or "root", beside, stack)
         git = root / ".git"
         git.mkdir()
         (git / "config").touch()
         (git / "index").write_bytes(gitindex.written(tree.files))
         settings = SameSettings(root, scanned, tree.name, tree.title)
         yield ExportedTree(tree, Repository(root, scanned.urls, settings), beside, same)
+
+
+def _written(tree: GitTree, name: str, beside: frozenset[str], stack: ExitStack) -> tuple[Path, frozenset[str]]:
+    """Writes a revision to a private folder, in memory if it is small: returns the folder, and what GitTree.export
+    does."""
+    left = scratch.MOST_IN_MEMORY - tree.size_beside(beside)
+    if left > 0 and scratch.has_memory():
+        with suppress(TooLargeError, OSError), ExitStack() as tried:  # what cannot be written there may be on a disk
+            root = _root(tried.enter_context(scratch.private_folder(in_memory=True)), name)
+            same = tree.export(root, beside, left)
+            stack.push(tried.pop_all())
+            return root, same
+    root = _root(stack.enter_context(scratch.private_folder()), name)
+    return root, tree.export(root, beside)
+
+
+def _root(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name

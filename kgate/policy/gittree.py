@@ -55,6 +55,10 @@ _CAUTIOUS = {
 fetch an object that is missing, or put another in its place. No filter runs: ``cat-file`` gives bytes as they are."""
 
 
+class TooLargeError(Exception):
+    """More files of a revision than are wanted in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Git:
     """A git program and the clone whose objects it reads."""
@@ -154,11 +158,17 @@ class GitTree:
         here, there = set(self._entries.items()), set(other._entries.items())
         return frozenset(path for path, _ in here ^ there)
 
-    def export(self, folder: Path, beside: Collection[str] = ()) -> frozenset[str]:
+    def size_beside(self, beside: Collection[str]) -> int:
+        """The bytes of the files of the checkout (``beside``) that the revision has, too, in this or another state."""
+        paths = (path for path, (mode, _) in self._entries.items() if mode != _LINK and path in beside)
+        return sum(_size(f"{self.root}/{path}") for path in paths)
+
+    def export(self, folder: Path, beside: Collection[str] = (), most: int | None = None) -> frozenset[str]:
         """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
         is larger than anything that is read is written with its size alone. Returns the paths of those that a file of
         the checkout (``beside``, from the root and really below it) is equal to: they are copied from there, which is
-        quicker and needs no object. Raises ConfigError and OSError."""
+        quicker and needs no object. Raises ConfigError, OSError, and TooLargeError if the others have more than
+        ``most`` bytes."""
         if bad := next((path for path in self._entries if _is_bad(path)), None):
             raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
         for parent in dict.fromkeys(path.rpartition("/")[0] for path in self._entries):
@@ -166,6 +176,8 @@ class GitTree:
         copied = frozenset(self._copied(folder, beside))
         wanted = {path: entry for path, entry in self._entries.items() if path not in copied}
         sizes = self._sizes(dict.fromkeys(blob for _, blob in wanted.values())) if wanted else {}
+        if most is not None and sum(sizes[blob] for _, blob in wanted.values()) > most:
+            raise TooLargeError
         links = list[tuple[Path, bytes]]()
         for paths in _portions(wanted, sizes):
             texts = self._portion(paths)
@@ -299,6 +311,14 @@ def _is_bad(path: str) -> bool:
     """True for a path that leads elsewhere, or into what git keeps; git itself checks out no such path."""
     parts = path.split("/")
     return any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path
+
+
+def _size(path: str) -> int:
+    """The bytes of a file; none if it cannot be found."""
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def _regular(path: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Private folders below the system's temporary folder. The next run removes what a killed one left there."""
+"""Private folders below the system's temporary folder, or in memory. The next run removes what a killed one left."""
 
 from __future__ import annotations
 
@@ -18,13 +18,36 @@ _NEW = "kgate-new-"
 _NEW_SECONDS = 3600
 
 
+MOST_IN_MEMORY = 32 << 20
+"""Bytes of files that are kept in memory instead of on a disk, where making as many takes several times as long."""
+
+_MEMORY = "/dev/shm"  # noqa: S108 - folders there are made by mkdtemp
+"""Where Linux has files in memory, for every user."""
+
+
+def has_memory() -> bool:
+    """True if there is room for MOST_IN_MEMORY in memory, and nobody says where temporary files are to be."""
+    if sys.platform != "linux" or any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")):
+        return False
+    try:
+        found, mode = os.statvfs(_MEMORY), os.stat(_MEMORY).st_mode
+    except OSError:
+        return False
+    is_safe = bool(mode & stat.S_ISVTX) and os.access(_MEMORY, os.W_OK | os.X_OK)
+    return is_safe and found.f_bavail * found.f_frsize >= 2 * MOST_IN_MEMORY
+
+
+def _disk() -> str:
+    return os.path.realpath(tempfile.gettempdir())
+
+
 @contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder(*, in_memory: bool = False) -> Iterator[Path]:
     """Yields a new, empty folder that only this user can enter, and removes it after the block.
 
     It is locked as long as this process lives, which tells remove_stale() that it is in use.
     """
-    top = Path(os.path.realpath(tempfile.gettempdir()))
+    top = Path(_MEMORY if in_memory else _disk())
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=top))
     lock = _lock(new)
     folder = top / f"{_PREFIX}{secrets.token_hex(6)}"
@@ -39,11 +62,11 @@ def private_folder() -> Iterator[Path]:
 
 def remove_stale() -> None:
     """Removes the folders of runs of this user that were killed. Does nothing if the system has no such locks."""
-    top = os.path.realpath(tempfile.gettempdir())
-    with contextlib.suppress(OSError), os.scandir(top) as entries:
-        for entry in entries:
-            if entry.name.startswith((_PREFIX, _NEW)) and _is_own_folder(entry):
-                _remove_if_unlocked(Path(entry.path))
+    for top in dict.fromkeys((_disk(), _MEMORY)):
+        with contextlib.suppress(OSError), os.scandir(top) as entries:
+            for entry in entries:
+                if entry.name.startswith((_PREFIX, _NEW)) and _is_own_folder(entry):
+                    _remove_if_unlocked(Path(entry.path))
 
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:

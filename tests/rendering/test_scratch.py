@@ -62,6 +62,15 @@ def test_a_folder_in_use_stays_and_one_of_a_killed_run_goes(top: Path) -> None:
     assert not folder.exists()
 
 
+def test_what_a_killed_run_left_in_memory_goes_too(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = top / "memory"
+    left = memory / "kgate-run-0123456789ab"
+    left.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(scratch, "_MEMORY", os.fspath(memory))
+    scratch.remove_stale()
+    assert list(memory.iterdir()) == []
+
+
 def a_link(path: Path) -> None:
     path.symlink_to(path.parent)
 
