@@ -19,7 +19,7 @@ class _Joined:
     facts: Facts
 
 
-class Kept:
+class KeptJudgements:
     """Facts and judgements, by the very objects that they were made from, of which nothing changes. What was read or
     rendered anew is another object, and is judged anew."""
 

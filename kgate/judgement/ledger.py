@@ -45,7 +45,7 @@ from kgate.model import (
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
-    from kgate.judgement.kept import Kept
+    from kgate.judgement.kept import KeptJudgements
     from kgate.judgement.reach import Powers
     from kgate.judgement.sharing import SharedClusters
     from kgate.kubernetes.clusters import PlacedFiles
@@ -230,7 +230,7 @@ class Ledger:
         self._gates = gates or NoGates()
         self._judges = judges or {}
         self._powers = _SharedPowers(judge)
-        self._kept: Kept | None = None
+        self._kept: KeptJudgements | None = None
         self._used: set[BindingKey] = set()
         self._joins = Joins()
         self._bound = BoundAccounts()
@@ -380,9 +380,9 @@ class Ledger:
     def keep_renderings(self) -> None:
         """Keeps what is found out about renderings for the ledgers that are emptied from this one: a later scan may get
         the same ones back."""
-        from kgate.judgement.kept import Kept  # few scans have a second one
+        from kgate.judgement.kept import KeptJudgements  # few scans have a second one
 
-        self._kept = Kept()
+        self._kept = KeptJudgements()
 
     def list_up_to(self, most: int) -> None:
         """Lists up to so many of a kind for each file, of what is judged from now on."""

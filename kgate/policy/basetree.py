@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kgate import gitindex
 from kgate.elsewhere import lock
-from kgate.policy.gittree import GitTree, TooLargeError
+from kgate.policy.gittree import GitTree, RevisionTooLargeError
 from kgate.rendering import scratch
 from kgate.rendering.shared import Difference
 from kgate.repository import OutsideError, Repository
@@ -104,7 +104,10 @@ def _written(tree: GitTree, name: str, beside: frozenset[str], stack: ExitStack)
     does."""
     left = scratch.MOST_IN_MEMORY - tree.size_beside(beside)
     if left > 0 and scratch.has_memory():
-        with suppress(TooLargeError, OSError), ExitStack() as tried:  # what cannot be written there may be on a disk
+        with (
+            suppress(RevisionTooLargeError, OSError),
+            ExitStack() as tried,
+        ):  # what cannot be written there may be on a disk
             root = _root(tried.enter_context(scratch.private_folder(in_memory=True)), name)
             same = tree.export(root, beside, left)
             stack.push(tried.pop_all())

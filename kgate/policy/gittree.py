@@ -55,7 +55,7 @@ _CAUTIOUS = {
 fetch an object that is missing, or put another in its place. No filter runs: ``cat-file`` gives bytes as they are."""
 
 
-class TooLargeError(Exception):
+class RevisionTooLargeError(Exception):
     """More files of a revision than are wanted in memory."""
 
 
@@ -167,7 +167,7 @@ class GitTree:
         """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
         is larger than anything that is read is written with its size alone. Returns the paths of those that a file of
         the checkout (``beside``, from the root and really below it) is equal to: they are copied from there, which is
-        quicker and needs no object. Raises ConfigError, OSError, and TooLargeError if the others have more than
+        quicker and needs no object. Raises ConfigError, OSError, and RevisionTooLargeError if the others have more than
         ``most`` bytes."""
         if bad := next((path for path in self._entries if _is_bad(path)), None):
             raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
@@ -177,7 +177,7 @@ class GitTree:
         wanted = {path: entry for path, entry in self._entries.items() if path not in copied}
         sizes = self._sizes(dict.fromkeys(blob for _, blob in wanted.values())) if wanted else {}
         if most is not None and sum(sizes[blob] for _, blob in wanted.values()) > most:
-            raise TooLargeError
+            raise RevisionTooLargeError
         links = list[tuple[Path, bytes]]()
         for paths in _portions(wanted, sizes):
             texts = self._portion(paths)

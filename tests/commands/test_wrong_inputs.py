@@ -34,7 +34,7 @@ TABLE: dict[str, Wrong] = {
     "a command of similar programs": Wrong(("lint",), "Error: there is no command 'lint'; write: kgate scan"),
     "a command that nothing resembles": Wrong(
         ("frobnicate",),
-        "Error: there is no command 'frobnicate'; commands are audit, baseline, completion, config, diff, doctor, explain, export, fix, help, init, pull, reach, rules, scan, schema, serve, test, version, waive, waivers, who-can",
+        "Error: there is no command 'frobnicate'; commands are audit, baseline, completion, config, diff, doctor, explain, export, falco, fix, help, init, pull, reach, rules, scan, schema, serve, test, version, waive, waivers, who-can",
     ),
     "a misspelt command of a group": Wrong(("rules", "lst"), "Error: there is no command 'lst'; did you mean 'list'?"),
     "an option before the command": Wrong(
