@@ -254,6 +254,7 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return Clone.of(tmp_path_factory.mktemp("clones") / "shop", {**FILES, **JOINED})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "differs"),
     [

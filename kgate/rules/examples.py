@@ -40,10 +40,12 @@ class ExampleOutcome:
 
 
 class Examples:
-    """The examples of rules, judged by all of the rules together, as in a scan."""
+    """The examples of rules, judged by all of the rules together, as in a scan; those about pods in every kind of
+    workload, or only in these ``kinds``."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], kinds: Collection[str] = ()) -> None:
         self._rules = tuple(rules)
+        self._kinds = kinds
         self._judges: dict[tuple[int, str], Judge] = {}
         self._powers = Powers(rules, pss.NEWEST_MINOR)
 
@@ -80,6 +82,8 @@ class Examples:
         """For each object that can hold an example what is unexpected there; empty if nothing is."""
         judge = self.judge_for(rule, example)
         for placement in placements(rule, example):
+            if self._kinds and placement.list is not None and placement.body["kind"] not in self._kinds:
+                continue
             batch = manifest.read("example.yaml", json.dumps(placement.body).encode())
             problems = [problem.message for problem in batch.problems]
             facts = self.facts_of(batch.resources)

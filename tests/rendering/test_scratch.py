@@ -109,6 +109,7 @@ ENDLESS = "x: {{ range until 99999 }}{{ range until 99999 }}{{ end }}{{ end }}\n
 CHART = {"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "values.yaml": "", "templates/a.yaml": ENDLESS}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills orphans")
 @pytest.mark.parametrize("through_kustomize", [False, True], ids=["helm", "helm of kustomize"])
 def test_a_killed_scan_leaves_no_program_and_the_next_one_no_folder(tmp_path: Path, through_kustomize: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from kgate.model import Rule
@@ -12,7 +14,7 @@ RULES = load.load()
 IDS = [rule.id for rule in RULES]
 
 
-EXAMPLES = Examples(RULES)
+EVERYWHERE, IN_SOME = Examples(RULES), Examples(RULES, ("Pod", "CronJob"))
 
 
 def test_there_are_rules() -> None:
@@ -21,9 +23,20 @@ def test_there_are_rules() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_examples_are_judged_as_expected(rule: Rule) -> None:
-    outcomes = list(EXAMPLES.outcomes(rule))
+    """In each list of containers of the kinds whose pods lie at the least and the greatest depth."""
+    assert_as_expected(rule, IN_SOME, (1, 3 * 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_examples_are_judged_as_expected_everywhere(rule: Rule) -> None:
+    assert_as_expected(rule, EVERYWHERE, (1, 3 * 27))
+
+
+def assert_as_expected(rule: Rule, examples: Examples, objects: Sequence[int]) -> None:
+    outcomes = list(examples.outcomes(rule))
     assert len(outcomes) == len(rule.good) + len(rule.bad)
-    assert all(outcome.objects in (1, 81) for outcome in outcomes)
+    assert all(outcome.objects in objects for outcome in outcomes)
     assert not [str(outcome) for outcome in outcomes if not outcome.passed]
 
 

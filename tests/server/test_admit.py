@@ -98,6 +98,7 @@ def test_a_fault_allows_nothing() -> None:
     assert "response" not in json.loads(sent[1]["body"])
 
 
+@pytest.mark.slow
 def test_a_slow_sender_is_not_answered_with_a_verdict(server: Served) -> None:
     with connect(server) as connection:
         connection.sendall(head("/admit", len(GOOD)) + GOOD[:-1])
@@ -176,6 +177,7 @@ def _many_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_a_request_allows_nothing() -> None:
     with serving("--workers", "2") as server, contextlib.ExitStack() as stack:
         wait_for(lambda: server.ask("GET", "/readyz").status == 200)
