@@ -300,10 +300,11 @@ def _watch(process: subprocess.Popen[bytes], pipes: _Pipes, limits: Limits) -> O
 
 _OUT_OF_MEMORY = re.compile(
     rb"^(?:(?:fatal error|runtime): .*(?:out of memory|cannot allocate)|memory allocation of \d+ bytes"
-    rb"|.*std::bad_alloc)",
+    rb"|.*std::bad_alloc|SIGSEGV: segmentation violation\nPC=)",
     re.MULTILINE,
 )
-"""What Go (which then exits with 2), Rust and C++ (which abort) print if they get no more memory."""
+"""What Go (which then exits with 2), Rust and C++ (which abort) print if they get no more memory. Go's runtime itself
+may read from where it got none in another thread before it says so: a fault of the program would be a panic."""
 
 
 def _bound_met(code: int, output: _Reader, errors: _Reader) -> Bound:

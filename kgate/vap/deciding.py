@@ -30,7 +30,7 @@ NAMES = (
 
 _MAX_MESSAGE = 5 * 1024
 
-_OF_REQUEST = re.compile(r"(?<![\w.])request\s*\.\s*\??\s*(?:userInfo|options)\b")
+_OF_REQUEST = re.compile(r"(?<![\w.])request\s*\.\s*(?:\?\s*)?(?:userInfo|options)\b")
 _OF_BOTH = re.compile(rf"(?:{_OF_REQUEST.pattern}|(?<![\w.])namespaceObject\.metadata\.name\b)")
 _REASONS = {
     AUTHORIZER: "who may do what is not known",

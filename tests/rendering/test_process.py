@@ -135,6 +135,7 @@ MEMORY: dict[str, str] = {
     "one piece": LIMITED + "try: bytearray(2 << 30)" + AS_GO,
     "many pieces": "x = []\ntry:\n  while True: x.append(bytearray(b'x' * (16 << 20)))" + AS_GO,
     "as Go says it otherwise": "import os; os.write(2, b'runtime: cannot allocate memory\\n'); os._exit(2)",
+    "as Go dies of it at times": "import os; os.write(2, b'SIGSEGV: segmentation violation\\nPC=0x4 m=4'); os._exit(2)",
     "as C++ says it": "import os; os.write(2, b'what():  std::bad_alloc\\n'); os.abort()",
     "as Rust says it": "import os; os.write(2, b'memory allocation of 99 bytes failed\\n'); os.abort()",
 }
@@ -153,6 +154,7 @@ def test_memory(tmp_path: Path, code: str) -> None:
 NO_MEMORY: dict[str, str] = {
     "a message that speaks of it": "import sys; sys.stderr.write('Error: chart is out of memory\\n'); sys.exit(1)",
     "a message that a template chose": "import os; os.write(2, b'Error:\\nfatal error: out of memory\\n'); os._exit(1)",
+    "a fault in Go": "import os; os.write(2, b'panic: nil\\n[signal SIGSEGV: segmentation violation]'); os._exit(2)",
     "no fault": "import sys; sys.stderr.write('fatal error: out of memory\\n')",
 }
 
