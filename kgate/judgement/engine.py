@@ -121,7 +121,7 @@ class Judge:
         standard = tuple(map(as_upstream, active))
         self.rules = active
         self._hidden = {one.id: one for one, rule in zip(standard, active, strict=True) if one is not rule}
-        self.level_rules = standard
+        self.level_rules = tuple(rule for rule in standard if rule.pss)
         self._minor = minor
         self._schema = Schema(minor)
         self._selected = selected

@@ -40,33 +40,37 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """What a text may hold: objects of Flux, what says what is deployed, else what Flux may take values from; what
-    facts are taken from, which decide something, policies among them; servers that write audit logs, and what has to do
-    with these."""
+    """What a text may hold: objects of Flux; what says what is deployed; what facts are taken from, which decide
+    something, policies among them; servers that write audit logs."""
 
     flux: bool
     deployment: bool
-    values: bool
     joined: bool
     facts: bool
     policies: bool
     server: bool
-    audited: bool
 
 
 def _signs(text: str) -> _Signs:
-    deploys, is_joined = holds_deployment(text), spelling.may_hold(text, facts.MENTIONED)
-    is_server = spelling.may_hold(text, facts.AUDITED_SERVERS)
+    is_joined = spelling.may_hold(text, facts.MENTIONED)
     return _Signs(
         flux=spelling.may_hold(text, FLUX),
-        deployment=deploys,
-        values=not deploys and spelling.may_hold(text, _VALUES),
+        deployment=holds_deployment(text),
         joined=is_joined,
         facts=is_joined and facts.may_matter(text),
         policies=is_joined and spelling.may_hold(text, facts.ISOLATES),
-        server=is_server,
-        audited=is_server or spelling.may_hold(text, facts.AUDIT_FILES),
+        server=spelling.may_hold(text, facts.AUDITED_SERVERS),
     )
+
+
+def _may_hold_values(text: str) -> bool:
+    """True if Flux may take values from an object in a text."""
+    return spelling.may_hold(text, _VALUES)
+
+
+def _may_be_audited(text: str) -> bool:
+    """True if an object in a text may have to do with the audit log of a server elsewhere."""
+    return spelling.may_hold(text, facts.AUDIT_FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,15 @@ def survey(
         lifetime.check()
         signs[file] = texts.ask(file.path, _signs)
     claims = [(claim, texts.ask(claim.file.path, _used_signs)) for claim in listing.claims.values()]
-    gathered = _gathered(listing, signs, claims, partial(_objects, texts, lifetime))
+    has_servers = any(one.server for one in signs.values())  # few repositories hold one
+    suspects = signs.items() if has_servers else ()
+    audited = [file for file, one in suspects if one.server or texts.ask(file.path, _may_be_audited)]
+    gathered = _gathered(listing, signs, claims, audited, partial(_objects, texts, lifetime))
     found = replace(gathered.facts(), clusters=tuple(gathered.facts_of_each(clusters)))
     has_flux = any(one.flux for one in signs.values()) or any(used.flux for _, used in claims)
     telling = [file for file, one in signs.items() if one.deployment]
-    telling += [file for file, one in signs.items() if one.values] if has_flux else []
+    others = (file for file, one in signs.items() if not one.deployment) if has_flux else ()
+    telling += [file for file in others if texts.ask(file.path, _may_hold_values)]
     return Survey(_relevant_objects(telling, texts, lifetime), found)
 
 
@@ -110,6 +118,7 @@ def _gathered(
     listing: Listing,
     signs: Mapping[SourceFile, _Signs],
     claims: Sequence[tuple[ClaimedFile, _UsedSigns]],
+    audited: Sequence[SourceFile],
     objects: Callable[[SourceFile, bool], Iterable[Resource]],
 ) -> _Gathered:
     """Returns what facts are taken from; ``objects`` has those of a file, all of them or only what is wanted."""
@@ -119,7 +128,6 @@ def _gathered(
     joined = [file for file, one in signs.items() if one.joined]
     read = () if not has_facts else signs if has_policies and is_all else joined
     own = [(claim.file, one) for claim, one in claims if claim.reader is None]
-    audited = [file for file, one in signs.items() if one.audited] if any(one.server for one in signs.values()) else ()
     return _Gathered(
         [one for file in read for one in objects(file, has_policies)],
         [one for file, used in own if used.policies for one in objects(file, True)],
