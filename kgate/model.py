@@ -219,11 +219,12 @@ class ResourceId:
 class Destination:
     """A cluster that a GitOps object deploys to, by its name or URL. ``is_own`` says that it is the one in which the
     object itself is, which is then called after where that lies; ``is_assumed`` that nothing but that folder says that
-    others go there, too."""
+    others go there, too. ``is_unnamed`` says of another one that it is called after what leads to it, from there."""
 
     name: str
     is_own: bool = False
     is_assumed: bool = False
+    is_unnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

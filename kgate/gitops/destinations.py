@@ -16,6 +16,9 @@ from kgate.values import dataclass
 _KGATE = "kgate.yaml"
 """What asks for the releases that a configuration lists, which is no object."""
 
+_HOME = "the cluster of "
+"""How the name of a cluster begins that nobody has named; nothing is known of one that somebody calls so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -76,12 +79,14 @@ class Deliveries:
 
     def _of(self, delivery: Delivery, above: tuple[str, ...]) -> Sequence[Destination]:
         """The clusters of one delivery; ``above`` are the objects that lead to it."""
-        if delivery.cluster != "":
-            return (Destination(delivery.cluster),) if delivery.cluster is not None else ()
+        if delivery.cluster is None or _HOME in delivery.cluster:
+            return ()
+        if delivery.cluster:
+            return (Destination(delivery.cluster),)
         own = self._own(delivery.resource, above)
         if not delivery.access:
             return own
-        return [replace(one, name=f"{delivery.access} of {one.name}", is_own=False) for one in own]
+        return [replace(one, name=f"{delivery.access} of {one.name}", is_own=False, is_unnamed=True) for one in own]
 
     def _own(self, resource: Resource, above: tuple[str, ...]) -> Sequence[Destination]:
         """The clusters in which an object is."""
@@ -108,6 +113,6 @@ def _home(resource: Resource) -> Destination:
     """The cluster of an object that nothing else deploys. What one build makes goes to one cluster, but of the files of
     a folder that is only assumed."""
     if resource.rendering is not None:
-        return Destination(f"the cluster of {resource.rendering}", is_own=True)
+        return Destination(f"{_HOME}{resource.rendering}", is_own=True)
     folder = posixpath.dirname(resource.locate("").path) or "."
-    return Destination(f"the cluster of {folder}", is_own=True, is_assumed=True)
+    return Destination(f"{_HOME}{folder}", is_own=True, is_assumed=True)

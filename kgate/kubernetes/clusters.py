@@ -39,8 +39,8 @@ class DeployedTo:
     the clusters for which this is so. Else the destination counts, unless it is among the ``doubtful``: those that are
     only assumed, and that get one object twice, as staging and production do together.
 
-    ``known`` are the names of all clusters, ``own`` those of clusters that are only known by what is in them, and
-    ``variants`` those of each release in each cluster.
+    ``known`` are the names of all clusters, ``own`` those of clusters that are only known by what is in them, or leads
+    to them, and ``variants`` those of each release in each cluster.
     """
 
     clusters: Sequence[ClusterScope] = ()
@@ -75,7 +75,7 @@ class DeployedTo:
         plain = {name for path in files for name in places.names_of_file(path)}
         known = dict.fromkeys((*(one.name for one in clusters), *sorted(plain | {name for name, _ in variants})))
         all_destinations = (*(found for _, found in renderings), *files.values())
-        own = frozenset(one.name for destinations in all_destinations for one in destinations if one.is_own)
+        own = frozenset(one.name for where in all_destinations for one in where if one.is_own or one.is_unnamed)
         found = {key: frozenset(names) for key, names in variants.items()}
         return cls(clusters, mixed, places.doubtful, tuple(known), own, found, files)
 

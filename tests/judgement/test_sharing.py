@@ -129,6 +129,51 @@ def followed(root: Path, clusters: Sequence[ClusterFolders] = ()) -> set[str]:
             None,
             id="the cluster of Argo CD, in two folders",
         ),
+        *(
+            pytest.param(
+                {"a/a.yaml": application("a", "apps", one), "b/b.yaml": application("b", "rbac", other)},
+                None,
+                id=name,
+            )
+            for name, one, other in [
+                ("the cluster of Argo CD, with its port", f"{LOCAL}:443", f"{LOCAL}:443"),
+                ("the cluster of Argo CD, by its whole name", f"{LOCAL}.cluster.local", f"{LOCAL}.cluster.local"),
+                (
+                    "a cluster inside that of Argo CD",
+                    "server: https://v.team.svc:8443",
+                    "server: https://v.team.svc:8443",
+                ),
+                ("two variables in URLs", "server: 'https://${STAGING}'", "server: 'https://${PROD}'"),
+                ("one variable as the name", "name: '${CLUSTER}'", "name: '${CLUSTER}'"),
+                (
+                    "URLs that differ in what is not shown",
+                    "server: https://x.example?a=1",
+                    "server: https://x.example?a=2",
+                ),
+                ("a name like that of the cluster of a folder", "name: the cluster of b", LOCAL),
+            ]
+        ),
+        *(
+            pytest.param(
+                {"a.yaml": application("a", "apps", REMOTE), "c/b.yaml": application("b", "rbac", other)},
+                True,
+                id=other,
+            )
+            for other in ("server: https://10.0.0.1:443/", "server: HTTPS://10.0.0.1")
+        ),
+        pytest.param(
+            {"a.yaml": application("a", "apps", "name: prod") + application("b", "rbac", "name: Prod")},
+            False,
+            id="two names that differ in case",
+        ),
+        pytest.param(
+            {
+                "a.yaml": application("a", "apps", "server: https://v.team.svc")
+                + application("b", "rbac", "server: https://v.team.svc")
+            },
+            True,
+            id="a cluster inside that of Argo CD, in one folder",
+        ),
         pytest.param(
             {
                 "root.yaml": application("root", "argo", LOCAL),
@@ -202,6 +247,22 @@ def followed(root: Path, clusters: Sequence[ClusterFolders] = ()) -> set[str]:
             },
             None,
             id="a kubeconfig and none",
+        ),
+        pytest.param(
+            {
+                "a/a.yaml": flux("a", "./apps", ", kubeConfig: {secretRef: {name: prod}}"),
+                "b/b.yaml": flux("b", "./rbac", ", kubeConfig: {secretRef: {name: prod}}"),
+            },
+            None,
+            id="the kubeconfigs of two clusters, which may lead to the same one",
+        ),
+        pytest.param(
+            {
+                "c/a.yaml": flux("a", "./apps", ", kubeConfig: {secretRef: {name: prod}}"),
+                "c/b.yaml": application("b", "rbac", "name: prod"),
+            },
+            None,
+            id="a kubeconfig and a name",
         ),
     ],
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 from kgate.elsewhere.fetched import Fetched
 from kgate.elsewhere.wanted import RANGE, Wanted
 from kgate.environment import Environment
+from kgate.gitops.argocd import clusters
 from kgate.gitops.argocd.build_environment import Deployment
-from kgate.gitops.argocd.clusters import cluster_of
 from kgate.gitops.argocd.directory import plan_directory
 from kgate.gitops.argocd.helm import helm_release
 from kgate.gitops.argocd.kustomize import kustomization
@@ -76,7 +76,7 @@ def plan_application(application: ObjectFields, scope: ApplicationScope, request
 def delivery(application: ObjectFields, scope: ApplicationScope) -> Delivery:
     """Where what an Application deploys goes."""
     destination = application.section("spec").section("destination")
-    return Delivery(application.resource, cluster_of(destination, scope.environment.clusters or ()))
+    return clusters.delivery(application.resource, destination, scope.environment.clusters or ())
 
 
 def sources_of(spec: ObjectFields) -> list[ObjectFields]:

@@ -3,13 +3,15 @@ and which one an Application deploys to."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from kgate.environment import Cluster
 from kgate.gitops.argocd.names import normalise_name
+from kgate.gitops.destinations import Delivery
 from kgate.gitops.fields import ObjectFields
 from kgate.kubernetes.selectors import matches
-from kgate.model import Json
+from kgate.model import Json, Resource
 from kgate.urls import shown_url
 
 CLUSTER_FIELDS = ("name", "server")
@@ -41,15 +43,39 @@ def parameters(section: ObjectFields, clusters: Iterable[Cluster], *, is_go: boo
             yield {**words, **flat, **{f"metadata.labels.{key}": value for key, value in labels.items()}}
 
 
-def cluster_of(destination: ObjectFields, clusters: Iterable[Cluster]) -> str | None:
-    """The cluster of a destination by its name, or by its URL if nobody states a name: one is enough (argo-cd,
-    util/argo/argo.go, ``GetDestinationCluster``). Empty for that of Argo CD itself, None if it is not known."""
-    name, server = (destination.text(field).rstrip("/") for field in CLUSTER_FIELDS)
-    if not (name or server) or "{{" in name + server:
-        return None
+def delivery(resource: Resource, destination: ObjectFields, clusters: Iterable[Cluster]) -> Delivery:
+    """Where something goes that has a destination: to a cluster by its name, or by its URL if nobody states a name: one
+    is enough (argo-cd, util/argo/argo.go, ``GetDestinationCluster``). A URL for use inside a cluster leads somewhere
+    else from each Argo CD; nothing is known of one with parts that no report may show, and of variables."""
+    name, server = destination.text("name").rstrip("/"), _plain(destination.text("server"))
+    if not (name or server) or _VARIABLE.search(name + server):
+        return Delivery(resource, None)
     for cluster in clusters:
-        if (name and name == cluster.name) or (server and server == cluster.server.rstrip("/")):
-            name, server = cluster.name, cluster.server.rstrip("/") or _LOCAL
+        if (name and name == cluster.name) or (server and server == _plain(cluster.server)):
+            name, server = cluster.name, _plain(cluster.server) or _LOCAL
             break
-    is_own = server == _LOCAL or name == _LOCAL_NAME
-    return "" if is_own else name or shown_url(server)
+    if name == _LOCAL_NAME or _IS_LOCAL.fullmatch(server):
+        return Delivery(resource)
+    if name:
+        return Delivery(resource, name)
+    shown = shown_url(server)
+    if shown != server:
+        return Delivery(resource, None)
+    return Delivery(resource, access=shown) if _IS_INNER.match(server) else Delivery(resource, shown)
+
+
+_VARIABLE = re.compile(r"\{\{|\$")
+_IS_LOCAL = re.compile(r"https://kubernetes(?:\.default(?:\.svc(?:\.cluster\.local)?)?)?")
+_IS_INNER = re.compile(r"https?://(?:localhost|127\.[0-9.]+|\[::1\]|[^/:]+\.svc(?:\.cluster\.local)?)(?:[/:]|\Z)")
+_START = re.compile(r"(?i:https?://)[^/?#]*")
+
+
+def _plain(server: str) -> str:
+    """The URL of a server in one of the spellings that mean the same: of lower case up to the path, without the port
+    that the scheme stands for."""
+    start = _START.match(server)
+    if start is None:
+        return server.rstrip("/")
+    first = start[0].lower()
+    port = ":443" if first.startswith("https:") else ":80"
+    return first.removesuffix(port) + server[start.end() :].rstrip("/")
