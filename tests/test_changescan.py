@@ -478,10 +478,14 @@ def test_files_of_the_checkout_are_copied_where_they_are_equal(clone: Clone, tmp
         pytest.param(scratch.MOST_IN_MEMORY, True, id="a small revision"),
         pytest.param(5000, False, id="a large file that is gone"),
         pytest.param(100, False, id="large files that both have"),
+        pytest.param(100_000, False, id="many small files"),
+        pytest.param(300_000, True, id="room for each of them"),
     ],
 )
 def test_where_a_revision_is_written(clone: Clone, monkeypatch: pytest.MonkeyPatch, most: int, in_memory: bool) -> None:
-    clone.changed({"large.yaml": "x: 1\n" * 2000}).merged()
+    clone.changed(
+        {"large.yaml": "x: 1\n" * 2000, **{f"small/{number}.yaml": "a: 1\n" for number in range(20)}}
+    ).merged()
     clone.changed({"large.yaml": None})
     monkeypatch.setattr(scratch, "MOST_IN_MEMORY", most)
     repository = Repository.at(clone.folder)

@@ -102,7 +102,7 @@ def exported(tree: GitTree, scanned: Repository) -> Iterator[ExportedTree]:
 def _written(tree: GitTree, name: str, beside: frozenset[str], stack: ExitStack) -> tuple[Path, frozenset[str]]:
     """Writes a revision to a private folder, in memory if it is small: returns the folder, and what GitTree.export
     does."""
-    left = scratch.MOST_IN_MEMORY - tree.size_beside(beside)
+    left = scratch.MOST_IN_MEMORY - tree.memory_beside(beside)
     if left > 0 and scratch.has_memory():
         with (
             suppress(RevisionTooLargeError, OSError),

@@ -158,17 +158,19 @@ class GitTree:
         here, there = set(self._entries.items()), set(other._entries.items())
         return frozenset(path for path, _ in here ^ there)
 
-    def size_beside(self, beside: Collection[str]) -> int:
-        """The bytes of the files of the checkout (``beside``) that the revision has, too, in this or another state."""
+    def memory_beside(self, beside: Collection[str]) -> int:
+        """The bytes that its folders take in memory, and the files of the checkout (``beside``) that the revision has,
+        too, in this or another state."""
         paths = (path for path, (mode, _) in self._entries.items() if mode != _LINK and path in beside)
-        return sum(_size(f"{self.root}/{path}") for path in paths)
+        files = sum(scratch.memory_of(_size(f"{self.root}/{path}")) for path in paths)
+        return files + len(self._folders) * scratch.memory_of()
 
     def export(self, folder: Path, beside: Collection[str] = (), most: int | None = None) -> frozenset[str]:
         """Writes all files and links to an empty folder, as they are in the objects: no filter of git is applied. What
         is larger than anything that is read is written with its size alone. Returns the paths of those that a file of
         the checkout (``beside``, from the root and really below it) is equal to: they are copied from there, which is
-        quicker and needs no object. Raises ConfigError, OSError, and RevisionTooLargeError if the others have more than
-        ``most`` bytes."""
+        quicker and needs no object. Raises ConfigError, OSError, and RevisionTooLargeError if the others take more than
+        ``most`` bytes of memory."""
         if bad := next((path for path in self._entries if _is_bad(path)), None):
             raise ConfigError(f"{self.name} has a path that no checkout can have: {bad}")
         for parent in dict.fromkeys(path.rpartition("/")[0] for path in self._entries):
@@ -176,7 +178,7 @@ class GitTree:
         copied = frozenset(self._copied(folder, beside))
         wanted = {path: entry for path, entry in self._entries.items() if path not in copied}
         sizes = self._sizes(dict.fromkeys(blob for _, blob in wanted.values())) if wanted else {}
-        if most is not None and sum(sizes[blob] for _, blob in wanted.values()) > most:
+        if most is not None and sum(scratch.memory_of(sizes[blob]) for _, blob in wanted.values()) > most:
             raise RevisionTooLargeError
         links = list[tuple[Path, bytes]]()
         for paths in _portions(wanted, sizes):

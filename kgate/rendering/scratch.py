@@ -19,10 +19,19 @@ _NEW_SECONDS = 3600
 
 
 MOST_IN_MEMORY = 32 << 20
-"""Bytes of files that are kept in memory instead of on a disk, where making as many takes several times as long."""
+"""Bytes that files and folders may take in memory instead of on a disk, where making as many takes several times as
+long."""
 
 _MEMORY = "/dev/shm"  # noqa: S108 - folders there are made by mkdtemp
 """Where Linux has files in memory, for every user."""
+
+
+_PAGE, _ENTRY = 4096, 1024
+
+
+def memory_of(size: int = 0) -> int:
+    """The bytes of memory that a file of so many bytes takes, or a folder or link: whole pages, and an entry."""
+    return _ENTRY + -(-size // _PAGE) * _PAGE
 
 
 def has_memory() -> bool:
