@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import TypeVar, cast
 
 from kgate.kubernetes.scopes import closest
 from kgate.model import Location, Pointer, Related
@@ -69,24 +71,61 @@ class AuditFiles:
     policies: tuple[AuditPolicyFile, ...] = ()
     webhooks: tuple[AuditWebhook, ...] = ()
     collectors: tuple[AuditCollector, ...] = ()
+    _known: dict[Hashable, object] = field(default_factory=dict, compare=False, repr=False)
 
     def policy_of(self, path: str, name: str) -> AuditPolicyFile | None:
         """Returns the policy that an API server in a file reads from one with this name: that in its own file, or the
         nearest one. None if there is none, or if several are as near."""
-        return _meant(self.policies, path, name)
+        return self._once(("policy", path, name), lambda: _meant(self.policies, path, name))
 
     def webhook_of(self, path: str, name: str) -> AuditWebhook | None:
         """Returns the kubeconfig with this name, likewise."""
-        return _meant(self.webhooks, path, name)
+        return self._once(("webhook", path, name), lambda: _meant(self.webhooks, path, name))
 
     def minor_of(self, path: str, pointer: Pointer) -> int | None:
         """Returns the oldest version of the API servers that read the policy in a file, which is a part of that file
         unless ``pointer`` is empty; None if nobody says it."""
         policy = next((one for one in self.policies if one.path == path and one.is_inside == bool(pointer)), None)
-        readers = (one for one in self.servers if one.policy and self.policy_of(one.path, one.policy) == policy)
-        return min((one.minor for one in readers if policy is not None and one.minor), default=None)
+        return self._once("readers", self._find_readers).get(policy) if policy is not None else None
+
+    @property
+    def has_unseen_log(self) -> bool:
+        """True if an API server writes a log on its node that no collector sees, and sends its events nowhere else."""
+        return self._once("unseen", self._find_unseen)
+
+    def others_of(self, server: AuditedServer) -> Iterator[AuditedServer]:
+        """Yields API servers that use the same etcd, one for each way to write an audit log but that of this one."""
+        same = self._once("etcd", self._by_etcd).get(server.etcd, {})
+        return (one for settings, one in same.items() if settings != server.settings)
+
+    def _once(self, key: Hashable, find: Callable[[], _Found]) -> _Found:
+        """What is asked for each API server or policy, and takes a look at all the others."""
+        if key not in self._known:
+            self._known[key] = find()
+        return cast("_Found", self._known[key])
+
+    def _find_readers(self) -> Mapping[AuditPolicyFile, int]:
+        """The oldest version of the API servers that read each policy."""
+        found: dict[AuditPolicyFile, int] = {}
+        for one in self.servers:
+            policy = self.policy_of(one.path, one.policy) if one.policy and one.minor else None
+            if policy is not None:
+                found[policy] = min(one.minor, found.get(policy, one.minor))
+        return found
+
+    def _find_unseen(self) -> bool:
+        logs = {one.folder: one for one in self.servers if one.folder and not one.webhook}
+        seers = {one.folders: one for one in self.collectors}
+        return not all(any(seer.sees(one) for seer in seers.values()) for one in logs.values())
+
+    def _by_etcd(self) -> Mapping[tuple[str, ...], Mapping[tuple[tuple[str, str], ...], AuditedServer]]:
+        found = defaultdict[tuple[str, ...], dict[tuple[tuple[str, str], ...], AuditedServer]](dict)
+        for one in self.servers:
+            found[one.etcd].setdefault(one.settings, one)
+        return found
 
 
+_Found = TypeVar("_Found")
 _File = TypeVar("_File", AuditPolicyFile, AuditWebhook)
 
 

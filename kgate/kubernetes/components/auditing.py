@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from kgate.kubernetes.auditfiles import AuditCollector, AuditedServer, AuditFiles, AuditPolicyFile, AuditWebhook
 from kgate.kubernetes.components.component import Component, Hint
@@ -17,6 +18,8 @@ SERVER = "kube-apiserver"
 _POLICY, _WEBHOOK, _LOG = "audit-policy-file", "audit-webhook-config-file", "audit-log-path"
 _GROUP = "audit.k8s.io"
 _WITH_BODIES = ("Request", "RequestResponse")
+_MOST_PLACES = 10
+"""API servers that one finding points at."""
 
 
 def gathered(resources: Iterable[Resource]) -> AuditFiles:
@@ -147,13 +150,13 @@ def about_pod(resource: Resource, pod: Pod, files: AuditFiles) -> dict[str, Json
     logs = [one for one in files.servers if one.folder]
     if collector is None or not logs:
         return {}
-    unseen = [one for one in logs if not one.webhook and not any(other.sees(one) for other in files.collectors)]
-    return {"collector": {"seesLog": any(map(collector.sees, logs)), "isLogSeen": not unseen}}
+    return {"collector": {"seesLog": any(map(collector.sees, logs)), "isLogSeen": not files.has_unseen_log}}
 
 
 def places_of_logs(files: AuditFiles) -> Iterator[Related]:
-    """Yields where API servers say that they write their audit log."""
-    return (Related(one.place, "writes the audit log") for one in files.servers if one.folder)
+    """Yields where API servers say that they write their audit log, for a few of them."""
+    found = (Related(one.place, "writes the audit log") for one in files.servers if one.folder)
+    return islice(found, _MOST_PLACES)
 
 
 # ------------------------------------------------------------------------- what is known of one server
@@ -211,15 +214,13 @@ def _is_on_host_network(component: Component) -> bool:
 
 
 def _others(resource: Resource, component: Component, files: AuditFiles) -> Iterator[AuditedServer]:
-    """Yields the API servers with other flags about their audit log that are surely of the same cluster, since they use
-    the same etcd."""
+    """Yields a few API servers with other flags about their audit log that are surely of the same cluster, since they
+    use the same etcd."""
     if not _writes_log(component):
         return
     own = _server(resource, component)
-    for other in files.servers:
-        same_etcd = bool(own.etcd) and other.etcd == own.etcd and not any(map(_is_local, own.etcd))
-        if same_etcd and other.settings != own.settings:
-            yield other
+    if own.etcd and not any(map(_is_local, own.etcd)):
+        yield from islice(files.others_of(own), _MOST_PLACES)
 
 
 def _is_local(url: str) -> bool:

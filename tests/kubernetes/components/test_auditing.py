@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from kgate.judgement.engine import NO_FACTS, Judge
 from kgate.kubernetes import manifest
+from kgate.kubernetes.auditfiles import AuditCollector, AuditedServer, AuditFiles, AuditPolicyFile, AuditWebhook
 from kgate.kubernetes.components import auditing
-from kgate.model import Finding
+from kgate.model import Finding, Location, Position
 from kgate.rules.load import load
 from tests.command import kgate
 from tests.hostile import write
@@ -236,3 +238,26 @@ def test_a_scan_joins_the_files(tmp_path: Path) -> None:
         "audit-events-oversized": [("audit/policy.yaml", 5)],
         "audit-webhook-unverified": [("audit/hook.yaml", 9)],
     }
+
+
+def test_many_api_servers_take_no_longer_each() -> None:
+    """Nor does what is said of one name all others."""
+    number = 400
+    place = Location("a.yaml", Position(1, 1), Position(1, 1))
+    servers = [
+        AuditedServer(f"{n}/a.yaml", place, 30, "p.yaml", "h.yaml", f"/var/log/{n}", ("https://e",), (("a", str(n)),))
+        for n in range(number)
+    ]
+    servers += [replace(one, webhook="") for one in servers]
+    files = AuditFiles(
+        tuple(servers),
+        tuple(AuditPolicyFile(f"{n}/p.yaml", is_inside=False) for n in range(number)),
+        tuple(AuditWebhook(f"{n}/h.yaml", is_inside=False) for n in range(number)),
+        tuple(AuditCollector("c.yaml", (f"/var/other/{n}",)) for n in range(number)),
+    )
+    start = time.process_time()
+    assert {files.minor_of(one.path, "") for one in files.policies} == {30}
+    assert all(files.has_unseen_log for _ in files.collectors)
+    assert {sum(1 for _ in files.others_of(one)) for one in servers} == {number - 1}
+    assert len(list(auditing.places_of_logs(files))) < 20
+    assert time.process_time() - start < 10
