@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -18,6 +18,9 @@ _KGATE = "kgate.yaml"
 
 _HOME = "the cluster of "
 """How the name of a cluster begins that nobody has named; nothing is known of one that somebody calls so."""
+
+_MOST_LAYERS, _MOST_STEPS = 20, 1000
+"""Layers of objects that deploy objects, and objects, that are followed from one to its clusters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +65,42 @@ class Deliveries:
 
     def of_request(self, key: Hashable) -> tuple[Destination, ...]:
         """Returns the clusters to which a request is surely deployed."""
-        return self._all(self._by_key.get(key, ()), ())
+        return self._all(self._by_key.get(key, ()))
 
     def of_file(self, path: str) -> tuple[Destination, ...]:
         """Returns the same of a file that is applied as it is written, by its path in reports."""
-        return self._all(self._by_place.get(path, ()), ())
+        return self._all(self._by_place.get(path, ()))
 
     @property
     def files(self) -> Iterator[str]:
         """The files, and the folders of kustomizations, of which somebody is known who deploys them."""
         yield from self._by_place
 
-    def _all(self, deliveries: Iterable[Delivery], above: tuple[str, ...]) -> tuple[Destination, ...]:
-        found = {one for delivery in deliveries for one in self._of(delivery, above)}
+    def _all(self, deliveries: Iterable[Delivery]) -> tuple[Destination, ...]:
+        """The clusters of some deliveries; those of objects go from each to what deploys it, the nearest ones first."""
+        found, seen = set[Destination](), set[Hashable]()
+        pending = deque[tuple[str, tuple[str, ...], Delivery]](("", (), one) for one in deliveries)
+        while pending and len(seen) < _MOST_STEPS:
+            way, above, one = pending.popleft()
+            if one.cluster is None or _HOME in one.cluster:
+                continue
+            if one.cluster:
+                found.add(_led_to(way, Destination(one.cluster)))
+                continue
+            way += f"{one.access} of " if one.access else ""
+            title = one.resource.title
+            here = way, title, one.resource.rendering
+            if here in seen or len(above) == _MOST_LAYERS:
+                continue
+            seen.add(here)
+            deployers, around = self._deployers(one.resource), (*above, title)
+            if deployers is None:
+                continue
+            others = [other for other in deployers if other.resource.title not in around]
+            pending.extend((way, around, other) for other in others)
+            if not others:
+                found.add(_led_to(way, _home(one.resource)))
         return tuple(sorted(found))
-
-    def _of(self, delivery: Delivery, above: tuple[str, ...]) -> Sequence[Destination]:
-        """The clusters of one delivery; ``above`` are the objects that lead to it."""
-        if delivery.cluster is None or _HOME in delivery.cluster:
-            return ()
-        if delivery.cluster:
-            return (Destination(delivery.cluster),)
-        own = self._own(delivery.resource, above)
-        if not delivery.access:
-            return own
-        return [replace(one, name=f"{delivery.access} of {one.name}", is_own=False, is_unnamed=True) for one in own]
-
-    def _own(self, resource: Resource, above: tuple[str, ...]) -> Sequence[Destination]:
-        """The clusters in which an object is."""
-        deployers, around = self._deployers(resource), (*above, resource.title)
-        if deployers is None:
-            return ()
-        others = [one for one in deployers if one.resource.title not in around]
-        return self._all(others, around) if others else (_home(resource),)
 
     def _deployers(self, resource: Resource) -> Sequence[Delivery] | None:
         """What deploys an object; None if that is not clear. Objects of several clusters may be of one place and name,
@@ -107,6 +113,11 @@ class Deliveries:
         asked = self._by_object.get(rendering.requested_by, {})
         keys = [key for key, path in asked.items() if path == rendering.path] or [*asked]
         return self._by_key[keys[0]] if len(keys) == 1 else None
+
+
+def _led_to(way: str, cluster: Destination) -> Destination:
+    """A cluster, or the one that something leads to from there."""
+    return replace(cluster, name=f"{way}{cluster.name}", is_own=False, is_unnamed=True) if way else cluster
 
 
 def _home(resource: Resource) -> Destination:

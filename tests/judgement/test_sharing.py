@@ -9,11 +9,14 @@ import pytest
 
 from kgate.access import read_access
 from kgate.config import Settings
+from kgate.gitops.plan import plan
+from kgate.kubernetes import manifest
 from kgate.model import Persona, Report
 from kgate.rbac.reach import reaches
 from kgate.rendering.requests import RenderSettings
 from kgate.repository import Repository
 from kgate.sources.clusters import ClusterFolders
+from tests.hostile import write
 from tests.judgement.test_reach import ACCOUNT, ADMIN, KUSTOMIZATION, SECRETS, deployment, reached, scanned
 from tests.rbac.objects import binding, role
 from tests.real_tools import helm_tool, kustomize_tool
@@ -572,3 +575,25 @@ def test_what_waits_for_others_is_still_found_at_its_line(tmp_path: Path) -> Non
     }
     (finding,) = scanned(tmp_path, files, persona=Persona.PEDANTIC).findings
     assert str(finding.location) == "apps/all.yaml:5:3"
+
+
+@pytest.mark.parametrize(
+    ("layers", "each", "is_known"),
+    [
+        pytest.param(15, 1, True, id="a few layers"),
+        pytest.param(15, 4, True, id="of several applications each"),
+        pytest.param(600, 1, False, id="a chain without an end"),
+    ],
+)
+def test_applications_of_applications(tmp_path: Path, layers: int, each: int, is_known: bool) -> None:
+    files = {
+        f"f{layer}/a.yaml": "".join(application(f"a{layer}-{n}", f"f{layer + 1}", LOCAL) for n in range(each))
+        for layer in range(layers)
+    }
+    write(tmp_path, files)
+    repository = Repository.at(tmp_path)
+    resources = [one for name, text in files.items() for one in manifest.read(name, text.encode()).resources]
+    planned = plan(resources, repository)
+    assert planned.deliveries is not None
+    found = {one.name for one in planned.deliveries.of_file(f"f{layers - 1}/a.yaml")}
+    assert found == ({"the cluster of f0"} if is_known else set())
