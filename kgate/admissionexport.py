@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,10 @@ _MOST_BYTES = 1 << 20
 """What a ConfigMap may hold (kubernetes, pkg/apis/core/validation, MaxSecretSize)."""
 
 
+_RARE_BREAK = re.compile("[\x85\u2028\u2029]")
+"""What ends a line to YAML 1.1, and not to YAML 1.2: no indentation of what follows is right for both."""
+
+
 def resources() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Returns the API groups whose objects run pods, each with its resources."""
     return tuple(
@@ -38,6 +43,10 @@ def configuration(path: Path, named: Path | None) -> tuple[tuple[str, str], ...]
         raise ConfigError(f"{config}: a server reads no pyproject.toml; move the settings to a kgate.yaml")
     waivers = find_waivers((str(path),), config, repository)
     found = tuple(_texts(config, waivers, repository))
+    for name, text in found:
+        if match := _RARE_BREAK.search(text):
+            what = f"holds U+{ord(match[0]):04X}, which ends a line to some readers of YAML and not to others"
+            raise ConfigError(f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {what}; remove it")
     if sum(len(text.encode()) for _, text in found) > _MOST_BYTES:
         raise ConfigError(f"{config or waivers}: a ConfigMap holds 1 MiB; name a shorter configuration with --config")
     return found

@@ -52,7 +52,7 @@ def audit_annotations(ruling: Ruling) -> dict[str, str]:
         found |= {"score": _score(lowest.score), "level": lowest.pss_level}
     found["rules"] = ", ".join(sorted({one.rule.id for one in report.findings if one.waiver is None}))
     found["waived"] = ", ".join(sorted({_waived(one, one.waiver) for one in report.findings if one.waiver}))
-    found["owners"] = ", ".join(map(str, ruling.owners))
+    found["owners"] = shown(", ".join(map(str, ruling.owners)), _LONGEST_LINE)
     found["reason"] = cut("; ".join((*_heads(ruling), *_details(ruling))), _LONGEST_REASON)
     return {name: text for name, text in found.items() if text}
 

@@ -49,16 +49,23 @@ class _Address(click.ParamType):  # type: ignore[type-arg] # generic since 8.5
     """The address of a server, as the API server takes it."""
 
     name = "url"
+    _PATTERN = re.compile(
+        r"https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+    )
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Returns the address without a slash at its end. Raises BadParameter."""
         from urllib.parse import urlsplit
 
-        parts = urlsplit(str(value))
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        text = str(value)
+        try:
+            is_address = self._PATTERN.fullmatch(text) is not None and urlsplit(text).port != 0
+        except ValueError:  # a port above the last one, or something else in brackets than an IPv6 address
+            is_address = False
+        if not is_address:
             advice = "write https, a host and perhaps a port and a path, as in https://kgate.example.org"
-            self.fail(f"'{value}' is not the address of a webhook: {advice}", param, ctx)
-        return str(value).rstrip("/")
+            self.fail(f"'{text}' is not the address of a webhook: {advice}", param, ctx)
+        return text.rstrip("/")
 
 
 @click.command(

@@ -71,7 +71,7 @@ def kustomization(webhook: Webhook) -> Mapping[str, str]:
     """Returns the files of a kustomization by name; it generates the ConfigMap, so that a change replaces the Pods."""
     parts = _parts(webhook, {**_plain(webhook), "checksum": ""})
     parts.pop("configuration.yaml", None)
-    values = {"namespace": _scalar(webhook.namespace), "names": list(parts), "files": dict(webhook.files)}
+    values = {"namespace": json.dumps(webhook.namespace), "names": list(parts), "files": dict(webhook.files)}
     return {
         **parts,
         **dict(webhook.files),
@@ -104,13 +104,14 @@ def _heading(webhook: Webhook) -> str:
 
 
 def _plain(webhook: Webhook) -> dict[str, Any]:
-    """Returns the values of templates that are applied as they are."""
+    """Returns the values of templates that are applied as they are. Names are in quotes, as ``y`` and ``1e3`` are no
+    texts to some readers of YAML."""
     return {
         "helm": False,
-        "namespace": _scalar(webhook.namespace),
+        "namespace": json.dumps(webhook.namespace),
         "host": f"kgate.{webhook.namespace}.svc",
         "authority": f"{webhook.namespace}/kgate-authority",
-        "image": _scalar(webhook.image),
+        "image": json.dumps(webhook.image),
         "replicas": webhook.replicas,
         "options": [(f"--{name}={value}", "") for name, value in _stated(webhook.demands)],
         "path": f"/admit/{webhook.mode}",
@@ -132,7 +133,7 @@ def _of_release(webhook: Webhook) -> dict[str, Any]:
     """Returns the values of a chart's templates, which say what the values and the release of the chart do."""
     return {
         "helm": True,
-        "namespace": "{{ .Release.Namespace }}",
+        "namespace": "{{ .Release.Namespace | quote }}",
         "host": "kgate.{{ .Release.Namespace }}.svc",
         "authority": "{{ .Release.Namespace }}/kgate-authority",
         "image": "{{ .Values.image | quote }}",
@@ -178,16 +179,9 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _scalar(text: str) -> str:
-    """Returns a text as YAML writes it in one line, with quotes only where it needs them."""
-    import yaml  # few commands write YAML
-
-    return str(yaml.safe_dump(text, width=100_000)).removesuffix("\n...\n").rstrip("\n")
-
-
 def _block(text: str) -> str:
     """Returns a text as YAML writes it, in several lines where it can, as the value of a key indented by two."""
-    import yaml
+    import yaml  # few commands write YAML
 
     written = str(yaml.safe_dump({"": text}, default_style="|", allow_unicode=True, width=100_000))
     return written.partition(": ")[2].rstrip("\n").replace("\n  ", "\n    ")

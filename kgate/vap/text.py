@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from kgate.vap.policies import Export, Exported
 
 _WIDTH = 100_000
 """Lines are not folded: an expression stays as the rule has it."""
+
+_OTHERWISE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+)")
+"""Texts that the YAML readers of Kubernetes take for numbers or booleans, though PyYAML does not."""
 
 
 def document(one: Exported) -> str:
@@ -40,7 +44,8 @@ def _yaml(body: Any) -> str:
 
     def text(dumper: Any, value: str) -> Any:
         is_block = "\n" in value or len(value) > 80
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if is_block else None)
+        style = "|" if is_block else "'" if _OTHERWISE.fullmatch(value) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
     written: str = yaml.dump(body, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)

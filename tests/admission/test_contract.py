@@ -710,6 +710,12 @@ def test_what_a_manifest_says_is_inert_in_answers(judging: Judging) -> None:
     lines = response["status"]["message"].split("\n")
     assert all(line.isprintable() or "\u200c" in line for line in lines), lines
     assert len(lines) == 1 + sum(line.startswith("- ") for line in lines)
+    pod = owned("ReplicaSet", hostile * 100)
+    owners = asked(judging, review(pod, **by(f"{CONTROLLERS}:replicaset-controller")))["auditAnnotations"]["owners"]
+    assert owners.startswith("ReplicaSet/shop/a")
+    assert "\n" not in owners
+    assert "\u202e" not in owners
+    assert len(owners) <= 500
 
 
 def places(value: Any, way: tuple[str | int, ...] = ()) -> Iterable[tuple[str | int, ...]]:

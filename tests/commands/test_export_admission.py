@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,10 @@ accept:
     resource: {kind: Pod, name: web}
     reason: "it reads\\tlogs — \\u001b[31m"
 """
+
+
+NAMED = re.compile(r"\b(?:namespace|image): ([^\s,}]+)")
+"""What the fields with names hold, as it is written."""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +105,16 @@ def _alike(one: Any) -> Any:
             if volume["name"] == "configuration":
                 volume["configMap"]["name"] = "kgate-configuration"
     return one
+
+
+@pytest.mark.parametrize("name", ["y", "1e3", "123"])
+def test_names_are_texts_to_every_reader_of_yaml(repository: Path, authority: Path, name: str) -> None:
+    for form in ("kustomize", "helm"):
+        assert export(repository, form, "job", authority, "--namespace", name, "--image", name).code == 0
+    chart = ran(str(helm_tool().path), "template", "kgate", str(repository / "chart"), "-n", name)
+    kustomized = ran(str(kustomize_tool().path), "kustomize", str(repository / "kustomized"))
+    for text in (chart, kustomized):
+        assert set(NAMED.findall(text)) == {f'"{name}"'}
 
 
 def test_the_same_input_gives_the_same_bytes(repository: Path) -> None:
@@ -189,6 +204,18 @@ WRONG = {
     "a name that cannot be one": (("--namespace", "Kgate"), "cannot be the name of a namespace"),
     "an image with a line end": (("--image", "a\nb"), "cannot be the name of an image"),
     "no encryption": (("--url", "http://a", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "an empty query": (("--url", "https://a/?", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "an empty fragment": (("--url", "https://a#", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "an open bracket": (("--url", "https://[::1", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "brackets around a name": (
+        ("--url", "https://[a]", "--ca-bundle", "kgate.yaml"),
+        "is not the address of a webhook",
+    ),
+    "no such port": (("--url", "https://a:65536", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "a port that is none": (("--url", "https://a:b", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "a blank": (("--url", "https://a /", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "a line end": (("--url", "https://a\n/", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
+    "half of an escape": (("--url", "https://a/%2", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
     "a query": (("--url", "https://a/?b=c", "--ca-bundle", "kgate.yaml"), "is not the address of a webhook"),
     "no authority": (("--certificate", "secret"), "--ca-bundle FILE"),
     "an authority for nothing": (("--ca-bundle", "kgate.yaml"), "add --certificate secret, or --url"),
@@ -205,6 +232,7 @@ WRONG = {
     "rules that are elsewhere": (("--config", "own.yaml"), "in the cluster, where there is no other file"),
     "a rule that is none": (("--config", "wrong.yaml"), "no-such-rule"),
     "a table in a project": (("--config", "project/pyproject.toml"), "move the settings to a kgate.yaml"),
+    "a line end of YAML 1.1": (("--config", "separated.yaml"), "kgate.yaml:2: holds U+2028, which ends a line"),
     "too much": (("--config", "large.yaml"), "a ConfigMap holds 1 MiB"),
 }
 
@@ -215,6 +243,7 @@ def test_wrong_input(repository: Path, authority: Path, arguments: tuple[str, ..
     files = {"own.yaml": "rules: [own]\n", "own/own.yaml": rule, "wrong.yaml": "select: [no-such-rule]\n"}
     keys = authority.read_text(encoding="utf-8") + authority.with_suffix(".key").read_text(encoding="utf-8")
     write(repository, {**files, "both.pem": keys, "project/pyproject.toml": "[tool.kgate]\nmin-score = 1\n"})
+    write(repository, {"separated.yaml": "# one\n# \u2028# two\nmin-score: 1\n"})
     write(repository, {"large.yaml": f"# {'a' * (1 << 20)}\nmin-score: 1\n"})
     done = kgate("export", "admission", *arguments, cwd=repository)
     assert message in done.err, done

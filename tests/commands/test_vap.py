@@ -52,6 +52,13 @@ def test_what_people_write_into_waivers_stays_in_its_comment(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("name", ["1e3", "0o7", "n"])
+def test_names_are_texts_to_every_reader_of_yaml(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {".git/config": ""})
+    done = kgate("export", "vap", "--select", "privileged-container", "--exempt-namespace", name, cwd=tmp_path)
+    assert f"- '{name}'\n" in done.out, done
+
+
 @pytest.mark.parametrize(("command", "expected"), SESSIONS)
 def test_documented_sessions(documented: Path, command: str, expected: str) -> None:
     assert kgate(*command.split(), cwd=documented).out == expected
