@@ -128,16 +128,9 @@ def _listed(found: Export) -> Iterator[str]:
 def _write(folder: Path, found: Export, untrusted: Any) -> None:
     """Writes the files of a folder. Raises OutputError."""
     from kgate.commands import outputs
-    from kgate.errors import OutputError
     from kgate.vap import text
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}; choose another for -o") from None
-    names = [f"{one.rule.id}.yaml" for one in found.policies]
-    for name, one in zip(names, found.policies, strict=True):
-        outputs.write(folder / name, (text.document(one),), untrusted)
-    outputs.write(
-        folder / "kustomization.yaml", (*text.heading(found, __version__), *text.kustomization(names)), untrusted
-    )
+    documents = {f"{one.rule.id}.yaml": (text.document(one),) for one in found.policies}
+    listed = (*text.heading(found, __version__), *text.kustomization(documents))
+    files = {**documents, "kustomization.yaml": listed}
+    outputs.write_all({folder / name: pieces for name, pieces in files.items()}, untrusted)

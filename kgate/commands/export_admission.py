@@ -269,11 +269,4 @@ def _write_all(files: Mapping[Path, str], untrusted: UntrustedFolders, *, is_for
     there = [path for path in files if path.is_file()]
     if there and not is_forced:
         raise OutputError(f"{there[0]}: exists; write --force to overwrite it, or name another place with -o")
-    for path, text in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{path.parent}: the folder cannot be made: {error.strerror}; choose another for -o"
-            ) from None
-        outputs.write(path, (text,), untrusted)
+    outputs.write_all({path: (text,) for path, text in files.items()}, untrusted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kgate import wholefile
@@ -42,6 +42,25 @@ def write(path: Path, pieces: Iterable[str], untrusted: UntrustedFolders) -> Non
             wholefile.replace(real, lambda handle: _write(handle, pieces), new_mode())
     except OSError as error:
         raise _failed(path, error) from None
+
+
+def write_all(files: Mapping[Path, Iterable[str]], untrusted: UntrustedFolders) -> None:
+    """Writes files, and makes the folders that they lie in.
+
+    Raises OutputError, and for a link of the repository that leads out of it before anything is made.
+    """
+    for path in files:
+        try:
+            untrusted.resolve(path)
+        except OSError as error:
+            raise _failed(path, error) from None
+    for path, pieces in files.items():
+        folder = path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}; choose another for -o") from None
+        write(path, pieces, untrusted)
 
 
 def _failed(path: Path, error: OSError) -> OutputError:

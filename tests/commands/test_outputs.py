@@ -137,6 +137,29 @@ def test_a_link_of_a_scanned_folder_that_is_not_the_working_folder(shop: Path) -
     assert (shop.parent / "outside/victim").read_text(encoding="utf-8") == "kept"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("export", "vap", "--select", "host-network"), id="policies"),
+        pytest.param(("export", "admission", "-f", "helm"), id="a chart"),
+    ],
+)
+def test_an_export_makes_nothing_behind_a_link_of_the_repository(tmp_path: Path, command: tuple[str, ...]) -> None:
+    shop, outside = tmp_path / "shop", tmp_path / "outside"
+    (shop / ".git").mkdir(parents=True)
+    outside.mkdir()
+    (shop / "exports").symlink_to(outside)
+    (shop / "own").mkdir()
+    (shop / "own/kustomization.yaml").symlink_to(outside / "new")
+    (shop / "own/templates").symlink_to(outside)
+    for folder in ("exports/kgate", "own"):
+        done = kgate(*command, "-o", folder, cwd=shop)
+        assert done.code == 2, done
+        assert "leads out of the repository" in done.err
+    assert list(outside.iterdir()) == []
+    assert {path.name for path in (shop / "own").iterdir()} == {"kustomization.yaml", "templates"}
+
+
 def test_a_link_of_a_scanned_folder_below_the_working_folder(shop: Path) -> None:
     result = kgate("scan", shop.name, "-o", f"json={shop.name}/{to_a_file(shop)}", cwd=shop.parent)
     assert (result.code, "leads out of the repository" in result.err) == (2, True), result
