@@ -118,7 +118,7 @@ def _plain(webhook: Webhook) -> dict[str, Any]:
         "failure_policy": "Fail" if webhook.mode == "deny" else "Ignore",
         "exempt": json.dumps(sorted({*webhook.exempt, webhook.namespace})),
         "checksum": _digest(*(part for file in webhook.files for part in file)) if webhook.files else "",
-        "job": f"kgate-certificate-{_digest(webhook.image, webhook.namespace, _script())[:8]}",
+        "job": f"kgate-certificate-{_digest(webhook.version, _script(), webhook.image, webhook.namespace)[:8]}",
     }
 
 
@@ -147,7 +147,8 @@ def _of_release(webhook: Webhook) -> dict[str, Any]:
         "failure_policy": '{{ if eq .Values.mode "deny" }}Fail{{ else }}Ignore{{ end }}',
         "exempt": "{{ append .Values.exemptNamespaces .Release.Namespace | uniq | sortAlpha | toJson }}",
         "checksum": '{{ (.Files.Glob "files/*").AsConfig | sha256sum }}' if webhook.files else "",
-        "job": "kgate-certificate-{{ .Release.Revision }}",
+        "job": f"kgate-certificate-{_digest(webhook.version, _script())[:8]}-"
+        '{{ list .Values.image .Release.Namespace | join " " | sha256sum | trunc 8 }}',
     }
 
 

@@ -154,6 +154,18 @@ def test_the_chart_takes_values_and_refuses_wrong_ones(repository: Path, authori
     assert "mode" in wrong.stderr
 
 
+def test_another_image_makes_another_job(repository: Path, authority: Path) -> None:
+    """A Job cannot be changed, and what applies rendered charts knows no revisions of a release."""
+
+    def name(*options: str) -> str:
+        found = yaml.safe_load_all(rendered(repository / "chart", *options))
+        return next(str(one["metadata"]["name"]) for one in found if one and one["kind"] == "Job")
+
+    assert export(repository, "helm", "job", authority).code == 0
+    assert name() == name("--is-upgrade", "--set", "mode=warn")
+    assert name() != name("--set", "image=registry.example.org/kgate")
+
+
 @pytest.mark.parametrize(
     "text",
     [
