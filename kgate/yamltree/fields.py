@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import NoReturn, Protocol, Self
 
 from kgate.model import Json, Location, Pointer, child_pointer, field_path, pointer_tokens
@@ -126,12 +126,13 @@ class Fields:
 @dataclass(frozen=True, slots=True)
 class UserFile:
     """A YAML file with one mapping, or a table of a TOML file; its first fault is raised as
-    ``error("file:line: message")``."""
+    ``error("file:line: message")``. ``source`` finds places in it, and numbers its lines once."""
 
     path: str
     text: str
     root: Node
     error: Callable[[str], Exception]
+    source: SourceText = field(compare=False)
 
     @classmethod
     def parse(cls, data: bytes, path: str, error: Callable[[str], Exception]) -> UserFile:
@@ -145,7 +146,7 @@ class UserFile:
             raise error(f"{path}:{fault.line}: {fault}") from None
         if len(roots) != 1 or (roots[0].fields is None and roots[0].value is not None):
             raise error(f"{path}: must hold one mapping")
-        return cls(path, text, roots[0], error)
+        return cls(path, text, roots[0], error, SourceText(path, text))
 
     @classmethod
     def parse_table(cls, data: bytes, path: str, error: Callable[[str], Exception], table: Sequence[str]) -> UserFile:
@@ -164,7 +165,7 @@ class UserFile:
             root = root.get(key) if root is not None else None
         if root is None or root.fields is None:
             raise error(f"{path}: has no table [{'.'.join(table)}]")
-        return cls(path, text, root, error)
+        return cls(path, text, root, error, SourceText(path, text))
 
     def fields(self) -> FileFields:
         """Returns the fields of the file."""
@@ -211,8 +212,7 @@ class FileFields(Fields):
     def place(self, *names: str | int) -> Location:
         """Returns the place of a field or item, in the file as it was named."""
         pointer = child_pointer(self.pointer, *names)
-        source = SourceText(self.faults.path, self.faults.text)
-        return source.place(find_span(self.faults.root, pointer), pointer)
+        return self.faults.source.place(find_span(self.faults.root, pointer), pointer)
 
     def only(self, known: Sequence[str], advice: Mapping[str, str] | None = None) -> None:
         """Reports every unknown field, null or not, and the known one that may be meant, or what to do instead."""

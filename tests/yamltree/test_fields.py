@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,3 +169,14 @@ def test_files_that_cannot_be_read(data: bytes, message: str) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing", "---\n", "{}"])
 def test_an_empty_file_is_an_empty_mapping(text: str) -> None:
     assert file_fields(text).body == {}
+
+
+def test_the_places_of_many_items_take_linear_time() -> None:
+    def seconds(number: int) -> float:
+        fields = file_fields("items:\n" + "".join(f"- name: item{index}\n" for index in range(number)))
+        start = time.process_time()
+        places = [fields.place("items", index, "name") for index in range(number)]
+        assert places[-1].start.line == number + 1
+        return time.process_time() - start
+
+    assert min(seconds(1600) for _ in range(3)) < 64 * min(seconds(100) for _ in range(3))
