@@ -11,7 +11,7 @@ from kgate.vap.policies import Export, Exported
 _WIDTH = 100_000
 """Lines are not folded: an expression stays as the rule has it."""
 
-_OTHERWISE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|[0-9]*\.?[0-9]*[eE][-+]?[0-9]+)")
+_OTHERWISE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+)")
 """Texts that the YAML readers of Kubernetes take for numbers or booleans, though PyYAML does not."""
 
 
