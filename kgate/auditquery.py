@@ -54,9 +54,15 @@ def answers(inquiry: Inquiry, background: Background) -> tuple[Sequence[AuditAns
     return [answer(one, census) for one in asked], census
 
 
-def follow(inquiry: Inquiry, background: Background, emit: Callable[[AuditQuestion], RowLimits]) -> Census:
-    """Hands out rows as events are written, until the log ends, which only standard input does."""
-    census = Census()
+def follow(
+    inquiry: Inquiry,
+    background: Background,
+    emit: Callable[[AuditQuestion], RowLimits],
+    on_fault: Callable[[str], None],
+) -> Census:
+    """Hands out rows as events are written, and faults as they are found, until the log ends, which only standard input
+    does."""
+    census = Census(on_fault=on_fault)
     (path,) = inquiry.paths
     stream = requests(followed(path, census), census)
     ask(inquiry.questions, stream, emit, background, inquiry.selection)

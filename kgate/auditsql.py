@@ -17,6 +17,7 @@ from kgate.audit.events.event import Event
 from kgate.audit.events.files import files_of, merged
 from kgate.audit.events.flat import COLUMNS, JSON, NUMBER, TEXT, TEXTS, TIME, VERSION, flat
 from kgate.errors import ConfigError, OutputError
+from kgate.reports.wording import numbered
 from kgate.values import dataclass
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def query(paths: Sequence[str], sql: str, most: int) -> tuple[SqlRows, Census]:
 
     with _database(paths) as (connection, census):
         try:
+            if not connection.extract_statements(sql):
+                raise ConfigError("--sql holds no statement; write one, such as: select count(*) from events")
             found = connection.execute(sql)
-            columns = tuple(str(column[0]) for column in found.description or ())
+            columns = tuple(numbered(str(column[0]) for column in found.description or ()))
             rows = [tuple(map(_cell, row)) for row in found.fetchmany(most)]
             count = len(rows)
             while more := found.fetchmany(_CHUNK):
@@ -76,7 +79,8 @@ def write_parquet(paths: Sequence[str], folder: Path) -> Census:
 
 @contextmanager
 def _database(paths: Sequence[str]) -> Iterator[tuple[DuckDBPyConnection, Census]]:
-    """A database in a temporary folder with the events of logs, which asks nobody for extensions."""
+    """A database in a temporary folder with the events of logs, which asks nobody for extensions, and knows no variable
+    of this program as a table."""
     import duckdb
 
     census = Census()
@@ -84,6 +88,7 @@ def _database(paths: Sequence[str]) -> Iterator[tuple[DuckDBPyConnection, Census
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
         }
         connection = duckdb.connect(os.path.join(name, "events.duckdb"), config=config)
         try:

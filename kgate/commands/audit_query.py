@@ -233,8 +233,9 @@ def _follow(flags: Mapping[str, Any], inquiry: Inquiry, surroundings: Repository
         raise click.UsageError("--follow prints lines; leave out -f, or write -f json for JSON Lines")
     if grouped := [one.id for one in inquiry.questions if not one.lists_events]:
         raise click.UsageError(f"{', '.join(grouped)} counts a whole log, so --follow cannot answer it; name others")
-    census = follow(inquiry, surroundings.background, partial(_limits, is_json=flags["format_name"] == "json"))
-    for remark in census.remarks():
+    limits = partial(_limits, is_json=flags["format_name"] == "json")
+    census = follow(inquiry, surroundings.background, limits, console.print_error)
+    for remark in census.remarks(least=2):
         console.print_error(remark)
     return EXIT_INCOMPLETE if census.faults else 0
 

@@ -97,6 +97,24 @@ def test_sql(run: Run) -> None:
     assert answer["rows"][0]["stage_time"] == "2026-03-01 12:00:00"
 
 
+def test_a_deep_body_is_in_the_table(run: Run, tmp_path: Path) -> None:
+    """orjson reads more levels than it writes."""
+    deep = '{"a\\n":[1.5,"é",{},[],' * 200 + "null" + "]}" * 200
+    (tmp_path / "deep.log").write_text(json.dumps(body())[:-1] + f', "requestObject": {deep}}}\n', encoding="utf-8")
+    code, out, _ = run("deep.log", "--sql", "select request_object from events", "-f", "json")
+    (answer,) = json.loads(out)["answers"]
+    assert (code, [row["request_object"] for row in answer["rows"]]) == (0, [deep])
+
+
+def test_columns_of_one_name_are_all_there(run: Run) -> None:
+    sql = "select 'x' as a, 'y' as a, 3 as count, 'z' as type, 't' as message from events limit 1"
+    (row,) = json.loads(run("audit.log", "--sql", sql, "-f", "json")[1])["answers"][0]["rows"]
+    assert row == {"a": "x", "a:2": "y", "count": 3, "type": "z", "message": "t"}
+    head, _, line = run("audit.log", "--sql", sql, "-f", "csv")[1].splitlines()
+    assert head == "type,question,state,count,a,a:2,count:2,type:2,message:2,message"
+    assert line == "row,sql,,,x,y,3,z,t,"
+
+
 def selected(sql: str) -> list[tuple[Any, ...]]:
     """The rows of a statement."""
     with duckdb.connect() as connection:
@@ -124,6 +142,9 @@ def test_parquet(run: Run, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         pytest.param(("--sql", "selec 1", "audit.log"), "the SQL does not work: Parser Error", id="no SQL"),
+        pytest.param(("--sql", "", "audit.log"), "--sql holds no statement", id="an empty statement"),
+        pytest.param(("--sql", "-- x", "audit.log"), "--sql holds no statement", id="a comment"),
+        pytest.param(("--sql", "select * from census", "audit.log"), "census does not exist", id="a variable"),
         pytest.param(("--sql", "select 1"), "name a log", id="no log"),
         pytest.param(("--sql", "select 1", "--parquet", "x", "audit.log"), "exclude each other", id="both"),
         pytest.param(("--sql", "select 1", "audit.log", "--user", "x"), "--user is about questions", id="a filter"),

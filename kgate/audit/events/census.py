@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import field
 
 from kgate.audit.events.event import Event
@@ -27,7 +27,8 @@ class Census:
     """How many events were read, from when to when, and what was not read, by file and fault.
 
     ``unanswered`` counts events of the stage RequestReceived, which say nothing of an outcome; ``repeated`` further
-    stages of requests that were counted already; ``duplicates`` events that stand in several files.
+    stages of requests that were counted already; ``duplicates`` events that stand in several files. ``on_fault`` is
+    told each kind of fault as the first one is found, as long as a log is followed.
     """
 
     events: int = 0
@@ -40,6 +41,7 @@ class Census:
     reads: int = 0
     files: int = 0
     faults: dict[tuple[str, str], LineFault] = field(default_factory=dict)
+    on_fault: Callable[[str], None] | None = None
 
     def add(self, event: Event) -> None:
         """Counts an event."""
@@ -52,16 +54,20 @@ class Census:
     def add_fault(self, path: str, fault: str, line: int) -> None:
         """Counts a line, or with line 0 a file, that could not be read."""
         key = (path, fault)
-        found = self.faults.get(key)
-        if found is not None:
-            found.count += 1
-        elif len(self.faults) < _MOST_KINDS:
-            self.faults[key] = LineFault(1, line)
-        else:
-            self.faults.setdefault(("further files", "have faults that are not listed"), LineFault(0, 0)).count += 1
+        if key not in self.faults and len(self.faults) >= _MOST_KINDS:
+            key, line = ("further files", "have faults that are not listed"), 0
+        found = self.faults.setdefault(key, LineFault(0, line))
+        found.count += 1
+        if found.count == 1 and self.on_fault is not None:
+            self.on_fault(_remark(key, found))
 
-    def remarks(self) -> Iterator[str]:
-        """Yields a sentence for each kind of fault: ``a.log:7: is not JSON (the first of 3 lines or events)``."""
-        for (path, fault), found in self.faults.items():
-            place = f"{path}:{found.line}" if found.line else path
-            yield f"{place}: {fault}{f' (the first of {found.count} lines or events)' if found.count > 1 else ''}"
+    def remarks(self, least: int = 1) -> Iterator[str]:
+        """Yields a sentence for each kind of fault that was found so often: ``a.log:7: is not JSON (the first of 3
+        lines or events)``."""
+        yield from (_remark(key, found) for key, found in self.faults.items() if found.count >= least)
+
+
+def _remark(key: tuple[str, str], found: LineFault) -> str:
+    path, fault = key
+    place = f"{path}:{found.line}" if found.line else path
+    return f"{place}: {fault}{f' (the first of {found.count} lines or events)' if found.count > 1 else ''}"

@@ -13,7 +13,7 @@ from typing import IO
 
 from kgate.audit.events.census import Census
 from kgate.audit.events.event import Event
-from kgate.audit.events.lines import numbered_lines
+from kgate.audit.events.lines import numbered_lines, split_lines
 from kgate.audit.events.read import events
 from kgate.errors import ConfigError
 
@@ -122,24 +122,18 @@ def followed(path: str, census: Census) -> Iterator[Event]:
         return
     while True:
         with open(path, "rb") as stream:
-            yield from events(_appended(stream, path), path, census)
+            yield from events(split_lines(_appended(stream, path), path, census), path, census)
 
 
-def _appended(stream: IO[bytes], path: str) -> Iterator[tuple[int, bytes]]:
-    """Yields whole lines until another file has the name, or the file has become shorter."""
-    number, rest = 1, b""
+def _appended(stream: IO[bytes], path: str) -> Iterator[bytes]:
+    """Yields what is written until another file has the name, or the file has become shorter."""
     while True:
-        block = stream.read(1 << 18)
-        if not block:
-            if _is_replaced(stream, path):
-                return
+        if block := stream.read(1 << 18):
+            yield block
+        elif _is_replaced(stream, path):
+            return
+        else:
             time.sleep(_POLL_SECONDS)
-            continue
-        *whole, rest = (rest + block).split(b"\n")
-        for line in whole:
-            if line:
-                yield number, line
-            number += 1
 
 
 def _is_replaced(stream: IO[bytes], path: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ JSON = "JSON as text"
 _LEVELS = {rank: name for name, rank in LEVELS.items()}
 _EXTRA = "authentication.kubernetes.io/"
 _DECISION = "authorization.k8s.io/"
+_END = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +106,30 @@ def _first(value: Any) -> str:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # it reads 1024 levels and writes 254
+        return "".join(_deep_json(value))
+
+
+def _deep_json(value: Any) -> Iterator[str]:
+    """Yields the JSON of a value of any depth in pieces, without recursion."""
+    waiting: list[Iterator[tuple[str, Any]]] = [iter((("", value),))]
+    closings = [""]
+    while waiting:
+        before, one = next(waiting[-1], (closings[-1], _END))
+        yield before
+        if one is _END:
+            waiting.pop()
+            closings.pop()
+        elif isinstance(one, dict) and one:
+            colons = (f"{',' if number else '{'}{orjson.dumps(name).decode()}:" for number, name in enumerate(one))
+            waiting.append(zip(colons, one.values(), strict=True))
+            closings.append("}")
+        elif isinstance(one, list) and one:
+            waiting.append(zip(chain("[", repeat(",")), one, strict=False))
+            closings.append("]")
+        else:
+            yield orjson.dumps(one).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import IO, Any, cast
 
@@ -47,13 +47,13 @@ def numbered_lines(stream: IO[bytes], path: str, census: Census) -> Iterator[Lin
         return
     blocks = chain((first.removeprefix(b"\xef\xbb\xbf"),), pieces)
     if not _spans_lines(first):
-        yield from _split(blocks, path, census)
+        yield from split_lines(blocks, path, census)
         return
     document, rest = _document(blocks)
     if document is not None:
         yield 1, document
     else:
-        yield from _split(rest, path, census)
+        yield from split_lines(rest, path, census)
 
 
 def _blocks(stream: IO[bytes], path: str, census: Census) -> Iterator[bytes]:
@@ -94,22 +94,27 @@ class _Rejoined(io.RawIOBase):
         return self.read1(size if size > 0 else _BLOCK)
 
 
-def _split(blocks: Iterator[bytes], path: str, census: Census) -> Iterator[Line]:
-    """Yields the lines; the rest of what is too long is dropped as it comes."""
-    number, rest, skips = 1, b"", False
+def split_lines(blocks: Iterable[bytes], path: str, census: Census) -> Iterator[Line]:
+    """Yields the lines of blocks that are not empty, and steps over what is too long as it comes."""
+    number, begun, size, skips = 1, list[bytes](), 0, False
     for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
+        *whole, rest = block.split(b"\n")
+        if whole:
+            whole[0] = b"".join((*begun, whole[0]))
+            begun, size = [], 0
         for line in whole:
             if line and not skips:
                 yield number, line
             skips = False
             number += 1
-        if len(rest) > MAX_LINE:
-            if not skips:
-                census.add_fault(path, TOO_LONG, number)
-            rest, skips = b"", True
-    if rest and not skips:
-        yield number, rest
+        if not skips:
+            begun.append(rest)
+            size += len(rest)
+        if size > MAX_LINE:
+            census.add_fault(path, TOO_LONG, number)
+            begun, size, skips = [], 0, True
+    if last := b"".join(begun):
+        yield number, last
 
 
 def _spans_lines(start: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from kgate.audit.events import files
+from kgate.audit.events import files, lines
 from kgate.audit.events.census import Census
 from kgate.audit.events.files import files_of, followed, merged
 from kgate.errors import ConfigError
@@ -109,3 +109,36 @@ def test_a_file_that_grows_and_is_rotated_is_followed(tmp_path: Path, monkeypatc
     truncated.start()
     assert next(found).time[17:19] == "03"
     truncated.join()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param(b"x" * (1 << 19) + b"\n", "1: is longer than", id="a line that is too long"),
+        pytest.param(b"\xff\n", "1: is not UTF-8 text", id="another encoding"),
+        pytest.param(b"\n{\n", "2: is not JSON", id="half a line"),
+    ],
+)
+def test_a_fault_is_told_while_a_log_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, said: str
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE", 2_000)
+    file = tmp_path / "audit.log"
+    file.write_bytes(data + log(0) + data + log(1))
+    told: list[str] = []
+    found = followed(str(file), Census(on_fault=told.append))
+    assert [next(found).time[17:19], next(found).time[17:19]] == ["00", "01"]
+    assert [one.startswith(f"{file}:{said}") for one in told] == [True]
+
+
+def test_half_a_line_before_a_rotation_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_POLL_SECONDS", 0.01)
+    file = tmp_path / "audit.log"
+    file.write_bytes(log(0) + log(1)[:50])
+    census = Census()
+    found = followed(str(file), census)
+    next(found)
+    file.rename(tmp_path / "audit-2026.log")
+    file.write_bytes(log(2))
+    assert next(found).time[17:19] == "02"
+    assert [one.startswith(f"{file}:2: is not JSON") for one in census.remarks()] == [True]
