@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kgate.audit.policy.ask import METHODS, OTHER_VERBS, RESOURCE_VERBS, is_of_resource
-from kgate.audit.policy.policy import GroupResources, PolicyRule
+from kgate.audit.policy.policy import GroupResources, PolicyRule, Words
 from kgate.audit.policy.witnesses import NAMELESS
 from kgate.model import Pointer, child_pointer
 from kgate.values import dataclass
@@ -58,15 +58,15 @@ def living(rule: PolicyRule) -> PolicyRule | None:
     return None if any(getattr(rule, name) and not getattr(left, name) for name in lists) else left
 
 
-def _kept(words: tuple[str, ...], field: str, dead: set[Pointer]) -> tuple[str, ...]:
-    return tuple(word for index, word in enumerate(words) if child_pointer("", field, index) not in dead)
+def _kept(words: tuple[str, ...], field: str, dead: set[Pointer]) -> Words:
+    return Words(word for index, word in enumerate(words) if child_pointer("", field, index) not in dead)
 
 
 def _living_entry(entry: GroupResources, number: int, dead: set[Pointer]) -> GroupResources | None:
     base = child_pointer("", "resources", number)
     lists = {"resources": entry.resources, "resourceNames": entry.names}
     left = {
-        name: tuple(word for index, word in enumerate(words) if child_pointer(base, name, index) not in dead)
+        name: Words(word for index, word in enumerate(words) if child_pointer(base, name, index) not in dead)
         for name, words in lists.items()
     }
     if any(words and not left[name] for name, words in lists.items()):

@@ -63,7 +63,7 @@ class Effects:
     def _takers(self, index: int, alive: PolicyRule) -> tuple[int, ...]:
         """Returns the rules that take every request that a rule matches; none if one reaches it."""
         takers: set[int] = set()
-        for request in witnesses(alive):
+        for request in witnesses(self._decider.spend, alive):
             asker = self._decider.decide(request).rule
             if asker == index:
                 return ()
@@ -75,8 +75,8 @@ class Effects:
         """True if the policy records the same without a rule: whatever reaches it is decided alike by a later one."""
         own = _recorded(self._policy, self._policy.rules[index])
         later = AuditPolicy(self._policy.rules[index + 1 :], self._policy.omitted, self._policy.omits_managed_fields)
-        for request in witnesses(alive):
-            self._decider.spend(len(later.rules))
+        for request in witnesses(self._decider.spend, alive):
+            self._decider.spend(self._decider.cost(index + 1, len(self._policy.rules)))
             if self._decider.decide(request).rule == index and decide(later, request).rule is None:
                 return False
         for other in range(index + 1, len(self._policy.rules)):
@@ -84,8 +84,8 @@ class Effects:
             self._decider.spend(1)
             if rule is None or _recorded(self._policy, rule) == own or _are_apart(alive, rule):
                 continue
-            for request in witnesses(alive, rule):
-                self._decider.spend(other - index)
+            for request in witnesses(self._decider.spend, alive, rule):
+                self._decider.spend(self._decider.cost(index + 1, other + 1))
                 if self._decider.decide(request).rule == index and decide(later, request).rule == other - index - 1:
                     return False
         return True
@@ -100,7 +100,7 @@ class Effects:
         for other, rule in enumerate(self._living[:index]):
             if rule is None or rule.users or rule.groups or _are_apart(narrowed, rule):
                 continue
-            for request in witnesses(narrowed, rule):
+            for request in witnesses(self._decider.spend, narrowed, rule):
                 is_less = amount(rule.level, request) < amount(alive.level, request)
                 if is_less and self._decider.decide(request).rule == other:
                     yield other, request

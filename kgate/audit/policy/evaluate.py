@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kgate.audit.policy.policy import LEVELS, STAGES, ApiRequest, AuditDecision, AuditPolicy, GroupResources, PolicyRule
 
 
@@ -22,7 +24,7 @@ def matches(rule: PolicyRule, request: ApiRequest) -> bool:
     """True if a rule matches a request. A request without a user matches no rule about users or groups."""
     if rule.users and request.user not in rule.users:
         return False
-    if rule.groups and (request.user is None or not set(rule.groups).intersection(request.groups)):
+    if rule.groups and (request.user is None or not any(group in rule.groups for group in request.groups)):
         return False
     if rule.verbs and request.verb not in rule.verbs:
         return False
@@ -49,13 +51,13 @@ def includes(entry: GroupResources, request: ApiRequest) -> bool:
         return True
     if entry.names and request.name not in entry.names:
         return False
-    return any(_is_named(word, request) for word in entry.resources)
+    return any(word in entry.resources for word in _names(request))
 
 
-def _is_named(word: str, request: ApiRequest) -> bool:
-    """True if a word of a rule stands for a resource: ``pods/*`` for ``pods`` as well, and ``*/*`` for nothing."""
-    if word in ("*", request.full_resource):
-        return True
-    if request.subresource and word.startswith("*/") and word[2:] == request.subresource:
-        return True
-    return word.endswith("/*") and word[:-2] == request.resource
+def _names(request: ApiRequest) -> Iterator[str]:
+    """Yields the words of rules that stand for a resource: ``pods/*`` for ``pods`` as well, and ``*/*`` for nothing."""
+    yield "*"
+    yield request.full_resource
+    yield f"{request.resource}/*"
+    if request.subresource:
+        yield f"*/{request.subresource}"

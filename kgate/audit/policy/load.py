@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from kgate.audit.policy.policy import LEVELS, STAGES, AuditPolicy, GroupResources, PolicyRule
+from kgate.audit.policy.policy import LEVELS, STAGES, AuditPolicy, GroupResources, PolicyRule, Words
 from kgate.kubernetes.auditpolicy import GROUP, KIND
 from kgate.kubernetes.pss import NEWEST_MINOR
 from kgate.model import Json, Pointer, child_pointer, field_path
@@ -166,7 +166,7 @@ class _Loader:
                 fields.fault(f"`{stage}` is not a stage; write one of {', '.join(STAGES)}", "omitStages", index)
         return stages
 
-    def _texts(self, fields: Fields, name: str) -> tuple[str, ...]:
+    def _texts(self, fields: Fields, name: str) -> Words:
         """Returns the strings of a list; a null item is an empty one, as Go reads it."""
         found: list[str] = []
         for index, value in enumerate(fields.items(name, "strings")):
@@ -175,7 +175,7 @@ class _Loader:
             else:
                 where = field_path(child_pointer(fields.pointer, name, index))
                 fields.fault(f"`{where}` must be a string; put it in quotes", name, index)
-        return tuple(found)
+        return Words(found)
 
     def _structs(self, fields: Fields, name: str, read: Callable[[Fields], _Item]) -> Iterator[_Item]:
         """Yields what the mappings of a list hold; a null item is an empty one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from kgate.values import dataclass
 
 LEVELS = ("None", "Metadata", "Request", "RequestResponse")
@@ -9,6 +11,20 @@ LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 """When events are recorded, in the order of time."""
+
+
+_MANY = 16
+
+
+class Words(tuple[str, ...]):
+    """Words in their order, of which there may be thousands: whether one is among them is asked as of a set."""
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._known
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,12 @@ class PolicyRule:
     def is_about_resources(self) -> bool:
         """True if it matches no request for anything but a resource."""
         return bool(self.namespaces or self.resources)
+
+    @property
+    def cost(self) -> int:
+        """What it costs to compare a request with it: 1, and as much again for each _MANY items that are tried one
+        after the other."""
+        return 1 + (len(self.resources) + len(self.urls)) // _MANY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ matches everything that the word stands for.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kgate.audit.policy.ask import METHODS, RESOURCE_VERBS, VERBS, is_of_resource, own_groups
 from kgate.audit.policy.evaluate import matches
@@ -75,9 +75,11 @@ class _What:
     path: str = ""
 
 
-def witnesses(rule: PolicyRule, other: PolicyRule | None = None) -> Iterator[ApiRequest]:
-    """Yields the requests that stand for all that a rule matches, or for what two rules both match."""
+def witnesses(spend: Callable[[int], None], rule: PolicyRule, other: PolicyRule | None = None) -> Iterator[ApiRequest]:
+    """Yields the requests that stand for all that a rule matches, or for what two rules both match; ``spend`` is told
+    what each request costs that is tried."""
     both = (rule,) if other is None else (rule, other)
+    cost = sum(one.cost for one in both)
     users = _common(one.users for one in both)
     groups = tuple(dict.fromkeys(group for one in both for group in one.groups))
     for who in identities(users, groups):
@@ -89,6 +91,7 @@ def witnesses(rule: PolicyRule, other: PolicyRule | None = None) -> Iterator[Api
                 *(request.resource, request.subresource, request.group),
                 *(request.namespace, request.name, request.path),
             )
+            spend(cost)
             if all(matches(one, found) for one in both):
                 yield found
 
@@ -101,7 +104,11 @@ def _common(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 def _requests(rules: Sequence[PolicyRule]) -> Iterator[ApiRequest]:
     """Yields requests of nobody that may match the rules."""
     verbs, spaces = _common(rule.verbs for rule in rules), _common(rule.namespaces for rule in rules)
-    for what in dict.fromkeys(_whats(rules)):
+    seen: set[_What] = set()
+    for what in _whats(rules):
+        if what in seen:
+            continue
+        seen.add(what)
         if what.path:
             yield from (ApiRequest(verb, path=what.path) for verb in verbs or METHODS if verb in METHODS)
             continue

@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from fuzz.harness import cpu_bound
 from kgate.audit.policy import asker
 from kgate.judgement.engine import Judge, Judgement
 from kgate.kubernetes import manifest
@@ -342,6 +343,35 @@ def test_a_policy_of_too_many_rules_is_a_problem(monkeypatch: pytest.MonkeyPatch
     assert [re.sub(r".*: ", "", one.message) for one in judgement.problems] == [
         "the policy has too many rules for each to be compared with all the others; merge some"
     ]
+
+
+def many(form: str, count: int = 3_000) -> str:
+    """So many words or items of a list."""
+    return ", ".join(form.format(number) for number in range(count))
+
+
+STARS = many("{{group: a{0}.b}}, {{group: '*', resources: [x{0}]}}")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param([f"level: None, users: [{many('u{}', 12_000)}]"] * 2, id="users"),
+        pytest.param([f"level: None, users: [{many('u{}')}], userGroups: [{many('g{}')}]"] * 2, id="users and groups"),
+        pytest.param([f"level: None, resources: [{{group: a.b, resources: [{many('p{}')}]}}]"] * 2, id="resources"),
+        pytest.param([f"level: None, resources: [{many('{{group: a{}.b}}')}]"] * 2, id="groups of resources"),
+        pytest.param(
+            [f"level: None, resources: [{{resources: [{many('p{}')}], resourceNames: [{many('n{}')}]}}]"], id="names"
+        ),
+        pytest.param([f"level: None, resources: [{STARS}]"], id="any group beside many"),
+    ],
+)
+def test_a_policy_of_many_words_takes_seconds(monkeypatch: pytest.MonkeyPatch, rules: list[str]) -> None:
+    """It is judged, or has too many of them; with a tenth of the bound, it takes a tenth of the time."""
+    monkeypatch.setattr(asker, "MAX_COMPARISONS", asker.MAX_COMPARISONS // 10)
+    listed = "".join(f"- {{{rule}}}\n" for rule in (*rules, "level: Metadata"))
+    with cpu_bound(5):
+        judged(f"{HEAD}rules:\n{listed}")
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:
