@@ -68,7 +68,7 @@ def write_parquet(paths: Sequence[str], folder: Path) -> Census:
         parts = "strftime(stage_time, '%Y-%m-%d') AS event_date, strftime(stage_time, '%H') AS event_hour"
         try:
             connection.execute(
-                f"COPY (SELECT *, {parts} FROM events ORDER BY stage_time) TO '{_quoted(folder)}' "  # noqa: S608 - quoted
+                f"COPY (SELECT *, {parts} FROM events ORDER BY stage_time) TO '{_quoted(folder.absolute())}' "  # noqa: S608 - quoted
                 "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (event_date, event_hour), "
                 f"KV_METADATA {{kgate_schema: '{VERSION}'}})"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from kgate.commands import console
 from kgate.commands.audit_cover import cover
 from kgate.commands.audit_query import query
 from kgate.commands.groups import Group, OneOf, format_option
+from kgate.commands.policyfile import policy_file
 from kgate.commands.scan import scan, scan_options
 from kgate.errors import ConfigError
 
@@ -71,7 +71,7 @@ def lint(context: click.Context, /, **flags: Any) -> Any:
 
 def _refuse_others(path: str, version: str | None) -> None:
     """Raises ConfigError for a file whose first document is no audit policy; what is wrong with one is a finding."""
-    found = _read(path, version)
+    found = policy_file(path, version)
     for fault in found.loaded.faults:
         if fault.pointer in ("/apiVersion", "/kind") and fault.id == "invalid":
             raise ConfigError(f"{found.locate(fault.pointer)}: {fault.message}")
@@ -168,24 +168,12 @@ def _request(flags: dict[str, Any]) -> ApiRequest:
 
 def _policy(path: str, version: str | None) -> PolicyFile:
     """Reads a policy. Raises ConfigError for one with which no API server starts."""
-    found = _read(path, version)
+    found = policy_file(path, version)
     if found.loaded.faults:
         faults = [f"{found.locate(one.pointer)}: {one.message}" for one in found.loaded.faults]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise ConfigError(f"{faults[0]}{more}; no API server of this version of Kubernetes starts with it")
     return found
-
-
-def _read(path: str, version: str | None) -> PolicyFile:
-    """Reads the file of a policy. Raises ConfigError if it is too large, or no YAML."""
-    from kgate.audit.policy.file import MAX_BYTES, read
-    from kgate.kubernetes.pss import parse_version
-
-    with Path(path).open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB, so it is not read; split it")
-    return read(path, data, parse_version(version or "latest"))
 
 
 def _dropped(found: PolicyFile) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from kgate.commands import console
 from kgate.commands.falco import sound
 from kgate.commands.groups import format_option
+from kgate.commands.policyfile import policy_file
 from kgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -114,11 +114,7 @@ def _sigma_rules(names: Sequence[str]) -> Sequence[SigmaRule]:
 
 def _policy(path: str, version: str | None) -> PolicyFile:
     """Reads a policy. Raises ConfigError for one with which no API server starts."""
-    from kgate.audit.policy.file import MAX_BYTES, read
-    from kgate.kubernetes.pss import parse_version
-    from kgate.textfile import read_bytes
-
-    found = read(path, read_bytes(Path(path), MAX_BYTES), parse_version(version or "latest"))
+    found = policy_file(path, version)
     for fault in found.loaded.faults:
         raise ConfigError(f"{found.locate(fault.pointer)}: {fault.message}; no API server starts with this policy")
     return found

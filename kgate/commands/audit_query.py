@@ -145,7 +145,7 @@ def _in_database(flags: Mapping[str, Any]) -> int:
     console.install_signal_handlers()
     if flags["parquet"] is not None:
         census = auditsql.write_parquet(paths, Path(flags["parquet"]))
-        console.print_text(f"wrote {census.events} events of {census.files} files to {flags['parquet']}")
+        console.print_text(console.inert(f"wrote {census.events} events of {census.files} files to {flags['parquet']}"))
         for remark in census.remarks():
             console.print_error(remark)
         return EXIT_INCOMPLETE if census.faults else 0

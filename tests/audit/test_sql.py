@@ -138,6 +138,19 @@ def test_parquet(run: Run, tmp_path: Path) -> None:
     assert "is not an empty folder" in err
 
 
+def test_the_folder_of_parquet_is_the_one_that_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB takes a tilde for the home folder, and a terminal escapes for what they are."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for folder in ("home", "~"):
+        (tmp_path / folder).mkdir()
+    code, out, _ = run("--parquet", "~/out\x1b", "audit.log")
+    assert (code, out) == (0, "wrote 3 events of 1 files to ~/out\\x1b\n")
+    assert list((tmp_path / "~" / "out\x1b").rglob("*.parquet"))
+    assert not list((tmp_path / "home").iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

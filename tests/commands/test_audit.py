@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -106,6 +107,17 @@ def test_lint_refuses_other_files(tmp_path: Path, text: str, message: str) -> No
     result = kgate("audit", "lint", "policy.yaml", cwd=tmp_path)
     assert (result.code, result.out) == (2, "")
     assert message in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("lint",), ("explain", "--as=a", "--verb=get", "--url=/x"), ("cover", "--rules=x")]
+)
+def test_a_pipe_is_no_policy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "policy.yaml")
+    result = kgate("audit", *arguments, "policy.yaml", cwd=tmp_path)
+    assert result.code == 2
+    assert "not a regular file" in result.err
 
 
 def test_no_rule_matches(tmp_path: Path) -> None:
