@@ -8,6 +8,7 @@ import io
 import orjson
 import pytest
 
+from fuzz.harness import cpu_bound
 from kgate.audit.events import lines as limits
 from kgate.audit.events import requests as stages
 from kgate.audit.events.census import Census
@@ -107,6 +108,21 @@ def test_a_line_that_is_too_long_is_stepped_over(monkeypatch: pytest.MonkeyPatch
     count, remarks = read_file(GOOD + long + GOOD + long)
     assert count == 2
     assert remarks == ["a.log:2: is longer than 16 MiB (the first of 2 lines or events)"]
+
+
+def test_a_long_line_is_read_in_linear_time() -> None:
+    """A slow writer gives it in small pieces."""
+    with cpu_bound(2):
+        (found,) = numbered_lines(_Trickle(GOOD.rstrip() + b" " * (12 << 20)), "a.log", Census())
+    assert found == (1, GOOD.rstrip() + b" " * (12 << 20))
+
+
+class _Trickle(io.BytesIO):
+    """A stream that has little at a time."""
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        """Returns a few bytes."""
+        return super().read1(min(size or 0, 512))
 
 
 def test_a_clock_that_was_set_back_is_counted() -> None:
