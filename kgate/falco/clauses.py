@@ -26,7 +26,7 @@ _RESPONSES = ("ka.resp.name", "ka.target.pod.name")
 
 
 class TooManyClausesError(Exception):
-    """A condition with more alternatives than can be looked at."""
+    """A condition with more alternatives, or about more requests, than can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,12 @@ class Clause:
     literals: frozenset[Literal]
     needed: int = 0
     risky: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many constants its comparisons hold, and at least 1."""
+        rights = (one.check.right for one in self.literals)
+        return max(1, sum(len(right) for right in rights if isinstance(right, tuple)))
 
 
 class Clauses:
@@ -80,7 +86,7 @@ def _unique(clauses: Iterable[Clause]) -> Sequence[Clause]:
     for one in clauses:
         found[one] = None
         if len(found) > MAX_CLAUSES:
-            raise TooManyClausesError
+            raise TooManyClausesError("its condition has too many alternatives")
     return tuple(found)
 
 

@@ -66,12 +66,22 @@ class _Compiled:
     is_whole: bool = False
 
 
-class Compiler:
-    """Compiles the items of all files that were read so far."""
+MAX_LETTERS = 1 << 22
+MAX_COMPARISONS = 200_000
 
-    def __init__(self, items: Items, report: Callable[[LoadFault], None]) -> None:
+
+class Compiler:
+    """Compiles the items of all files that were read so far. ``parsed`` holds what earlier compilers of the same files
+    made of the texts of conditions."""
+
+    def __init__(
+        self, items: Items, report: Callable[[LoadFault], None], parsed: dict[str, Expression | ConditionError]
+    ) -> None:
         self._items = items
         self._report = report
+        self._parsed = parsed
+        self._letters = 0
+        self._comparisons = 0
         self._lists = {name: self._members(one) for name, one in items.lists.items()}
         self._odd_names = {name for name in items.lists if _words(name) != {name}}
         self._used_macros: set[str] = set()
@@ -84,7 +94,7 @@ class Compiler:
             self._macros[item.name] = macro = _Compiled(item, item.condition, None)
             try:
                 macro.text = self._expanded(item.condition)
-                macro.expression = _parsed(macro.text)
+                macro.expression = self._parse(macro.text)
             except LoadError as error:
                 self._refuse(error, f"macro {item.name}")
         for macro in self._macros.values():
@@ -143,7 +153,7 @@ class Compiler:
             self._report(fault)
         try:
             text = self._expanded(with_exceptions(item.condition, item.exceptions or ()))
-            expression = self._resolved(_parsed(text), text, None)
+            expression = self._resolved(self._parse(text), text, None)
             self._check(expression, text, item)
         except LoadError as error:
             is_sound = self._refuse_rule(error, item)
@@ -165,6 +175,9 @@ class Compiler:
     def _expanded(self, text: Traced) -> Traced:
         """Returns a condition in which each name of a list is replaced by its members; a name may hold blanks. Raises
         LoadError."""
+        if self._letters > MAX_LETTERS:
+            message = f"the conditions together have more than {MAX_LETTERS:,} letters once their lists are expanded"
+            raise LoadError(Code.COMPILE_CONDITION, message, text.place(0))
         words = _words(text.text)
         for name, members in self._lists.items():
             if name in words or (name in self._odd_names and name in text.text):
@@ -174,7 +187,21 @@ class Compiler:
             if len(text.text) > MAX_LENGTH:
                 message = f"the condition has more than {MAX_LENGTH:,} letters once its lists are expanded"
                 raise LoadError(Code.COMPILE_CONDITION, message, text.place(0))
+        self._letters += len(text.text)
         return text
+
+    def _parse(self, text: Traced) -> Expression:
+        """Parses a condition, unless that is done already. Raises LoadError."""
+        found = self._parsed.get(text.text)
+        if found is None:
+            try:
+                found = parse(text.text)
+            except ConditionError as error:
+                found = error
+            self._parsed[text.text] = found
+        if isinstance(found, ConditionError):
+            raise LoadError(Code.COMPILE_CONDITION, str(found), text.place(found.offset))
+        return found
 
     def _resolved(self, expression: Expression, text: Traced, visibility: int | None) -> Expression:
         """Returns an expression whose macros are known; those defined at ``visibility`` or later are not. Raises
@@ -192,6 +219,10 @@ class Compiler:
         """Checks the comparisons of a rule, also those in macros. Raises LoadError."""
         warned: set[tuple[Code, str]] = set()
         for check, where in self._checks(expression, text):
+            self._comparisons += 1
+            if self._comparisons > MAX_COMPARISONS:
+                message = f"the rules together have more than {MAX_COMPARISONS:,} comparisons, those of macros included"
+                raise LoadError(Code.COMPILE_CONDITION, message, text.place(0))
             for code, message, offset in warnings(check, item.source):
                 if (code, message) not in warned:
                     warned.add((code, message))
@@ -265,14 +296,6 @@ def _unknown(name: str, is_later: bool, known: Iterable[str]) -> str:
     if is_later:
         return f"macro {name} is defined only later, and a macro may only use those before it"
     return f"macro {name} is not defined{suggestion(name, known)}"
-
-
-def _parsed(text: Traced) -> Expression:
-    """Parses a condition. Raises LoadError."""
-    try:
-        return parse(text.text)
-    except ConditionError as error:
-        raise LoadError(Code.COMPILE_CONDITION, str(error), text.place(error.offset)) from None
 
 
 def _words(text: str) -> set[str]:

@@ -27,6 +27,9 @@ from kgate.values import dataclass
 ANY_RESOURCE = ("pods", "secrets", "configmaps", "services", "roles", "deployments")
 """What stands for any resource, where a condition does not care."""
 
+MAX_COMPARED = 3_000_000
+"""Requests that are made for one rule, each as often as there are constants that it is compared with."""
+
 
 class Coverage(StrEnum):
     """What becomes of a rule under a policy."""
@@ -96,16 +99,27 @@ def cover(policy: AuditPolicy, rule: FalcoRule | SigmaRule) -> RuleCoverage:
         return RuleCoverage(rule, Coverage.UNKNOWN, reason=f"it has {reason}")
     if rule.condition is None:
         return RuleCoverage(rule, Coverage.UNKNOWN, reason=rule.fault)
-    seen: dict[tuple[str, ...], list[_Seen]] = {}
     try:
-        for clause in Clauses().of(rule.condition):
-            for key, one in _seen(policy, clause):
-                seen.setdefault(key, []).append(one)
-    except TooManyClausesError:
-        return RuleCoverage(rule, Coverage.UNKNOWN, reason="its condition has too many alternatives")
+        seen = _all_seen(policy, Clauses().of(rule.condition))
+    except TooManyClausesError as error:
+        return RuleCoverage(rule, Coverage.UNKNOWN, reason=str(error))
     if not seen:
         return RuleCoverage(rule, Coverage.OFF, reason="no request fits its condition")
     return _judged(rule, seen)
+
+
+def _all_seen(policy: AuditPolicy, clauses: Iterable[Clause]) -> Mapping[tuple[str, ...], list[_Seen]]:
+    """Returns what the policy records of the requests that alternatives are about. Raises TooManyClausesError."""
+    seen: dict[tuple[str, ...], list[_Seen]] = {}
+    left = MAX_COMPARED
+    for clause in clauses:
+        for case in _cases(clause.literals):
+            left -= clause.size
+            if left < 0:
+                raise TooManyClausesError("its condition is about too many requests")
+            if case is not None:
+                seen.setdefault(case.key, []).extend(_seen(policy, clause, case))
+    return {key: found for key, found in seen.items() if found}
 
 
 def _judged(rule: FalcoRule | SigmaRule, seen: Mapping[tuple[str, ...], list[_Seen]]) -> RuleCoverage:
@@ -118,17 +132,16 @@ def _judged(rule: FalcoRule | SigmaRule, seen: Mapping[tuple[str, ...], list[_Se
     return RuleCoverage(rule, Coverage.FALSE_POSITIVE if gaps else Coverage.OK, gaps)
 
 
-def _seen(policy: AuditPolicy, clause: Clause) -> Iterator[tuple[tuple[str, ...], _Seen]]:
-    """Yields what the policy records of each request that an alternative is about."""
-    for case in _cases(clause.literals):
-        decision = decide(policy, case.request)
-        recorded = decision.stages(case.request)
-        for stage in case.request.stages:
-            event = _event(case, stage, decision.level)
-            if all(_fits(one, event) for one in clause.literals):
-                missed = _missed(decision, stage, clause.needed, is_recorded=stage in recorded)
-                mistaken = "" if missed else _mistaken(decision, clause.risky)
-                yield case.key, _Seen(_gap(case, decision, missed), _gap(case, decision, mistaken))
+def _seen(policy: AuditPolicy, clause: Clause, case: _Case) -> Iterator[_Seen]:
+    """Yields what the policy records of a request that an alternative is about, stage by stage."""
+    decision = decide(policy, case.request)
+    recorded = decision.stages(case.request)
+    for stage in case.request.stages:
+        event = _event(case, stage, decision.level)
+        if all(_fits(one, event) for one in clause.literals):
+            missed = _missed(decision, stage, clause.needed, is_recorded=stage in recorded)
+            mistaken = "" if missed else _mistaken(decision, clause.risky)
+            yield _Seen(_gap(case, decision, missed), _gap(case, decision, mistaken))
 
 
 def _gap(case: _Case, decision: AuditDecision, reason: str) -> CoverageGap | None:
@@ -160,8 +173,9 @@ def _fits(literal: Literal, event: Happening) -> bool:
 # --------------------------------------------------------------------------------------------- requests
 
 
-def _cases(literals: Iterable[Literal]) -> Iterator[_Case]:
-    """Yields the requests that comparisons can be about; whether they fit is not asked here."""
+def _cases(literals: Iterable[Literal]) -> Iterator[_Case | None]:
+    """Yields the requests that comparisons can be about, None for one that no API server serves; whether they fit is
+    not asked here."""
     words = _Words(literals)
     verbs, names = words.of("ka.verb", "/verb"), words.of("ka.target.name", "/objectRef/name", "ka.req.configmap.name")
     namespaces = words.of("ka.target.namespace", "/objectRef/namespace")
@@ -174,6 +188,7 @@ def _cases(literals: Iterable[Literal]) -> Iterator[_Case]:
             verbs or VERBS, namespaces or (OTHER,), names or (OTHER_NAME,), people
         ):
             if served is not None and verb not in served.verbs:
+                yield None
                 continue
             place = namespace if own is None or own.is_namespaced else _own_namespace(resource, verb, name)
             is_nameless = verb in NAMELESS and not subresource

@@ -105,7 +105,7 @@ def extract(field: EventField, event: Json) -> Values | None:
 
 def _audit(field: EventField, event: Json) -> Values:
     name = field.name
-    index = int(field.argument) if field.argument is not None and field.argument.isdecimal() else None
+    index = _index(field.argument or "")
     if name in _PLAIN:
         value = _get(event, *_PLAIN[name])
         return _members(value) if AUDIT_FIELDS[name].is_list else (_text(value),)
@@ -223,9 +223,7 @@ _SPECIAL: dict[str, Callable[[Json, str], Values]] = {
     ),
     "ka.req.container.privileged": _is_privileged,
     "ka.req.volume.hostpath": _has_host_path,
-    "ka.req.pod.volumes.volume_type": (
-        lambda event, index: _volume_types(event, int(index) if index.isdecimal() else None)
-    ),
+    "ka.req.pod.volumes.volume_type": (lambda event, index: _volume_types(event, _index(index))),
 }
 """Fields that are more than values at a path."""
 
@@ -258,13 +256,18 @@ def nanoseconds(event: Json) -> int:
     return int(whole.replace(microsecond=0).timestamp()) * 10**9 + whole.microsecond * 1000
 
 
+def _index(text: str) -> int | None:
+    """Returns a text as an index; None if it is none. No list is so long that it has one with more than 9 digits."""
+    return int(text[:10]) if text.isascii() and text.isdecimal() else None
+
+
 def _get(value: Json, *keys: str) -> Json:
     """Returns a value below another one, as fastjson does: keys of lists are indexes."""
     for key in keys:
         if isinstance(value, dict) and key in value:
             value = value[key]
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
+        elif isinstance(value, list) and (index := _index(key)) is not None and index < len(value):
+            value = value[index]
         else:
             return _ABSENT
     return value

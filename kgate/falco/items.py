@@ -121,7 +121,7 @@ class Items:
         known = self.macros.get(item.name)
         if known is None:
             raise LoadError(Code.VALIDATE, f"appends to macro {item.name}, which is not defined before", item.place)
-        known.condition = known.condition.plus(item.condition)
+        _append(known.condition, item.condition, item.place)
         known.visibility = self._next()
 
     def define_rule(self, item: RuleItem) -> None:
@@ -144,9 +144,9 @@ class Items:
         if all(getattr(item, name) is None for name in _FIELDS):
             raise LoadError(Code.VALIDATE, "appends nothing: write condition or exceptions", item.place)
         if item.condition is not None and known.condition is not None:
-            known.condition = known.condition.plus(item.condition)
+            _append(known.condition, item.condition, item.place)
         if item.output is not None and known.output is not None:
-            known.output = known.output.plus(item.output)
+            _append(known.output, item.output, item.place)
         if item.description:
             known.description = f"{known.description} {item.description}"
         known.tags = tuple(dict.fromkeys((*(known.tags or ()), *(item.tags or ()))))
@@ -200,6 +200,16 @@ class Items:
     def _next(self) -> int:
         self._count += 1
         return self._count
+
+
+def _append(text: Traced, more: Traced, place: Location) -> None:
+    """Adds to a condition or an output. Raises LoadError."""
+    from kgate.falco.traced import MAX_LENGTH
+
+    if len(text.text) + len(more.text) > MAX_LENGTH:
+        message = f"appends to what has more than {MAX_LENGTH:,} letters then"
+        raise LoadError(Code.VALIDATE, message, place)
+    text.append(more)
 
 
 def validate(one: ExceptionItem, source: str) -> None:

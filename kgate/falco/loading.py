@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kgate.falco.compiling import Compiler, Ruleset
+from kgate.falco.conditions import ConditionError, Expression
 from kgate.falco.faults import Code, LoadFault
 from kgate.falco.items import Items
 from kgate.falco.reading import Reader
@@ -36,7 +37,8 @@ def load(files: Iterable[tuple[str, bytes | str]]) -> LoadedRules:
 
     items = Items(report)
     reader = Reader(items, report)
-    compiler = Compiler(items, report)
+    parsed: dict[str, Expression | ConditionError] = {}
+    compiler = Compiler(items, report, parsed)
     ruleset = Ruleset((), {})
     for path, data in files:
         start = Location(path, Position(1, 1), Position(1, 1))
@@ -47,7 +49,7 @@ def load(files: Iterable[tuple[str, bytes | str]]) -> LoadedRules:
                 reader.read(source_text(path, data))
         except UnicodeDecodeError:
             report(LoadFault(Code.YAML_PARSE, "is not UTF-8 text", start))
-        compiler = Compiler(items, report)
+        compiler = Compiler(items, report, parsed)
         ruleset = compiler.compile()
     compiler.report_unused()
     return LoadedRules(ruleset, tuple(sorted(faults, key=lambda one: (one.place.path, one.place.start, one.code))))

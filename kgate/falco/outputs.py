@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from kgate.falco.conditions import EventField
 from kgate.falco.fields import AUDIT_FIELDS, fault_of_field
 
-_TOKEN = re.compile(r"%[0-9]*(?P<name>[a-zA-Z][a-zA-Z0-9_.]*)(?:\[(?P<argument>[^\]]*)\])?")
+_TOKEN = re.compile(r"%[0-9]*(?P<name>[a-zA-Z][a-zA-Z0-9_.]*)")
+_LONGEST_NAME = max(map(len, AUDIT_FIELDS))
 _TRANSFORMED = re.compile(r"%[0-9]*(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(")
 
 
@@ -43,11 +44,19 @@ def _parts(text: str, first: int) -> Iterator[str | EventField]:
 
 def _field(match: re.Match[str], first: int) -> tuple[EventField, int]:
     """Returns a field and where it ends: as Falco does, the longest beginning of the word that is one."""
-    name, argument = match["name"], match["argument"]
-    length = next((size for size in range(len(name), 0, -1) if name[:size] in AUDIT_FIELDS), len(name))
-    is_whole = length == len(name)
-    field = EventField(name[:length], argument if is_whole else None, match.start("name") + first)
+    name, text, end = match["name"], match.string, match.end()
+    sizes = range(min(len(name), _LONGEST_NAME), 0, -1)
+    length = next((size for size in sizes if name[:size] in AUDIT_FIELDS), len(name))
+    argument = None
+    if length < len(name):
+        end = match.start("name") + length
+    elif text.startswith("[", end):
+        close = text.find("]", end)
+        if close < 0:
+            raise OutputTextError(f"the argument of {name} has no ']'", match.start() + first)
+        argument, end = text[end + 1 : close], close + 1
+    field = EventField(name[:length], argument, match.start("name") + first)
     fault = fault_of_field(field)
     if fault is not None:
         raise OutputTextError(fault, match.start() + first)
-    return field, match.end() if is_whole else match.start("name") + length
+    return field, end

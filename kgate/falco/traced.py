@@ -16,7 +16,7 @@ DELIMITERS = f"{_BLANKS}(),="
 """What may stand around the name of a list."""
 
 MAX_LENGTH = 1 << 18
-"""Letters that a condition may have once its lists are expanded."""
+"""Letters that a condition may have once its lists are expanded, and whatever is appended to."""
 
 
 class Scalar:
@@ -59,7 +59,7 @@ class Traced:
 
     def __init__(self, text: str, pieces: Sequence[_Piece]) -> None:
         self.text = text
-        self._pieces = pieces
+        self._pieces = list(pieces)
         self._begins = [one.begin for one in pieces]
 
     @classmethod
@@ -89,9 +89,13 @@ class Traced:
         """The scalar that it begins with."""
         return self._pieces[0].scalar
 
-    def plus(self, other: Traced) -> Traced:
-        """Returns this text and another one, with a blank between them, as Falco appends."""
-        return Traced.joined((self, Traced.instead(" ", other.scalar), other)) if other.text else self
+    def append(self, other: Traced) -> None:
+        """Adds another text, with a blank between them, as Falco does."""
+        for part in (Traced.instead(" ", other.scalar), other) if other.text else ():
+            added = [_Piece(len(self.text) + one.begin, one.scalar, one.first, one.last) for one in part._pieces]
+            self._pieces += added
+            self._begins += [one.begin for one in added]
+            self.text += part.text
 
     def with_list(self, name: str, members: str) -> Traced:
         """Returns the text with the members of a list for its name, wherever that stands between blanks, parentheses,

@@ -228,9 +228,14 @@ class FileFields(Fields):
         return FileFields(body, child_pointer(self.pointer, *names), self.faults, node)
 
 
+_MOST_WORDS = 500
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Returns the end of a message that suggests the known word closest to an unknown one; empty if none is close."""
+    """Returns the end of a message that suggests the known word closest to an unknown one; empty if none is close, and
+    if the known ones are too many to compare each of them."""
     import difflib
 
-    near = difflib.get_close_matches(word, list(known), n=1)
+    words = list(known)
+    near = difflib.get_close_matches(word, words, n=1) if len(words) <= _MOST_WORDS else ()
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -212,3 +212,9 @@ def test_the_rule_of_the_policy_is_named() -> None:
 def test_alternatives_are_bounded() -> None:
     many = " and ".join(f"(ka.verb = a{index} or ka.uri = b{index})" for index in range(MAX_CLAUSES.bit_length()))
     assert covered(many, ALL).reason == "its condition has too many alternatives"
+
+
+def test_requests_are_bounded() -> None:
+    words = ", ".join(f"a{index}" for index in range(150))
+    many = f"ka.verb in ({words}) and ka.target.name in ({words}) and ka.target.namespace in ({words})"
+    assert covered(many, ALL).reason == "its condition is about too many requests"

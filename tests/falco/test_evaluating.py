@@ -111,6 +111,7 @@ ROLE: dict[str, Any] = {
         pytest.param("ka.req.binding.subject.has_name", "x", ROLE, ("true",), id="what is always true"),
         pytest.param("jevt.value", "/annotations/a~1b~0c", EVENT, ("x",), id="a JSON pointer"),
         pytest.param("jevt.value", "/sourceIPs/0", EVENT, ("10.0.0.1",), id="a JSON pointer into a list"),
+        pytest.param("jevt.value", f"/sourceIPs/{'9' * 5000}", EVENT, None, id="an index with many digits"),
         pytest.param("json.value", "/sourceIPs", EVENT, ('["10.0.0.1"]',), id="a list as JSON"),
         pytest.param("jevt.value", "/no", EVENT, None, id="a JSON pointer to nothing"),
         pytest.param("jevt.rawtime", None, EVENT, ("1767323045000006000",), id="the time"),

@@ -6,7 +6,11 @@ import time
 
 import pytest
 
+from kgate.falco import compiling
+from kgate.falco.conditions import Expression
 from kgate.falco.faults import Code
+from kgate.falco.parsing import parse
+from kgate.falco.traced import MAX_LENGTH
 from tests.falco.rulefiles import loaded, rule, told
 
 MADE = rule()
@@ -342,11 +346,51 @@ HOSTILE = {
     "macros in macros": "- macro: m0\n  condition: ka.verb=x\n"
     + "".join(f"- macro: m{index}\n  condition: m{index - 1}\n" for index in range(1, 2000))
     + rule(condition="m1999"),
+    "a list that grows in many rules": "".join(
+        f"- list: l{index}\n  items: [{f'l{index + 1}, ' * 9}x]\n" for index in range(3)
+    )
+    + "".join(rule(str(index), f"ka.verb in (l0, x{index})") for index in range(40)),
+    "a macro in many rules": f"- macro: m\n  condition: {' or '.join(f'ka.verb = v{index}' for index in range(500))}\n"
+    + "".join(rule(str(index), "m") for index in range(40)),
+    "brackets in an output": rule(output=f"'{'%ka.verb[' * 30_000}'"),
+    "a long field in an output": rule(output=f"'%{'a' * 300_000}'"),
+    "macros that are not defined": "".join(f"- macro: made_{index}\n  condition: ka.verb=x\n" for index in range(2000))
+    + "".join(rule(str(index), f"made{index}") for index in range(500)),
+    "an output that grows": rule() + "- rule: Made\n  output: " + "x" * MAX_LENGTH + "\n  override: {output: append}\n",
 }
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_files_are_refused_in_time(text: str) -> None:
+def test_hostile_files_are_refused_in_time(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgate.falco.compiling.MAX_LETTERS", 50_000)
+    monkeypatch.setattr("kgate.falco.compiling.MAX_COMPARISONS", 10_000)
     start = time.process_time()
     assert loaded(text).is_refused
     assert time.process_time() - start < 5
+
+
+def test_appending_takes_linear_time() -> None:
+    more = "- macro: m\n  condition: or ka.verb=y\n  override: {condition: append}\n"
+    start = time.process_time()
+    found = loaded("- macro: m\n  condition: ka.verb=x\n" + more * 3000 + rule(condition="m"))
+    assert time.process_time() - start < 5
+    assert not found.is_refused
+    assert found.ruleset.macros["m"].text.count("ka.verb") == 3001
+
+
+def test_a_fault_in_what_is_appended_is_at_its_place() -> None:
+    more = "- macro: m\n  condition: or (ka.verb\n  override: {condition: append}\n"
+    assert told("- macro: m\n  condition: ka.verb=x\n" + more + rule(condition="m"))[0].startswith("4:")
+
+
+def test_each_condition_is_parsed_once_whatever_the_number_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def count(text: str) -> Expression:
+        asked.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(compiling, "parse", count)
+    files = [rule(str(index), f"ka.uri = u{index}") for index in range(5)]
+    assert len(loaded(*files, rule("bad", "ka.uri ="), rule("last", "ka.uri = u0")).ruleset.rules) == 6
+    assert len(asked) == 6
