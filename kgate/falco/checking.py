@@ -44,12 +44,13 @@ def check_fields(check: Check, text: Traced) -> None:
         if fault is not None:
             kind = LoadError if field.name in AUDIT_FIELDS else UnknownFieldError
             raise kind(Code.COMPILE_CONDITION, fault, text.place(field.offset, len(str(field))))
-    fault = fault_of_operator(check) or _fault_of_pattern(check)
+    fault = fault_of_operator(check) or fault_of_pattern(check)
     if fault is not None:
         raise LoadError(Code.COMPILE_CONDITION, fault, text.place(check.offset, len(str(check.left))))
 
 
-def _fault_of_pattern(check: Check) -> str | None:
+def fault_of_pattern(check: Check) -> str | None:
+    """Returns what is wrong with the regular expressions of a comparison, if anything is."""
     from kgate import regexp
 
     for one in check.right if check.operator.startswith("regex") and isinstance(check.right, tuple) else ():

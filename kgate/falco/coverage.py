@@ -100,12 +100,18 @@ def cover(policy: AuditPolicy, rule: FalcoRule | SigmaRule) -> RuleCoverage:
     if rule.condition is None:
         return RuleCoverage(rule, Coverage.UNKNOWN, reason=rule.fault)
     try:
-        seen = _all_seen(policy, Clauses().of(rule.condition))
+        clauses = Clauses().of(rule.condition)
+        seen = _all_seen(policy, clauses)
     except TooManyClausesError as error:
         return RuleCoverage(rule, Coverage.UNKNOWN, reason=str(error))
-    if not seen:
-        return RuleCoverage(rule, Coverage.OFF, reason="no request fits its condition")
-    return _judged(rule, seen)
+    return _judged(rule, seen) if seen else _without_requests(rule, clauses)
+
+
+def _without_requests(rule: FalcoRule | SigmaRule, clauses: Iterable[Clause]) -> RuleCoverage:
+    """Returns what becomes of a rule for which no request is found: words that fit a pattern are not made up."""
+    if any(_is_pattern(one.check) and not one.is_negated for clause in clauses for one in clause.literals):
+        return RuleCoverage(rule, Coverage.UNKNOWN, reason="no request is found that fits its patterns")
+    return RuleCoverage(rule, Coverage.OFF, reason="no request fits its condition")
 
 
 def _all_seen(policy: AuditPolicy, clauses: Iterable[Clause]) -> Mapping[tuple[str, ...], list[_Seen]]:
@@ -207,6 +213,10 @@ def _own_namespace(resource: str, verb: str, name: str) -> str:
     return name if resource == "namespaces" and verb not in NAMELESS else ""
 
 
+def _is_pattern(check: Check) -> bool:
+    return check.operator.startswith(("regex", "glob", "iglob"))
+
+
 class _Words:
     """The words that comparisons which must hold name, by field."""
 
@@ -222,7 +232,7 @@ class _Words:
             return
         key = check.left.argument if check.left.name in ("jevt.value", "json.value") else check.left.name
         self._asked.add(key or "")
-        if isinstance(check.right, tuple) and check.operator not in ("!=", "exists"):
+        if isinstance(check.right, tuple) and check.operator not in ("!=", "exists") and not _is_pattern(check):
             patterns = {"startswith": "{}" + OTHER, "endswith": OTHER + "{}", "contains": "{}"}
             pattern = patterns.get(check.operator.partition(" ")[0], "{}")
             words = self._words.setdefault(key or "", {})

@@ -4,9 +4,11 @@ are about, and how much of them must be recorded."""
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from kgate.falco.checking import fault_of_pattern
 from kgate.falco.conditions import And, Check, ConditionError, EventField, Expression, Or, Value, combination, negation
 from kgate.model import Json, Location
 from kgate.values import dataclass
@@ -82,13 +84,14 @@ class _Parser:
 
     def __init__(self, detection: Mapping[str, Json]) -> None:
         self._searches = {name: body for name, body in detection.items() if name not in ("condition", "timeframe")}
-        self._tokens: list[str] = []
+        self._found: dict[str, Expression] = {}
+        self._tokens: deque[str] = deque()
 
     def parse(self, text: str) -> Expression:
         """Returns the expression. Raises SigmaError and ConditionError."""
         if _TOKEN.sub("", text).strip():
             raise SigmaError("its condition counts or correlates events, which is not modelled")
-        self._tokens = _TOKEN.findall(text)
+        self._tokens = deque(_TOKEN.findall(text))
         found = self._any(0)
         if self._tokens:
             raise SigmaError(f"its condition goes on with '{self._tokens[0]}' where it should end")
@@ -116,24 +119,29 @@ class _Parser:
             if not self._takes(")"):
                 raise SigmaError("its condition lacks a ')'")
             return found
-        word = self._tokens.pop(0) if self._tokens else ""
+        word = self._tokens.popleft() if self._tokens else ""
         if word in ("1", "all") and self._takes("of"):
-            return self._several(Or if word == "1" else And, self._tokens.pop(0) if self._tokens else "")
+            return self._several(Or if word == "1" else And, self._tokens.popleft() if self._tokens else "")
         if word not in self._searches:
             raise SigmaError(f"its condition names '{word}', which is no search{suggestion(word, self._searches)}")
-        return _search(self._searches[word])
+        return self._search(word)
 
     def _several(self, kind: type[And | Or], pattern: str) -> Expression:
         wanted = "*" if pattern == "them" else pattern
         names = [name for name in self._searches if fnmatchcase(name, wanted) and not name.startswith("_")]
         if not names:
             raise SigmaError(f"its condition names '{pattern}', which is no search")
-        return _combined(kind, [_search(self._searches[name]) for name in names])
+        return _combined(kind, [self._search(name) for name in names])
+
+    def _search(self, name: str) -> Expression:
+        if name not in self._found:
+            self._found[name] = _search(self._searches[name])
+        return self._found[name]
 
     def _takes(self, word: str) -> bool:
         is_next = bool(self._tokens) and self._tokens[0].lower() == word
         if is_next:
-            del self._tokens[0]
+            self._tokens.popleft()
         return is_next
 
 
@@ -183,7 +191,15 @@ def _comparison(field: EventField, operator: str, value: Json) -> Expression:
         return Check(field, "iglob", (Value(text, 0),), 0)
     if field.name != "jevt.value":
         return Check(field, "intersects", (Value(text, 0),), 0, is_list=True)
-    return Check(field, _OPERATORS[operator], (Value(text, 0),), 0)
+    return _pattern_checked(Check(field, _OPERATORS[operator], (Value(text, 0),), 0))
+
+
+def _pattern_checked(check: Check) -> Check:
+    """Returns a comparison whose regular expressions can be compiled. Raises SigmaError."""
+    fault = fault_of_pattern(check)
+    if fault is not None:
+        raise SigmaError(fault)
+    return check
 
 
 def rules_of(files: Iterable[tuple[str, bytes | str]]) -> Iterator[SigmaRule]:

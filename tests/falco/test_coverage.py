@@ -218,3 +218,15 @@ def test_requests_are_bounded() -> None:
     words = ", ".join(f"a{index}" for index in range(150))
     many = f"ka.verb in ({words}) and ka.target.name in ({words}) and ka.target.namespace in ({words})"
     assert covered(many, ALL).reason == "its condition is about too many requests"
+
+
+@pytest.mark.parametrize(
+    ("condition", "coverage"),
+    [
+        ('ka.verb regex "get|list" and ka.target.resource = pods', Coverage.OK),
+        ("ka.verb glob g*t and ka.target.resource = pods", Coverage.OK),
+        ('ka.target.name regex "a+b" and ka.target.resource = pods', Coverage.UNKNOWN),
+    ],
+)
+def test_patterns_are_no_words(condition: str, coverage: Coverage) -> None:
+    assert covered(condition, ALL).coverage is coverage

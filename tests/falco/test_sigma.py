@@ -89,6 +89,7 @@ def test_conditions(condition: str, expected: bool) -> None:
         pytest.param("s: {verb|base64: a}\ncondition: s", "the modifier base64 is not modelled", id="a modifier"),
         pytest.param("s: {verbs: a}\ncondition: s", "no field verbs; did you mean 'verb'?", id="no field"),
         pytest.param("s: {verb: 'a[b]*'}\ncondition: s", "brackets and backslashes", id="brackets"),
+        pytest.param("s: {verb|re: '(a'}\ncondition: s", "'(a' is not a regular expression", id="a broken pattern"),
         pytest.param("s: {verb: []}\ncondition: s", "field verb has no values", id="no values"),
         pytest.param("s: {verb: {a: b}}\ncondition: s", "a list or a mapping is not modelled", id="a mapping"),
         pytest.param(f"s: {{verb: a}}\ncondition: {'(' * 30}s{')' * 30}", "deeper than 20 levels", id="too deep"),
