@@ -71,7 +71,8 @@ def decide(request: AdmissionRequest, mode: Mode, judge: Callable[[Submitted], R
     found, accepted = shortfall(report), NOTHING
     if found and request.old is not None:
         old = judge(Submitted(request.old, belongs_to))
-        found, accepted = worsened(report, old), found
+        is_scaled = _unscaled(request.object) == _unscaled(request.old)
+        found, accepted = worsened(report, old, is_scaled=is_scaled), found
     mode = Mode.AUDIT if _must_pass(request) else mode
     is_allowed = mode is not Mode.DENY or not found
     return Ruling(mode, is_allowed, "", report, found, NOTHING if found else accepted, belongs_to)
@@ -100,6 +101,14 @@ def _content(body: Mapping[str, Json]) -> Mapping[str, Json]:
     return {key: value for key, value in body.items() if key not in ("metadata", "status")}
 
 
+def _unscaled(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Returns the content of an object without how many pods it runs."""
+    content = dict(_content(body))
+    if isinstance(spec := content.get("spec"), dict):
+        content["spec"] = {key: value for key, value in spec.items() if key != "replicas"}
+    return content
+
+
 def _must_pass(request: AdmissionRequest) -> bool:
     """True if a refusal would break the cluster and keep nothing from it: of the mirror of a static Pod, by its node,
     and of the roles of Kubernetes itself."""
@@ -116,14 +125,15 @@ def shortfall(report: Report) -> Shortfall:
     return Shortfall(failed, _deciding(report, failed), report.problems)
 
 
-def worsened(report: Report, old: Report) -> Shortfall:
+def worsened(report: Report, old: Report, *, is_scaled: bool) -> Shortfall:
     """Returns what of a shortfall is a reason to refuse an update: workloads with a lower score than before, or with as
-    low a one and a new finding that has to go; such findings; and what could be judged before."""
+    low a one and a new finding that has to go; such findings; and what cannot be judged, unless that is so before and
+    after an update that only scales."""
     before = record(old.findings, old.assessments)
     found = compare(Found(report.assessments, report.findings, report.problems), before).found
     levels = {one.workload: one.pss_level for one in old.assessments}
     failed = tuple(one for one in found.assessments if not (one.passed or _is_better(one, levels.get(one.workload))))
-    known = {one.message for one in old.problems}
+    known = {one.message for one in old.problems} if is_scaled else set()
     now = replace(report, findings=found.findings)
     return Shortfall(failed, _deciding(now, failed), tuple(one for one in report.problems if one.message not in known))
 

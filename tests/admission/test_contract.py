@@ -303,6 +303,12 @@ REFUSED = [
     pytest.param(review(BAD, "CREATE", BAD), "deny", ["scores 8"], id="a creation that says something was before"),
     pytest.param(review(ODD, "UPDATE", GOOD), "deny", ["has no score"], id="an update to what cannot be judged"),
     pytest.param(
+        review(workload("Deployment", {"containers": {"app": {"image": "b"}}}), "UPDATE", ODD),
+        "deny",
+        ["the object cannot be judged", "containers must be a list"],
+        id="an update of what cannot be judged, before and after",
+    ),
+    pytest.param(
         review(namespace(), "UPDATE", namespace(**{PSA: "restricted"})),
         "deny/fail-on-medium",
         ["(namespace-without-pod-security)"],
